@@ -1,0 +1,193 @@
+-- candlefile, file format 1.
+--
+-- One file holds a research data set of OHLCV candles: the data, what was asked of the provider, what it answered, how
+-- far each job came, and what is odd about which candle. Any SQLite >= 3.37 opens it.
+--
+-- All times are Unix seconds, UTC. All ranges are half-open: start_ts is inside, end_ts is not.
+-- ts is a candle's start: the instant for minutes and hours, a label (the first market date at 00:00Z) for 1d, 1w, 1mo.
+--
+-- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 1, page size 8192, journal mode WAL.
+--
+-- For reading use the views `candles` and `market_data`, and filter on symbol, timeframe and ts.
+
+-- A series: all candles of one symbol and timeframe, from exactly one source with one adjustment.
+CREATE TABLE series (
+    id            INTEGER PRIMARY KEY,
+    symbol        TEXT NOT NULL,      -- as the provider spells it: AAPL, BRK.B, X:BTCUSD, C:EURUSD, I:NDX
+    timeframe     TEXT NOT NULL,      -- 1m .. 30m, 1h .. 12h, 1d, 1w, 1mo
+    source        TEXT NOT NULL,      -- the provider: polygon, sample, or the name given with candles from elsewhere
+    adjusted      INTEGER NOT NULL CHECK (adjusted IN (0, 1)),  -- 0: raw prices; 1: adjusted for splits by the source
+    week_start    INTEGER CHECK (week_start BETWEEN 1 AND 7),  -- 1w only: ISO weekday that begins a week (7: Sunday)
+    candles       INTEGER NOT NULL DEFAULT 0,  -- number of rows in candle_data
+    first_ts      INTEGER,            -- ts of the first and the last of them
+    last_ts       INTEGER,
+    tail_asked_at INTEGER,            -- when the uncovered end [tail_asked_from, tail_asked_to) was asked last
+    tail_asked_from INTEGER,
+    tail_asked_to INTEGER,
+    created_at    INTEGER,
+    UNIQUE (symbol, timeframe)
+) STRICT;
+
+-- The candles. A row outside `coverage` is provisional: closed, but not yet final at the provider.
+CREATE TABLE candle_data (
+    series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    ts        INTEGER NOT NULL,
+    open      REAL NOT NULL,
+    high      REAL NOT NULL,
+    low       REAL NOT NULL,
+    close     REAL NOT NULL,
+    volume    REAL,                   -- fractional on real feeds; NULL for indices only
+    vwap      REAL,                   -- may lie outside [low, high]: it counts trades that set no price
+    trades    INTEGER,
+    slice_id  INTEGER,                -- backfill_progress.slice_id that brought the row; NULL: handed in
+    PRIMARY KEY (series_id, ts)
+) STRICT, WITHOUT ROWID;
+
+-- Spans for which the provider gave its final answer, all of it stored or accounted for. Merged and disjoint.
+CREATE TABLE coverage (
+    series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    start_ts  INTEGER NOT NULL,
+    end_ts    INTEGER NOT NULL CHECK (end_ts > start_ts),
+    PRIMARY KEY (series_id, start_ts)
+) STRICT, WITHOUT ROWID;
+
+-- Spans for which the provider had nothing: before the first candle, or a whole slice without a row. While a series has
+-- no candle at all these are its only memory; with its first candle they count as covered too.
+CREATE TABLE empty_spans (
+    series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    start_ts  INTEGER NOT NULL,
+    end_ts    INTEGER NOT NULL CHECK (end_ts > start_ts),
+    asked_at  INTEGER NOT NULL,
+    PRIMARY KEY (series_id, start_ts)
+) STRICT, WITHOUT ROWID;
+
+-- One request of a user: symbols x timeframes x span.
+CREATE TABLE backfill_jobs (
+    job_id       TEXT PRIMARY KEY,    -- UUIDv7: later jobs sort later
+    status       TEXT NOT NULL CHECK (status IN ('queued', 'running', 'completed', 'partial', 'failed', 'interrupted')),
+    command      TEXT NOT NULL,       -- backfill or update
+    symbols      TEXT NOT NULL,       -- JSON array
+    timeframes   TEXT NOT NULL,       -- JSON array
+    start_ts     INTEGER NOT NULL,    -- the earliest start and the latest end of its series
+    end_ts       INTEGER NOT NULL,
+    start_words  TEXT,                -- the range as typed
+    end_words    TEXT,
+    source       TEXT NOT NULL,
+    delay_s      INTEGER NOT NULL,    -- seconds from the last trading hour to closed
+    final_after_s INTEGER,            -- seconds from the last trading hour to final, where the source's rule is overridden
+    created_at   INTEGER NOT NULL,
+    started_at   INTEGER,
+    completed_at INTEGER,
+    resume_at    INTEGER,             -- interrupted by the provider's limit: when to go on
+    error        TEXT,
+    owner        TEXT,                -- host/process id/process start/run, of the process that runs it
+    heartbeat_at INTEGER              -- last sign of life of the owner
+) STRICT, WITHOUT ROWID;
+
+-- What a job asked for, one row a series, and what became of it.
+CREATE TABLE backfill_series (
+    job_id    TEXT NOT NULL REFERENCES backfill_jobs (job_id) ON DELETE CASCADE,
+    series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    start_ts  INTEGER NOT NULL,
+    end_ts    INTEGER NOT NULL,
+    status    TEXT NOT NULL CHECK (status IN ('pending', 'completed', 'failed', 'no_data', 'stale', 'interrupted')),
+    error     TEXT,
+    PRIMARY KEY (job_id, series_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX backfill_series_of_series ON backfill_series (series_id, start_ts);
+
+-- A job's slices, the units of work, of retry and of progress. Each is brought up to date in the transaction that
+-- stores what it counts: fetched = inserted + duplicate + restated + conflicting + rejected.
+CREATE TABLE backfill_progress (
+    slice_id            INTEGER PRIMARY KEY,
+    job_id              TEXT NOT NULL REFERENCES backfill_jobs (job_id) ON DELETE CASCADE,
+    series_id           INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    start_ts            INTEGER NOT NULL,
+    end_ts              INTEGER NOT NULL,
+    status              TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed')),
+    attempts            INTEGER NOT NULL DEFAULT 0,  -- requests for the page that failed
+    records_fetched     INTEGER NOT NULL DEFAULT 0,  -- rows of closed candles in the answers
+    records_inserted    INTEGER NOT NULL DEFAULT 0,
+    records_duplicate   INTEGER NOT NULL DEFAULT 0,  -- the same values were stored
+    records_restated    INTEGER NOT NULL DEFAULT 0,  -- replaced a provisional row
+    records_conflicting INTEGER NOT NULL DEFAULT 0,  -- differed from a final row, which stays
+    records_rejected    INTEGER NOT NULL DEFAULT 0,  -- could not be stored
+    records_removed     INTEGER NOT NULL DEFAULT 0,  -- provisional rows that the final answer no longer had
+    error               TEXT,
+    started_at          INTEGER,
+    completed_at        INTEGER,
+    CHECK (records_fetched = records_inserted + records_duplicate + records_restated + records_conflicting + records_rejected)
+) STRICT;
+CREATE INDEX backfill_progress_of_job ON backfill_progress (job_id, series_id, start_ts);
+CREATE INDEX backfill_progress_of_series ON backfill_progress (series_id);
+
+-- Rows of answers that could not be stored. Their slots count as answered.
+CREATE TABLE rejected (
+    series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    ts        INTEGER,                -- NULL where the stamp could not be read
+    reason    TEXT NOT NULL,
+    raw       TEXT NOT NULL,          -- the row as it came
+    slice_id  INTEGER,
+    seen_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX rejected_of_series ON rejected (series_id, ts);
+
+-- Values that differed from a final candle, once per distinct value. The stored candle stays.
+CREATE TABLE conflicts (
+    series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    ts        INTEGER NOT NULL,
+    open      REAL NOT NULL,
+    high      REAL NOT NULL,
+    low       REAL NOT NULL,
+    close     REAL NOT NULL,
+    volume    REAL,
+    vwap      REAL,
+    trades    INTEGER,
+    seen_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX conflicts_of_series ON conflicts (series_id, ts);
+
+-- Provisional candles that changed: the values they had before.
+CREATE TABLE restatements (
+    series_id  INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    ts         INTEGER NOT NULL,
+    action     TEXT NOT NULL CHECK (action IN ('replaced', 'removed')),
+    old_open   REAL NOT NULL,
+    old_high   REAL NOT NULL,
+    old_low    REAL NOT NULL,
+    old_close  REAL NOT NULL,
+    old_volume REAL,
+    old_vwap   REAL,
+    old_trades INTEGER,
+    seen_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX restatements_of_series ON restatements (series_id, ts);
+
+-- What is odd about a stored candle. Clean candles have no row.
+CREATE TABLE quality_issues (
+    series_id  INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    ts         INTEGER NOT NULL,
+    check_name TEXT NOT NULL,         -- high_below_low, open_outside_range, close_outside_range, zero_price, ...
+    detail     TEXT NOT NULL,
+    PRIMARY KEY (series_id, ts, check_name)
+) STRICT, WITHOUT ROWID;
+
+-- The candles with their key written out: a plain join, so that every reader keeps the column types.
+CREATE VIEW candles (symbol, timeframe, ts, open, high, low, close, volume, vwap, trades) AS
+SELECT s.symbol, s.timeframe, c.ts, c.open, c.high, c.low, c.close, c.volume, c.vwap, c.trades
+FROM series AS s
+JOIN candle_data AS c ON c.series_id = s.id;
+
+-- The same for people: datetime is RFC 3339 text. Filter on ts; a filter on datetime reads the whole series.
+-- validated 0 and quality_score NULL: the candle was not judged yet. fetched_at is when the row's slice began.
+CREATE VIEW market_data (datetime, symbol, timeframe, open, high, low, close, volume, validated, quality_score,
+    validation_notes, gap_detected, volume_anomaly, source, fetched_at, vwap, trades, ts) AS
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', c.ts, 'unixepoch'), s.symbol, s.timeframe, c.open, c.high, c.low, c.close, c.volume,
+    0, NULL,
+    (SELECT group_concat(q.check_name, ', ') FROM quality_issues AS q WHERE q.series_id = c.series_id AND q.ts = c.ts),
+    0, 0,
+    s.source,
+    (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', p.started_at, 'unixepoch') FROM backfill_progress AS p WHERE p.slice_id = c.slice_id),
+    c.vwap, c.trades, c.ts
+FROM series AS s
+JOIN candle_data AS c ON c.series_id = s.id;

@@ -1,0 +1,247 @@
+//! What of an answer may be stored, and what it proves. Pure.
+//!
+//! Coverage is advanced page by page: answers are in ascending order, so that everything up to the end of a page's last
+//! final candle is complete. Only the last page says anything about what comes after.
+
+use crate::candle::{Candle, Rejected};
+use crate::market::{Frontier, Market};
+use crate::provider::Page;
+use crate::span::Span;
+
+/// A chain of pages longer than this has no end.
+pub(crate) const MAX_PAGES: u32 = 1000;
+
+/// One slice's chain of pages, so far.
+pub(crate) struct Chain {
+    market: Market,
+    span: Span,
+    frontier: Frontier,
+    newest: Option<i64>,
+    proven_to: i64,
+    pages: u32,
+    any_candle: bool,
+}
+
+/// What a page comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// Closed candles, ascending.
+    pub(crate) candles: Vec<Candle>,
+    /// Rows that cannot be stored.
+    pub(crate) rejected: Vec<Rejected>,
+    /// The stretch newly proven to be complete.
+    pub(crate) proven: Option<Span>,
+    /// Whether nothing of use can follow.
+    pub(crate) is_last: bool,
+}
+
+impl Chain {
+    pub(crate) fn new(market: Market, span: Span, frontier: Frontier) -> Chain {
+        Chain {
+            market,
+            span,
+            frontier,
+            newest: None,
+            proven_to: span.start(),
+            pages: 0,
+            any_candle: false,
+        }
+    }
+
+    /// All that is proven so far, from the start of the slice.
+    pub(crate) fn proven(&self) -> Option<Span> {
+        Span::new(self.span.start(), self.proven_to)
+    }
+
+    /// Whether no page had a storable row.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any_candle
+    }
+
+    /// Judges the next page.
+    ///
+    /// # Errors
+    /// The chain does not advance in time, is out of order or has no end. Nothing of the page may be stored then.
+    pub(crate) fn judge(&mut self, page: Page) -> Result<Judged, String> {
+        self.pages += 1;
+        let Page {
+            mut candles,
+            mut rejected,
+            next,
+            ..
+        } = page;
+        let follows = next.is_some();
+        if follows && self.pages >= MAX_PAGES {
+            return Err(format!("the answer goes on after {MAX_PAGES} pages"));
+        }
+        if !candles.is_sorted_by_key(|candle| candle.ts) {
+            // In a whole answer order is a nuisance. On a page that others follow it unproves what the page would prove.
+            if follows || self.pages > 1 {
+                return Err("the rows of a page are not in ascending order".to_owned());
+            }
+            candles.sort_by_key(|candle| candle.ts);
+        }
+        let stuck = match (candles.last(), self.newest) {
+            (Some(last), Some(newest)) => last.ts <= newest,
+            (None, _) => follows && !rejected.is_empty(),
+            (Some(_), None) => false,
+        };
+        if stuck {
+            return Err("a page has rows and does not advance in time".to_owned());
+        }
+        self.newest = candles.last().map(|candle| candle.ts).or(self.newest);
+
+        let closed = candles.partition_point(|candle| candle.ts < self.frontier.closed);
+        let is_last = !follows || closed < candles.len();
+        candles.truncate(closed);
+        rejected.retain(|row| {
+            row.ts
+                .is_none_or(|ts| !self.span.contains(ts) || ts < self.frontier.closed)
+        });
+        self.any_candle |= !candles.is_empty();
+        let proven = self.advance(&candles, is_last);
+        Ok(Judged {
+            candles,
+            rejected,
+            proven,
+            is_last,
+        })
+    }
+
+    fn advance(&mut self, candles: &[Candle], is_last: bool) -> Option<Span> {
+        let settled = candles.partition_point(|candle| candle.ts < self.frontier.settled);
+        let mut to = self.proven_to;
+        if let Some(last_final) = settled.checked_sub(1).map(|index| candles[index]) {
+            to = to.max(self.market.next(last_final.ts).min(self.span.end()));
+        }
+        if is_last {
+            to = to.max(self.span.end().min(self.frontier.tail_proven));
+        }
+        let proven = Span::new(self.proven_to, to);
+        self.proven_to = to;
+        proven
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Weekday;
+
+    use super::*;
+    use crate::candle::Unstorable;
+    use crate::market::Policy;
+    use crate::provider::Cursor;
+    use crate::symbol::AssetClass;
+    use crate::timeframe::Timeframe;
+
+    const DAY: i64 = 86_400;
+
+    fn candle(ts: i64) -> Candle {
+        Candle {
+            ts,
+            open: 1.0,
+            high: 1.0,
+            low: 1.0,
+            close: 1.0,
+            volume: Some(1.0),
+            vwap: None,
+            trades: None,
+        }
+    }
+
+    fn page(stamps: &[i64], follows: bool) -> Page {
+        Page {
+            candles: stamps.iter().map(|&ts| candle(ts)).collect(),
+            has_rows: !stamps.is_empty(),
+            next: follows.then(|| Cursor("next".to_owned())),
+            ..Page::default()
+        }
+    }
+
+    /// Crypto minutes over ten days, seen a hundred days later or at a given instant.
+    fn chain(now: i64) -> Chain {
+        let market = Market::new(AssetClass::Crypto, Timeframe::Minutes(1), Weekday::Sun);
+        let span = Span::new(0, 10 * DAY).expect("not empty");
+        Chain::new(market, span, market.frontier(now, Policy::default()))
+    }
+
+    #[test]
+    fn a_page_proves_up_to_its_last_candle_and_the_last_page_up_to_the_end() {
+        let mut chain = chain(100 * DAY);
+        let first = chain.judge(page(&[60, 120], true)).expect("a page");
+        assert_eq!((first.proven, first.is_last), (Span::new(0, 180), false));
+        let empty = chain
+            .judge(page(&[], true))
+            .expect("an empty page with a cursor is followed");
+        assert_eq!((empty.proven, empty.is_last), (None, false));
+        let last = chain.judge(page(&[600], false)).expect("a page");
+        assert_eq!(
+            (last.proven, last.is_last),
+            (Span::new(180, 10 * DAY), true)
+        );
+    }
+
+    #[test]
+    fn an_absent_tail_within_seven_days_proves_nothing() {
+        let now = 12 * DAY;
+        let last = chain(now).judge(page(&[6 * DAY], false)).expect("a page");
+        assert_eq!(last.proven, Span::new(0, 6 * DAY + 60));
+        let last = chain(now).judge(page(&[2 * DAY], false)).expect("a page");
+        assert_eq!(last.proven, Span::new(0, 5 * DAY));
+    }
+
+    #[test]
+    fn a_candle_that_is_not_closed_is_neither_kept_nor_counted_and_ends_the_chain() {
+        let now = 9 * DAY;
+        let open = now - 10 * 60;
+        let provisional = now - 30 * 60;
+        let mut answer = page(&[now - 2 * 3600, provisional, open], true);
+        answer.rejected.push(Rejected {
+            ts: Some(open + 60),
+            reason: Unstorable::Missing("open").to_string(),
+            raw: String::new(),
+        });
+        let judged = chain(now).judge(answer).expect("a page");
+        assert_eq!(
+            judged
+                .candles
+                .iter()
+                .map(|candle| candle.ts)
+                .collect::<Vec<_>>(),
+            [now - 2 * 3600, provisional]
+        );
+        assert!(judged.rejected.is_empty());
+        assert_eq!(
+            (judged.proven, judged.is_last),
+            (Span::new(0, now - 2 * 3600 + 60), true)
+        );
+    }
+
+    #[test]
+    fn pages_that_repeat_or_run_backwards_end_the_chain() {
+        let mut repeated = chain(100 * DAY);
+        repeated.judge(page(&[60, 120], true)).expect("a page");
+        assert!(repeated.judge(page(&[60, 120], false)).is_err());
+        assert!(chain(100 * DAY).judge(page(&[120, 60], true)).is_err());
+        let whole = chain(100 * DAY)
+            .judge(page(&[120, 60], false))
+            .expect("a whole answer may be in any order");
+        assert_eq!(
+            whole
+                .candles
+                .iter()
+                .map(|candle| candle.ts)
+                .collect::<Vec<_>>(),
+            [60, 120]
+        );
+    }
+
+    #[test]
+    fn a_chain_without_end_is_ended() {
+        let mut chain = chain(100 * DAY);
+        for n in 1..i64::from(MAX_PAGES) {
+            chain.judge(page(&[n * 60], true)).expect("a page");
+        }
+        assert!(chain.judge(page(&[MAX_PAGES as i64 * 60], true)).is_err());
+    }
+}

@@ -1,0 +1,560 @@
+//! Step three: fetchers on a rayon pool, one bounded channel, one writer. The only threads and channels of the library.
+//!
+//! The calling thread is the writer. Fetchers take slices from the [`queue`], send judged pages and end when the queue is
+//! empty, the job stops, or the writer has hung up. A failed slice is a message, not a return: the job goes on.
+
+mod fetch;
+mod judge;
+mod queue;
+mod report;
+mod writer;
+
+pub use report::{NothingFrom, Report, SeriesReport};
+
+use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::clock::{Cancel, Clock};
+use crate::market::Policy;
+use crate::monitor::Monitor;
+use crate::owner::Owner;
+use crate::plan::{Known, Wanted, plan};
+use crate::provider::Provider;
+use crate::span::Span;
+use crate::store::{
+    JobStatus, NewJob, Progress, SeriesKey, SeriesStatus, Store, StoreError, Target,
+};
+use fetch::{Fetcher, Message, Series};
+use queue::{Next, Queue};
+use writer::Ledger;
+
+/// Rows that one transaction takes at most, unless a single page has more.
+const BATCH_ROWS: usize = 50_000;
+/// Messages in the channel at most; a page is one, and has 50,000 rows at most.
+const CHANNEL: usize = 4;
+/// How often the writer looks up while nothing comes.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a stopping job waits for answers that are on their way.
+const GRACE: Duration = Duration::from_secs(2);
+/// Stored candles of an adjusted series that are asked again before it goes on.
+const RECHECKED: usize = 5;
+
+/// How a job is run.
+pub struct Runner {
+    /// Where candles come from.
+    pub provider: Arc<dyn Provider>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Raised to stop.
+    pub cancel: Cancel,
+    /// Threads that fetch: as many as requests are to be under way, not as many as there are cores.
+    pub workers: usize,
+    /// When candles count as closed and final.
+    pub policy: Policy,
+    /// Ask for the live edge again even if nothing in it has newly closed or become final.
+    pub force: bool,
+    /// Ask again where the provider had nothing.
+    pub refetch_empty: bool,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The command that asks, for the record: `backfill` or `update`.
+    pub command: &'static str,
+    /// The series, each with what is asked of it.
+    pub series: Vec<(SeriesKey, Span)>,
+    /// The start as typed, if it was.
+    pub start_words: Option<String>,
+    /// The end as typed, if it was.
+    pub end_words: Option<String>,
+}
+
+/// Why a job ended before all slices were done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The provider does not accept the key.
+    Unauthorized(String),
+    /// Nothing answers at the provider's address.
+    Unreachable(String),
+    /// The provider's limit lasts longer than a job waits.
+    Throttled {
+        /// What would help.
+        message: String,
+        /// When to go on, Unix seconds.
+        resume_at: i64,
+    },
+    /// It was told to.
+    Cancelled,
+    /// A fetcher stopped unexpectedly: a defect of this program.
+    Defect,
+}
+
+/// The job as its parts need it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    job_id: String,
+    owner: Owner,
+    planned_at: i64,
+    requests_before: u64,
+}
+
+/// Plans what is missing of each series: what [`run`] would fetch. `store` is `None` where there is no file yet.
+///
+/// # Errors
+/// A series is held from another source or with another adjustment, or the file cannot be read.
+pub fn targets(
+    store: Option<&Store>,
+    runner: &Runner,
+    series: &[(SeriesKey, Span)],
+) -> Result<Vec<Target>, StoreError> {
+    let now = runner.clock.now();
+    let target = |(key, span): &(SeriesKey, Span)| {
+        let known = store.map_or(Ok(Known::default()), |store| store.known(key))?;
+        Ok(runner.target(key, *span, &known, now))
+    };
+    series.iter().map(target).collect()
+}
+
+/// Fetches what is missing of the series, as a new job.
+///
+/// A slice that fails does not stop the job: the report says what is missing. What was saved stays saved, whatever
+/// happens.
+///
+/// # Errors
+/// The file cannot be opened, read or written, or a series is bound otherwise.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use candlefile::backfill::{Request, Runner, run};
+/// use candlefile::{Cancel, JobStatus, ManualClock, Policy, Sample, SeriesKey, Span, Store};
+///
+/// let folder = std::env::temp_dir().join(format!("candlefile-run-{}", std::process::id()));
+/// std::fs::create_dir_all(&folder)?;
+/// let mut store = Store::create(&folder.join("market.db"))?;
+/// let runner = Runner {
+///     provider: Arc::new(Sample::default()),
+///     clock: Arc::new(ManualClock::at(1_767_225_600)), // 2026-01-01; SystemClock::default() outside of examples
+///     cancel: Cancel::new(),
+///     workers: 8,
+///     policy: Policy::default(),
+///     force: false,
+///     refetch_empty: false,
+/// };
+/// let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "sample".into(), adjusted: false };
+/// let january = Span::new(1_704_067_200, 1_706_745_600).expect("not empty"); // labels 2024-01-01 to 2024-01-31
+/// let request = Request { command: "backfill", series: vec![(key, january)], start_words: None, end_words: None };
+///
+/// let report = run(&mut store, &request, &runner, &())?;
+/// assert_eq!((report.status, report.records.inserted), (JobStatus::Completed, 23));
+/// let again = run(&mut store, &request, &runner, &())?;
+/// assert_eq!((again.requests, again.records.fetched), (0, 0));
+/// # drop(store); std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn run(
+    store: &mut Store,
+    request: &Request,
+    runner: &Runner,
+    monitor: &dyn Monitor,
+) -> Result<Report, StoreError> {
+    let now = runner.clock.now();
+    store.reap_jobs(now)?;
+    let mut targets = Vec::with_capacity(request.series.len());
+    let mut asked_before = Vec::with_capacity(request.series.len());
+    for (key, span) in &request.series {
+        let known = store.known(key)?;
+        asked_before.push(Series::was_asked(&known));
+        targets.push(runner.target(key, *span, &known, now));
+    }
+    let job = runner.job(uuid::Uuid::now_v7().to_string(), now);
+    let new = NewJob {
+        job_id: &job.job_id,
+        command: request.command,
+        source: runner.provider.name(),
+        start_words: request.start_words.as_deref(),
+        end_words: request.end_words.as_deref(),
+        policy: runner.policy,
+        owner: &job.owner,
+        now,
+    };
+    let made = store.create_job(&new, &targets)?;
+    let mut parts = Parts::default();
+    for ((target, (id, slices)), was_asked) in targets.iter().zip(made).zip(asked_before) {
+        parts.push(
+            store,
+            runner,
+            &target.key,
+            target.span,
+            id,
+            slices,
+            was_asked,
+        )?;
+    }
+    execute(store, &job, parts, runner, monitor)
+}
+
+/// Takes a job up again under the same id: plans anew what is missing of its unfinished series, and fetches that.
+///
+/// # Errors
+/// There is no such job, a living owner runs it, or the file cannot be read or written.
+pub fn resume(
+    store: &mut Store,
+    job_id: &str,
+    runner: &Runner,
+    monitor: &dyn Monitor,
+) -> Result<Report, StoreError> {
+    let now = runner.clock.now();
+    store.reap_jobs(now)?;
+    let detail = store.job(job_id, now)?;
+    let job = runner.job(detail.job.job_id, now);
+    store.take_over(&job.job_id, runner.policy, &job.owner, now)?;
+    let mut missing = Vec::new();
+    let mut asked_before = Vec::new();
+    for series in detail
+        .series
+        .iter()
+        .filter(|series| series.status != SeriesStatus::Completed)
+    {
+        let known = store.known(&series.key)?;
+        asked_before.push((series, Series::was_asked(&known)));
+        missing.push((
+            series.series_id,
+            runner.target(&series.key, series.span, &known, now).slices,
+        ));
+    }
+    let made = store.replan_job(&job.job_id, &job.owner, now, &missing)?;
+    let mut parts = Parts::default();
+    for ((series, was_asked), (id, slices)) in asked_before.into_iter().zip(made) {
+        parts.push(
+            store,
+            runner,
+            &series.key,
+            series.span,
+            id,
+            slices,
+            was_asked,
+        )?;
+    }
+    execute(store, &job, parts, runner, monitor)
+}
+
+impl Runner {
+    fn target(&self, key: &SeriesKey, span: Span, known: &Known, now: i64) -> Target {
+        let week_start = self.provider.week_start();
+        let wanted = Wanted {
+            span,
+            force: self.force,
+            refetch_empty: self.refetch_empty,
+        };
+        let slices = plan(&key.market(week_start), known, wanted, self.policy, now);
+        Target {
+            key: key.clone(),
+            week_start,
+            span,
+            slices,
+        }
+    }
+
+    fn job(&self, job_id: String, now: i64) -> Job {
+        let owner = Owner::of_this_process();
+        Job {
+            job_id,
+            owner,
+            planned_at: now,
+            requests_before: self.provider.requests(),
+        }
+    }
+}
+
+/// A job's series with their rows and slices, index by index.
+#[derive(Default)]
+struct Parts {
+    series: Vec<Series>,
+    ids: Vec<i64>,
+    slices: Vec<Vec<Progress>>,
+}
+
+impl Parts {
+    #[allow(clippy::too_many_arguments)] // One call each from the two ways to begin.
+    fn push(
+        &mut self,
+        store: &Store,
+        runner: &Runner,
+        key: &SeriesKey,
+        span: Span,
+        id: i64,
+        slices: Vec<Progress>,
+        was_asked: bool,
+    ) -> Result<(), StoreError> {
+        let recheck = if key.adjusted && !slices.is_empty() {
+            store.newest_covered(id, RECHECKED)?
+        } else {
+            Vec::new()
+        };
+        let market = key.market(runner.provider.week_start());
+        self.series.push(Series {
+            key: key.clone(),
+            market,
+            span,
+            recheck,
+            was_asked,
+        });
+        self.ids.push(id);
+        self.slices.push(slices);
+        Ok(())
+    }
+}
+
+/// Runs a recorded job to its end, and records that end.
+fn execute(
+    store: &mut Store,
+    job: &Job,
+    parts: Parts,
+    runner: &Runner,
+    monitor: &dyn Monitor,
+) -> Result<Report, StoreError> {
+    let began = runner.clock.monotonic();
+    let Parts {
+        series,
+        ids,
+        slices,
+    } = parts;
+    let mut ledger = Ledger::new(job, &series, &ids, &slices);
+    let written = end_idle_series(store, job, &mut ledger, &series, runner)
+        .and_then(|()| fetch_all(store, &mut ledger, &series, &slices, runner, monitor));
+    let unfinished = ledger.states.iter().any(|state| !state.open.is_empty());
+    if unfinished && ledger.stop.is_none() {
+        ledger.stop = Some(if runner.cancel.is_cancelled() {
+            Stop::Cancelled
+        } else {
+            Stop::Defect
+        });
+    }
+    let elapsed = runner.clock.monotonic().saturating_sub(began);
+    let now = runner.clock.now();
+    if let Err(error) = written {
+        // Best effort: the error that stopped the job may stop this, too, and the next run then finds its owner gone.
+        let _ = store.end_job(
+            &job.job_id,
+            &job.owner,
+            JobStatus::Failed,
+            Some(&error.to_string()),
+            None,
+            now,
+        );
+        return Err(error);
+    }
+    let report = report::make(store, job, ledger, runner, elapsed)?;
+    store.end_job(
+        &job.job_id,
+        &job.owner,
+        report.status,
+        report.error(),
+        report.resume_at(),
+        now,
+    )?;
+    Ok(report)
+}
+
+/// Series of which nothing is missing have their end before anything is fetched.
+fn end_idle_series(
+    store: &mut Store,
+    job: &Job,
+    ledger: &mut Ledger<'_>,
+    series: &[Series],
+    runner: &Runner,
+) -> Result<(), StoreError> {
+    let idle: Vec<usize> = (0..series.len())
+        .filter(|&index| ledger.states[index].open.is_empty())
+        .collect();
+    if idle.is_empty() {
+        return Ok(());
+    }
+    let batch = store.batch(&job.job_id, job.owner.as_str(), runner.clock.now())?;
+    for index in idle {
+        ledger.end_idle_series(&batch, index)?;
+    }
+    batch.commit()
+}
+
+fn fetch_all(
+    store: &mut Store,
+    ledger: &mut Ledger<'_>,
+    series: &[Series],
+    slices: &[Vec<Progress>],
+    runner: &Runner,
+    monitor: &dyn Monitor,
+) -> Result<(), StoreError> {
+    let count: usize = slices.iter().map(Vec::len).sum();
+    if count == 0 {
+        return Ok(());
+    }
+    let stop = runner.cancel.child();
+    let fetcher = Fetcher {
+        provider: Arc::clone(&runner.provider),
+        clock: Arc::clone(&runner.clock),
+        policy: runner.policy,
+        series: series.to_vec(),
+        cancel: stop.clone(),
+        until_yesterday: Mutex::new(HashSet::new()),
+    };
+    let mut queue = Queue::default();
+    for (series, slices) in series.iter().zip(slices) {
+        queue.push(
+            series.market.class(),
+            series.market.timeframe(),
+            slices,
+            !series.recheck.is_empty(),
+        );
+    }
+    let (to_writer, from_fetchers) = sync_channel(CHANNEL);
+    let shared = Arc::new(Shared {
+        queue: Mutex::new(queue),
+        changed: Condvar::new(),
+        fetcher,
+    });
+    // Not scoped: a stopped job does not wait for a server that does not answer.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(runner.workers.clamp(1, count))
+        .thread_name(|index| format!("fetch-{index}"))
+        .panic_handler(|_| {})
+        .build()
+        .expect("the threads of the pool can be started");
+    pool.spawn_broadcast(move |_| shared.work(&to_writer));
+    let inbox = Inbox {
+        from_fetchers,
+        stop: stop.clone(),
+        stopped_at: None,
+    };
+    let written = ledger.write(
+        store,
+        inbox,
+        runner.provider.as_ref(),
+        runner.clock.as_ref(),
+        monitor,
+    );
+    stop.cancel();
+    written
+}
+
+/// What the fetchers' threads share.
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    fetcher: Fetcher,
+}
+
+impl Shared {
+    /// One fetcher's thread, from its first slice to its last.
+    fn work(&self, to_writer: &SyncSender<Message>) {
+        let _stop_all = StopOnPanic(&self.fetcher.cancel);
+        while let Some(work) = self.next(to_writer) {
+            let outcome = self.fetcher.run(work, to_writer);
+            if let Ok(verdict) = outcome {
+                self.lock().done(work, verdict);
+            } else {
+                self.fetcher.cancel.cancel();
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    fn next(&self, to_writer: &SyncSender<Message>) -> Option<queue::Work> {
+        let mut queue = self.lock();
+        loop {
+            if self.fetcher.cancel.is_cancelled() {
+                return None;
+            }
+            let next = queue.next();
+            let unasked = queue.take_unasked();
+            if !unasked.is_empty() {
+                let at = self.fetcher.clock.now();
+                for queue::Unasked {
+                    series,
+                    progress,
+                    why,
+                } in unasked
+                {
+                    let failed = Message::Failed {
+                        series,
+                        progress,
+                        error: why.to_owned(),
+                        attempts: 0,
+                        at,
+                    };
+                    to_writer.send(failed).ok()?;
+                }
+            }
+            match next {
+                Next::Do(work) => return Some(work),
+                Next::Done => return None,
+                Next::Wait => {
+                    let waited = self.changed.wait_timeout(queue, TICK);
+                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A fetcher that panics never says that its work is done: the others must not wait for it.
+struct StopOnPanic<'a>(&'a Cancel);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.cancel();
+        }
+    }
+}
+
+/// The writer's end of the channel: batches of what waits now, never lingering for more, and an empty one each tick.
+struct Inbox {
+    from_fetchers: Receiver<Message>,
+    stop: Cancel,
+    stopped_at: Option<Instant>,
+}
+
+impl Iterator for Inbox {
+    type Item = Vec<Message>;
+
+    fn next(&mut self) -> Option<Vec<Message>> {
+        if self.stop.is_cancelled() {
+            let stopped_at = *self.stopped_at.get_or_insert_with(Instant::now);
+            if stopped_at.elapsed() > GRACE {
+                return None;
+            }
+        }
+        let first = match self.from_fetchers.recv_timeout(TICK) {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        };
+        let mut rows = rows_of(&first);
+        let mut batch = vec![first];
+        while rows < BATCH_ROWS {
+            let Ok(message) = self.from_fetchers.try_recv() else {
+                break;
+            };
+            rows += rows_of(&message);
+            batch.push(message);
+        }
+        Some(batch)
+    }
+}
+
+fn rows_of(message: &Message) -> usize {
+    match message {
+        Message::Page(page) => page.candles.len() + page.rejected.len(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,164 @@
+//! How a job ended: counts that add up, what the provider had nothing for, and what failed.
+
+use std::time::Duration;
+
+use super::writer::{Ledger, State};
+use super::{Job, Runner, Stop};
+use crate::monitor::FailedSlice;
+use crate::span::{Span, SpanSet};
+use crate::store::{Counts, JobStatus, SeriesKey, SeriesStatus, Store, StoreError};
+
+/// A stretch that the provider has nothing for is reported from this length on: shorter ones are holidays and halts.
+const WORTH_REPORTING: i64 = 7 * 86_400;
+
+/// How a job ended, and what this run of it did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The job.
+    pub job_id: String,
+    /// How it ended.
+    pub status: JobStatus,
+    /// The provider's name.
+    pub provider: String,
+    /// Requests sent, retries included.
+    pub requests: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// What was counted.
+    pub records: Counts,
+    /// The series, in the order asked.
+    pub series: Vec<SeriesReport>,
+    /// Stretches of seven days and more that the provider has nothing for.
+    pub nothing_from_provider: Vec<NothingFrom>,
+    /// The slices that were given up.
+    pub failed: Vec<FailedSlice>,
+    /// Why it ended early, if it did.
+    pub stop: Option<Stop>,
+}
+
+/// A series of a job.
+#[derive(Clone, Debug)]
+pub struct SeriesReport {
+    /// The series.
+    pub key: SeriesKey,
+    /// What became of it.
+    pub status: SeriesStatus,
+    /// What was asked.
+    pub span: Span,
+    /// Start of the first candle that the file holds.
+    pub first_ts: Option<i64>,
+    /// Start of the last candle that the file holds.
+    pub last_ts: Option<i64>,
+    /// What was counted.
+    pub records: Counts,
+    /// Why it is not complete.
+    pub error: Option<String>,
+}
+
+/// A stretch that the provider has nothing for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NothingFrom {
+    /// The symbol.
+    pub symbol: String,
+    /// The timeframe.
+    pub timeframe: String,
+    /// The stretch.
+    pub span: Span,
+}
+
+impl Report {
+    /// What stopped the job, for the record.
+    pub fn error(&self) -> Option<&str> {
+        match &self.stop {
+            Some(
+                Stop::Unauthorized(message)
+                | Stop::Unreachable(message)
+                | Stop::Throttled { message, .. },
+            ) => Some(message),
+            Some(Stop::Cancelled) => Some("stopped by a signal"),
+            Some(Stop::Defect) => Some("a fetcher stopped unexpectedly"),
+            None => None,
+        }
+    }
+
+    /// When to go on, for a job that the provider's limit interrupted: Unix seconds.
+    pub fn resume_at(&self) -> Option<i64> {
+        match self.stop {
+            Some(Stop::Throttled { resume_at, .. }) => Some(resume_at),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn make(
+    store: &Store,
+    job: &Job,
+    ledger: Ledger<'_>,
+    runner: &Runner,
+    elapsed: Duration,
+) -> Result<Report, StoreError> {
+    let records = ledger.records();
+    let parts = ledger.into_parts();
+    let mut series = Vec::with_capacity(parts.series.len());
+    let mut nothing_from_provider = Vec::new();
+    for (asked, state) in parts.series.iter().zip(parts.states) {
+        let held = store.find_series(&asked.key.symbol, asked.key.timeframe)?;
+        let empty = held.empty.within(asked.span);
+        nothing_from_provider.extend(worth_reporting(&asked.key, &empty));
+        let State {
+            open,
+            status,
+            records,
+            error,
+        } = state;
+        let status = if open.is_empty() {
+            status
+        } else {
+            SeriesStatus::Interrupted
+        };
+        let (key, span) = (asked.key.clone(), asked.span);
+        series.push(SeriesReport {
+            key,
+            status,
+            span,
+            first_ts: held.first_ts,
+            last_ts: held.last_ts,
+            records,
+            error,
+        });
+    }
+    let complete = series
+        .iter()
+        .all(|series| series.status == SeriesStatus::Completed);
+    let status = match &parts.stop {
+        Some(Stop::Unauthorized(_) | Stop::Unreachable(_) | Stop::Defect) => JobStatus::Failed,
+        Some(Stop::Cancelled | Stop::Throttled { .. }) => JobStatus::Interrupted,
+        None if complete => JobStatus::Completed,
+        None => JobStatus::Partial,
+    };
+    Ok(Report {
+        job_id: job.job_id.clone(),
+        status,
+        provider: runner.provider.name().to_owned(),
+        requests: runner.provider.requests() - job.requests_before,
+        elapsed,
+        records,
+        series,
+        nothing_from_provider,
+        failed: parts.failed,
+        stop: parts.stop,
+    })
+}
+
+fn worth_reporting(key: &SeriesKey, empty: &SpanSet) -> Vec<NothingFrom> {
+    let report = |span: Span| NothingFrom {
+        symbol: key.symbol.to_string(),
+        timeframe: key.timeframe.to_string(),
+        span,
+    };
+    empty
+        .iter()
+        .filter(|span| span.seconds() >= WORTH_REPORTING)
+        .map(report)
+        .collect()
+}

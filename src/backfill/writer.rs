@@ -1,0 +1,284 @@
+//! The one writer: takes batches of messages, stores each in one transaction, and reports after the commit.
+
+use std::collections::HashMap;
+
+use super::fetch::{Message, PageMessage, Series};
+use super::{Job, Stop};
+use crate::clock::Clock;
+use crate::monitor::{FailedSlice, Monitor, Snapshot};
+use crate::provider::Provider;
+use crate::store::{Batch, Counts, PageWrite, Progress, SeriesStatus, SliceEnd, Store, StoreError};
+
+/// A running job gives a sign of life this often, whether or not it has something to store.
+const HEARTBEAT: i64 = 10;
+
+/// What is known of a job's series while it runs.
+#[derive(Debug)]
+pub(super) struct Ledger<'a> {
+    job: &'a Job,
+    series: &'a [Series],
+    ids: &'a [i64],
+    pub(super) states: Vec<State>,
+    pub(super) failed: Vec<FailedSlice>,
+    pub(super) stop: Option<Stop>,
+    slices: u64,
+    completed: u64,
+    records: Counts,
+    /// Of the batch in hand, to be reported once it is committed.
+    news: Vec<FailedSlice>,
+    beat_at: i64,
+}
+
+/// One series, so far.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Slices without an end.
+    pub(super) open: HashMap<i64, Progress>,
+    pub(super) status: SeriesStatus,
+    pub(super) records: Counts,
+    pub(super) error: Option<String>,
+}
+
+/// What the report is made of.
+pub(super) struct LedgerParts<'a> {
+    pub(super) series: &'a [Series],
+    pub(super) states: Vec<State>,
+    pub(super) failed: Vec<FailedSlice>,
+    pub(super) stop: Option<Stop>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(
+        job: &'a Job,
+        series: &'a [Series],
+        ids: &'a [i64],
+        slices: &[Vec<Progress>],
+    ) -> Ledger<'a> {
+        let states = slices
+            .iter()
+            .map(|slices| State {
+                open: slices
+                    .iter()
+                    .map(|slice| (slice.slice_id, *slice))
+                    .collect(),
+                status: SeriesStatus::Pending,
+                records: Counts::default(),
+                error: None,
+            })
+            .collect();
+        Ledger {
+            job,
+            series,
+            ids,
+            states,
+            failed: Vec::new(),
+            stop: None,
+            slices: slices.iter().map(|slices| slices.len() as u64).sum(),
+            completed: 0,
+            records: Counts::default(),
+            news: Vec::new(),
+            beat_at: 0,
+        }
+    }
+
+    /// What is left of it for the report.
+    pub(super) fn into_parts(self) -> LedgerParts<'a> {
+        LedgerParts {
+            series: self.series,
+            states: self.states,
+            failed: self.failed,
+            stop: self.stop,
+        }
+    }
+
+    /// All counts of this run.
+    pub(super) fn records(&self) -> Counts {
+        self.records
+    }
+
+    /// Stores what comes until nothing more does. An empty batch says that time has passed.
+    ///
+    /// # Errors
+    /// The file cannot be written, or the job was lost to another owner. Everything reported before is saved.
+    pub(super) fn write(
+        &mut self,
+        store: &mut Store,
+        batches: impl IntoIterator<Item = Vec<Message>>,
+        provider: &dyn Provider,
+        clock: &dyn Clock,
+        monitor: &dyn Monitor,
+    ) -> Result<(), StoreError> {
+        for messages in batches {
+            let now = clock.now();
+            let has_news = !messages.is_empty();
+            if has_news || now - self.beat_at >= HEARTBEAT {
+                let batch = store.batch(&self.job.job_id, self.job.owner.as_str(), now)?;
+                for message in messages {
+                    self.take(&batch, message)?;
+                }
+                batch.commit()?;
+                self.beat_at = now;
+            }
+            for failure in std::mem::take(&mut self.news) {
+                monitor.slice_failed(&failure);
+                self.failed.push(failure);
+            }
+            monitor.progress(&Snapshot {
+                job_id: &self.job.job_id,
+                slices: self.slices,
+                completed: self.completed,
+                failed: self.failed.len() as u64,
+                records: self.records,
+                requests: provider.requests() - self.job.requests_before,
+                waiting: provider.waiting(),
+            });
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, batch: &Batch<'_>, message: Message) -> Result<(), StoreError> {
+        match message {
+            Message::Started { progress, at } => batch.slice_started(progress.slice_id, at),
+            Message::Page(page) => self.take_page(batch, *page),
+            Message::Failed {
+                series,
+                progress,
+                error,
+                attempts,
+                at,
+            } => {
+                self.slice_failed(batch, series, progress, &error, attempts, at)?;
+                self.end_series(batch, series)
+            }
+            Message::SeriesOver {
+                series,
+                stale,
+                error,
+                attempts,
+                at,
+            } => {
+                let mut open: Vec<Progress> = self.states[series].open.values().copied().collect();
+                open.sort_by_key(|progress| progress.span);
+                for progress in open {
+                    self.slice_failed(batch, series, progress, &error, attempts, at)?;
+                }
+                if stale {
+                    self.states[series].status = SeriesStatus::Stale;
+                }
+                self.end_series(batch, series)
+            }
+            Message::Stop(stop) => {
+                self.stop.get_or_insert(stop);
+                Ok(())
+            }
+        }
+    }
+
+    fn take_page(&mut self, batch: &Batch<'_>, page: PageMessage) -> Result<(), StoreError> {
+        let PageMessage {
+            series,
+            progress,
+            candles,
+            rejected,
+            proven,
+            seen_at,
+            end,
+        } = page;
+        let Progress {
+            slice_id,
+            series_id,
+            span,
+        } = progress;
+        let counts = batch.page(&PageWrite {
+            slice_id,
+            series_id,
+            candles: &candles,
+            rejected: &rejected,
+            proven,
+            seen_at,
+        })?;
+        self.records += counts;
+        self.states[series].records += counts;
+        let Some((proven, empty)) = end else {
+            return Ok(());
+        };
+        batch.slice_completed(SliceEnd {
+            slice_id,
+            series_id,
+            span,
+            proven,
+            empty,
+            seen_at,
+        })?;
+        self.completed += 1;
+        self.states[series].open.remove(&slice_id);
+        self.end_series(batch, series)
+    }
+
+    fn slice_failed(
+        &mut self,
+        batch: &Batch<'_>,
+        series: usize,
+        progress: Progress,
+        error: &str,
+        attempts: u32,
+        at: i64,
+    ) -> Result<(), StoreError> {
+        batch.slice_failed(progress.slice_id, error, attempts, at)?;
+        let state = &mut self.states[series];
+        state.open.remove(&progress.slice_id);
+        state.status = SeriesStatus::Failed;
+        state.error.get_or_insert_with(|| error.to_owned());
+        let key = &self.series[series].key;
+        self.news.push(FailedSlice {
+            symbol: key.symbol.to_string(),
+            timeframe: key.timeframe.to_string(),
+            span: progress.span,
+            error: error.to_owned(),
+            attempts,
+        });
+        Ok(())
+    }
+
+    /// A series of which nothing is missing has its end at once. One that was never asked, since nothing of it has closed
+    /// yet, lacks nothing.
+    pub(super) fn end_idle_series(
+        &mut self,
+        batch: &Batch<'_>,
+        series: usize,
+    ) -> Result<(), StoreError> {
+        let id = self.ids[series];
+        let lacks = self.series[series].was_asked && !batch.has_candles(id)?;
+        let status = if lacks {
+            SeriesStatus::NoData
+        } else {
+            SeriesStatus::Completed
+        };
+        self.states[series].status = status;
+        batch.series_ended(&self.job.job_id, id, status, None, None)
+    }
+
+    /// With its last slice a series gets its end, in the same transaction.
+    fn end_series(&mut self, batch: &Batch<'_>, series: usize) -> Result<(), StoreError> {
+        let (state, id) = (&mut self.states[series], self.ids[series]);
+        if !state.open.is_empty() {
+            return Ok(());
+        }
+        if state.status == SeriesStatus::Pending {
+            state.status = if batch.has_candles(id)? {
+                SeriesStatus::Completed
+            } else {
+                SeriesStatus::NoData
+            };
+        }
+        let done = matches!(state.status, SeriesStatus::Completed | SeriesStatus::NoData);
+        let asked = done.then_some((self.series[series].span, self.job.planned_at));
+        batch.series_ended(
+            &self.job.job_id,
+            id,
+            state.status,
+            state.error.as_deref(),
+            asked,
+        )
+    }
+}

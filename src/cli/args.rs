@@ -1,0 +1,213 @@
+//! What can be typed. Declarations only; each command's behaviour is in the file of its name.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use candlefile::provider::BaseUrl;
+use candlefile::provider::rate::Rate;
+use candlefile::range::Moment;
+use candlefile::{Symbol, Timeframe};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// OHLCV candles from a market data provider in one SQLite file: backfilled in parallel, resumable, and exact about
+/// what is missing.
+#[derive(Parser, Debug)]
+#[command(
+    name = "candlefile",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 complete, 1 it could not run, 2 usage, 3 it ran and something is missing, 130 Ctrl-C.
+The key comes from MASSIVE_API_KEY or POLYGON_API_KEY."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// The file
+    #[arg(
+        long,
+        global = true,
+        env = "CANDLEFILE_DB",
+        default_value = "market.db",
+        value_name = "FILE"
+    )]
+    pub db: PathBuf,
+    /// Send the provider's requests here: a proxy, or a test server on this machine
+    #[arg(long, global = true, env = "CANDLEFILE_BASE_URL", value_name = "URL")]
+    pub base_url: Option<BaseUrl>,
+    /// Write one JSON document to stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more on stderr about requests and retries
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Fetch what is missing of the given symbols and timeframes
+    Backfill(Backfill),
+    /// Bring everything the file holds up to now, holes included
+    Update(Update),
+    /// Go on with jobs that were interrupted or failed in part
+    Resume(Resume),
+    /// Jobs, slices, counts and errors
+    Status(Status),
+    /// What the file holds
+    List,
+    /// The candles of a series, newest last
+    Show(Show),
+    /// Forget a series whole
+    Drop(Drop),
+    /// The providers: what each needs, its timeframes and limits
+    Providers,
+}
+
+#[derive(Args, Debug)]
+pub struct Backfill {
+    /// Symbols as the provider spells them: AAPL, BRK.B, X:BTCUSD, C:EURUSD, I:NDX
+    pub symbols: Vec<Symbol>,
+    /// More symbols from a file, one a line, # begins a comment; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub symbols_file: Option<PathBuf>,
+    /// Timeframes: 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w, 1mo ...
+    #[arg(
+        short,
+        long = "timeframe",
+        value_delimiter = ',',
+        default_value = "1d",
+        value_name = "TIMEFRAME"
+    )]
+    pub timeframes: Vec<Timeframe>,
+    /// First market day (YYYY-MM-DD), or an instant (RFC 3339)
+    #[arg(long, value_name = "DATE")]
+    pub start: Moment,
+    /// Last market day, inclusive, or an instant, exclusive [default: now]
+    #[arg(long, value_name = "DATE")]
+    pub end: Option<Moment>,
+    /// Where the candles come from
+    #[arg(long, default_value = "polygon")]
+    pub provider: ProviderName,
+    /// Prices adjusted for splits by the provider, instead of raw ones
+    #[arg(long)]
+    pub adjusted: bool,
+    #[command(flatten)]
+    pub fetch: Fetch,
+    /// Show the plan and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Update {
+    #[command(flatten)]
+    pub fetch: Fetch,
+    /// Show the plan and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Resume {
+    /// The job, by any unique prefix of its id [default: all that are not complete]
+    pub job: Option<String>,
+    #[command(flatten)]
+    pub fetch: Fetch,
+}
+
+/// How to fetch.
+#[derive(Args, Clone, Debug)]
+pub struct Fetch {
+    /// Requests under way at once
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    pub workers: u16,
+    /// Requests per time at most, like 5/min or 100/s [default for polygon: 100/s]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// How long after its last trading hour a candle counts as closed [default: 15m]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub delay: Option<Duration>,
+    /// How long after its last trading hour a candle counts as final [default: stocks and indices at noon of the next
+    /// market day, crypto and forex after 1h]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub final_after: Option<Duration>,
+    /// Ask for the live edge again even if nothing there has newly closed or become final
+    #[arg(long)]
+    pub force: bool,
+    /// Ask again where the provider had nothing
+    #[arg(long)]
+    pub refetch_empty: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Status {
+    /// One job with its slices, by any unique prefix of its id
+    pub job: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The symbol
+    pub symbol: Symbol,
+    /// The timeframe
+    #[arg(short, long, default_value = "1d", value_name = "TIMEFRAME")]
+    pub timeframe: Timeframe,
+    /// The newest N candles [default: 20 without --start and --end]
+    #[arg(long, value_name = "N", conflicts_with_all = ["start", "end"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub tail: Option<u32>,
+    /// From this market day or instant on
+    #[arg(long, value_name = "DATE")]
+    pub start: Option<Moment>,
+    /// Up to this market day, inclusive, or instant, exclusive
+    #[arg(long, value_name = "DATE")]
+    pub end: Option<Moment>,
+    /// Write CSV
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Drop {
+    /// The symbol
+    pub symbol: Symbol,
+    /// The timeframe
+    #[arg(short, long, value_name = "TIMEFRAME")]
+    pub timeframe: Timeframe,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderName {
+    /// Polygon.io, now Massive.com
+    #[value(alias = "massive")]
+    Polygon,
+    /// Embedded synthetic data, for trying things out
+    Sample,
+}
+
+/// A time like 15m, 1h or 90s; a plain 0 is one, too.
+fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "write a time like 15m, 1h or 90s".to_owned())?;
+    if duration > Duration::from_secs(366 * 86_400) {
+        Err("a year is the longest".into())
+    } else {
+        Ok(duration)
+    }
+}

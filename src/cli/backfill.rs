@@ -1,0 +1,111 @@
+//! `candlefile backfill`: fetch what is missing of symbols x timeframes x range.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Result;
+use candlefile::backfill::Request;
+use candlefile::{Policy, Range, SeriesKey, Store, Symbol};
+
+use super::args::{Backfill, Global, ProviderName};
+use super::error::{Exit, usage};
+use super::jobs::{Fetching, dry_run};
+use super::report;
+
+pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
+    let symbols = symbols(args.symbols, args.symbols_file.as_deref())?;
+    let source = match args.provider {
+        ProviderName::Polygon => "polygon",
+        ProviderName::Sample => "sample",
+    };
+    let fetching = Fetching::new(global, &args.fetch);
+    let range = Range {
+        start: args.start,
+        end: args.end,
+    };
+    let runner = fetching.runner(source, Policy::default());
+    // A range that is wrong by itself is told before a key that is missing.
+    let week_start = runner
+        .as_ref()
+        .map_or(chrono::Weekday::Sun, |runner| runner.provider.week_start());
+    let now = fetching.clock.now();
+    let mut series = Vec::new();
+    for symbol in &symbols {
+        for &timeframe in &args.timeframes {
+            let (symbol, source) = (symbol.clone(), source.to_owned());
+            let key = SeriesKey {
+                symbol,
+                timeframe,
+                source,
+                adjusted: args.adjusted,
+            };
+            if series.iter().all(|(other, _)| other != &key) {
+                let span = range.span(&key.market(week_start), now)?;
+                series.push((key, span));
+            }
+        }
+    }
+    let runner = runner?;
+    let request = Request {
+        command: "backfill",
+        series,
+        start_words: Some(range.start.words().to_owned()),
+        end_words: range.end.as_ref().map(|end| end.words().to_owned()),
+    };
+    if args.dry_run {
+        return dry_run(global, &fetching, &[(runner, request)]);
+    }
+    let mut store = Store::create(&global.db)?;
+    fetching.stop_on_signals();
+    let monitor = fetching.monitor(source);
+    let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
+    drop(monitor);
+    report::print(global, &[report?])
+}
+
+/// The symbols of the command line and of the file, each once, in the order given.
+fn symbols(mut symbols: Vec<Symbol>, file: Option<&Path>) -> Result<Vec<Symbol>> {
+    if let Some(file) = file {
+        let mut text = String::new();
+        let read = if file == Path::new("-") {
+            std::io::stdin().read_to_string(&mut text).map(|_| ())
+        } else {
+            std::fs::read_to_string(file).map(|read| text = read)
+        };
+        let name = file.display();
+        read.map_err(|error| {
+            usage(
+                format!("cannot read the symbols file {name}: {error}"),
+                "name a text file, one symbol a line",
+            )
+        })?;
+        let before = symbols.len();
+        for (index, line) in text.lines().enumerate() {
+            let word = line.split('#').next().unwrap_or("").trim();
+            if !word.is_empty() {
+                let symbol = word.parse().map_err(|error| {
+                    usage(
+                        format!("{name}:{}: {error}", index + 1),
+                        "write one symbol a line",
+                    )
+                })?;
+                symbols.push(symbol);
+            }
+        }
+        if symbols.len() == before {
+            return Err(usage(
+                format!("the symbols file {name} holds no symbol"),
+                "write one symbol a line",
+            ));
+        }
+    }
+    if symbols.is_empty() {
+        return Err(usage(
+            "no symbols",
+            "name some, like AAPL MSFT, or a --symbols-file",
+        ));
+    }
+    let mut seen = std::collections::HashSet::new();
+    symbols.retain(|symbol| seen.insert(symbol.clone()));
+    Ok(symbols)
+}

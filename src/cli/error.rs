@@ -1,0 +1,138 @@
+//! What can go wrong on the command line, and how it is said: the message, the next step, a kind for scripts, the exit
+//! code.
+
+use candlefile::StoreError;
+use candlefile::provider::{BadKey, ProviderError};
+use candlefile::range::BadRange;
+use serde_json::json;
+
+/// Exit codes are a contract with scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Everything asked for is there.
+    Complete,
+    /// It ran, and something is missing.
+    Incomplete,
+    /// It could not run, or an error of the whole job stopped it.
+    Failed,
+    /// It was called wrongly.
+    Usage,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    pub fn code(self) -> i32 {
+        match self {
+            Exit::Complete => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Incomplete => 3,
+            Exit::Interrupted => 130,
+        }
+    }
+}
+
+/// An error of the command line itself.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error("{message}")]
+    Usage { message: String, next: String },
+    #[error("no key: neither MASSIVE_API_KEY nor POLYGON_API_KEY is set")]
+    NoKey,
+    #[error("{name}: {source}")]
+    BadKey { name: &'static str, source: BadKey },
+    #[error("candles from {0:?} have no provider to ask")]
+    NoProvider(String),
+}
+
+/// An error as it is said.
+pub struct Said {
+    pub message: String,
+    pub kind: &'static str,
+    pub next: String,
+    pub exit: Exit,
+}
+
+impl Said {
+    pub fn of(error: &anyhow::Error) -> Said {
+        let message = format!("{error:#}");
+        let said = |kind, next: String, exit| Said {
+            message: message.clone(),
+            kind,
+            next,
+            exit,
+        };
+        if let Some(error) = error.downcast_ref::<StoreError>() {
+            return said(kind_of(error), error.next(), Exit::Failed);
+        }
+        if let Some(error) = error.downcast_ref::<BadRange>() {
+            let next = match error {
+                BadRange::Reversed { .. } => "exchange --start and --end",
+                _ => "choose a --start that has begun, or leave --end out for now",
+            };
+            return said("usage", next.into(), Exit::Usage);
+        }
+        if let Some(error) = error.downcast_ref::<CliError>() {
+            return match error {
+                CliError::Usage { next, .. } => said("usage", next.clone(), Exit::Usage),
+                CliError::NoKey => said(
+                    "key",
+                    "set MASSIVE_API_KEY or POLYGON_API_KEY, or try it on made-up data with --provider sample".into(),
+                    Exit::Failed,
+                ),
+                CliError::BadKey { name, .. } => {
+                    said("key", format!("set {name} to the key alone, on one line"), Exit::Failed)
+                }
+                CliError::NoProvider(_) => {
+                    said("provider", "`candlefile providers` lists those there are".into(), Exit::Failed)
+                }
+            };
+        }
+        if error.downcast_ref::<ProviderError>().is_some() {
+            return said(
+                "provider",
+                "check --base-url and the machine's TLS roots".into(),
+                Exit::Failed,
+            );
+        }
+        said(
+            "io",
+            "check the terminal, the pipe or the file, then run the same command again".into(),
+            Exit::Failed,
+        )
+    }
+
+    pub fn print(&self, json: bool) {
+        if json {
+            println!("{}", self.document());
+        } else {
+            eprintln!("candlefile: {}\n  next: {}", self.message, self.next);
+        }
+    }
+
+    pub fn document(&self) -> serde_json::Value {
+        json!({ "error": { "message": self.message, "kind": self.kind, "next": self.next } })
+    }
+}
+
+fn kind_of(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Bound { .. } | StoreError::NoSeries { .. } => "series",
+        StoreError::NoJob(_)
+        | StoreError::AmbiguousJob { .. }
+        | StoreError::Owned { .. }
+        | StoreError::LostJob(_) => "job",
+        StoreError::Full(_) => "disk_full",
+        _ => "file",
+    }
+}
+
+/// A usage error in its own words.
+pub fn usage(message: impl Into<String>, next: impl Into<String>) -> anyhow::Error {
+    CliError::Usage {
+        message: message.into(),
+        next: next.into(),
+    }
+    .into()
+}

@@ -1,0 +1,70 @@
+//! `candlefile list`: what the file holds. Reads no candle.
+
+use anyhow::Result;
+use candlefile::store::SeriesRow;
+use candlefile::{Span, Store};
+use serde_json::{Value, json};
+
+use super::args::Global;
+use super::error::Exit;
+use super::output::{self, between, count, short, time};
+
+pub fn run(global: &Global) -> Result<Exit> {
+    let series = Store::read(&global.db)?.series()?;
+    if global.json {
+        let series: Vec<Value> = series.iter().map(document).collect();
+        output::json(&json!({ "series": series }))?;
+    } else if series.is_empty() {
+        output::print("the file is empty")?;
+    } else {
+        let titles = [
+            "symbol",
+            "timeframe",
+            "source",
+            "first",
+            "last",
+            ">candles",
+            "covered",
+        ];
+        output::print(output::table(&titles, series.iter().map(row)))?;
+    }
+    Ok(Exit::Complete)
+}
+
+fn document(series: &SeriesRow) -> Value {
+    let coverage: Vec<Value> = series.coverage.iter().map(output::span).collect();
+    json!({
+        "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
+        "adjusted": series.key.adjusted, "first": series.first_ts.map(time), "last": series.last_ts.map(time),
+        "candles": series.candles, "coverage": coverage,
+    })
+}
+
+fn row(series: &SeriesRow) -> Vec<String> {
+    let timeframe = series.key.timeframe;
+    let adjusted = if series.key.adjusted { " adjusted" } else { "" };
+    let day = |ts: Option<i64>| ts.map(|ts| short(ts, timeframe)).unwrap_or_default();
+    vec![
+        series.key.symbol.to_string(),
+        timeframe.to_string(),
+        format!("{}{adjusted}", series.key.source),
+        day(series.first_ts),
+        day(series.last_ts),
+        count(series.candles),
+        covered(series),
+    ]
+}
+
+fn covered(series: &SeriesRow) -> String {
+    let spans: Vec<Span> = series.coverage.iter().collect();
+    match spans.as_slice() {
+        [] => "nothing yet".into(),
+        [one] => between(*one),
+        [first, .., last] => {
+            let whole = Span::new(first.start(), last.end())
+                .map(between)
+                .unwrap_or_default();
+            format!("{whole}, {} holes", spans.len() - 1)
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The command line: one file a command. The only place that prints.
+
+mod args;
+mod backfill;
+mod drop;
+mod error;
+mod jobs;
+mod list;
+mod output;
+mod progress;
+mod providers;
+mod report;
+mod resume;
+mod show;
+mod status;
+mod update;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use error::{Exit, Said};
+
+/// Parses, runs and says what went wrong. Returns the exit code.
+pub fn main() -> i32 {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error, &words).code(),
+    };
+    if cli.global.verbose {
+        tracing_subscriber::fmt()
+            .with_env_filter("candlefile=debug")
+            .with_writer(std::io::stderr)
+            .init();
+    }
+    let json = cli.global.json;
+    let outcome = match cli.command {
+        Command::Backfill(args) => backfill::run(&cli.global, args),
+        Command::Update(args) => update::run(&cli.global, &args),
+        Command::Resume(args) => resume::run(&cli.global, &args),
+        Command::Status(args) => status::run(&cli.global, &args),
+        Command::List => list::run(&cli.global),
+        Command::Show(args) => show::run(&cli.global, &args),
+        Command::Drop(args) => drop::run(&cli.global, &args),
+        Command::Providers => providers::run(&cli.global),
+    };
+    match outcome {
+        Ok(exit) => exit.code(),
+        Err(error) if is_broken_pipe(&error) => Exit::Complete.code(),
+        Err(error) => {
+            let said = Said::of(&error);
+            said.print(json);
+            said.exit.code()
+        }
+    }
+}
+
+fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {
+    let wanted_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if wanted_help || !words.iter().any(|word| word == "--json") {
+        let _ = error.print();
+        return if wanted_help {
+            Exit::Complete
+        } else {
+            Exit::Usage
+        };
+    }
+    let text = error.render().to_string();
+    let message = text
+        .split("\n\n")
+        .next()
+        .unwrap_or("")
+        .trim_start_matches("error: ")
+        .trim()
+        .to_owned();
+    Said {
+        message,
+        kind: "usage",
+        next: "see `candlefile --help`".into(),
+        exit: Exit::Usage,
+    }
+    .print(true);
+    Exit::Usage
+}
+
+/// Whoever read our output has enough of it.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
+        let csv = cause
+            .downcast_ref::<csv::Error>()
+            .and_then(|error| match error.kind() {
+                csv::ErrorKind::Io(error) => Some(error.kind()),
+                _ => None,
+            });
+        io.or(csv) == Some(std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,102 @@
+//! How things are written: tables, times, counts, JSON.
+
+use std::io::Write;
+
+use anyhow::Result;
+use candlefile::{Span, Timeframe};
+use chrono::{DateTime, SecondsFormat};
+use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
+
+/// RFC 3339, UTC, seconds.
+pub fn time(ts: i64) -> String {
+    DateTime::from_timestamp(ts, 0)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A span as half-open RFC 3339 fields.
+pub fn span(span: Span) -> serde_json::Value {
+    serde_json::json!({ "start": time(span.start()), "end": time(span.end()) })
+}
+
+/// A candle's start for people: the date of a label, the minute of an instant.
+pub fn short(ts: i64, timeframe: Timeframe) -> String {
+    let time = DateTime::from_timestamp(ts, 0).unwrap_or_default();
+    let format = if timeframe.is_label() {
+        "%Y-%m-%d"
+    } else {
+        "%Y-%m-%d %H:%M"
+    };
+    time.format(format).to_string()
+}
+
+/// A span for people, with both ends inside.
+pub fn between(span: Span) -> String {
+    let day = |ts: i64| {
+        DateTime::from_timestamp(ts, 0)
+            .unwrap_or_default()
+            .format("%Y-%m-%d")
+            .to_string()
+    };
+    format!("{} to {}", day(span.start()), day(span.end() - 1))
+}
+
+/// A count with thousands set apart.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes for people.
+pub fn bytes(number: u64) -> String {
+    indicatif::HumanBytes(number).to_string()
+}
+
+/// Seconds for people.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Whole seconds of a positive time.
+pub fn seconds(seconds: f64) -> String {
+    if seconds < 10.0 {
+        return format!("{seconds:.1} s");
+    }
+    humantime::format_duration(std::time::Duration::from_secs(seconds.round() as u64)).to_string()
+}
+
+/// One JSON document on stdout.
+pub fn json(document: &serde_json::Value) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, document).map_err(std::io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Text on stdout.
+pub fn print(text: impl std::fmt::Display) -> Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}")?;
+    Ok(())
+}
+
+/// An aligned table; columns whose title begins with `>` hold numbers.
+pub fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(
+        titles
+            .iter()
+            .map(|title| Cell::new(title.trim_start_matches('>')).add_attribute(Attribute::Bold)),
+    );
+    table.add_rows(rows);
+    for (column, title) in table.column_iter_mut().zip(titles) {
+        column.set_padding((0, 2));
+        if title.starts_with('>') {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}

@@ -1,0 +1,172 @@
+//! Progress on stderr: a bar on a terminal, plain lines otherwise, nothing with `--quiet`.
+
+use std::cell::{Cell, RefCell};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use candlefile::monitor::{FailedSlice, Monitor, Snapshot};
+use candlefile::provider::Waiting;
+use candlefile::provider::rate::Rate;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::{between, count, seconds};
+
+/// Without a terminal a line is written this often.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// The monitor that fits where stderr goes.
+pub fn monitor(quiet: bool, rate: Option<Rate>) -> Box<dyn Monitor> {
+    if quiet {
+        Box::new(())
+    } else if std::io::stderr().is_terminal() {
+        Box::new(Bar {
+            bar: RefCell::default(),
+            pace: Pace::new(rate),
+        })
+    } else {
+        Box::new(Lines {
+            pace: Pace::new(rate),
+            told: Cell::new(Duration::ZERO),
+        })
+    }
+}
+
+/// What can be said of the speed.
+struct Pace {
+    began: Instant,
+    rate: Option<Rate>,
+}
+
+impl Pace {
+    fn new(rate: Option<Rate>) -> Pace {
+        Pace {
+            began: Instant::now(),
+            rate,
+        }
+    }
+
+    /// Time to the end: as the slices went so far, and not less than the rate allows.
+    #[allow(clippy::cast_precision_loss)] // An estimate.
+    fn eta(&self, snapshot: &Snapshot<'_>) -> Option<f64> {
+        let done = snapshot.completed + snapshot.failed;
+        let left = snapshot.slices.saturating_sub(done);
+        let paced = self.rate.map_or(0.0, |rate| {
+            rate.seconds(left + u64::from(rate.per_window()))
+        });
+        let as_so_far =
+            (done > 0).then(|| self.began.elapsed().as_secs_f64() / done as f64 * left as f64);
+        match as_so_far {
+            None if paced == 0.0 => None,
+            as_so_far => Some(as_so_far.unwrap_or(0.0).max(paced)),
+        }
+    }
+
+    fn words(&self, snapshot: &Snapshot<'_>) -> String {
+        let stored = snapshot.records.inserted + snapshot.records.restated;
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss
+        )] // For people.
+        let speed = (stored as f64 / self.began.elapsed().as_secs_f64().max(0.001)) as u64;
+        let mut words = format!(
+            "{} candles ({}/s), {} requests",
+            count(stored),
+            count(speed),
+            count(snapshot.requests)
+        );
+        match &snapshot.waiting {
+            Some(Waiting::Rate(wait)) => {
+                words += &format!(", waiting {} for the rate", seconds(wait.as_secs_f64()));
+            }
+            Some(Waiting::Limit(wait)) => {
+                words += &format!(
+                    ", paused {} by the provider's limit",
+                    seconds(wait.as_secs_f64())
+                );
+            }
+            None => {}
+        }
+        if let Some(eta) = self
+            .eta(snapshot)
+            .filter(|_| snapshot.completed + snapshot.failed < snapshot.slices)
+        {
+            words += &format!(", {} to go", seconds(eta));
+        }
+        words
+    }
+}
+
+fn failure_words(failure: &FailedSlice) -> String {
+    let FailedSlice {
+        symbol,
+        timeframe,
+        span,
+        error,
+        ..
+    } = failure;
+    format!("failed: {symbol} {timeframe} {}: {error}", between(*span))
+}
+
+/// One total bar, and a line for each slice that failed.
+struct Bar {
+    bar: RefCell<Option<ProgressBar>>,
+    pace: Pace,
+}
+
+impl Bar {
+    fn bar(&self) -> ProgressBar {
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} slices  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar
+            .borrow_mut()
+            .get_or_insert_with(|| ProgressBar::new(0).with_style(style))
+            .clone()
+    }
+}
+
+impl Monitor for Bar {
+    fn progress(&self, snapshot: &Snapshot<'_>) {
+        let bar = self.bar();
+        bar.set_length(snapshot.slices);
+        bar.set_position(snapshot.completed + snapshot.failed);
+        bar.set_message(self.pace.words(snapshot));
+    }
+
+    fn slice_failed(&self, failure: &FailedSlice) {
+        self.bar().println(failure_words(failure));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.borrow().as_ref() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A line every ten seconds, and one for each slice that failed.
+struct Lines {
+    pace: Pace,
+    told: Cell<Duration>,
+}
+
+impl Monitor for Lines {
+    fn progress(&self, snapshot: &Snapshot<'_>) {
+        let elapsed = self.pace.began.elapsed();
+        if elapsed - self.told.get() >= LINE_EVERY {
+            self.told.set(elapsed);
+            let done = snapshot.completed + snapshot.failed;
+            eprintln!(
+                "{done}/{} slices, {}",
+                snapshot.slices,
+                self.pace.words(snapshot)
+            );
+        }
+    }
+
+    fn slice_failed(&self, failure: &FailedSlice) {
+        eprintln!("{}", failure_words(failure));
+    }
+}

@@ -1,0 +1,140 @@
+//! `candlefile show`: the candles of a series, newest last.
+
+use std::io::Write;
+
+use anyhow::Result;
+use candlefile::range::Moment;
+use candlefile::{Candle, Market, Selection, Span, Store};
+use chrono::Weekday;
+use serde_json::json;
+
+use super::args::{Global, Show};
+use super::error::{Exit, usage};
+use super::output::{self, short, time};
+
+/// Candles without a range or a number.
+const TAIL: u32 = 20;
+
+pub fn run(global: &Global, args: &Show) -> Result<Exit> {
+    let store = Store::read(&global.db)?;
+    let selection = selection(args)?;
+    if args.csv {
+        csv(&store, args, selection)?;
+    } else if global.json {
+        json_document(&store, args, selection)?;
+    } else {
+        let mut rows = Vec::new();
+        store.each_candle(&args.symbol, args.timeframe, selection, |candle| {
+            rows.push(row(&candle, args));
+            anyhow::Ok(())
+        })?;
+        if rows.is_empty() {
+            output::print("no candles in this range")?;
+        } else {
+            let titles = [
+                "time (UTC)",
+                ">open",
+                ">high",
+                ">low",
+                ">close",
+                ">volume",
+                ">vwap",
+                ">trades",
+            ];
+            output::print(output::table(&titles, rows))?;
+        }
+    }
+    Ok(Exit::Complete)
+}
+
+fn selection(args: &Show) -> Result<Selection> {
+    if args.start.is_none() && args.end.is_none() {
+        return Ok(Selection::Tail(args.tail.unwrap_or(TAIL)));
+    }
+    // The weekday that begins a week only matters for where a date lies between two weeks.
+    let market = Market::new(args.symbol.asset_class(), args.timeframe, Weekday::Sun);
+    let start = args
+        .start
+        .as_ref()
+        .map_or(i64::MIN, |start| start.first_candle(&market));
+    let end = args
+        .end
+        .as_ref()
+        .map_or(i64::MAX, |end| end.last_candle_end(&market));
+    let words = |moment: &Option<Moment>| {
+        moment
+            .as_ref()
+            .map_or("now".to_owned(), |moment| moment.words().to_owned())
+    };
+    Span::new(start, end).map(Selection::Within).ok_or_else(|| {
+        let message = format!(
+            "the end {} is before the start {}",
+            words(&args.end),
+            words(&args.start)
+        );
+        usage(message, "exchange --start and --end")
+    })
+}
+
+fn row(candle: &Candle, args: &Show) -> Vec<String> {
+    let optional = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let prices =
+        [candle.open, candle.high, candle.low, candle.close].map(|price| price.to_string());
+    let mut row = vec![short(candle.ts, args.timeframe)];
+    row.extend(prices);
+    row.extend([optional(candle.volume), optional(candle.vwap)]);
+    row.push(
+        candle
+            .trades
+            .map(|trades| trades.to_string())
+            .unwrap_or_default(),
+    );
+    row
+}
+
+fn csv(store: &Store, args: &Show, selection: Selection) -> Result<()> {
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    writer.write_record([
+        "ts", "datetime", "open", "high", "low", "close", "volume", "vwap", "trades",
+    ])?;
+    store.each_candle(&args.symbol, args.timeframe, selection, |c| {
+        writer.serialize((
+            c.ts,
+            time(c.ts),
+            c.open,
+            c.high,
+            c.low,
+            c.close,
+            c.volume,
+            c.vwap,
+            c.trades,
+        ))?;
+        anyhow::Ok(())
+    })?;
+    writer.flush()?;
+    Ok(())
+}
+
+/// Written candle by candle: a year of minutes is not held in memory.
+fn json_document(store: &Store, args: &Show, selection: Selection) -> Result<()> {
+    let series = store.find_series(&args.symbol, args.timeframe)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let head = json!({
+        "symbol": args.symbol, "timeframe": args.timeframe, "source": series.key.source, "adjusted": series.key.adjusted,
+    });
+    let head = head.to_string();
+    write!(out, "{},\"candles\":[", head.trim_end_matches('}'))?;
+    let mut separator = "";
+    store.each_candle(&args.symbol, args.timeframe, selection, |c| {
+        let candle = json!({
+            "ts": c.ts, "datetime": time(c.ts), "open": c.open, "high": c.high, "low": c.low, "close": c.close,
+            "volume": c.volume, "vwap": c.vwap, "trades": c.trades,
+        });
+        write!(out, "{separator}{candle}")?;
+        separator = ",";
+        anyhow::Ok(())
+    })?;
+    writeln!(out, "]}}")?;
+    out.flush()?;
+    Ok(())
+}

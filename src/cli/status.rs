@@ -1,0 +1,174 @@
+//! `candlefile status`: jobs, and with an id a job's slices. Reads no candle.
+
+use anyhow::Result;
+use candlefile::store::{JobDetail, JobFilter, JobRow, SliceRow};
+use candlefile::{Clock, Counts, Span, Store, SystemClock};
+use serde_json::{Value, json};
+
+use super::args::{Global, Status};
+use super::error::Exit;
+use super::output::{self, count, time};
+
+/// Hex digits of a job id that name the millisecond it was made in.
+const SHORT_ID: usize = 13;
+
+pub fn run(global: &Global, args: &Status) -> Result<Exit> {
+    let store = Store::read(&global.db)?;
+    let now = SystemClock::default().now();
+    match &args.job {
+        Some(prefix) => show_one(global, &store.job(prefix, now)?, now)?,
+        None => show_all(global, &store.jobs(&JobFilter::All, now)?, now)?,
+    }
+    Ok(Exit::Complete)
+}
+
+fn show_all(global: &Global, jobs: &[JobRow], now: i64) -> Result<()> {
+    if global.json {
+        let jobs: Vec<Value> = jobs.iter().map(|job| document(job, now)).collect();
+        return output::json(&json!({ "jobs": jobs }));
+    }
+    if jobs.is_empty() {
+        return output::print("no jobs yet");
+    }
+    let rows = jobs.iter().map(|job| {
+        vec![
+            job.job_id.chars().take(SHORT_ID).collect(),
+            job.status.as_str().to_owned(),
+            format!("{} {}", some_of(&job.symbols), job.timeframes.join(",")),
+            format!("{}/{}", job.slices.completed, job.slices.total),
+            count(job.records.inserted + job.records.restated),
+            time(job.created_at),
+            duration(job, now).map(output::seconds).unwrap_or_default(),
+            job.error.clone().unwrap_or_default(),
+        ]
+    });
+    let titles = [
+        "job", "status", "what", ">slices", ">candles", "asked", ">took", "error",
+    ];
+    output::print(output::table(&titles, rows))
+}
+
+fn show_one(global: &Global, detail: &JobDetail, now: i64) -> Result<()> {
+    let JobDetail {
+        job,
+        series,
+        slices,
+    } = detail;
+    if global.json {
+        let mut job = document(job, now);
+        job["progress"] = slices.iter().map(slice_document).collect();
+        job["series"] = series
+            .iter()
+            .map(|series| {
+                json!({
+                    "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": series.status,
+                    "start": time(series.span.start()), "end": time(series.span.end()), "error": series.error,
+                })
+            })
+            .collect();
+        let progress = job["progress"].clone();
+        return output::json(&json!({ "jobs": [job], "progress": progress }));
+    }
+    output::print(format!(
+        "{} {}: {} from {}",
+        job.job_id,
+        job.status.as_str(),
+        job.command,
+        job.source
+    ))?;
+    output::print(format!(
+        "  {} {}, asked {}",
+        some_of(&job.symbols),
+        job.timeframes.join(","),
+        time(job.created_at)
+    ))?;
+    output::print(format!(
+        "  {} of {} slices, {} failed; {}",
+        job.slices.completed,
+        job.slices.total,
+        job.slices.failed,
+        sum(job.records)
+    ))?;
+    if let Some(error) = &job.error {
+        output::print(format!("  {error}"))?;
+    }
+    if let Some(resume_at) = job.resume_at {
+        output::print(format!("  from {} on: candlefile resume", time(resume_at)))?;
+    }
+    let rows = slices.iter().map(|slice| {
+        vec![
+            slice.symbol.clone(),
+            slice.timeframe.clone(),
+            Span::new(slice.start_ts, slice.end_ts)
+                .map(output::between)
+                .unwrap_or_default(),
+            slice.status.as_str().to_owned(),
+            count(slice.records.fetched),
+            count(slice.records.inserted),
+            slice.error.clone().unwrap_or_default(),
+        ]
+    });
+    let titles = [
+        "symbol",
+        "timeframe",
+        "range",
+        "status",
+        ">fetched",
+        ">inserted",
+        "error",
+    ];
+    output::print(output::table(&titles, rows))
+}
+
+fn document(job: &JobRow, now: i64) -> Value {
+    let done = job.slices.completed + job.slices.failed;
+    #[allow(clippy::cast_precision_loss)] // A percentage.
+    let progress_pct = if job.slices.total == 0 {
+        100.0
+    } else {
+        done as f64 * 100.0 / job.slices.total as f64
+    };
+    json!({
+        "job_id": job.job_id, "status": job.status, "command": job.command, "symbols": job.symbols,
+        "timeframes": job.timeframes, "start": time(job.start_ts), "end": time(job.end_ts), "source": job.source,
+        "created_at": time(job.created_at), "started_at": job.started_at.map(time),
+        "completed_at": job.completed_at.map(time), "duration_s": duration(job, now), "slices": job.slices,
+        "progress_pct": progress_pct, "records": job.records, "error": job.error,
+        "resume_at": job.resume_at.map(time), "owner": job.owner,
+    })
+}
+
+fn slice_document(slice: &SliceRow) -> Value {
+    json!({
+        "slice_id": slice.slice_id, "symbol": slice.symbol, "timeframe": slice.timeframe, "start": time(slice.start_ts),
+        "end": time(slice.end_ts), "status": slice.status, "attempts": slice.attempts, "records": slice.records,
+        "error": slice.error, "started_at": slice.started_at.map(time), "completed_at": slice.completed_at.map(time),
+    })
+}
+
+/// Seconds from start to end, or to the last sign of life of a job that has none.
+#[allow(clippy::cast_precision_loss)] // Seconds of a job.
+fn duration(job: &JobRow, now: i64) -> Option<f64> {
+    let running = job.status == candlefile::JobStatus::Running;
+    let end = if running {
+        Some(now)
+    } else {
+        job.completed_at.or(job.heartbeat_at)
+    };
+    Some((end? - job.started_at?).max(0) as f64)
+}
+
+fn some_of(symbols: &[String]) -> String {
+    match symbols {
+        [a, b, c, rest @ ..] if !rest.is_empty() => format!("{a} {b} {c} +{}", rest.len()),
+        few => few.join(" "),
+    }
+}
+
+fn sum(records: Counts) -> String {
+    format!(
+        "{} fetched, {} inserted",
+        count(records.fetched),
+        count(records.inserted)
+    )
+}

@@ -1,0 +1,43 @@
+//! An embedded, single-file store of OHLCV candles.
+//!
+//! A backfill fills the file: what is missing is planned, fetched in parallel and written by one writer, with progress
+//! and coverage in the same transactions as the candles they speak of. A crash, a rerun or a longer range costs only what
+//! is missing, and the same file is what an analyst opens.
+//!
+//! The modules in the order in which data passes them:
+//!
+//! - nouns: [`candle`], [`symbol`], [`timeframe`], [`span`], [`market`] (when candles close and become final), [`range`]
+//!   (what a person types);
+//! - [`plan`]: requested minus coverage gives slices;
+//! - [`provider`]: one slice becomes pages of candles;
+//! - [`backfill`]: fetchers, a channel, one writer;
+//! - [`store`]: the SQLite file;
+//! - [`monitor`], [`clock`], [`owner`]: how a run is watched, timed and owned.
+//!
+//! The file's format is documented in `schema.sql`.
+
+pub mod backfill;
+pub mod candle;
+pub mod clock;
+pub mod market;
+pub mod monitor;
+pub mod owner;
+pub mod plan;
+pub mod provider;
+pub mod range;
+pub mod span;
+pub mod store;
+pub mod symbol;
+pub mod timeframe;
+
+pub use candle::Candle;
+pub use clock::{Cancel, Clock, ManualClock, SystemClock};
+pub use market::{Market, Policy};
+pub use provider::Provider;
+pub use provider::polygon::Polygon;
+pub use provider::sample::Sample;
+pub use range::Range;
+pub use span::{Span, SpanSet};
+pub use store::{Counts, JobStatus, Selection, SeriesKey, SeriesStatus, Store, StoreError};
+pub use symbol::{AssetClass, Symbol};
+pub use timeframe::Timeframe;

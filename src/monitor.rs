@@ -1,0 +1,55 @@
+//! What a running backfill tells whoever watches it. The library never prints.
+
+use crate::provider::Waiting;
+use crate::span::Span;
+use crate::store::Counts;
+
+/// Watches a running backfill. Called from the writer, after the commit that it speaks of: what is reported is saved.
+pub trait Monitor {
+    /// How far the job is: after every commit, and about twice a second while nothing is committed.
+    fn progress(&self, progress: &Snapshot<'_>) {
+        let _ = progress;
+    }
+
+    /// A slice was given up; the job goes on.
+    fn slice_failed(&self, failure: &FailedSlice) {
+        let _ = failure;
+    }
+}
+
+/// Watches nothing.
+impl Monitor for () {}
+
+/// How far a job is, in this run.
+#[derive(Clone, Debug)]
+pub struct Snapshot<'a> {
+    /// The job.
+    pub job_id: &'a str,
+    /// Slices to fetch.
+    pub slices: u64,
+    /// Slices done.
+    pub completed: u64,
+    /// Slices given up.
+    pub failed: u64,
+    /// What was counted.
+    pub records: Counts,
+    /// Requests sent.
+    pub requests: u64,
+    /// What all workers wait for, if it is the rate or the provider's limit.
+    pub waiting: Option<Waiting>,
+}
+
+/// A slice that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedSlice {
+    /// The symbol.
+    pub symbol: String,
+    /// The timeframe.
+    pub timeframe: String,
+    /// What was asked.
+    pub span: Span,
+    /// Why.
+    pub error: String,
+    /// Requests made for the page that failed; none where the slice was not asked at all.
+    pub attempts: u32,
+}

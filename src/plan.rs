@@ -1,0 +1,121 @@
+//! Step one: requested minus coverage gives the slices to fetch. That one subtraction is resume, extend, prepend,
+//! repair and "already done". Pure: `now` is an argument, nothing is read or written.
+
+use crate::market::{Frontier, Market, Policy};
+use crate::span::{Span, SpanSet};
+
+/// A series without any candle is asked again after this long: a typing error and a late listing answer alike.
+const NO_DATA_ASKED_AGAIN_AFTER: i64 = 24 * 3600;
+
+/// What the file knows of a series before a plan is made.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Whether any candle is stored.
+    pub has_candles: bool,
+    /// Spans with the provider's final answer.
+    pub coverage: SpanSet,
+    /// Spans for which the provider had nothing, and when it said so.
+    pub empty: Vec<EmptySpan>,
+    /// The stretch at the live edge that was asked last.
+    pub tail: Option<Tail>,
+}
+
+/// A span for which the provider had nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmptySpan {
+    /// What was asked.
+    pub span: Span,
+    /// When, in Unix seconds.
+    pub asked_at: i64,
+}
+
+/// The uncovered stretch at the end of what a finished job asked for: everything in it was asked at `asked_at`, or had
+/// nothing to bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// First uncovered position.
+    pub from: i64,
+    /// End of what was asked.
+    pub to: i64,
+    /// The `now` of the plan that asked, in Unix seconds.
+    pub asked_at: i64,
+}
+
+/// What the user wants of a series.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The span, whole candles, not beyond now.
+    pub span: Span,
+    /// Ask for the live edge again even if nothing in it has newly closed or become final.
+    pub force: bool,
+    /// Ask again where the provider had nothing.
+    pub refetch_empty: bool,
+}
+
+/// The slices to fetch, in ascending order.
+pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Vec<Span> {
+    let frontier = market.frontier(now, policy);
+    let mut missing = SpanSet::from(wanted.span).subtract(&answered(known, wanted, now));
+    missing = missing
+        .iter()
+        .filter(|span| span.start() < frontier.closed)
+        .collect();
+    if let Some(tail) = known.tail
+        && let Some(edge) = Span::new(tail.from, i64::MAX)
+        && !wanted.force
+    {
+        let ask_again = if known.has_candles {
+            missing
+                .within(edge)
+                .iter()
+                .any(|span| brings_news(market, span, tail, frontier, policy))
+        } else {
+            wanted.refetch_empty || now - tail.asked_at >= NO_DATA_ASKED_AGAIN_AFTER
+        };
+        if !ask_again {
+            missing = missing.subtract(&edge.into());
+        }
+    }
+    missing
+        .iter()
+        .flat_map(|span| market.cut_at_cells(span))
+        .collect()
+}
+
+/// The spans that need no further question.
+fn answered(known: &Known, wanted: Wanted, now: i64) -> SpanSet {
+    let empty = |since: i64| {
+        known
+            .empty
+            .iter()
+            .filter(|e| e.asked_at > since)
+            .map(|e| e.span)
+            .collect::<SpanSet>()
+    };
+    match (known.has_candles, wanted.refetch_empty) {
+        (_, true) => known.coverage.subtract(&empty(i64::MIN)),
+        (true, false) => known.coverage.clone(),
+        // Without a candle the empty answers are no coverage yet.
+        (false, false) => known
+            .coverage
+            .union(&empty(now - NO_DATA_ASKED_AGAIN_AFTER)),
+    }
+}
+
+/// Whether, by the trading hours, a candle of a span at the live edge has closed or become final since it was asked.
+fn brings_news(
+    market: &Market,
+    span: Span,
+    tail: Tail,
+    frontier: Frontier,
+    policy: Policy,
+) -> bool {
+    let newest = |limit: i64| {
+        market
+            .last_trading_candle_before(span.end().min(limit))
+            .filter(|&ts| ts >= span.start())
+    };
+    let closed = newest(frontier.closed)
+        .is_some_and(|ts| ts >= tail.to || market.closed_at(ts, policy) > tail.asked_at);
+    closed || newest(frontier.settled).is_some_and(|ts| market.final_at(ts, policy) > tail.asked_at)
+}

@@ -1,0 +1,425 @@
+//! The only place that sends: one origin, the key in a header, no redirects, bounded bodies and times, retries after the
+//! schedule of [`super::retry`], and one [`Limiter`] for all workers.
+//!
+//! No error text holds a URL or the key: URLs carry cursors, and errors end up in files and on terminals.
+
+use std::fmt;
+use std::io::Read as _;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use reqwest::blocking::{Client, Response};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use url::{Host, Url};
+
+use super::rate::{Limiter, Rate, TooLong};
+use super::{ErrorKind, ProviderError, Waiting, retry};
+use crate::clock::{Cancel, Clock};
+
+/// Largest body after decompression; a full page of 50,000 candles has 5 to 7 MB.
+pub(crate) const BODY_LIMIT: usize = 16 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Blocking reqwest applies this to the headers as a whole, and to each read of the body.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// From sending to the last byte: a server that drips bytes never stalls.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Longest text of a server's own words in an error.
+const WORDS_LIMIT: usize = 300;
+
+/// Where a provider's requests go: an https origin, or http on this machine, with an optional path in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+/// Text that is no base URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no base URL: {why}")]
+pub struct BadBaseUrl {
+    text: String,
+    why: &'static str,
+}
+
+impl FromStr for BaseUrl {
+    type Err = BadBaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = |why| BadBaseUrl {
+            text: text.to_owned(),
+            why,
+        };
+        let url = Url::parse(text).map_err(|_| bad("write it like https://api.massive.com"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            // The text is not repeated: it holds a password.
+            return Err(BadBaseUrl {
+                text: "(hidden)".into(),
+                why: "it holds a user name or a password",
+            });
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(BadBaseUrl {
+                text: "(hidden)".into(),
+                why: "it has a query or a fragment",
+            });
+        }
+        match url.scheme() {
+            "https" if url.has_host() => Ok(BaseUrl(url)),
+            "http" if is_loopback(&url) => Ok(BaseUrl(url)),
+            "http" => Err(bad(
+                "http is for this machine only (127.0.0.1, localhost), elsewhere the key needs https",
+            )),
+            _ => Err(bad("write it like https://api.massive.com")),
+        }
+    }
+}
+
+impl BaseUrl {
+    /// The path in front of every request, without a slash at its end.
+    pub(crate) fn prefix(&self) -> &str {
+        self.0.path().trim_end_matches('/')
+    }
+
+    fn join(&self, path_and_query: &str) -> Option<Url> {
+        let origin = self.0.origin();
+        let url = Url::parse(&format!(
+            "{}{}{path_and_query}",
+            origin.ascii_serialization(),
+            self.prefix()
+        ))
+        .ok()?;
+        (url.origin() == origin).then_some(url)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// A provider's key. Printing it prints stars.
+#[derive(Clone)]
+pub struct Key {
+    text: String,
+    header: HeaderValue,
+}
+
+/// Text that cannot be a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key holds a character that no key has (a line break, a space or one outside ASCII)")]
+pub struct BadKey;
+
+impl FromStr for Key {
+    type Err = BadKey;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(BadKey);
+        }
+        let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| BadKey)?;
+        header.set_sensitive(true);
+        Ok(Key {
+            text: text.to_owned(),
+            header,
+        })
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(***)")
+    }
+}
+
+/// Why an answer is none.
+pub(crate) enum Failure {
+    /// Asking again may help.
+    Again(String),
+    /// Asking again cannot help.
+    Final(ErrorKind, String),
+}
+
+/// Makes a value of a status and a body.
+pub(crate) type Read<'a, T> = dyn Fn(u16, &[u8]) -> Result<T, Failure> + 'a;
+
+/// What came of one request.
+enum Once {
+    Limited(Option<Duration>),
+    NoConnection(String),
+    Again(String, Option<Duration>),
+    Final(ErrorKind, String),
+}
+
+impl From<Failure> for Once {
+    fn from(failure: Failure) -> Once {
+        match failure {
+            Failure::Again(message) => Once::Again(message, None),
+            Failure::Final(kind, message) => Once::Final(kind, message),
+        }
+    }
+}
+
+/// A client for one provider.
+pub(crate) struct Http {
+    client: Client,
+    base: BaseUrl,
+    key: Key,
+    limiter: Limiter,
+    clock: Arc<dyn Clock>,
+    sent: AtomicU64,
+    /// Whether anything ever answered: until then, a connection that fails means that the address is wrong.
+    heard: AtomicBool,
+}
+
+impl Http {
+    /// A client that sends nothing yet.
+    ///
+    /// # Errors
+    /// The machine's TLS roots could not be read.
+    pub(crate) fn new(
+        base: BaseUrl,
+        key: Key,
+        rate: Option<Rate>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Http, ProviderError> {
+        let loopback = is_loopback(&base.0);
+        // An error says that a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .https_only(!loopback)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(STALL_TIMEOUT)
+            .user_agent(concat!("candlefile/", env!("CARGO_PKG_VERSION")));
+        if loopback {
+            // A proxy for plain http would see the key.
+            builder = builder.no_proxy();
+        }
+        if base.0.scheme() == "http" {
+            // Nothing to verify: the machine's roots need not be read, or even be there.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|error| ProviderError {
+            kind: ErrorKind::Unreachable,
+            message: format!(
+                "the HTTP client could not be set up: {}",
+                innermost(&error.without_url())
+            ),
+            attempts: 0,
+        })?;
+        Ok(Http {
+            client,
+            base,
+            key,
+            limiter: Limiter::new(rate),
+            clock,
+            sent: AtomicU64::new(0),
+            heard: AtomicBool::new(false),
+        })
+    }
+
+    /// Requests sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// What the next request would wait for.
+    pub(crate) fn waiting(&self) -> Option<Waiting> {
+        self.limiter.waiting(self.clock.as_ref())
+    }
+
+    /// The base URL.
+    pub(crate) fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Gets a path under the base URL and reads the answer, trying again after the rules. `read` is given the status
+    /// (never 429, 408, 425, a redirect or a 5xx) and the whole body.
+    pub(crate) fn get<T>(
+        &self,
+        path_and_query: &str,
+        cancel: &Cancel,
+        read: &Read<'_, T>,
+    ) -> Result<T, ProviderError> {
+        let mut attempts = 0;
+        let error = |attempts, kind, message: &str| ProviderError {
+            kind,
+            message: self.scrub(message),
+            attempts,
+        };
+        let Some(url) = self.base.join(path_and_query) else {
+            return Err(error(
+                attempts,
+                ErrorKind::Slice,
+                "the next page's address leaves the provider's origin",
+            ));
+        };
+        loop {
+            let Some(sent) = self.limiter.acquire(self.clock.as_ref(), cancel) else {
+                return Err(error(attempts, ErrorKind::Cancelled, "stopped"));
+            };
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            attempts += 1;
+            let (message, retry_after, connected) = match self.once(url.clone(), cancel, read) {
+                Ok(value) => return Ok(value),
+                Err(Once::Limited(retry_after)) => {
+                    attempts -= 1;
+                    if let Err(too_long) =
+                        self.limiter.refused(self.clock.as_ref(), sent, retry_after)
+                    {
+                        return Err(self.throttled(attempts, too_long));
+                    }
+                    continue;
+                }
+                Err(Once::Final(kind, message)) => return Err(error(attempts, kind, &message)),
+                Err(Once::NoConnection(message)) => (message, None, false),
+                Err(Once::Again(message, retry_after)) => (message, retry_after, true),
+            };
+            tracing::debug!(attempts, message, "a request failed");
+            if attempts >= retry::ATTEMPTS || retry_after.is_some_and(|wait| wait > retry::PATIENCE)
+            {
+                let kind = if connected || self.heard.load(Ordering::Relaxed) {
+                    ErrorKind::Slice
+                } else {
+                    ErrorKind::Unreachable
+                };
+                return Err(error(attempts, kind, &message));
+            }
+            self.clock.sleep(
+                retry::backoff(attempts, retry_after, fastrand::f64()),
+                cancel,
+            );
+        }
+    }
+
+    fn once<T>(&self, url: Url, cancel: &Cancel, read: &Read<'_, T>) -> Result<T, Once> {
+        let started = Instant::now();
+        let response = self
+            .client
+            .get(url)
+            .header(AUTHORIZATION, self.key.header.clone())
+            .send()
+            .map_err(|error| send_failure(&error.without_url()))?;
+        self.heard.store(true, Ordering::Relaxed);
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers(), self.clock.now_ms());
+        if status == 429 {
+            return Err(Once::Limited(retry_after));
+        }
+        self.limiter.answered(self.clock.as_ref());
+        match status {
+            300..400 => Err(Once::Final(
+                ErrorKind::Slice,
+                format!("HTTP {status}: a redirect, and none is followed"),
+            )),
+            408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
+            _ => Ok(read(status, &body(response, started, cancel)?)?),
+        }
+    }
+
+    fn throttled(&self, attempts: u32, too_long: TooLong) -> ProviderError {
+        let resume_at =
+            self.clock.now() + i64::try_from(too_long.wait.as_secs()).unwrap_or(i64::MAX / 2);
+        // Without anything to go by, what the smallest plan of the field grants.
+        let fitting = if too_long.fitting_per_minute == 0 {
+            5
+        } else {
+            too_long.fitting_per_minute
+        };
+        ProviderError {
+            kind: ErrorKind::Throttled { resume_at },
+            message: format!(
+                "the provider's limit (429) lasts longer than 15 minutes; --rate {fitting}/min would fit"
+            ),
+            attempts,
+        }
+    }
+
+    /// Takes the key out of a text: a server may repeat it.
+    fn scrub(&self, message: &str) -> String {
+        message.replace(&self.key.text, "***")
+    }
+}
+
+/// What a server says of itself, made fit for one line.
+pub(crate) fn words(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(WORDS_LIMIT)
+        .collect();
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn send_failure(error: &reqwest::Error) -> Once {
+    let cause = innermost(error);
+    if error.is_builder() || error.is_request() && cause.contains("invalid") {
+        Once::Final(
+            ErrorKind::Slice,
+            format!("the request could not be made: {cause}"),
+        )
+    } else if error.is_timeout() {
+        Once::Again("no answer in time".to_owned(), None)
+    } else if error.is_connect() && cause.to_lowercase().contains("certificate") {
+        Once::Final(
+            ErrorKind::Unreachable,
+            format!("the provider's TLS certificate is not accepted: {cause}"),
+        )
+    } else if error.is_connect() {
+        Once::NoConnection(format!("no connection: {cause}"))
+    } else {
+        Once::Again(format!("the connection broke: {cause}"), None)
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    words(&error.to_string())
+}
+
+fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
+    let now: SystemTime = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+    retry::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+}
+
+/// Reads a body through the limit and the deadline: blocking reqwest bounds neither.
+fn body(mut response: Response, started: Instant, cancel: &Cancel) -> Result<Vec<u8>, Once> {
+    let mut body = Vec::new();
+    let mut chunk = vec![0; 64 << 10];
+    loop {
+        let read = match response.read(&mut chunk) {
+            Ok(0) => return Ok(body),
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(Once::Again(
+                    format!("the answer broke off: {}", innermost(&error)),
+                    None,
+                ));
+            }
+        };
+        if body.len() + read > BODY_LIMIT {
+            return Err(Once::Final(
+                ErrorKind::Slice,
+                "the answer is larger than 16 MiB".to_owned(),
+            ));
+        }
+        if cancel.is_cancelled() {
+            return Err(Once::Final(ErrorKind::Cancelled, "stopped".to_owned()));
+        }
+        if started.elapsed() > DEADLINE {
+            return Err(Once::Again(
+                format!("the answer took longer than {} s", DEADLINE.as_secs()),
+                None,
+            ));
+        }
+        body.extend_from_slice(&chunk[..read]);
+    }
+}

@@ -1,0 +1,176 @@
+//! Step two: one slice becomes pages of candles. A provider never sees the store.
+//!
+//! Each provider builds requests and reads answers; [`http`] alone sends. What a stamp means for the span that was
+//! asked is decided here, once for all providers.
+
+mod http;
+pub mod polygon;
+pub mod rate;
+pub mod retry;
+pub mod sample;
+
+pub use http::{BadBaseUrl, BadKey, BaseUrl, Key};
+
+use std::time::Duration;
+
+use chrono::Weekday;
+
+use crate::candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};
+use crate::clock::Cancel;
+use crate::market::Market;
+use crate::span::Span;
+use crate::symbol::Symbol;
+
+/// One question: the candles of a series in a span. All its pages are one chain.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Whose candles.
+    pub symbol: Symbol,
+    /// In what steps, in which zone.
+    pub market: Market,
+    /// Adjusted for splits by the provider, or raw.
+    pub adjusted: bool,
+    /// From the first candle's start to the last candle's end.
+    pub span: Span,
+}
+
+/// Where the next page of a chain is; its text is the provider's own and is never stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor(pub(crate) String);
+
+/// One page of an answer.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The storable candles, in the provider's order.
+    pub candles: Vec<Candle>,
+    /// The rows that cannot be stored.
+    pub rejected: Vec<Rejected>,
+    /// Whether the body had any row at all, those outside the span included.
+    pub has_rows: bool,
+    /// Where the next page is; `None` on the last.
+    pub next: Option<Cursor>,
+}
+
+/// Why a page could not be had, after everything that may be tried again was tried.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ProviderError {
+    /// What it means for the rest of the job.
+    pub kind: ErrorKind,
+    /// What happened; never holds a key or a URL.
+    pub message: String,
+    /// How many requests were made for the page.
+    pub attempts: u32,
+}
+
+/// What a failed page means for the rest of the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// This slice fails.
+    Slice,
+    /// The slice lies before the plan's history, and so does everything older.
+    OutsideHistory,
+    /// The plan gives today's candles only after the end of the day.
+    TodayBeforeEnd,
+    /// The plan does not include this asset class.
+    NotEntitled,
+    /// The key is not accepted: the job fails.
+    Unauthorized,
+    /// Nothing answers at the provider's address: the job fails.
+    Unreachable,
+    /// The provider's limit lasts longer than a job waits: it is interrupted.
+    Throttled {
+        /// When to go on, Unix seconds.
+        resume_at: i64,
+    },
+    /// The job was told to stop.
+    Cancelled,
+}
+
+/// What a provider is waiting for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// The rate that was set.
+    Rate(Duration),
+    /// The pause that a 429 asked for.
+    Limit(Duration),
+}
+
+/// An estimate of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Candles, rather too many than too few.
+    pub rows: i64,
+    /// Requests.
+    pub requests: u64,
+}
+
+/// A source of candles.
+pub trait Provider: Send + Sync {
+    /// The name that the file records as the series' source.
+    fn name(&self) -> &'static str;
+
+    /// The weekday that begins the provider's weeks.
+    fn week_start(&self) -> Weekday;
+
+    /// Fetches one page of a chain: the first without a cursor, then as the page before said.
+    ///
+    /// # Errors
+    /// After all retries that the rules allow.
+    fn fetch(
+        &self,
+        ask: &Ask,
+        cursor: Option<&Cursor>,
+        cancel: &Cancel,
+    ) -> Result<Page, ProviderError>;
+
+    /// Requests sent so far, retries included.
+    fn requests(&self) -> u64;
+
+    /// What an answer is expected to hold, for a plan that is only shown. Cells are sized so that one request fetches one.
+    fn expected(&self, ask: &Ask) -> Expected {
+        Expected {
+            rows: ask.market.expected_candles(ask.span),
+            requests: 1,
+        }
+    }
+
+    /// What all workers wait for now, if it is the rate or the provider's limit.
+    fn waiting(&self) -> Option<Waiting> {
+        None
+    }
+}
+
+/// What the rows of a page are, before their values are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Inside the span.
+    Inside,
+    /// Within one candle of the span: the provider snapped the range outward. Dropped uncounted.
+    Snapped,
+    /// Not storable.
+    Not(Unstorable),
+}
+
+/// Where a candle start lies with respect to what was asked.
+pub(crate) fn place(ask: &Ask, ts: i64) -> Place {
+    if !(MIN_TS..MAX_TS).contains(&ts) {
+        return Place::Not(Unstorable::AbsurdStamp);
+    }
+    if ask.span.contains(ts) {
+        return if ask.market.timeframe().on_grid(ts) {
+            Place::Inside
+        } else {
+            Place::Not(Unstorable::OffGrid)
+        };
+    }
+    let market = &ask.market;
+    let before = market.floor(ask.span.start() - 1);
+    let after = market.next(ask.span.end());
+    if (before..after).contains(&ts) {
+        Place::Snapped
+    } else {
+        Place::Not(Unstorable::OutsideSpan)
+    }
+}

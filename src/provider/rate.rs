@@ -1,0 +1,241 @@
+//! One sliding window of send instants for all workers of a provider, and the pause that a 429 imposes on all of them.
+
+use std::collections::VecDeque;
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::{Waiting, retry};
+use crate::clock::{Cancel, Clock};
+
+/// At most `count` requests in any window of `per`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    count: u32,
+    per: Duration,
+}
+
+/// Text that is no rate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a rate: write requests per time, like 5/min or 100/s")]
+pub struct BadRate {
+    /// The text as it was given.
+    pub text: String,
+}
+
+/// Requests in one window; more than any provider grants, and a bound for what the window remembers.
+const MOST: u32 = 10_000;
+
+impl Rate {
+    /// At most `count` (1 to 10,000) requests in any `per`.
+    pub fn new(count: u32, per: Duration) -> Option<Rate> {
+        (1..=MOST).contains(&count).then_some(Rate { count, per })
+    }
+
+    /// Requests in one window.
+    pub fn per_window(&self) -> u32 {
+        self.count
+    }
+
+    /// Seconds that `requests` take at this rate; the first window's worth goes out at once.
+    pub fn seconds(&self, requests: u64) -> f64 {
+        let beyond = requests.saturating_sub(u64::from(self.count));
+        #[allow(clippy::cast_precision_loss)] // An estimate.
+        let beyond = beyond as f64;
+        beyond * self.per.as_secs_f64() / f64::from(self.count)
+    }
+
+    /// The server measures its window at its own end of a line that squeezes and stretches: ours is one percent longer.
+    fn window(&self) -> Duration {
+        self.per + self.per / 100
+    }
+}
+
+impl FromStr for Rate {
+    type Err = BadRate;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || BadRate {
+            text: text.to_owned(),
+        };
+        let (count, unit) = text.split_once('/').ok_or_else(bad)?;
+        let per = match unit.trim() {
+            "s" | "sec" | "second" => 1,
+            "m" | "min" | "minute" => 60,
+            "h" | "hour" => 3600,
+            _ => return Err(bad()),
+        };
+        let count = count.trim().parse().map_err(|_| bad())?;
+        Rate::new(count, Duration::from_secs(per)).ok_or_else(bad)
+    }
+}
+
+impl std::fmt::Display for Rate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unit = match self.per.as_secs() {
+            60 => "min",
+            3600 => "h",
+            _ => "s",
+        };
+        write!(f, "{}/{unit}", self.count)
+    }
+}
+
+/// Lets requests go, never more than the rate allows and none during a pause.
+#[derive(Debug)]
+pub struct Limiter {
+    rate: Option<Rate>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Send instants within the window, ascending.
+    sent: VecDeque<Duration>,
+    /// Instants of answers that were no 429, within the last minute.
+    answered: VecDeque<Duration>,
+    /// The pause in force, if it is still to come to its end.
+    paused_until: Duration,
+    /// When the pause in force was set: a 429 to a request sent before it tells nothing new.
+    paused_at: Duration,
+    /// Pauses in a row.
+    pauses: u32,
+    /// Since when there was nothing but 429.
+    refused_since: Option<Duration>,
+    /// Answers in the minute before that.
+    fitting: usize,
+}
+
+/// The provider's limit lasts longer than a job waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// How long it lasts, as far as known.
+    pub wait: Duration,
+    /// How many requests a minute went through before.
+    pub fitting_per_minute: usize,
+}
+
+impl Limiter {
+    /// A limiter for one provider; without a rate only the pauses hold.
+    pub fn new(rate: Option<Rate>) -> Limiter {
+        Limiter {
+            rate,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Waits until a request may go, and counts it as sent. Returns the send instant, or `None` when cancelled.
+    pub fn acquire(&self, clock: &dyn Clock, cancel: &Cancel) -> Option<Duration> {
+        loop {
+            if cancel.is_cancelled() {
+                return None;
+            }
+            let now = clock.monotonic();
+            let wait = {
+                let mut state = self.lock();
+                let ready = self.ready_at(&mut state, now);
+                if ready <= now {
+                    if self.rate.is_some() {
+                        state.sent.push_back(now);
+                    }
+                    return Some(now);
+                }
+                ready - now
+            };
+            clock.sleep(wait, cancel);
+        }
+    }
+
+    /// An answer that was no 429.
+    pub fn answered(&self, clock: &dyn Clock) {
+        let now = clock.monotonic();
+        let mut state = self.lock();
+        state.refused_since = None;
+        state.pauses = 0;
+        state.answered.push_back(now);
+        forget_before(
+            &mut state.answered,
+            now.saturating_sub(Duration::from_secs(60)),
+        );
+    }
+
+    /// A 429 to the request sent at `sent`: everyone pauses.
+    ///
+    /// # Errors
+    /// The limit lasts longer than a job waits.
+    pub fn refused(
+        &self,
+        clock: &dyn Clock,
+        sent: Duration,
+        retry_after: Option<Duration>,
+    ) -> Result<(), TooLong> {
+        let now = clock.monotonic();
+        let mut state = self.lock();
+        if state.refused_since.is_none() {
+            forget_before(
+                &mut state.answered,
+                now.saturating_sub(Duration::from_secs(60)),
+            );
+            state.fitting = state.answered.len();
+        }
+        let since = *state.refused_since.get_or_insert(now);
+        let same_volley = state.pauses > 0 && sent < state.paused_at;
+        let pause = retry::pause(
+            state.pauses.saturating_sub(u32::from(same_volley)),
+            retry_after,
+        );
+        let too_long = |wait| TooLong {
+            wait,
+            fitting_per_minute: state.fitting,
+        };
+        if pause > retry::PATIENCE {
+            return Err(too_long(pause));
+        }
+        if now + pause > since + retry::PATIENCE {
+            return Err(too_long(retry::PATIENCE));
+        }
+        if !same_volley {
+            state.pauses += 1;
+            state.paused_at = now;
+        }
+        state.paused_until = state.paused_until.max(now + pause);
+        Ok(())
+    }
+
+    /// What the next request would wait for now.
+    pub fn waiting(&self, clock: &dyn Clock) -> Option<Waiting> {
+        let now = clock.monotonic();
+        let mut state = self.lock();
+        if state.paused_until > now {
+            return Some(Waiting::Limit(state.paused_until - now));
+        }
+        let ready = self.ready_at(&mut state, now);
+        (ready > now).then(|| Waiting::Rate(ready - now))
+    }
+
+    fn ready_at(&self, state: &mut State, now: Duration) -> Duration {
+        let Some(rate) = self.rate else {
+            return state.paused_until;
+        };
+        forget_before(&mut state.sent, now.saturating_sub(rate.window()));
+        let full = state.sent.len() >= rate.count as usize;
+        let window_opens = if full {
+            state.sent[state.sent.len() - rate.count as usize] + rate.window()
+        } else {
+            now
+        };
+        window_opens.max(state.paused_until)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .expect("no panic while the limiter is held")
+    }
+}
+
+fn forget_before(instants: &mut VecDeque<Duration>, oldest: Duration) {
+    while instants.front().is_some_and(|&at| at < oldest) {
+        instants.pop_front();
+    }
+}

@@ -1,0 +1,293 @@
+//! Opening the file: what it must be, how connections are set up, and how a new one is made. A file that is not ours is
+//! never written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::{APPLICATION_ID, FORMAT, Store, StoreError, told};
+
+const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// Other programs' transactions are waited for this long; a batch takes well below a second.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pages of 8 KiB after which the writer checkpoints: 16 MiB, so that a bulk load rewrites inner pages seldom.
+const CHECKPOINT_PAGES: i32 = 2000;
+/// A `-wal` that a slow reader let grow is cut back to this at the next checkpoint.
+const WAL_BYTES_KEPT: i64 = 16 << 20;
+/// Page cache in KiB: the right edge of some thousand series.
+const CACHE_KIB: i64 = 32 << 10;
+const STATEMENTS: usize = 64;
+
+/// What stands in a file's header.
+enum Found {
+    Empty,
+    Ours,
+}
+
+impl Store {
+    /// Opens the file for writing, and makes it where there is none.
+    ///
+    /// # Errors
+    /// A path that cannot be a file of ours, another program's file, a newer format, a read-only file or folder.
+    pub fn create(path: &Path) -> Result<Store, StoreError> {
+        check_writable(path)?;
+        Self::open_for_writing(path, OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens an existing file for writing.
+    ///
+    /// # Errors
+    /// As [`Store::create`], and where there is no file.
+    pub fn open(path: &Path) -> Result<Store, StoreError> {
+        check_writable(path)?;
+        check_exists(path)?;
+        Self::open_for_writing(path, OpenFlags::empty())
+    }
+
+    /// Opens an existing file for reading. A backfill may write it meanwhile.
+    ///
+    /// # Errors
+    /// A path that is no file of ours, or a newer format.
+    pub fn read(path: &Path) -> Result<Store, StoreError> {
+        check_path(path)?;
+        check_exists(path)?;
+        let connection = connect_for_reading(path)?;
+        let told = told(path);
+        // A reader of a WAL file takes part in its shared memory, and the last one to leave removes it: that needs a
+        // connection that could write. The pragma sees to it that no statement does.
+        connection
+            .pragma_update(None, "query_only", true)
+            .map_err(told)?;
+        match header(&connection, path)? {
+            Found::Ours => Ok(Store {
+                connection,
+                path: path.to_path_buf(),
+            }),
+            Found::Empty => Err(StoreError::NotFound(path.to_path_buf())),
+        }
+    }
+
+    fn open_for_writing(path: &Path, create: OpenFlags) -> Result<Store, StoreError> {
+        let told = told(path);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+        let connection = Connection::open_with_flags(path, flags).map_err(told)?;
+        set_up(&connection).map_err(told)?;
+        let found = header(&connection, path)?;
+        let mut store = Store {
+            connection,
+            path: path.to_path_buf(),
+        };
+        if matches!(found, Found::Empty) {
+            store
+                .connection
+                .pragma_update(None, "page_size", 8192)
+                .map_err(told)?;
+        }
+        let mode: String = store
+            .connection
+            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+            .map_err(told)?;
+        if mode != "wal" {
+            return Err(StoreError::NotAFile {
+                path: path.to_path_buf(),
+                what: "on a file system without shared memory",
+            });
+        }
+        for (pragma, value) in [
+            ("wal_autocheckpoint", i64::from(CHECKPOINT_PAGES)),
+            ("journal_size_limit", WAL_BYTES_KEPT),
+            ("cache_size", -CACHE_KIB),
+        ] {
+            store
+                .connection
+                .pragma_update(None, pragma, value)
+                .map_err(told)?;
+        }
+        if matches!(found, Found::Empty) {
+            store.make()?;
+        }
+        Ok(store)
+    }
+
+    /// Writes the schema into an empty file. Another process may have done so since it was found empty.
+    fn make(&mut self) -> Result<(), StoreError> {
+        let told = told(&self.path);
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(told)?;
+        if let Found::Empty = header(&tx, &self.path)? {
+            tx.execute_batch(SCHEMA).map_err(told)?;
+            tx.pragma_update(None, "application_id", APPLICATION_ID)
+                .map_err(told)?;
+            tx.pragma_update(None, "user_version", FORMAT)
+                .map_err(told)?;
+        }
+        tx.commit().map_err(told)?;
+        // A new name is durable once its folder is.
+        if let Ok(folder) = fs::File::open(folder_of(&self.path)) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+/// What every connection needs before it reads a file that may be hostile.
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "synchronous", "full")
+}
+
+fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
+    let told = told(path);
+    let shared = if is_read_only(path) || is_read_only(folder_of(path)) {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+    };
+    let connect = |path: &Path, flags| {
+        let connection =
+            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        set_up(&connection)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    match connect(path, shared) {
+        Err(rusqlite::Error::SqliteFailure(error, _))
+            if error.code == rusqlite::ErrorCode::CannotOpen && !beside(path, "-wal").exists() =>
+        {
+            // A cleanly closed WAL file on a read-only medium: nobody can be writing it.
+            let immutable = format!("file:{}?immutable=1", percent_encoded(path));
+            connect(
+                Path::new(&immutable),
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+            )
+            .map_err(told)
+        }
+        other => other.map_err(told),
+    }
+}
+
+fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {
+    let told = told(path);
+    let number = |pragma: &str| {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get::<_, i32>(0))
+            .map_err(told)
+    };
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let objects: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(told)?;
+    match (application, version) {
+        (0, 0) if objects == 0 => Ok(Found::Empty),
+        (APPLICATION_ID, FORMAT) => Ok(Found::Ours),
+        (APPLICATION_ID, found) if found > FORMAT => Err(StoreError::Newer {
+            path: path.to_path_buf(),
+            found,
+        }),
+        (APPLICATION_ID, _) => Err(StoreError::Damaged {
+            path: path.to_path_buf(),
+            why: format!("there is no format {version}"),
+        }),
+        _ => Err(StoreError::Foreign(path.to_path_buf())),
+    }
+}
+
+fn check_path(path: &Path) -> Result<(), StoreError> {
+    let text = path.to_string_lossy();
+    // SQLite is built with URI file names on, whatever the flags of the connection say.
+    if text.is_empty() || text == ":memory:" || text.starts_with("file:") {
+        return Err(StoreError::NotAPath(text.into_owned()));
+    }
+    if path.is_dir() {
+        return Err(StoreError::NotAFile {
+            path: path.to_path_buf(),
+            what: "a folder",
+        });
+    }
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        Ok(())
+    } else {
+        Err(StoreError::NoFolder(folder.to_path_buf()))
+    }
+}
+
+/// The mode bits count for root too, who could write all the same: a shipped copy is read-only on purpose.
+fn check_writable(path: &Path) -> Result<(), StoreError> {
+    check_path(path)?;
+    let folder = folder_of(path);
+    [path, folder]
+        .into_iter()
+        .find(|place| is_read_only(place))
+        .map_or(Ok(()), |place| {
+            Err(StoreError::ReadOnly(place.to_path_buf()))
+        })
+}
+
+fn check_exists(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        Ok(())
+    } else {
+        Err(StoreError::NotFound(path.to_path_buf()))
+    }
+}
+
+fn is_read_only(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().readonly())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A path as a URI spells it.
+fn percent_encoded(path: &Path) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    absolute
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(|&byte| {
+            if keep(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sqlite_is_without_the_wal_reset_defect() {
+        // SQLite 3.7.0 to 3.51.2 could corrupt a WAL file written and checkpointed by two connections at once; 3.52.0
+        // was withdrawn.
+        let version = rusqlite::version_number();
+        assert!(version >= 3_051_003 && version != 3_052_000, "{version}");
+    }
+}

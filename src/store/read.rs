@@ -1,0 +1,270 @@
+//! Reading what the file holds: the list of series, and candles in spans. Listing reads no candle.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::series::{coverage, empty_spans};
+use super::write::candle_of;
+use super::{SeriesKey, Store, StoreError, told};
+use crate::candle::Candle;
+use crate::span::{Span, SpanSet};
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
+
+/// A series as it is listed.
+#[derive(Clone, Debug)]
+pub struct SeriesRow {
+    /// Its row.
+    pub id: i64,
+    /// The series.
+    pub key: SeriesKey,
+    /// Number of candles.
+    pub candles: u64,
+    /// Start of the first candle.
+    pub first_ts: Option<i64>,
+    /// Start of the last candle.
+    pub last_ts: Option<i64>,
+    /// The spans with the provider's final answer.
+    pub coverage: SpanSet,
+    /// The spans for which the provider had nothing.
+    pub empty: SpanSet,
+    /// The first position that was ever asked for.
+    pub requested_from: Option<i64>,
+}
+
+/// Which candles of a series to read.
+#[derive(Clone, Copy, Debug)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// Those in a span.
+    Within(Span),
+    /// The newest so many, in ascending order.
+    Tail(u32),
+}
+
+impl Store {
+    /// Everything the file holds, by symbol and timeframe.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn series(&self) -> Result<Vec<SeriesRow>, StoreError> {
+        let sql = format!("{SERIES_COLUMNS} ORDER BY s.symbol, s.id");
+        let rows = || {
+            self.connection
+                .prepare(&sql)?
+                .query_map([], |row| self.series_of(row))?
+                .collect::<rusqlite::Result<_>>()
+        };
+        rows().map_err(told(&self.path))
+    }
+
+    /// One series.
+    ///
+    /// # Errors
+    /// The file holds no such series, or cannot be read.
+    pub fn find_series(
+        &self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+    ) -> Result<SeriesRow, StoreError> {
+        let sql = format!("{SERIES_COLUMNS} WHERE s.symbol = ? AND s.timeframe = ?");
+        let found = || {
+            let mut select = self.connection.prepare_cached(&sql)?;
+            select
+                .query_row(params![symbol.as_str(), timeframe.to_string()], |row| {
+                    self.series_of(row)
+                })
+                .optional()
+        };
+        found()
+            .map_err(told(&self.path))?
+            .ok_or_else(|| self.no_series(symbol, timeframe))
+    }
+
+    /// Reads the candles of a series in ascending order, one after the other: memory stays flat.
+    ///
+    /// # Errors
+    /// The file holds no such series or cannot be read, or what `each` returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use candlefile::{Candle, SeriesKey, Store};
+    /// use candlefile::{Selection, Span};
+    /// # let folder = std::env::temp_dir().join(format!("candlefile-read-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("read.db");
+    /// # let mut store = Store::create(&path)?;
+    /// # let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted: false };
+    /// # let candle = Candle { ts: 1_704_153_600, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: Some(1.0), vwap: None, trades: None };
+    /// # store.insert_candles(&key, &[candle], 0)?;
+    /// # drop(store);
+    ///
+    /// let store = Store::read(&path)?;
+    /// let january = Span::new(1_704_067_200, 1_706_745_600).expect("not empty");
+    /// let mut closes = Vec::new();
+    /// store.each_candle(&"AAPL".parse()?, "1d".parse()?, Selection::Within(january), |candle| {
+    ///     closes.push(candle.close);
+    ///     Ok::<(), candlefile::StoreError>(())
+    /// })?;
+    /// assert_eq!(closes, [1.0]);
+    /// # drop(store); std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_candle<E: From<StoreError>>(
+        &self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+        selection: Selection,
+        mut each: impl FnMut(Candle) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let told = |error| E::from(told(&self.path)(error));
+        let series = self.find_series(symbol, timeframe)?;
+        let (start, end) = match selection {
+            Selection::Within(span) => (span.start(), span.end()),
+            Selection::All => (i64::MIN, i64::MAX),
+            Selection::Tail(count) => (self.tail_start(series.id, count).map_err(told)?, i64::MAX),
+        };
+        let sql = "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
+                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts";
+        let mut select = self.connection.prepare_cached(sql).map_err(told)?;
+        let mut rows = select.query([series.id, start, end]).map_err(told)?;
+        while let Some(row) = rows.next().map_err(told)? {
+            each(candle_of(row).map_err(told)?)?;
+        }
+        Ok(())
+    }
+
+    /// The newest covered candles of a series, ascending, at most `count`: what a split would have changed.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn newest_covered(&self, series_id: i64, count: usize) -> Result<Vec<Candle>, StoreError> {
+        let sql = "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
+                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts DESC LIMIT ?";
+        let read = || {
+            let mut newest = Vec::new();
+            let mut select = self.connection.prepare_cached(sql)?;
+            for span in coverage(&self.connection, series_id)?.iter().rev() {
+                let wanted = i64::try_from(count - newest.len()).unwrap_or(i64::MAX);
+                for row in
+                    select.query_map([series_id, span.start(), span.end(), wanted], candle_of)?
+                {
+                    newest.push(row?);
+                }
+                if newest.len() >= count {
+                    break;
+                }
+            }
+            newest.reverse();
+            Ok(newest)
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// Forgets a series whole: its candles and everything that was known of it.
+    ///
+    /// # Errors
+    /// The file holds no such series, a running job works on it, or the file cannot be written.
+    pub fn drop_series(
+        &mut self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+        now: i64,
+    ) -> Result<SeriesRow, StoreError> {
+        let series = self.find_series(symbol, timeframe)?;
+        let told = told(&self.path);
+        let sql = "SELECT j.job_id, j.owner, j.heartbeat_at FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id
+                   WHERE b.series_id = ? AND j.status IN ('running', 'queued')";
+        let tx = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(told)?;
+        let claims: Vec<(String, String, Option<i64>)> = tx
+            .prepare(sql)
+            .and_then(|mut select| {
+                select
+                    .query_map([series.id], |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                    })?
+                    .collect()
+            })
+            .map_err(told)?;
+        for (job_id, owner, heartbeat_at) in claims {
+            if crate::owner::is_alive(&owner, heartbeat_at, now) {
+                return Err(StoreError::Owned { job_id, owner });
+            }
+        }
+        tx.execute("DELETE FROM series WHERE id = ?", [series.id])
+            .map_err(told)?;
+        tx.commit().map_err(told)?;
+        Ok(series)
+    }
+
+    fn tail_start(&self, series_id: i64, count: u32) -> rusqlite::Result<i64> {
+        let sql = "SELECT min(ts) FROM (SELECT ts FROM candle_data WHERE series_id = ? ORDER BY ts DESC LIMIT ?)";
+        let first: Option<i64> =
+            self.connection
+                .query_row(sql, params![series_id, count], |row| row.get(0))?;
+        Ok(first.unwrap_or(i64::MAX))
+    }
+
+    fn no_series(&self, symbol: &Symbol, timeframe: Timeframe) -> StoreError {
+        let sql = "SELECT symbol || ' ' || timeframe FROM series ORDER BY symbol = ? DESC, upper(symbol) = upper(?1) DESC, symbol LIMIT 5";
+        let held = || {
+            self.connection
+                .prepare(sql)?
+                .query_map([symbol.as_str()], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()
+        };
+        StoreError::NoSeries {
+            symbol: symbol.to_string(),
+            timeframe: timeframe.to_string(),
+            held: held().unwrap_or_default(),
+        }
+    }
+
+    fn series_of(&self, row: &Row<'_>) -> rusqlite::Result<SeriesRow> {
+        let id = row.get(0)?;
+        Ok(SeriesRow {
+            id,
+            key: key_of(row, 1)?,
+            candles: row.get::<_, i64>(5)?.cast_unsigned(),
+            first_ts: row.get(6)?,
+            last_ts: row.get(7)?,
+            requested_from: row.get(8)?,
+            coverage: coverage(&self.connection, id)?,
+            empty: empty_spans(&self.connection, id)?
+                .into_iter()
+                .map(|empty| empty.span)
+                .collect(),
+        })
+    }
+}
+
+/// `min` skips what is absent only as an aggregate; the scalar one would be NULL as soon as one argument is.
+const SERIES_COLUMNS: &str = "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, s.candles, s.first_ts, s.last_ts,
+    (SELECT min(start_ts) FROM (SELECT min(start_ts) AS start_ts FROM coverage WHERE series_id = s.id
+        UNION ALL SELECT min(start_ts) FROM backfill_series WHERE series_id = s.id))
+    FROM series AS s";
+
+/// A key from five columns `symbol, timeframe, source, adjusted`.
+pub(super) fn key_of(row: &Row<'_>, at: usize) -> rusqlite::Result<SeriesKey> {
+    let bad = |column: usize, error: Box<dyn std::error::Error + Send + Sync>| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
+    };
+    let (symbol, timeframe): (String, String) = (row.get(at)?, row.get(at + 1)?);
+    Ok(SeriesKey {
+        symbol: symbol.parse().map_err(|error| bad(at, Box::new(error)))?,
+        timeframe: timeframe
+            .parse()
+            .map_err(|error| bad(at + 1, Box::new(error)))?,
+        source: row.get(at + 2)?,
+        adjusted: row.get(at + 3)?,
+    })
+}
+
+/// A span from two columns.
+pub(super) fn span_of(row: &Row<'_>, at: usize) -> rusqlite::Result<Span> {
+    let (start, end) = (row.get(at)?, row.get(at + 1)?);
+    Span::new(start, end).ok_or(rusqlite::Error::IntegralValueOutOfRange(at, end))
+}

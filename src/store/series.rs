@@ -1,0 +1,218 @@
+//! Series and what is known of them: the row that binds a source and an adjustment, coverage, empty spans, the tail.
+
+use chrono::Weekday;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Store, StoreError, told};
+use crate::market::Market;
+use crate::plan::{EmptySpan, Known, Tail};
+use crate::span::{Span, SpanSet};
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
+
+/// What identifies a series, and what it is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesKey {
+    /// The symbol.
+    pub symbol: Symbol,
+    /// The timeframe.
+    pub timeframe: Timeframe,
+    /// The provider, or a name of your own for candles from elsewhere.
+    pub source: String,
+    /// Adjusted for splits by the source, or raw.
+    pub adjusted: bool,
+}
+
+impl SeriesKey {
+    /// The market of the series; `week_start` is the source's.
+    pub fn market(&self, week_start: Weekday) -> Market {
+        Market::new(self.symbol.asset_class(), self.timeframe, week_start)
+    }
+}
+
+/// A series' row as a writer needs it.
+pub(super) struct Held {
+    pub(super) id: i64,
+    pub(super) source: String,
+    pub(super) adjusted: bool,
+}
+
+impl Store {
+    /// What the file knows of a series, for a plan. A series that the file does not hold is known to be empty.
+    ///
+    /// # Errors
+    /// The series is held from another source or with another adjustment, or the file cannot be read.
+    pub fn known(&self, key: &SeriesKey) -> Result<Known, StoreError> {
+        let told = told(&self.path);
+        let Some(held) = held(&self.connection, key).map_err(told)? else {
+            return Ok(Known::default());
+        };
+        let known = known(&self.connection, held.id).map_err(told)?;
+        check_binding(key, &held, &known)?;
+        Ok(known)
+    }
+}
+
+/// Finds the series' row, or makes it; binds it to the key's source and adjustment.
+pub(super) fn bind(
+    connection: &Connection,
+    key: &SeriesKey,
+    week_start: Option<Weekday>,
+    now: i64,
+    store: &std::path::Path,
+) -> Result<i64, StoreError> {
+    let told = told(store);
+    let week_start = week_start
+        .filter(|_| key.timeframe == Timeframe::Week)
+        .map(|day| day.number_from_monday());
+    let Some(held) = held(connection, key).map_err(told)? else {
+        let sql = "INSERT INTO series (symbol, timeframe, source, adjusted, week_start, created_at) VALUES (?, ?, ?, ?, ?, ?)";
+        return connection
+            .prepare_cached(sql)
+            .and_then(|mut insert| {
+                insert.insert(params![
+                    key.symbol.as_str(),
+                    key.timeframe.to_string(),
+                    key.source,
+                    key.adjusted,
+                    week_start,
+                    now
+                ])
+            })
+            .map_err(told);
+    };
+    if held.source == key.source && held.adjusted == key.adjusted {
+        return Ok(held.id);
+    }
+    check_binding(key, &held, &known(connection, held.id).map_err(told)?)?;
+    let sql = "UPDATE series SET source = ?2, adjusted = ?3, week_start = ?4, tail_asked_at = NULL, tail_asked_from = NULL,
+               tail_asked_to = NULL WHERE id = ?1";
+    connection
+        .execute(sql, params![held.id, key.source, key.adjusted, week_start])
+        .map_err(told)?;
+    // What another source did not have says nothing of this one.
+    connection
+        .execute("DELETE FROM empty_spans WHERE series_id = ?", [held.id])
+        .map_err(told)?;
+    Ok(held.id)
+}
+
+/// A series with neither candle nor coverage binds nothing.
+fn check_binding(key: &SeriesKey, held: &Held, known: &Known) -> Result<(), StoreError> {
+    let same = held.source == key.source && held.adjusted == key.adjusted;
+    if same || !known.has_candles && known.coverage.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Bound {
+        symbol: key.symbol.to_string(),
+        timeframe: key.timeframe.to_string(),
+        source_held: held.source.clone(),
+        adjusted_held: held.adjusted,
+        source_asked: key.source.clone(),
+        adjusted_asked: key.adjusted,
+    })
+}
+
+fn held(connection: &Connection, key: &SeriesKey) -> rusqlite::Result<Option<Held>> {
+    connection
+        .prepare_cached(
+            "SELECT id, source, adjusted FROM series WHERE symbol = ? AND timeframe = ?",
+        )?
+        .query_row(
+            params![key.symbol.as_str(), key.timeframe.to_string()],
+            |row| {
+                Ok(Held {
+                    id: row.get(0)?,
+                    source: row.get(1)?,
+                    adjusted: row.get(2)?,
+                })
+            },
+        )
+        .optional()
+}
+
+fn known(connection: &Connection, series_id: i64) -> rusqlite::Result<Known> {
+    let sql =
+        "SELECT candles, tail_asked_from, tail_asked_to, tail_asked_at FROM series WHERE id = ?";
+    let (candles, tail) = connection
+        .prepare_cached(sql)?
+        .query_row([series_id], |row| {
+            let tail: (Option<i64>, Option<i64>, Option<i64>) =
+                (row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok((row.get::<_, i64>(0)?, tail))
+        })?;
+    let tail = match tail {
+        (Some(from), Some(to), Some(asked_at)) => Some(Tail { from, to, asked_at }),
+        _ => None,
+    };
+    Ok(Known {
+        has_candles: candles > 0,
+        coverage: coverage(connection, series_id)?,
+        empty: empty_spans(connection, series_id)?,
+        tail,
+    })
+}
+
+/// The spans with the provider's final answer.
+pub(super) fn coverage(connection: &Connection, series_id: i64) -> rusqlite::Result<SpanSet> {
+    connection
+        .prepare_cached(
+            "SELECT start_ts, end_ts FROM coverage WHERE series_id = ? ORDER BY start_ts",
+        )?
+        .query_map([series_id], |row| Ok(Span::new(row.get(0)?, row.get(1)?)))?
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// The spans for which the provider had nothing.
+pub(super) fn empty_spans(
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<Vec<EmptySpan>> {
+    connection
+        .prepare_cached("SELECT start_ts, end_ts, asked_at FROM empty_spans WHERE series_id = ? ORDER BY start_ts")?
+        .query_map([series_id], |row| {
+            let asked_at = row.get(2)?;
+            Ok(Span::new(row.get(0)?, row.get(1)?).map(|span| EmptySpan { span, asked_at }))
+        })?
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// The coverage that touches a span, for merging and for judging rows inside it.
+pub(super) fn coverage_touching(
+    connection: &Connection,
+    series_id: i64,
+    span: Span,
+) -> rusqlite::Result<SpanSet> {
+    // The spans are disjoint: at most one that begins before this one reaches into it.
+    let sql = "SELECT start_ts, end_ts FROM coverage WHERE series_id = ?1 AND start_ts <= ?3 AND end_ts >= ?2
+               AND start_ts >= coalesce((SELECT max(start_ts) FROM coverage WHERE series_id = ?1 AND start_ts <= ?2), ?2)";
+    connection
+        .prepare_cached(sql)?
+        .query_map(params![series_id, span.start(), span.end()], |row| {
+            Ok(Span::new(row.get(0)?, row.get(1)?))
+        })?
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// Adds spans to the coverage, merging what touches.
+pub(super) fn cover(connection: &Connection, series_id: i64, span: Span) -> rusqlite::Result<()> {
+    let touching = coverage_touching(connection, series_id, span)?;
+    let merged = touching.union(&span.into());
+    if merged == touching {
+        return Ok(());
+    }
+    for old in touching.iter() {
+        connection
+            .prepare_cached("DELETE FROM coverage WHERE series_id = ? AND start_ts = ?")?
+            .execute([series_id, old.start()])?;
+    }
+    for new in merged.iter() {
+        connection
+            .prepare_cached("INSERT INTO coverage (series_id, start_ts, end_ts) VALUES (?, ?, ?)")?
+            .execute([series_id, new.start(), new.end()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Symbols and the asset class that a symbol's prefix sets. No I/O.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A symbol as the provider spells it: `[A-Za-z0-9^][A-Za-z0-9._:/^=-]{0,39}`, case kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(transparent)]
+pub struct Symbol(String);
+
+/// What a symbol is, by its prefix. Decides the market zone and the trading hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AssetClass {
+    /// Anything without one of the other prefixes.
+    Stock,
+    /// `X:`, for example `X:BTCUSD`.
+    Crypto,
+    /// `C:`, for example `C:EURUSD`.
+    Forex,
+    /// `I:`, for example `I:NDX`.
+    Index,
+}
+
+impl fmt::Display for AssetClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AssetClass::Stock => "stock",
+            AssetClass::Crypto => "crypto",
+            AssetClass::Forex => "forex",
+            AssetClass::Index => "index",
+        })
+    }
+}
+
+/// Text that is no symbol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a symbol: {why}")]
+pub struct BadSymbol {
+    /// The text as it was given.
+    pub text: String,
+    why: String,
+}
+
+const MAX_LEN: usize = 40;
+
+impl FromStr for Symbol {
+    type Err = BadSymbol;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = |why: String| BadSymbol {
+            text: text.to_owned(),
+            why,
+        };
+        let Some(first) = text.chars().next() else {
+            return Err(bad("it is empty".into()));
+        };
+        if !(first.is_ascii_alphanumeric() || first == '^') {
+            return Err(bad(format!(
+                "it begins with {first:?}, and a symbol begins with a letter, a digit or ^"
+            )));
+        }
+        if let Some(odd) = text
+            .chars()
+            .find(|c| !c.is_ascii_alphanumeric() && !"._:/^=-".contains(*c))
+        {
+            return Err(bad(format!(
+                "it contains {odd:?}, and letters, digits and . _ : / ^ = - are allowed"
+            )));
+        }
+        if text.len() > MAX_LEN {
+            return Err(bad(format!("it is longer than {MAX_LEN} characters")));
+        }
+        Ok(Symbol(text.to_owned()))
+    }
+}
+
+impl Symbol {
+    /// The symbol as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The asset class that the prefix sets.
+    pub fn asset_class(&self) -> AssetClass {
+        match self.0.split_once(':') {
+            Some(("X", _)) => AssetClass::Crypto,
+            Some(("C", _)) => AssetClass::Forex,
+            Some(("I", _)) => AssetClass::Index,
+            _ => AssetClass::Stock,
+        }
+    }
+
+    /// Another spelling that is more likely to exist, for a symbol of which the provider knows nothing.
+    ///
+    /// US class shares are written with a dot by Polygon/Massive (`BRK.B`; `BRK-B` answers 200 without rows), and
+    /// tickers are upper case with few exceptions.
+    pub fn likely_spelling(&self) -> Option<Symbol> {
+        if self.asset_class() != AssetClass::Stock {
+            return None;
+        }
+        let mut other = self.0.clone();
+        if other.chars().all(|c| !c.is_ascii_uppercase()) {
+            other = other.to_ascii_uppercase();
+        }
+        if let Some((stem, class)) = other.split_once(['-', '/'])
+            && class.len() == 1
+        {
+            other = format!("{stem}.{class}");
+        }
+        (other != self.0).then_some(Symbol(other))
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_symbols_are_accepted_with_their_case() {
+        for text in [
+            "AAPL", "KIMpL", "BRK.B", "X:BTCUSD", "C:EURUSD", "I:NDX", "^GSPC", "EURUSD=X",
+            "BTC/USD", "0700",
+        ] {
+            assert_eq!(
+                text.parse::<Symbol>().map(|s| s.to_string()),
+                Ok(text.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn what_could_start_a_formula_an_option_or_a_statement_is_refused() {
+        for text in [
+            "",
+            "A B",
+            "A;B",
+            "-A",
+            "=A",
+            "+A",
+            "@A",
+            ".A",
+            "'A",
+            "A\n",
+            "Ä",
+            &"A".repeat(41),
+        ] {
+            assert!(text.parse::<Symbol>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_known_prefix_sets_another_class() {
+        let class = |text: &str| text.parse::<Symbol>().map(|s| s.asset_class());
+        assert_eq!(class("X:BTCUSD"), Ok(AssetClass::Crypto));
+        assert_eq!(class("C:EURUSD"), Ok(AssetClass::Forex));
+        assert_eq!(class("I:NDX"), Ok(AssetClass::Index));
+        assert_eq!(class("O:SPY251219C00650000"), Ok(AssetClass::Stock));
+        assert_eq!(class("XOM"), Ok(AssetClass::Stock));
+    }
+
+    #[test]
+    fn a_typing_error_has_a_likely_spelling() {
+        let likely = |text: &str| {
+            text.parse::<Symbol>()
+                .ok()
+                .and_then(|s| s.likely_spelling())
+                .map(|s| s.to_string())
+        };
+        assert_eq!(likely("BRK-B").as_deref(), Some("BRK.B"));
+        assert_eq!(likely("aapl").as_deref(), Some("AAPL"));
+        assert_eq!(likely("brk/b").as_deref(), Some("BRK.B"));
+        assert_eq!(likely("AAPL"), None);
+        assert_eq!(likely("X:btcusd"), None);
+    }
+}
