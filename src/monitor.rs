@@ -2,7 +2,7 @@
 
 use crate::provider::Waiting;
 use crate::span::Span;
-use crate::store::Counts;
+use crate::store::{Counts, SeriesKey};
 
 /// Watches a running backfill. Called from the writer, after the commit that it speaks of: what is reported is saved.
 pub trait Monitor {
@@ -42,10 +42,8 @@ pub struct Snapshot<'a> {
 /// A slice that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedSlice {
-    /// The symbol.
-    pub symbol: String,
-    /// The timeframe.
-    pub timeframe: String,
+    /// The series.
+    pub key: SeriesKey,
     /// What was asked.
     pub span: Span,
     /// Why.

@@ -153,7 +153,7 @@ mod tests {
         Page {
             candles: stamps.iter().map(|&ts| candle(ts)).collect(),
             has_rows: !stamps.is_empty(),
-            next: follows.then(|| Cursor("next".to_owned())),
+            next: follows.then(|| Cursor::new("next")),
             ..Page::default()
         }
     }

@@ -58,10 +58,8 @@ pub struct SeriesReport {
 /// A stretch that the provider has nothing for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NothingFrom {
-    /// The symbol.
-    pub symbol: String,
-    /// The timeframe.
-    pub timeframe: String,
+    /// The series.
+    pub key: SeriesKey,
     /// The stretch.
     pub span: Span,
 }
@@ -79,6 +77,11 @@ impl Report {
             Some(Stop::Defect) => Some("a fetcher stopped unexpectedly"),
             None => None,
         }
+    }
+
+    /// Whether everything asked for was there, so that nothing was sent.
+    pub fn is_idle(&self) -> bool {
+        self.status == JobStatus::Completed && self.requests == 0
     }
 
     /// When to go on, for a job that the provider's limit interrupted: Unix seconds.
@@ -152,8 +155,7 @@ pub(super) fn make(
 
 fn worth_reporting(key: &SeriesKey, empty: &SpanSet) -> Vec<NothingFrom> {
     let report = |span: Span| NothingFrom {
-        symbol: key.symbol.to_string(),
-        timeframe: key.timeframe.to_string(),
+        key: key.clone(),
         span,
     };
     empty

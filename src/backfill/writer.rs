@@ -229,10 +229,8 @@ impl<'a> Ledger<'a> {
         state.open.remove(&progress.slice_id);
         state.status = SeriesStatus::Failed;
         state.error.get_or_insert_with(|| error.to_owned());
-        let key = &self.series[series].key;
         self.news.push(FailedSlice {
-            symbol: key.symbol.to_string(),
-            timeframe: key.timeframe.to_string(),
+            key: self.series[series].key.clone(),
             span: progress.span,
             error: error.to_owned(),
             attempts,

@@ -154,7 +154,7 @@ pub fn dry_run(global: &Global, fetching: &Fetching, runs: &[(Runner, Request)])
         estimate.row(
             target.key.symbol.to_string(),
             target.key.timeframe.to_string(),
-            output::between(target.span),
+            output::days(&target.key, target.span),
         )
     });
     let all = total.row("total".into(), String::new(), String::new());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::error::Exit;
-use super::output::{self, between, count, short, time};
+use super::output::{self, count, days, short, time};
 
 pub fn run(global: &Global) -> Result<Exit> {
     let series = Store::read(&global.db)?.series()?;
@@ -57,14 +57,15 @@ fn row(series: &SeriesRow) -> Vec<String> {
 
 fn covered(series: &SeriesRow) -> String {
     let spans: Vec<Span> = series.coverage.iter().collect();
-    match spans.as_slice() {
-        [] => "nothing yet".into(),
-        [one] => between(*one),
-        [first, .., last] => {
-            let whole = Span::new(first.start(), last.end())
-                .map(between)
-                .unwrap_or_default();
-            format!("{whole}, {} holes", spans.len() - 1)
-        }
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
+        return "nothing yet".into();
+    };
+    let whole = Span::new(first.start(), last.end())
+        .map(|span| days(&series.key, span))
+        .unwrap_or_default();
+    match spans.len() - 1 {
+        0 => whole,
+        1 => format!("{whole}, 1 hole"),
+        holes => format!("{whole}, {holes} holes"),
     }
 }

@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use anyhow::Result;
-use candlefile::{Span, Timeframe};
-use chrono::{DateTime, SecondsFormat};
+use candlefile::market::date_of;
+use candlefile::{SeriesKey, Span, Timeframe};
+use chrono::{DateTime, SecondsFormat, Weekday};
 use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
 
 /// RFC 3339, UTC, seconds.
@@ -30,13 +31,16 @@ pub fn short(ts: i64, timeframe: Timeframe) -> String {
     time.format(format).to_string()
 }
 
-/// A span for people, with both ends inside.
-pub fn between(span: Span) -> String {
+/// A span of a series for people: its market days, both inside.
+pub fn days(key: &SeriesKey, span: Span) -> String {
+    // The weekday that begins a week has no part in where a day begins.
+    let market = key.market(Weekday::Sun);
     let day = |ts: i64| {
-        DateTime::from_timestamp(ts, 0)
-            .unwrap_or_default()
-            .format("%Y-%m-%d")
-            .to_string()
+        if key.timeframe.is_label() {
+            date_of(ts)
+        } else {
+            market.date(ts)
+        }
     };
     format!("{} to {}", day(span.start()), day(span.end() - 1))
 }

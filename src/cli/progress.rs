@@ -9,7 +9,7 @@ use candlefile::provider::Waiting;
 use candlefile::provider::rate::Rate;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{between, count, seconds};
+use super::output::{count, days, seconds};
 
 /// Without a terminal a line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -99,13 +99,14 @@ impl Pace {
 
 fn failure_words(failure: &FailedSlice) -> String {
     let FailedSlice {
-        symbol,
-        timeframe,
-        span,
-        error,
-        ..
+        key, span, error, ..
     } = failure;
-    format!("failed: {symbol} {timeframe} {}: {error}", between(*span))
+    format!(
+        "failed: {} {} {}: {error}",
+        key.symbol,
+        key.timeframe,
+        days(key, *span)
+    )
 }
 
 /// One total bar, and a line for each slice that failed.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::error::{Exit, Said};
-use super::output::{self, between, count, time};
+use super::output::{self, count, days, time};
 
 /// Failed slices that are listed for people; `status` lists all.
 const LISTED: usize = 20;
@@ -65,13 +65,13 @@ fn document(report: &Report) -> Value {
     };
     let nothing = report.nothing_from_provider.iter().map(|nothing| {
         json!({
-            "symbol": nothing.symbol, "timeframe": nothing.timeframe,
+            "symbol": nothing.key.symbol, "timeframe": nothing.key.timeframe,
             "start": time(nothing.span.start()), "end": time(nothing.span.end()),
         })
     });
     let failed = report.failed.iter().map(|failed| {
         json!({
-            "symbol": failed.symbol, "timeframe": failed.timeframe, "start": time(failed.span.start()),
+            "symbol": failed.key.symbol, "timeframe": failed.key.timeframe, "start": time(failed.span.start()),
             "end": time(failed.span.end()), "error": failed.error, "attempts": failed.attempts,
         })
     });
@@ -144,6 +144,9 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
         output::seconds(report.elapsed.as_secs_f64()),
         count(report.requests),
     ))?;
+    if report.is_idle() {
+        output::print("  nothing was missing")?;
+    }
     let mut sum = format!(
         "  {} fetched = {} inserted + {} duplicate + {} restated + {} conflicting + {} rejected",
         count(records.fetched),
@@ -160,9 +163,9 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     for nothing in &report.nothing_from_provider {
         output::print(format!(
             "  nothing from the provider: {} {} {}",
-            nothing.symbol,
-            nothing.timeframe,
-            between(nothing.span)
+            nothing.key.symbol,
+            nothing.key.timeframe,
+            days(&nothing.key, nothing.span)
         ))?;
     }
     for series in report
@@ -175,9 +178,9 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     for failed in report.failed.iter().take(LISTED) {
         output::print(format!(
             "  failed: {} {} {}: {}",
-            failed.symbol,
-            failed.timeframe,
-            between(failed.span),
+            failed.key.symbol,
+            failed.key.timeframe,
+            days(&failed.key, failed.span),
             failed.error
         ))?;
     }

@@ -23,12 +23,12 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     } else if global.json {
         json_document(&store, args, selection)?;
     } else {
-        let mut rows = Vec::new();
+        let mut candles = Vec::new();
         store.each_candle(&args.symbol, args.timeframe, selection, |candle| {
-            rows.push(row(&candle, args));
+            candles.push(candle);
             anyhow::Ok(())
         })?;
-        if rows.is_empty() {
+        if candles.is_empty() {
             output::print("no candles in this range")?;
         } else {
             let titles = [
@@ -41,7 +41,7 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
                 ">vwap",
                 ">trades",
             ];
-            output::print(output::table(&titles, rows))?;
+            output::print(output::table(&titles, rows(&candles, args)))?;
         }
     }
     Ok(Exit::Complete)
@@ -76,20 +76,39 @@ fn selection(args: &Show) -> Result<Selection> {
     })
 }
 
-fn row(candle: &Candle, args: &Show) -> Vec<String> {
-    let optional = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let prices =
-        [candle.open, candle.high, candle.low, candle.close].map(|price| price.to_string());
-    let mut row = vec![short(candle.ts, args.timeframe)];
-    row.extend(prices);
-    row.extend([optional(candle.volume), optional(candle.vwap)]);
-    row.push(
-        candle
-            .trades
-            .map(|trades| trades.to_string())
-            .unwrap_or_default(),
-    );
-    row
+/// The candles as text, each column with as many decimals as its longest number needs.
+fn rows(candles: &[Candle], args: &Show) -> Vec<Vec<String>> {
+    let prices = |candle: &Candle| [candle.open, candle.high, candle.low, candle.close];
+    let most = |values: &mut dyn Iterator<Item = f64>| values.map(decimals).max().unwrap_or(0);
+    let of_prices = most(&mut candles.iter().flat_map(prices));
+    let of_volume = most(&mut candles.iter().filter_map(|candle| candle.volume));
+    let of_vwap = most(&mut candles.iter().filter_map(|candle| candle.vwap));
+    let fixed = |value: Option<f64>, decimals| {
+        value
+            .map(|value| format!("{value:.decimals$}"))
+            .unwrap_or_default()
+    };
+    let row = |candle: &Candle| {
+        let mut row = vec![short(candle.ts, args.timeframe)];
+        row.extend(prices(candle).map(|price| fixed(Some(price), of_prices)));
+        row.extend([fixed(candle.volume, of_volume), fixed(candle.vwap, of_vwap)]);
+        row.push(
+            candle
+                .trades
+                .map(|trades| trades.to_string())
+                .unwrap_or_default(),
+        );
+        row
+    };
+    candles.iter().map(row).collect()
+}
+
+/// Decimals that a number needs to be read back exactly.
+fn decimals(value: f64) -> usize {
+    value
+        .to_string()
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len())
 }
 
 fn csv(store: &Store, args: &Show, selection: Selection) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candlefile::store::{JobDetail, JobFilter, JobRow, SliceRow};
-use candlefile::{Clock, Counts, Span, Store, SystemClock};
+use candlefile::{Clock, Counts, Store, SystemClock};
 use serde_json::{Value, json};
 
 use super::args::{Global, Status};
@@ -97,11 +97,9 @@ fn show_one(global: &Global, detail: &JobDetail, now: i64) -> Result<()> {
     }
     let rows = slices.iter().map(|slice| {
         vec![
-            slice.symbol.clone(),
-            slice.timeframe.clone(),
-            Span::new(slice.start_ts, slice.end_ts)
-                .map(output::between)
-                .unwrap_or_default(),
+            slice.key.symbol.to_string(),
+            slice.key.timeframe.to_string(),
+            output::days(&slice.key, slice.span),
             slice.status.as_str().to_owned(),
             count(slice.records.fetched),
             count(slice.records.inserted),
@@ -140,8 +138,8 @@ fn document(job: &JobRow, now: i64) -> Value {
 
 fn slice_document(slice: &SliceRow) -> Value {
     json!({
-        "slice_id": slice.slice_id, "symbol": slice.symbol, "timeframe": slice.timeframe, "start": time(slice.start_ts),
-        "end": time(slice.end_ts), "status": slice.status, "attempts": slice.attempts, "records": slice.records,
+        "slice_id": slice.slice_id, "symbol": slice.key.symbol, "timeframe": slice.key.timeframe, "start": time(slice.span.start()),
+        "end": time(slice.span.end()), "status": slice.status, "attempts": slice.attempts, "records": slice.records,
         "error": slice.error, "started_at": slice.started_at.map(time), "completed_at": slice.completed_at.map(time),
     })
 }

@@ -36,7 +36,19 @@ pub struct Ask {
 
 /// Where the next page of a chain is; its text is the provider's own and is never stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Cursor(pub(crate) String);
+pub struct Cursor(String);
+
+impl Cursor {
+    /// A cursor of a provider's own making.
+    pub fn new(text: impl Into<String>) -> Cursor {
+        Cursor(text.into())
+    }
+
+    /// What it was made of.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// One page of an answer.
 #[derive(Debug, Default)]

@@ -75,7 +75,7 @@ impl Provider for Polygon {
     ) -> Result<Page, ProviderError> {
         let path = cursor.map_or_else(
             || Cow::Owned(first_request(ask)),
-            |cursor| Cow::Borrowed(cursor.0.as_str()),
+            |cursor| Cow::Borrowed(cursor.as_str()),
         );
         self.http.get(&path, cancel, &|status, body| {
             read(status, body, ask, self.http.base().prefix())
@@ -394,7 +394,7 @@ fn next_page(next_url: &str, ask: &Ask, prefix: &str) -> Result<Cursor, Failure>
                     .eq_ignore_ascii_case("apikey")
         })
         .collect();
-    Ok(Cursor(format!("{path}?{}", query.join("&"))))
+    Ok(Cursor::new(format!("{path}?{}", query.join("&"))))
 }
 
 /// One row as a candle; `None` where the provider snapped the range outward.
@@ -469,4 +469,268 @@ fn with_raw_rows(
             raw: text(index).chars().take(RAW_LIMIT).collect(),
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::Market;
+    use crate::span::Span;
+
+    fn ask(symbol: &str, timeframe: &str, start: i64, end: i64) -> Ask {
+        let symbol: crate::symbol::Symbol = symbol.parse().expect("a symbol");
+        let timeframe = timeframe.parse().expect("a timeframe");
+        let market = Market::new(symbol.asset_class(), timeframe, Weekday::Sun);
+        Ask {
+            symbol,
+            market,
+            adjusted: false,
+            span: Span::new(start, end).expect("not empty"),
+        }
+    }
+
+    /// Two days of AAPL around 2024-01-02.
+    fn days() -> Ask {
+        ask("AAPL", "1d", 1_704_153_600, 1_704_326_400)
+    }
+
+    fn page(body: &str, ask: &Ask) -> Page {
+        match read(200, body.as_bytes(), ask, "") {
+            Ok(page) => page,
+            Err(Failure::Again(why) | Failure::Final(_, why)) => panic!("{why}"),
+        }
+    }
+
+    fn failure(status: u16, body: &str, ask: &Ask) -> (Option<ErrorKind>, String) {
+        match read(status, body.as_bytes(), ask, "") {
+            Ok(_) => panic!("this is no answer: {body}"),
+            Err(Failure::Again(why)) => (None, why),
+            Err(Failure::Final(kind, why)) => (Some(kind), why),
+        }
+    }
+
+    #[test]
+    fn labels_are_asked_as_dates_and_instants_as_milliseconds_both_ends_inclusive() {
+        assert_eq!(
+            first_request(&days()),
+            "/v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-01-03?adjusted=false&sort=asc&limit=50000"
+        );
+        let minutes = ask("X:BTCUSD", "5m", 1_704_153_600, 1_704_153_900);
+        assert_eq!(
+            first_request(&minutes),
+            "/v2/aggs/ticker/X:BTCUSD/range/5/minute/1704153600000/1704153899999?adjusted=false&sort=asc&limit=50000"
+        );
+        assert!(
+            first_request(&ask("BTC/USD", "1d", 0, DAY))
+                .starts_with("/v2/aggs/ticker/BTC%2FUSD/range/1/day/")
+        );
+    }
+
+    #[test]
+    fn rows_come_in_every_recorded_shape() {
+        let body = r#"{"ticker":"AAPL","status":"DELAYED","adjusted":false,"resultsCount":2,"results":[
+            {"v":6.42646396e+08,"vw":184.5,"o":184,"c":185.64,"h":188.44,"l":183.89,"t":1704171600000,"n":82132},
+            {"v":7.5,"o":1e2,"c":1.0E2,"h":100,"l":100,"t":1704312000000,"otc":true}],"next_url":null}"#;
+        let page = page(body, &days());
+        assert!(page.rejected.is_empty() && page.next.is_none());
+        let first = &page.candles[0];
+        assert_eq!(
+            (first.ts, first.open, first.volume, first.trades),
+            (1_704_153_600, 184.0, Some(642_646_396.0), Some(82132))
+        );
+        let second = &page.candles[1];
+        assert_eq!(
+            (second.ts, second.close, second.vwap, second.trades),
+            (1_704_240_000, 100.0, None, None)
+        );
+    }
+
+    #[test]
+    fn an_index_has_no_volume_and_its_envelope_no_counts() {
+        let body = r#"{"ticker":"I:NDX","status":"OK","results":[{"o":16532,"c":1,"h":1,"l":1,"t":1704175200000}]}"#;
+        let page = page(body, &ask("I:NDX", "1d", 1_704_153_600, 1_704_326_400));
+        assert_eq!(
+            (page.candles[0].ts, page.candles[0].volume),
+            (1_704_153_600, None)
+        );
+    }
+
+    #[test]
+    fn a_bad_value_spoils_its_row_and_not_the_page() {
+        let row = |fields: &str| {
+            format!(r#"{{"t":1704171600000,"o":1,"h":1,"l":1,"c":1,"v":1{fields}}}"#)
+        };
+        let body = |rows: &[String]| format!(r#"{{"status":"OK","results":[{}]}}"#, rows.join(","));
+        let reason = |row: &str| {
+            page(&body(&[row.to_owned()]), &days())
+                .rejected
+                .remove(0)
+                .reason
+        };
+        assert_eq!(
+            reason(r#"{"t":1704171600000,"o":null,"h":1,"l":1,"c":1,"v":1}"#),
+            "open is missing"
+        );
+        assert_eq!(
+            reason(r#"{"t":1704171600000,"o":"1.5","h":1,"l":1,"c":1,"v":1}"#),
+            "open is not a number"
+        );
+        assert_eq!(
+            reason(r#"{"t":1704171600000,"o":[{}],"h":1,"l":1,"c":1,"v":1}"#),
+            "open is not a number"
+        );
+        assert_eq!(
+            reason(r#"{"t":1704171600000,"o":1,"h":1,"l":1,"c":1}"#),
+            "volume is missing"
+        );
+        assert_eq!(
+            reason(r#"{"t":1704171600000,"o":1,"h":1,"l":1,"c":1,"v":-2}"#),
+            "volume is negative"
+        );
+        assert_eq!(
+            reason(r#"{"o":1,"h":1,"l":1,"c":1,"v":1}"#),
+            "the stamp is missing"
+        );
+        assert_eq!(reason(&row(r#","n":1.5"#)), "trades is not a whole number");
+        let mixed = page(
+            &body(&[row(""), r#"{"t":1704171600000,"o":null}"#.to_owned()]),
+            &days(),
+        );
+        assert_eq!(
+            (mixed.candles.len(), mixed.rejected[0].raw.as_str()),
+            (1, r#"{"t":1704171600000,"o":null}"#)
+        );
+    }
+
+    #[test]
+    fn rows_outside_are_dropped_within_one_candle_and_rejected_beyond() {
+        let row = |t: i64| format!(r#"{{"t":{t},"o":1,"h":1,"l":1,"c":1,"v":1}}"#);
+        let body = |t: i64| format!(r#"{{"status":"OK","results":[{}]}}"#, row(t));
+        let minutes = ask("AAPL", "1m", 600, 1200);
+        for (t, candles, rejected) in [
+            (540_000, 0, 0),
+            (480_000, 0, 1),
+            (600_000, 1, 0),
+            (1_140_000, 1, 0),
+            (1_200_000, 0, 0),
+            (1_260_000, 0, 1),
+            (630_000, 0, 1),
+            (600_500, 0, 1),
+            (253_402_300_740_000, 0, 1),
+        ] {
+            let page = page(&body(t), &minutes);
+            assert_eq!(
+                (page.candles.len(), page.rejected.len()),
+                (candles, rejected),
+                "{t}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_an_error_and_never_empty() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "<html>Sign in</html>",
+            r#"{"status":"OK","results":[{"t":1"#,
+            r#"{"status":"OK"} trailing"#,
+            r#"{"results":[]}"#,
+            r#"{"status":"ERROR","error":"unknown"}"#,
+            r#"{"status":"NOT_AUTHORIZED","message":"no"}"#,
+            r#"{"status":"OK","resultsCount":3}"#,
+            r#"{"status":"OK","count":3,"results":null}"#,
+            r#"{"status":"OK","results":[{"t":1e999}]}"#,
+        ] {
+            assert_eq!(failure(200, body, &days()).0, None, "{body}");
+        }
+        let another = failure(
+            200,
+            r#"{"status":"OK","ticker":"MSFT","results":[]}"#,
+            &days(),
+        );
+        assert_eq!(another.0, Some(ErrorKind::Slice));
+        let adjusted = failure(
+            200,
+            r#"{"status":"OK","adjusted":true,"results":[]}"#,
+            &days(),
+        );
+        assert_eq!(adjusted.0, Some(ErrorKind::Slice));
+    }
+
+    #[test]
+    fn nothing_is_an_answer_in_three_spellings() {
+        for results in ["", r#","results":null"#, r#","results":[]"#] {
+            let page = page(
+                &format!(r#"{{"status":"OK","resultsCount":0{results}}}"#),
+                &days(),
+            );
+            assert!(page.candles.is_empty() && !page.has_rows && page.next.is_none());
+        }
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_their_words() {
+        let kind = |status, words: &str| {
+            failure(
+                status,
+                &format!(r#"{{"status":"X","message":"{words}"}}"#),
+                &days(),
+            )
+            .0
+        };
+        assert_eq!(
+            kind(403, "Your plan doesn't include this data timeframe."),
+            Some(ErrorKind::OutsideHistory)
+        );
+        assert_eq!(
+            kind(403, "Attempted to request today's data before end of day."),
+            Some(ErrorKind::TodayBeforeEnd)
+        );
+        assert_eq!(
+            kind(403, "You are not entitled to this data."),
+            Some(ErrorKind::NotEntitled)
+        );
+        assert_eq!(kind(403, "Something new."), Some(ErrorKind::Slice));
+        assert_eq!(kind(401, "Unknown API Key"), Some(ErrorKind::Unauthorized));
+        assert_eq!(
+            failure(404, "<html>", &days()),
+            (Some(ErrorKind::Slice), "HTTP 404".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_next_page_stays_on_the_origin_and_under_the_endpoint() {
+        let next = |url: &str| {
+            next_page(url, &days(), "/proxy")
+                .ok()
+                .map(|cursor| cursor.as_str().to_owned())
+        };
+        let endpoint = "/v2/aggs/ticker/AAPL/range/1/day/1704171600000/2024-01-03";
+        let expected = Some(format!("{endpoint}?cursor=abc"));
+        for url in [
+            format!("https://api.polygon.io{endpoint}?cursor=abc"),
+            format!("http://user:secret@evil.example:81{endpoint}?apiKey=K&cursor=abc#x"),
+            format!("{endpoint}?cursor=abc"),
+            format!("https://api.polygon.io/proxy{endpoint}?cursor=abc"),
+        ] {
+            assert_eq!(next(&url), expected, "{url}");
+        }
+        for url in [
+            "https://api.polygon.io/v2/aggs/ticker/MSFT/range/1/day/1/2?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/minute/1/2?cursor=a",
+            "https://api.polygon.io/v3/reference/tickers?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/../../../../../../v1/secret?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/%2e%2e/%2E%2E?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/dayx/1/2",
+            "https://[::1",
+        ] {
+            assert_eq!(next(url), None, "{url}");
+        }
+        assert_eq!(
+            next(&format!("{endpoint}?cursor={}", "a".repeat(NEXT_LIMIT))),
+            None
+        );
+    }
 }

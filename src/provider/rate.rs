@@ -239,3 +239,118 @@ fn forget_before(instants: &mut VecDeque<Duration>, oldest: Duration) {
         instants.pop_front();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_rate_is_a_count_and_a_time() {
+        assert_eq!(
+            "5/min".parse(),
+            Ok(Rate {
+                count: 5,
+                per: 60 * SECOND
+            })
+        );
+        assert_eq!(
+            "100/s".parse::<Rate>().map(|rate| rate.to_string()),
+            Ok("100/s".to_owned())
+        );
+        for nonsense in [
+            "",
+            "5",
+            "/min",
+            "0/s",
+            "-1/s",
+            "1.5/s",
+            "5/day",
+            "5/0",
+            "99999999/s",
+            "5/min/s",
+        ] {
+            assert!(nonsense.parse::<Rate>().is_err(), "{nonsense}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_holds_more_requests_than_the_rate_allows(
+            count in 1u32..8,
+            thinking in prop::collection::vec(0u64..3000, 1..60),
+        ) {
+            let clock = ManualClock::at(0);
+            let limiter = Limiter::new(Rate::new(count, 60 * SECOND));
+            let mut sent = Vec::new();
+            for pause in thinking {
+                clock.advance(Duration::from_millis(pause));
+                sent.push(limiter.acquire(&clock, &Cancel::new()).expect("not cancelled"));
+            }
+            for window in sent.windows(count as usize + 1) {
+                prop_assert!(window[count as usize] - window[0] > 60 * SECOND);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_window_is_not_held_back() {
+        let clock = ManualClock::at(0);
+        let limiter = Limiter::new("5/min".parse().ok());
+        for _ in 0..5 {
+            assert_eq!(
+                limiter.acquire(&clock, &Cancel::new()),
+                Some(Duration::ZERO)
+            );
+        }
+        assert!(matches!(limiter.waiting(&clock), Some(Waiting::Rate(_))));
+    }
+
+    #[test]
+    fn a_429_pauses_everyone_and_doubles_only_after_the_pause() {
+        let clock = ManualClock::at(0);
+        let limiter = Limiter::new(None);
+        let volley = [Duration::ZERO; 3];
+        clock.advance(SECOND);
+        for sent in volley {
+            assert_eq!(limiter.refused(&clock, sent, None), Ok(()));
+        }
+        assert_eq!(limiter.waiting(&clock), Some(Waiting::Limit(15 * SECOND)));
+        let sent = limiter
+            .acquire(&clock, &Cancel::new())
+            .expect("not cancelled");
+        assert_eq!(sent, 16 * SECOND);
+        assert_eq!(limiter.refused(&clock, sent, None), Ok(()));
+        assert_eq!(limiter.waiting(&clock), Some(Waiting::Limit(30 * SECOND)));
+    }
+
+    #[test]
+    fn a_limit_that_outlasts_the_jobs_patience_ends_it() {
+        let clock = ManualClock::at(0);
+        let limiter = Limiter::new(None);
+        let long = Some(16 * 60 * SECOND);
+        assert!(limiter.refused(&clock, Duration::ZERO, long).is_err());
+
+        let limiter = Limiter::new(None);
+        limiter.answered(&clock);
+        let outcome = (0..100).find_map(|_| {
+            let sent = limiter
+                .acquire(&clock, &Cancel::new())
+                .expect("not cancelled");
+            limiter.refused(&clock, sent, None).err()
+        });
+        assert_eq!(outcome.map(|too_long| too_long.fitting_per_minute), Some(1));
+        assert!(clock.monotonic() <= retry::PATIENCE);
+
+        limiter.answered(&clock);
+        assert_eq!(
+            limiter.refused(&clock, clock.monotonic(), None),
+            Ok(()),
+            "an answer in between starts anew"
+        );
+    }
+}

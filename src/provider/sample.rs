@@ -73,7 +73,7 @@ impl Provider for Sample {
         }
         self.pages.fetch_add(1, Ordering::Relaxed);
         let from = cursor
-            .and_then(|cursor| cursor.0.parse().ok())
+            .and_then(|cursor| cursor.as_str().parse().ok())
             .unwrap_or(ask.span.start());
         let mut candles = self.candles(ask, from, self.model.page_rows + 1);
         let next = (candles.len() > self.model.page_rows)
@@ -82,7 +82,7 @@ impl Provider for Sample {
         Ok(Page {
             has_rows: !candles.is_empty(),
             candles,
-            next: next.map(|candle| Cursor(candle.ts.to_string())),
+            next: next.map(|candle| Cursor::new(candle.ts.to_string())),
             ..Page::default()
         })
     }

@@ -223,14 +223,10 @@ pub struct JobSeries {
 pub struct SliceRow {
     /// Its row.
     pub slice_id: i64,
-    /// The symbol.
-    pub symbol: String,
-    /// The timeframe.
-    pub timeframe: String,
-    /// First second.
-    pub start_ts: i64,
-    /// First second after.
-    pub end_ts: i64,
+    /// The series.
+    pub key: SeriesKey,
+    /// What it asks for, or what it did of that before a resume.
+    pub span: Span,
     /// Where it stands.
     pub status: SliceStatus,
     /// Requests made for the page that failed.
@@ -523,9 +519,9 @@ impl Store {
         let told = told(&self.path);
         let job = self.jobs(&JobFilter::Prefix(prefix), now)?.remove(0);
         let series = self.job_series(&job).map_err(told)?;
-        let sql = "SELECT p.slice_id, s.symbol, s.timeframe, p.start_ts, p.end_ts, p.status, p.attempts, p.error, p.started_at,
-                   p.completed_at, p.records_fetched, p.records_inserted, p.records_duplicate, p.records_restated,
-                   p.records_conflicting, p.records_rejected, p.records_removed
+        let sql = "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
+                   p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
+                   p.records_duplicate, p.records_restated, p.records_conflicting, p.records_rejected, p.records_removed
                    FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
                    WHERE p.job_id = ? ORDER BY s.symbol, p.series_id, p.start_ts, p.slice_id";
         let slices = self
@@ -649,20 +645,18 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
 }
 
 fn slice_of(row: &Row<'_>, job: JobStatus) -> rusqlite::Result<SliceRow> {
-    let status: SliceStatus = row.get(5)?;
+    let status: SliceStatus = row.get(7)?;
     let left = status == SliceStatus::Running && job != JobStatus::Running;
     Ok(SliceRow {
         slice_id: row.get(0)?,
-        symbol: row.get(1)?,
-        timeframe: row.get(2)?,
-        start_ts: row.get(3)?,
-        end_ts: row.get(4)?,
+        key: super::read::key_of(row, 1)?,
+        span: super::read::span_of(row, 5)?,
         status: if left { SliceStatus::Pending } else { status },
-        attempts: row.get(6)?,
-        error: row.get(7)?,
-        started_at: row.get(8)?,
-        completed_at: row.get(9)?,
-        records: counts_of(row, 10)?,
+        attempts: row.get(8)?,
+        error: row.get(9)?,
+        started_at: row.get(10)?,
+        completed_at: row.get(11)?,
+        records: counts_of(row, 12)?,
     })
 }
 
