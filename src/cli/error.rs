@@ -40,7 +40,7 @@ pub enum CliError {
     Usage { message: String, next: String },
     #[error("no key: neither MASSIVE_API_KEY nor POLYGON_API_KEY is set")]
     NoKey,
-    #[error("{name}: {source}")]
+    #[error("{name} holds no key")]
     BadKey { name: &'static str, source: BadKey },
     #[error("candles from {0:?} have no provider to ask")]
     NoProvider(String),

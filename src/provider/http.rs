@@ -109,7 +109,7 @@ pub struct Key {
 
 /// Text that cannot be a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the key holds a character that no key has (a line break, a space or one outside ASCII)")]
+#[error("a key has no line breaks, spaces or characters outside ASCII")]
 pub struct BadKey;
 
 impl FromStr for Key {

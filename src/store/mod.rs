@@ -145,7 +145,7 @@ pub enum StoreError {
         why: String,
     },
     /// Anything else that SQLite says.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot work with {}", path.display())]
     Sqlite {
         /// The path.
         path: PathBuf,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{APPLICATION_ID, FORMAT, Store, StoreError, told};
 
@@ -152,11 +152,6 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
 
 fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
     let told = told(path);
-    let shared = if is_read_only(path) || is_read_only(folder_of(path)) {
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-    } else {
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-    };
     let connect = |path: &Path, flags| {
         let connection =
             Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -164,20 +159,24 @@ fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
     };
-    match connect(path, shared) {
-        Err(rusqlite::Error::SqliteFailure(error, _))
-            if error.code == rusqlite::ErrorCode::CannotOpen && !beside(path, "-wal").exists() =>
-        {
-            // A cleanly closed WAL file on a read-only medium: nobody can be writing it.
-            let immutable = format!("file:{}?immutable=1", percent_encoded(path));
-            connect(
-                Path::new(&immutable),
-                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
-            )
-            .map_err(told)
+    if !is_read_only(path) && !is_read_only(folder_of(path)) {
+        match connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            // A read-only medium says so only now.
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if error.code == ErrorCode::CannotOpen => {}
+            other => return other.map_err(told),
         }
-        other => other.map_err(told),
     }
+    if beside(path, "-wal").exists() {
+        return connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(told);
+    }
+    // Cleanly closed and not to be written: a reader needs no shared memory, and leaves nothing beside the file.
+    let immutable = format!("file:{}?immutable=1", percent_encoded(path));
+    connect(
+        Path::new(&immutable),
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+    )
+    .map_err(told)
 }
 
 fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {
