@@ -1,0 +1,91 @@
+//! Adjusted series: kept apart from raw ones, and never made of two adjustments.
+
+use serde_json::json;
+
+use crate::harness::Home;
+use crate::oracle::{check, span};
+use crate::server::Server;
+
+const WORDS: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-02-29";
+const LONGER: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-04-30";
+
+#[test]
+fn an_adjusted_series_that_did_not_change_grows_at_the_cost_of_one_request_more() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, WORDS).ok();
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| request.param("adjusted") == Some("true"))
+    );
+    check(
+        &home.db(),
+        "AAPL",
+        "1d",
+        span("AAPL", "1d", "2024-01-02", "2024-02-29"),
+    );
+    server.forget();
+    home.backfill(&server, WORDS).ok();
+    assert_eq!(server.hits(), 0);
+    let report = home.backfill(&server, LONGER).ok().json();
+    assert_eq!((server.hits(), &report["requests"]), (2, &json!(2)));
+    assert_eq!(
+        (
+            &report["records"]["duplicate"],
+            &report["records"]["conflicting"]
+        ),
+        (&json!(0), &json!(0))
+    );
+    check(
+        &home.db(),
+        "AAPL",
+        "1d",
+        span("AAPL", "1d", "2024-01-02", "2024-04-30"),
+    );
+}
+
+#[test]
+fn a_split_makes_an_adjusted_series_stale_before_anything_is_written() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, WORDS).ok();
+    home.backfill(&server, "MSFT -t 1d --start 2024-01-02 --end 2024-02-29")
+        .ok();
+    let before = home.db().candles("AAPL", "1d");
+    server.split(0.25);
+    let run = home.backfill(&server, LONGER).exit(3);
+    let report = run.json();
+    assert_eq!(
+        (&report["status"], &report["series"][0]["status"]),
+        (&json!("partial"), &json!("stale"))
+    );
+    assert!(
+        report["series"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("split"),
+        "{run:?}"
+    );
+    assert_eq!(report["records"]["inserted"], 0);
+    assert_eq!(home.db().candles("AAPL", "1d"), before);
+    check(
+        &home.db(),
+        "AAPL",
+        "1d",
+        span("AAPL", "1d", "2024-01-02", "2024-02-29"),
+    );
+    // The way out that it names.
+    home.cli("drop AAPL -t 1d --yes".split(' ')).run().ok();
+    home.backfill(&server, LONGER).ok();
+    let after = home.db().candles("AAPL", "1d");
+    assert_eq!(after[0].close, before[0].close * 0.25);
+    // A raw series does not care.
+    home.backfill(&server, "MSFT -t 1d --start 2024-01-02 --end 2024-04-30")
+        .ok();
+    check(
+        &home.db(),
+        "MSFT",
+        "1d",
+        span("MSFT", "1d", "2024-01-02", "2024-04-30"),
+    );
+}

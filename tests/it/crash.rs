@@ -1,0 +1,270 @@
+//! Crashes and interruptions: whatever happens to the process, what was reported is there, and the same command or
+//! `resume` ends in the data of a run that nothing happened to.
+
+use std::time::Duration;
+
+use crate::exchange::Gate;
+use crate::harness::Home;
+use crate::oracle::{self, Span, check, check_books, span};
+use crate::running::eventually;
+use crate::server::Server;
+
+const WORDS: &str = "backfill AAPL MSFT -t 1m --start 2024-01-02 --end 2024-01-31";
+const SYMBOLS: [&str; 2] = ["AAPL", "MSFT"];
+
+fn whole() -> Span {
+    span("AAPL", "1m", "2024-01-02", "2024-01-31")
+}
+
+/// A small generator, so that a failing instant can be played again.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+/// Every row is the provider's, and inside coverage none is missing.
+fn sound(home: &Home) {
+    let db = home.db();
+    check_books(&db);
+    for symbol in SYMBOLS {
+        let stored = db.candles(symbol, "1m");
+        for candle in &stored {
+            assert_eq!(Some(*candle), oracle::candle(symbol, "1m", candle.ts));
+        }
+        for (start, end) in db.coverage(symbol, "1m") {
+            let have = stored
+                .iter()
+                .filter(|candle| (start..end).contains(&candle.ts))
+                .count();
+            assert_eq!(
+                have,
+                oracle::candles(symbol, "1m", (start, end)).count(),
+                "{symbol}: rows in [{start}, {end})"
+            );
+        }
+        let covered: i64 = db
+            .coverage(symbol, "1m")
+            .iter()
+            .map(|(start, end)| end - start)
+            .sum();
+        assert!(
+            covered > 0 || stored.is_empty(),
+            "{symbol}: rows that no coverage speaks of"
+        );
+    }
+}
+
+fn killed_again_and_again(seed: u64, next: &str) {
+    let (home, server) = (Home::new(), Server::setup().page(150).start());
+    let mut random = Seeded(seed);
+    let mut kills = 0;
+    let mut words = WORDS;
+    while kills < 12 {
+        let mut running = home.to(&server, words.split(' ')).spawn();
+        let goal = server.hits() + 1 + random.below(9) as usize;
+        eventually("it asks or ends", || {
+            server.hits() >= goal || running.has_ended()
+        });
+        if running.has_ended() {
+            break;
+        }
+        // Not a wait for anything: it moves the kill to anywhere between two requests.
+        std::thread::sleep(Duration::from_micros(random.below(8_000)));
+        running.kill();
+        kills += 1;
+        sound(&home);
+        let status = home.cli(["status", "--json"]).run().ok().json();
+        assert_eq!(
+            status["jobs"][0]["status"], "interrupted",
+            "at once, kill {kills} of seed {seed}"
+        );
+        words = next;
+    }
+    assert_eq!(
+        kills, 12,
+        "it was done before it could be killed often enough"
+    );
+    home.to(&server, next.split(' ')).run().ok();
+    for symbol in SYMBOLS {
+        check(&home.db(), symbol, "1m", whole());
+    }
+    server.forget();
+    home.to(&server, WORDS.split(' ')).run().ok();
+    assert_eq!(server.hits(), 0);
+}
+
+#[test]
+fn killed_twelve_times_and_resumed_it_ends_in_the_same_data() {
+    killed_again_and_again(3, "resume");
+}
+
+#[test]
+fn killed_twelve_times_and_run_again_it_ends_in_the_same_data() {
+    killed_again_and_again(8, WORDS);
+}
+
+#[test]
+fn a_resumed_job_keeps_its_id_and_does_not_ask_again_for_what_is_stored() {
+    let (home, server) = (Home::new(), Server::setup().page(150).start());
+    let running = home.to(&server, WORDS.split(' ')).spawn();
+    server.wait_for(20);
+    running.kill();
+    let id = home.db().text("SELECT job_id FROM backfill_jobs");
+    let kept: i64 = home.db().count("SELECT sum(candles) FROM series");
+    let report = home.to(&server, ["resume", "--json"]).run().ok().json();
+    assert_eq!(report["job_id"], id.as_str());
+    assert_eq!(report["status"], "completed");
+    assert_eq!(home.db().count("SELECT count(*) FROM backfill_jobs"), 1);
+    let all: usize = SYMBOLS
+        .iter()
+        .map(|symbol| oracle::candles(symbol, "1m", whole()).count())
+        .sum();
+    assert_eq!(
+        report["records"]["inserted"].as_i64().unwrap()
+            + if report["records"]["inserted"] == all {
+                0
+            } else {
+                kept
+            },
+        all as i64
+    );
+    assert_eq!(
+        home.db()
+            .count("SELECT sum(records_duplicate) FROM backfill_progress"),
+        0
+    );
+    let nothing = home.to(&server, ["resume", "--json"]).run().ok().json();
+    assert!(nothing["job_id"].is_null(), "{nothing}");
+}
+
+#[test]
+fn one_interrupt_keeps_what_was_fetched_and_resume_goes_on() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let (home, server) = (
+        Home::new(),
+        Server::setup()
+            .page(20)
+            .script(move |request| {
+                if request.n == 3 {
+                    held.wait();
+                }
+                None
+            })
+            .start(),
+    );
+    let words = "--json backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
+    let running = home.to(&server, words.split(' ')).spawn();
+    server.wait_for(4);
+    eventually("three pages are stored", || {
+        home.db()
+            .count("SELECT coalesce(sum(candles), 0) FROM series")
+            == 60
+    });
+    running.interrupt();
+    gate.open();
+    let run = running.wait().exit(130);
+    assert_eq!(run.json()["status"], "interrupted");
+    let status = home.cli(["status", "--json"]).run().ok().json();
+    assert_eq!(status["jobs"][0]["status"], "interrupted");
+    let kept = home.db().candles("AAPL", "1m");
+    assert!(kept.len() >= 60);
+    let span = span("AAPL", "1m", "2024-01-08", "2024-01-11");
+    assert_eq!(
+        home.db().coverage("AAPL", "1m"),
+        [(span.0, kept.last().unwrap().ts + 60)]
+    );
+    server.forget();
+    let report = home.to(&server, ["resume", "--json"]).run().ok().json();
+    assert_eq!(report["job_id"], status["jobs"][0]["job_id"]);
+    assert_eq!(server.asked()[0].span.0, kept.last().unwrap().ts + 60);
+    check(&home.db(), "AAPL", "1m", span);
+}
+
+#[test]
+fn a_second_interrupt_ends_it_at_once_and_that_is_safe_too() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let (home, server) = (
+        Home::new(),
+        Server::scripted(move |request| {
+            if request.n == 3 {
+                held.wait();
+            }
+            None
+        }),
+    );
+    let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
+    let mut running = home.to(&server, words.split(' ')).spawn();
+    server.wait_for(4);
+    eventually("three pages are stored", || {
+        home.db()
+            .count("SELECT coalesce(sum(candles), 0) FROM series")
+            == 3_000
+    });
+    running.interrupt();
+    // Two signals that are both pending are one to the kernel, so the second is sent until it is seen.
+    eventually("it ends although the server holds its answer", || {
+        let ended = running.has_ended();
+        if !ended {
+            running.interrupt();
+        }
+        ended
+    });
+    running.wait().exit(130);
+    gate.open();
+    assert_eq!(home.db().candles("AAPL", "1m").len(), 3_000);
+    check_books(&home.db());
+    assert_eq!(
+        home.cli(["status", "--json"]).run().ok().json()["jobs"][0]["status"],
+        "interrupted"
+    );
+    home.to(&server, ["resume"]).run().ok();
+    check(
+        &home.db(),
+        "AAPL",
+        "1m",
+        span("AAPL", "1m", "2024-01-08", "2024-01-11"),
+    );
+}
+
+#[test]
+fn two_programs_at_once_on_one_file_end_in_the_same_data() {
+    let (home, server) = (Home::new(), Server::setup().page(300).start());
+    let dates = "-t 1m,1d --start 2024-01-02 --end 2024-01-12";
+    let both = ["AAPL MSFT", "MSFT NVDA", "MSFT AAPL"].map(|symbols| {
+        let words = format!("--json backfill {symbols} {dates}");
+        home.to(&server, words.split(' ')).spawn()
+    });
+    for running in both {
+        let report = running.wait().ok().json();
+        assert_eq!(report["status"], "completed");
+        assert_eq!(
+            (
+                &report["records"]["restated"],
+                &report["records"]["conflicting"]
+            ),
+            (&0.into(), &0.into())
+        );
+    }
+    let mut rows = 0;
+    for symbol in ["AAPL", "MSFT", "NVDA"] {
+        for timeframe in ["1m", "1d"] {
+            let span = span(symbol, timeframe, "2024-01-02", "2024-01-12");
+            check(&home.db(), symbol, timeframe, span);
+            rows += oracle::candles(symbol, timeframe, span).count() as i64;
+        }
+    }
+    assert_eq!(
+        home.db()
+            .count("SELECT sum(records_inserted) FROM backfill_progress"),
+        rows
+    );
+}

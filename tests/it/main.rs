@@ -1,0 +1,44 @@
+//! The promises of the program, checked from outside: the real binary against a real loopback HTTP server.
+//! Nothing here may reach beyond loopback, depend on the order of tests or wait by sleeping.
+
+#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
+// Prices and volumes are compared bit by bit on purpose: what is stored is what was sent.
+#![allow(clippy::float_cmp)]
+
+mod accounting;
+mod adjusted;
+mod aggs;
+mod algebra;
+mod backfill;
+mod bad_files;
+mod bodies;
+mod cli_errors;
+mod commands;
+mod crash;
+mod cut_off;
+mod db;
+mod edge;
+mod entitlements;
+mod exchange;
+mod faults;
+mod file;
+mod formats;
+mod harness;
+mod inputs;
+mod missing;
+mod old_service;
+mod oracle;
+mod ownership;
+mod rate;
+mod readers;
+mod recorded;
+mod reports;
+mod running;
+mod server;
+mod update;

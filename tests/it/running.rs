@@ -1,0 +1,99 @@
+//! The program while it runs: signals, the wait for its end, and the wait for anything else. It must never wait without
+//! a deadline, nor pass by reaching one.
+
+use std::io::Read;
+use std::process::{Child, Command};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::exchange::PATIENCE;
+use crate::harness::Run;
+
+/// The program while it runs.
+pub(crate) struct Running {
+    line: String,
+    child: Option<Child>,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    pub(crate) fn new(line: String, mut child: Child) -> Self {
+        let (stdout, stderr) = (read_all(child.stdout.take()), read_all(child.stderr.take()));
+        Self {
+            line,
+            child: Some(child),
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+        }
+    }
+
+    pub(crate) fn interrupt(&self) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// `kill -9`, and the wait for it to have happened.
+    pub(crate) fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    pub(crate) fn wait(mut self) -> Run {
+        let mut child = self.child.take().unwrap();
+        let deadline = Instant::now() + 2 * PATIENCE;
+        let status = poll(deadline, || child.try_wait().unwrap());
+        if status.is_none() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let stdout = self.stdout.take().unwrap().join().unwrap();
+        let stderr = self.stderr.take().unwrap().join().unwrap();
+        Run::new(std::mem::take(&mut self.line), status, stdout, stderr)
+    }
+}
+
+fn read_all(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut stream = stream.unwrap();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    })
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+fn poll<T>(deadline: Instant, mut ready: impl FnMut() -> Option<T>) -> Option<T> {
+    loop {
+        let found = ready();
+        if found.is_some() || Instant::now() > deadline {
+            return found;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until a condition holds; fails when it never does.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let held = poll(Instant::now() + PATIENCE, || holds().then_some(()));
+    assert!(held.is_some(), "never happened: {what}");
+}
