@@ -30,12 +30,12 @@ pub struct EmptySpan {
 }
 
 /// The uncovered stretch at the end of what a finished job asked for: everything in it was asked at `asked_at`, or had
-/// nothing to bring.
+/// no news then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tail {
     /// First uncovered position.
     pub from: i64,
-    /// End of what was asked.
+    /// End of what was asked and had closed.
     pub to: i64,
     /// The `now` of the plan that asked, in Unix seconds.
     pub asked_at: i64,
@@ -52,33 +52,32 @@ pub struct Wanted {
     pub refetch_empty: bool,
 }
 
-/// The slices to fetch, in ascending order.
+/// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
 pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Vec<Span> {
     let frontier = market.frontier(now, policy);
     let mut missing = SpanSet::from(wanted.span).subtract(&answered(known, wanted, now));
-    missing = missing
-        .iter()
-        .filter(|span| span.start() < frontier.closed)
-        .collect();
     if let Some(tail) = known.tail
         && let Some(edge) = Span::new(tail.from, i64::MAX)
         && !wanted.force
     {
-        let ask_again = if known.has_candles {
-            missing
-                .within(edge)
-                .iter()
-                .any(|span| brings_news(market, span, tail, frontier, policy))
-        } else {
-            wanted.refetch_empty || now - tail.asked_at >= NO_DATA_ASKED_AGAIN_AFTER
+        let has_news = |span: &Span| {
+            if known.has_candles {
+                brings_news(market, *span, tail, frontier, policy)
+            } else {
+                wanted.refetch_empty || now - tail.asked_at >= NO_DATA_ASKED_AGAIN_AFTER
+            }
         };
-        if !ask_again {
-            missing = missing.subtract(&edge.into());
-        }
+        let at_edge = missing.within(edge);
+        let news = at_edge
+            .iter()
+            .flat_map(|span| market.cut_at_cells(span))
+            .filter(has_news)
+            .collect();
+        missing = missing.subtract(&edge.into()).union(&news);
     }
-    missing
-        .iter()
-        .flat_map(|span| market.cut_at_cells(span))
+    let slices = missing.iter().flat_map(|span| market.cut_at_cells(span));
+    slices
+        .filter(|slice| slice.start() < frontier.closed)
         .collect()
 }
 

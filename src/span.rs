@@ -38,6 +38,15 @@ impl Span {
         self.start <= ts && ts < self.end
     }
 
+    /// The shortest span that holds both.
+    #[must_use]
+    pub fn hull(self, other: Span) -> Span {
+        Span {
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+        }
+    }
+
     /// What both hold.
     pub fn intersect(self, other: Span) -> Option<Span> {
         Span::new(self.start.max(other.start), self.end.min(other.end))

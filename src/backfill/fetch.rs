@@ -52,8 +52,19 @@ pub(crate) struct PageMessage {
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) proven: Option<Span>,
     pub(crate) seen_at: i64,
-    /// Set on a slice's last page: all that is proven of it, and whether no page had a storable row.
-    pub(crate) end: Option<(Option<Span>, bool)>,
+    /// Set on a slice's last page.
+    pub(crate) end: Option<End>,
+}
+
+/// How a slice ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    /// All that is proven of it, from its start.
+    pub(crate) proven: Option<Span>,
+    /// Whether no page had a storable row.
+    pub(crate) empty: bool,
+    /// Up to where it was asked for: its end, or today's beginning where the plan does not give today before its end.
+    pub(crate) asked_to: i64,
 }
 
 /// What a fetcher needs to know of a series.
@@ -231,7 +242,11 @@ impl Fetcher {
             rejected: Vec::new(),
             proven: None,
             seen_at: self.clock.now(),
-            end: Some((None, false)),
+            end: Some(End {
+                proven: None,
+                empty: false,
+                asked_to: progress.span.start(),
+            }),
         })))
     }
 
@@ -260,7 +275,11 @@ impl Fetcher {
                 proven,
                 is_last,
             } = judged;
-            let end = is_last.then(|| (chain.proven(), chain.is_empty()));
+            let end = is_last.then(|| End {
+                proven: chain.proven(),
+                empty: chain.is_empty(),
+                asked_to: span.end(),
+            });
             let seen_at = self.clock.now();
             send(Message::Page(Box::new(PageMessage {
                 series,

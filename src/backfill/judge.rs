@@ -242,6 +242,10 @@ mod tests {
         for n in 1..i64::from(MAX_PAGES) {
             chain.judge(page(&[n * 60], true)).expect("a page");
         }
-        assert!(chain.judge(page(&[MAX_PAGES as i64 * 60], true)).is_err());
+        assert!(
+            chain
+                .judge(page(&[i64::from(MAX_PAGES) * 60], true))
+                .is_err()
+        );
     }
 }

@@ -11,7 +11,7 @@ mod writer;
 
 pub use report::{NothingFrom, Report, SeriesReport};
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ pub struct Runner {
 pub struct Request {
     /// The command that asks, for the record: `backfill` or `update`.
     pub command: &'static str,
-    /// The series, each with what is asked of it.
+    /// The series, each with what is asked of it. One that is named twice is asked once, for a span that holds both.
     pub series: Vec<(SeriesKey, Span)>,
     /// The start as typed, if it was.
     pub start_words: Option<String>,
@@ -99,6 +99,7 @@ pub(crate) struct Job {
     job_id: String,
     owner: Owner,
     planned_at: i64,
+    policy: Policy,
     requests_before: u64,
 }
 
@@ -116,7 +117,22 @@ pub fn targets(
         let known = store.map_or(Ok(Known::default()), |store| store.known(key))?;
         Ok(runner.target(key, *span, &known, now))
     };
-    series.iter().map(target).collect()
+    distinct(series).iter().map(target).collect()
+}
+
+fn distinct(series: &[(SeriesKey, Span)]) -> Vec<(SeriesKey, Span)> {
+    let mut at = HashMap::new();
+    let mut distinct: Vec<(SeriesKey, Span)> = Vec::with_capacity(series.len());
+    for (key, span) in series {
+        let place = *at
+            .entry((&key.symbol, key.timeframe))
+            .or_insert(distinct.len());
+        match distinct.get_mut(place) {
+            Some((_, held)) => *held = held.hull(*span),
+            None => distinct.push((key.clone(), *span)),
+        }
+    }
+    distinct
 }
 
 /// Fetches what is missing of the series, as a new job.
@@ -166,7 +182,7 @@ pub fn run(
     store.reap_jobs(now)?;
     let mut targets = Vec::with_capacity(request.series.len());
     let mut asked_before = Vec::with_capacity(request.series.len());
-    for (key, span) in &request.series {
+    for (key, span) in &distinct(&request.series) {
         let known = store.known(key)?;
         asked_before.push(Series::was_asked(&known));
         targets.push(runner.target(key, *span, &known, now));
@@ -183,18 +199,7 @@ pub fn run(
         now,
     };
     let made = store.create_job(&new, &targets)?;
-    let mut parts = Parts::default();
-    for ((target, (id, slices)), was_asked) in targets.iter().zip(made).zip(asked_before) {
-        parts.push(
-            store,
-            runner,
-            &target.key,
-            target.span,
-            id,
-            slices,
-            was_asked,
-        )?;
-    }
+    let parts = Parts::of(store, &targets, made, asked_before)?;
     execute(store, &job, parts, runner, monitor)
 }
 
@@ -213,33 +218,23 @@ pub fn resume(
     let detail = store.job(job_id, now)?;
     let job = runner.job(detail.job.job_id, now);
     store.take_over(&job.job_id, runner.policy, &job.owner, now)?;
-    let mut missing = Vec::new();
+    let mut targets = Vec::new();
     let mut asked_before = Vec::new();
     for series in detail
         .series
         .iter()
         .filter(|series| series.status != SeriesStatus::Completed)
     {
-        let known = store.known(&series.key)?;
-        asked_before.push((series, Series::was_asked(&known)));
-        missing.push((
-            series.series_id,
-            runner.target(&series.key, series.span, &known, now).slices,
-        ));
+        let key = SeriesKey {
+            source: runner.provider.name().to_owned(),
+            ..series.key.clone()
+        };
+        let known = store.known(&key)?;
+        asked_before.push(Series::was_asked(&known));
+        targets.push(runner.target(&key, series.span, &known, now));
     }
-    let made = store.replan_job(&job.job_id, &job.owner, now, &missing)?;
-    let mut parts = Parts::default();
-    for ((series, was_asked), (id, slices)) in asked_before.into_iter().zip(made) {
-        parts.push(
-            store,
-            runner,
-            &series.key,
-            series.span,
-            id,
-            slices,
-            was_asked,
-        )?;
-    }
+    let made = store.replan_job(&job.job_id, &job.owner, now, &targets)?;
+    let parts = Parts::of(store, &targets, made, asked_before)?;
     execute(store, &job, parts, runner, monitor)
 }
 
@@ -266,6 +261,7 @@ impl Runner {
             job_id,
             owner,
             planned_at: now,
+            policy: self.policy,
             requests_before: self.provider.requests(),
         }
     }
@@ -280,33 +276,38 @@ struct Parts {
 }
 
 impl Parts {
-    #[allow(clippy::too_many_arguments)] // One call each from the two ways to begin.
-    fn push(
-        &mut self,
+    fn of(
         store: &Store,
-        runner: &Runner,
-        key: &SeriesKey,
-        span: Span,
-        id: i64,
-        slices: Vec<Progress>,
-        was_asked: bool,
-    ) -> Result<(), StoreError> {
-        let recheck = if key.adjusted && !slices.is_empty() {
-            store.newest_covered(id, RECHECKED)?
-        } else {
-            Vec::new()
-        };
-        let market = key.market(runner.provider.week_start());
-        self.series.push(Series {
-            key: key.clone(),
-            market,
-            span,
-            recheck,
-            was_asked,
-        });
-        self.ids.push(id);
-        self.slices.push(slices);
-        Ok(())
+        targets: &[Target],
+        made: Vec<(i64, Vec<Progress>)>,
+        asked_before: Vec<bool>,
+    ) -> Result<Parts, StoreError> {
+        let mut parts = Parts::default();
+        for ((target, (id, slices)), was_asked) in targets.iter().zip(made).zip(asked_before) {
+            let Target {
+                key,
+                span,
+                week_start,
+                ..
+            } = target;
+            let checks = key.adjusted && !slices.is_empty();
+            let recheck = if checks {
+                store.newest_covered(id, RECHECKED)?
+            } else {
+                Vec::new()
+            };
+            let market = key.market(*week_start);
+            parts.series.push(Series {
+                key: key.clone(),
+                market,
+                span: *span,
+                recheck,
+                was_asked,
+            });
+            parts.ids.push(id);
+            parts.slices.push(slices);
+        }
+        Ok(parts)
     }
 }
 

@@ -113,6 +113,7 @@ pub(super) fn make(
             status,
             records,
             error,
+            ..
         } = state;
         let status = if open.is_empty() {
             status

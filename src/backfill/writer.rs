@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::fetch::{Message, PageMessage, Series};
+use super::fetch::{End, Message, PageMessage, Series};
 use super::{Job, Stop};
 use crate::clock::Clock;
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
 use crate::provider::Provider;
-use crate::store::{Batch, Counts, PageWrite, Progress, SeriesStatus, SliceEnd, Store, StoreError};
+use crate::store::{
+    Asked, Batch, Counts, PageWrite, Progress, SeriesStatus, SliceEnd, Store, StoreError,
+};
 
 /// A running job gives a sign of life this often, whether or not it has something to store.
 const HEARTBEAT: i64 = 10;
@@ -37,6 +39,8 @@ pub(super) struct State {
     pub(super) status: SeriesStatus,
     pub(super) records: Counts,
     pub(super) error: Option<String>,
+    /// Up to where it was asked for, where that is not its end.
+    asked_to: i64,
 }
 
 /// What the report is made of.
@@ -64,6 +68,7 @@ impl<'a> Ledger<'a> {
                 status: SeriesStatus::Pending,
                 records: Counts::default(),
                 error: None,
+                asked_to: i64::MAX,
             })
             .collect();
         Ledger {
@@ -199,9 +204,17 @@ impl<'a> Ledger<'a> {
         })?;
         self.records += counts;
         self.states[series].records += counts;
-        let Some((proven, empty)) = end else {
+        let Some(End {
+            proven,
+            empty,
+            asked_to,
+        }) = end
+        else {
             return Ok(());
         };
+        if asked_to < span.end() {
+            self.states[series].asked_to = asked_to.min(self.states[series].asked_to);
+        }
         batch.slice_completed(SliceEnd {
             slice_id,
             series_id,
@@ -270,7 +283,19 @@ impl<'a> Ledger<'a> {
             };
         }
         let done = matches!(state.status, SeriesStatus::Completed | SeriesStatus::NoData);
-        let asked = done.then_some((self.series[series].span, self.job.planned_at));
+        let Series { market, span, .. } = &self.series[series];
+        let Job {
+            planned_at, policy, ..
+        } = self.job;
+        let asked_to = market
+            .frontier(*planned_at, *policy)
+            .closed
+            .min(state.asked_to);
+        let asked = done.then_some(Asked {
+            span: *span,
+            to: asked_to,
+            at: *planned_at,
+        });
         batch.series_ended(
             &self.job.job_id,
             id,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use candlefile::provider::BaseUrl;
 use candlefile::provider::rate::Rate;
 use candlefile::range::Moment;
 use candlefile::{Symbol, Timeframe};
@@ -42,7 +41,7 @@ pub struct Global {
     pub db: PathBuf,
     /// Send the provider's requests here: a proxy, or a test server on this machine
     #[arg(long, global = true, env = "CANDLEFILE_BASE_URL", value_name = "URL")]
-    pub base_url: Option<BaseUrl>,
+    pub base_url: Option<String>,
     /// Write one JSON document to stdout
     #[arg(long, global = true)]
     pub json: bool,
@@ -163,7 +162,7 @@ pub struct Show {
     /// The timeframe
     #[arg(short, long, default_value = "1d", value_name = "TIMEFRAME")]
     pub timeframe: Timeframe,
-    /// The newest N candles [default: 20 without --start and --end]
+    /// The newest N candles [default: 20 for a table, all for --csv and --json]
     #[arg(long, value_name = "N", conflicts_with_all = ["start", "end"], value_parser = clap::value_parser!(u32).range(1..))]
     pub tail: Option<u32>,
     /// From this market day or instant on

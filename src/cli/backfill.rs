@@ -39,10 +39,8 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
                 source,
                 adjusted: args.adjusted,
             };
-            if series.iter().all(|(other, _)| other != &key) {
-                let span = range.span(&key.market(week_start), now)?;
-                series.push((key, span));
-            }
+            let span = range.span(&key.market(week_start), now)?;
+            series.push((key, span));
         }
     }
     let runner = runner?;

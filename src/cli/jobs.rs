@@ -1,5 +1,7 @@
 //! What the commands that fetch have in common: the provider with its key, Ctrl-C, and the plan that is only shown.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,13 +9,13 @@ use anyhow::Result;
 use candlefile::backfill::{Request, Runner};
 use candlefile::monitor::Monitor;
 use candlefile::provider::rate::Rate;
-use candlefile::provider::{Ask, Expected, Key, Provider, polygon};
+use candlefile::provider::{Ask, BadBaseUrl, BaseUrl, Expected, Key, Provider, polygon};
 use candlefile::store::Target;
-use candlefile::{Cancel, Clock, Policy, Polygon, Sample, Span, Store, SystemClock};
+use candlefile::{Cancel, Clock, Policy, Polygon, Sample, Span, Store, StoreError, SystemClock};
 use serde_json::json;
 
 use super::args::{Fetch, Global};
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, usage};
 use super::{output, progress};
 
 /// Bytes that one candle takes in the file; measured on minutes of US stocks.
@@ -27,6 +29,8 @@ pub struct Fetching {
     pub cancel: Cancel,
     global: Global,
     fetch: Fetch,
+    /// One a source: the rate is the provider's, however many jobs ask it.
+    providers: RefCell<HashMap<String, Arc<dyn Provider>>>,
 }
 
 impl Fetching {
@@ -37,6 +41,7 @@ impl Fetching {
             cancel: Cancel::new(),
             global: global.clone(),
             fetch: fetch.clone(),
+            providers: RefCell::default(),
         }
     }
 
@@ -66,23 +71,32 @@ impl Fetching {
     }
 
     fn provider(&self, source: &str) -> Result<Arc<dyn Provider>> {
-        match source {
-            "sample" => Ok(Arc::new(Sample::default())),
+        if let Some(provider) = self.providers.borrow().get(source) {
+            return Ok(Arc::clone(provider));
+        }
+        let provider: Arc<dyn Provider> = match source {
+            "sample" => Arc::new(Sample::default()),
             "polygon" => {
-                let key = key()?;
-                let base = match &self.global.base_url {
-                    Some(base) => base.clone(),
-                    None => polygon::BASE_URL.parse().expect("a constant"),
-                };
-                Ok(Arc::new(Polygon::new(
+                let base = self.global.base_url.as_deref().unwrap_or(polygon::BASE_URL);
+                let base: BaseUrl = base.parse().map_err(|error: BadBaseUrl| {
+                    usage(
+                        error.to_string(),
+                        format!("leave --base-url out for {}", polygon::BASE_URL),
+                    )
+                })?;
+                Arc::new(Polygon::new(
                     base,
-                    key,
+                    key()?,
                     self.rate(source),
                     Arc::clone(&self.clock),
-                )?))
+                )?)
             }
-            other => Err(CliError::NoProvider(other.to_owned()).into()),
-        }
+            other => return Err(CliError::NoProvider(other.to_owned()).into()),
+        };
+        self.providers
+            .borrow_mut()
+            .insert(source.to_owned(), Arc::clone(&provider));
+        Ok(provider)
     }
 
     fn rate(&self, source: &str) -> Option<Rate> {
@@ -176,7 +190,7 @@ pub fn dry_run(global: &Global, fetching: &Fetching, runs: &[(Runner, Request)])
 fn open_if_there(path: &Path) -> Result<Option<Store>> {
     match Store::read(path) {
         Ok(store) => Ok(Some(store)),
-        Err(candlefile::StoreError::NotFound(_)) => Ok(None),
+        Err(StoreError::NotFound(_) | StoreError::Empty(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

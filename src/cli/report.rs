@@ -84,13 +84,16 @@ fn document(report: &Report) -> Value {
     if let Some(resume_at) = report.resume_at() {
         document["resume_at"] = json!(time(resume_at));
     }
-    if let (JobStatus::Failed, Some(message)) = (report.status, report.error()) {
+    if let Some(message) = report
+        .error()
+        .filter(|_| report.stop != Some(Stop::Cancelled))
+    {
         let (kind, next) = (kind(report), next_step(report));
         let said = Said {
             message: message.to_owned(),
             kind,
             next,
-            exit: Exit::Failed,
+            exit: exit_of(report),
         };
         document["error"] = said.document()["error"].clone();
     }
@@ -205,6 +208,7 @@ fn kind(report: &Report) -> &'static str {
     match report.stop {
         Some(Stop::Unauthorized(_)) => "key",
         Some(Stop::Unreachable(_)) => "provider",
+        Some(Stop::Throttled { .. }) => "rate",
         _ => "job",
     }
 }

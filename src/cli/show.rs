@@ -12,12 +12,12 @@ use super::args::{Global, Show};
 use super::error::{Exit, usage};
 use super::output::{self, short, time};
 
-/// Candles without a range or a number.
+/// Candles of a table without a range or a number; data for other programs is whole.
 const TAIL: u32 = 20;
 
 pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     let store = Store::read(&global.db)?;
-    let selection = selection(args)?;
+    let selection = selection(args, global.json)?;
     if args.csv {
         csv(&store, args, selection)?;
     } else if global.json {
@@ -47,9 +47,13 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
-fn selection(args: &Show) -> Result<Selection> {
+fn selection(args: &Show, json: bool) -> Result<Selection> {
     if args.start.is_none() && args.end.is_none() {
-        return Ok(Selection::Tail(args.tail.unwrap_or(TAIL)));
+        let all = json || args.csv;
+        return Ok(args
+            .tail
+            .or((!all).then_some(TAIL))
+            .map_or(Selection::All, Selection::Tail));
     }
     // The weekday that begins a week only matters for where a date lies between two weeks.
     let market = Market::new(args.symbol.asset_class(), args.timeframe, Weekday::Sun);

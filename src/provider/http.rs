@@ -25,8 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// From sending to the last byte: a server that drips bytes never stalls.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// Longest text of a server's own words in an error.
-const WORDS_LIMIT: usize = 300;
+/// Longest text of an error: a server's own words may be in it.
+const WORDS_LIMIT: usize = 400;
 
 /// Where a provider's requests go: an https origin, or http on this machine, with an optional path in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,12 +282,12 @@ impl Http {
             tracing::debug!(attempts, message, "a request failed");
             if attempts >= retry::ATTEMPTS || retry_after.is_some_and(|wait| wait > retry::PATIENCE)
             {
-                let kind = if connected || self.heard.load(Ordering::Relaxed) {
-                    ErrorKind::Slice
-                } else {
-                    ErrorKind::Unreachable
-                };
-                return Err(error(attempts, kind, &message));
+                if connected || self.heard.load(Ordering::Relaxed) {
+                    return Err(error(attempts, ErrorKind::Slice, &message));
+                }
+                let address = self.base.0.authority();
+                let message = format!("nothing answers at {address}: {message}");
+                return Err(error(attempts, ErrorKind::Unreachable, &message));
             }
             self.clock.sleep(
                 retry::backoff(attempts, retry_after, fastrand::f64()),
@@ -339,25 +339,27 @@ impl Http {
         }
     }
 
-    /// Takes the key out of a text: a server may repeat it.
+    /// Takes the key out of a text, which a server may have repeated, and then cuts the text to a length.
     fn scrub(&self, message: &str) -> String {
-        message.replace(&self.key.text, "***")
+        message
+            .replace(&self.key.text, "***")
+            .chars()
+            .take(WORDS_LIMIT)
+            .collect()
     }
 }
 
 /// What a server says of itself, made fit for one line.
 pub(crate) fn words(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(WORDS_LIMIT)
-        .collect();
-    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn send_failure(error: &reqwest::Error) -> Once {
     let cause = innermost(error);
-    if error.is_builder() || error.is_request() && cause.contains("invalid") {
+    if error.is_builder() {
         Once::Final(
             ErrorKind::Slice,
             format!("the request could not be made: {cause}"),

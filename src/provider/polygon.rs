@@ -138,7 +138,8 @@ fn first_request(ask: &Ask) -> String {
 
 /// The fields of an answer that are read. Index bodies carry neither `adjusted` nor counts.
 #[derive(Deserialize)]
-struct Answer<'a> {
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+struct Answer<'a, R> {
     #[serde(borrow)]
     status: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -147,7 +148,7 @@ struct Answer<'a> {
     #[serde(rename = "resultsCount")]
     results_count: Option<f64>,
     count: Option<f64>,
-    results: Option<Vec<Row>>,
+    results: Option<Vec<R>>,
     #[serde(borrow)]
     next_url: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -157,7 +158,7 @@ struct Answer<'a> {
 }
 
 /// One row. Prices may be JSON integers, volume comes in scientific notation, `vw` and `n` may be absent.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Row {
     #[serde(default)]
     t: Field,
@@ -177,22 +178,26 @@ struct Row {
     n: Field,
 }
 
-/// What stands where a number should: a bad one spoils its row, not the page.
-#[derive(Clone, Copy, Default)]
-enum Field {
-    #[default]
-    Absent,
-    Number(f64),
-    Other,
+/// What stands where a number should: a bad one spoils its row, not the page. JSON has no NaN and no infinity, so that
+/// NaN can stand for absent and infinity for what is no number: eight bytes, in pages of 50,000 rows.
+#[derive(Clone, Copy)]
+struct Field(f64);
+
+const ABSENT: Field = Field(f64::NAN);
+const NO_NUMBER: Field = Field(f64::INFINITY);
+
+impl Default for Field {
+    fn default() -> Self {
+        ABSENT
+    }
 }
 
 impl Field {
     fn optional(self, name: &'static str) -> Result<Option<f64>, String> {
-        match self {
-            Field::Absent => Ok(None),
-            Field::Number(number) => Ok(Some(number)),
-            Field::Other => Err(format!("{name} is not a number")),
+        if self.0.is_infinite() {
+            return Err(format!("{name} is not a number"));
         }
+        Ok((!self.0.is_nan()).then_some(self.0))
     }
 
     fn required(self, name: &'static str) -> Result<f64, String> {
@@ -213,30 +218,30 @@ impl<'de> Deserialize<'de> for Field {
                 f.write_str("any value")
             }
             fn visit_f64<E>(self, number: f64) -> Result<Field, E> {
-                Ok(Field::Number(number))
+                Ok(Field(number))
             }
             fn visit_u64<E>(self, number: u64) -> Result<Field, E> {
-                Ok(Field::Number(number as f64))
+                Ok(Field(number as f64))
             }
             fn visit_i64<E>(self, number: i64) -> Result<Field, E> {
-                Ok(Field::Number(number as f64))
+                Ok(Field(number as f64))
             }
             fn visit_unit<E>(self) -> Result<Field, E> {
-                Ok(Field::Absent)
+                Ok(ABSENT)
             }
             fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-                Ok(Field::Other)
+                Ok(NO_NUMBER)
             }
             fn visit_str<E>(self, _: &str) -> Result<Field, E> {
-                Ok(Field::Other)
+                Ok(NO_NUMBER)
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Field::Other)
+                Ok(NO_NUMBER)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Field::Other)
+                Ok(NO_NUMBER)
             }
         }
         deserializer.deserialize_any(Any)
@@ -248,8 +253,7 @@ fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<Page, Failu
     if !(200..300).contains(&status) {
         return Err(refusal(status, body));
     }
-    let answer: Answer<'_> = serde_json::from_slice(body)
-        .map_err(|error| Failure::Again(format!("the answer is not what it should be: {error}")))?;
+    let answer = parse(body)?;
     check(&answer, ask)?;
     let rows = answer.results.unwrap_or_default();
     let next = answer
@@ -275,8 +279,44 @@ fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<Page, Failu
     Ok(page)
 }
 
+/// Reads a body. A row that spoils the reading (a number beyond every double, no object at all) is set apart in a second
+/// reading, row by row: it is rejected for its missing stamp, and the others stand.
+fn parse(body: &[u8]) -> Result<Answer<'_, Row>, Failure> {
+    let error = match serde_json::from_slice(body) {
+        Ok(answer) => return Ok(answer),
+        Err(error) => Failure::Again(format!("the answer is not what it should be: {error}")),
+    };
+    let Ok(raw) = serde_json::from_slice::<Answer<'_, &RawValue>>(body) else {
+        return Err(error);
+    };
+    let row = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
+    let results = raw.results.map(|rows| rows.into_iter().map(row).collect());
+    let Answer {
+        status,
+        ticker,
+        adjusted,
+        results_count,
+        count,
+        next_url,
+        error,
+        message,
+        ..
+    } = raw;
+    Ok(Answer {
+        status,
+        ticker,
+        adjusted,
+        results_count,
+        count,
+        results,
+        next_url,
+        error,
+        message,
+    })
+}
+
 /// A 2xx is data only if its body says so and speaks of what was asked.
-fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure> {
+fn check(answer: &Answer<'_, Row>, ask: &Ask) -> Result<(), Failure> {
     match answer.status.as_deref() {
         Some("OK" | "DELAYED") => {}
         Some(status) => {
@@ -641,7 +681,6 @@ mod tests {
             r#"{"status":"NOT_AUTHORIZED","message":"no"}"#,
             r#"{"status":"OK","resultsCount":3}"#,
             r#"{"status":"OK","count":3,"results":null}"#,
-            r#"{"status":"OK","results":[{"t":1e999}]}"#,
         ] {
             assert_eq!(failure(200, body, &days()).0, None, "{body}");
         }

@@ -64,9 +64,7 @@ mod tests {
 
     #[test]
     fn steps_double_from_half_a_second_to_a_minute() {
-        let steps: Vec<u64> = (1..=9)
-            .map(|n| backoff(n, None, 1.0).as_millis() as u64)
-            .collect();
+        let steps: Vec<u128> = (1..=9).map(|n| backoff(n, None, 1.0).as_millis()).collect();
         assert_eq!(
             steps,
             [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]

@@ -375,7 +375,7 @@ impl Store {
         job_id: &str,
         owner: &Owner,
         now: i64,
-        targets: &[(i64, Vec<Span>)],
+        targets: &[Target],
     ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
         let told = told(&self.path);
         let tx = self
@@ -392,13 +392,15 @@ impl Store {
             return Err(StoreError::LostJob(job_id.to_owned()));
         }
         let mut made = Vec::with_capacity(targets.len());
-        for (series_id, slices) in targets {
-            cut_unfinished(&tx, job_id, *series_id, now).map_err(told)?;
+        for target in targets {
+            // It may have been dropped and made anew, or bound to another source, since.
+            let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
             let sql = "UPDATE backfill_series SET status = 'pending', error = NULL WHERE job_id = ? AND series_id = ?";
             tx.execute(sql, params![job_id, series_id]).map_err(told)?;
             made.push((
-                *series_id,
-                insert_slices(&tx, job_id, *series_id, slices).map_err(told)?,
+                series_id,
+                insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?,
             ));
         }
         tx.commit().map_err(told)?;

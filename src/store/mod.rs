@@ -13,7 +13,7 @@ pub use jobs::{
 };
 pub use read::{Selection, SeriesRow};
 pub use series::SeriesKey;
-pub use write::{Batch, Counts, PageWrite, SliceEnd};
+pub use write::{Asked, Batch, Counts, PageWrite, SliceEnd};
 
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,9 @@ pub enum StoreError {
     /// There is no file.
     #[error("there is no file {}", .0.display())]
     NotFound(PathBuf),
+    /// The file holds nothing at all yet.
+    #[error("{} is empty", .0.display())]
+    Empty(PathBuf),
     /// The folder that should hold the file is missing.
     #[error("the folder {} does not exist", .0.display())]
     NoFolder(PathBuf),
@@ -165,6 +168,7 @@ impl StoreError {
             StoreError::NotFound(_) => {
                 "name another file with --db, or fill this one with `candlefile backfill`".into()
             }
+            StoreError::Empty(_) => "fill it with `candlefile backfill`".into(),
             StoreError::NoFolder(path) => format!("create it first: mkdir -p {}", path.display()),
             StoreError::NotAFile { .. } | StoreError::Foreign(_) => {
                 "name another file with --db".into()

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -67,7 +67,7 @@ impl Store {
                 connection,
                 path: path.to_path_buf(),
             }),
-            Found::Empty => Err(StoreError::NotFound(path.to_path_buf())),
+            Found::Empty => Err(StoreError::Empty(path.to_path_buf())),
         }
     }
 
@@ -87,10 +87,7 @@ impl Store {
                 .pragma_update(None, "page_size", 8192)
                 .map_err(told)?;
         }
-        let mode: String = store
-            .connection
-            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-            .map_err(told)?;
+        let mode = switch_to_wal(&store.connection).map_err(told)?;
         if mode != "wal" {
             return Err(StoreError::NotAFile {
                 path: path.to_path_buf(),
@@ -150,6 +147,22 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "full")
 }
 
+/// The switch of a new file fails at once where another process is at it: the busy timeout does not hold for it.
+fn switch_to_wal(connection: &Connection) -> rusqlite::Result<String> {
+    let began = Instant::now();
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && began.elapsed() < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other,
+        }
+    }
+}
+
 fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
     let told = told(path);
     let connect = |path: &Path, flags| {
@@ -181,15 +194,17 @@ fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
 
 fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {
     let told = told(path);
-    let number = |pragma: &str| {
-        connection
-            .pragma_query_value(None, pragma, |row| row.get::<_, i32>(0))
-            .map_err(told)
+    // One statement, one snapshot: another process may be making the file.
+    let sql = "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+               (SELECT count(*) FROM sqlite_schema)";
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok((
+            row.get::<_, i32>(0)?,
+            row.get::<_, i32>(1)?,
+            row.get::<_, i64>(2)?,
+        ))
     };
-    let (application, version) = (number("application_id")?, number("user_version")?);
-    let objects: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(told)?;
+    let (application, version, objects) = connection.query_row(sql, [], read).map_err(told)?;
     match (application, version) {
         (0, 0) if objects == 0 => Ok(Found::Empty),
         (APPLICATION_ID, FORMAT) => Ok(Found::Ours),

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::series::{coverage, empty_spans};
+use super::series::{check_unclaimed, coverage, empty_spans};
 use super::write::candle_of;
 use super::{SeriesKey, Store, StoreError, told};
 use crate::candle::Candle;
@@ -173,27 +173,11 @@ impl Store {
     ) -> Result<SeriesRow, StoreError> {
         let series = self.find_series(symbol, timeframe)?;
         let told = told(&self.path);
-        let sql = "SELECT j.job_id, j.owner, j.heartbeat_at FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id
-                   WHERE b.series_id = ? AND j.status IN ('running', 'queued')";
         let tx = self
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
             .map_err(told)?;
-        let claims: Vec<(String, String, Option<i64>)> = tx
-            .prepare(sql)
-            .and_then(|mut select| {
-                select
-                    .query_map([series.id], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                    })?
-                    .collect()
-            })
-            .map_err(told)?;
-        for (job_id, owner, heartbeat_at) in claims {
-            if crate::owner::is_alive(&owner, heartbeat_at, now) {
-                return Err(StoreError::Owned { job_id, owner });
-            }
-        }
+        check_unclaimed(&tx, series.id, now).map_err(told)??;
         tx.execute("DELETE FROM series WHERE id = ?", [series.id])
             .map_err(told)?;
         tx.commit().map_err(told)?;

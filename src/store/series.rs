@@ -11,7 +11,7 @@ use crate::symbol::Symbol;
 use crate::timeframe::Timeframe;
 
 /// What identifies a series, and what it is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SeriesKey {
     /// The symbol.
     pub symbol: Symbol,
@@ -82,9 +82,16 @@ pub(super) fn bind(
             .map_err(told);
     };
     if held.source == key.source && held.adjusted == key.adjusted {
+        if week_start.is_some() {
+            let sql = "UPDATE series SET week_start = ?2 WHERE id = ?1 AND week_start IS NULL";
+            connection
+                .execute(sql, params![held.id, week_start])
+                .map_err(told)?;
+        }
         return Ok(held.id);
     }
     check_binding(key, &held, &known(connection, held.id).map_err(told)?)?;
+    check_unclaimed(connection, held.id, now).map_err(told)??;
     let sql = "UPDATE series SET source = ?2, adjusted = ?3, week_start = ?4, tail_asked_at = NULL, tail_asked_from = NULL,
                tail_asked_to = NULL WHERE id = ?1";
     connection
@@ -95,6 +102,28 @@ pub(super) fn bind(
         .execute("DELETE FROM empty_spans WHERE series_id = ?", [held.id])
         .map_err(told)?;
     Ok(held.id)
+}
+
+/// No living job may work on a series that is dropped or bound anew.
+pub(super) fn check_unclaimed(
+    connection: &Connection,
+    series_id: i64,
+    now: i64,
+) -> rusqlite::Result<Result<(), StoreError>> {
+    let sql = "SELECT j.job_id, j.owner, j.heartbeat_at FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id
+               WHERE b.series_id = ? AND j.status IN ('running', 'queued')";
+    let mut select = connection.prepare(sql)?;
+    let mut claims = select.query([series_id])?;
+    while let Some(claim) = claims.next()? {
+        let owner: String = claim.get::<_, Option<String>>(1)?.unwrap_or_default();
+        if crate::owner::is_alive(&owner, claim.get(2)?, now) {
+            return Ok(Err(StoreError::Owned {
+                job_id: claim.get(0)?,
+                owner,
+            }));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// A series with neither candle nor coverage binds nothing.

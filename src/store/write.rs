@@ -85,6 +85,17 @@ pub struct SliceEnd {
     pub seen_at: i64,
 }
 
+/// What a job has asked of a series, all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The span asked for.
+    pub span: Span,
+    /// Up to where it had closed, and the provider was ready to answer.
+    pub to: i64,
+    /// The `now` of the plan, Unix seconds.
+    pub at: i64,
+}
+
 /// One transaction of a job's owner. Dropping it takes everything back.
 pub struct Batch<'a> {
     tx: Transaction<'a>,
@@ -267,8 +278,8 @@ impl Batch<'_> {
         self.execute(sql, params![slice_id, error, attempts, now])
     }
 
-    /// Says what became of a series of the job. When all its slices are done, what is left uncovered of `span` is the
-    /// tail: asked at `asked_at`, and not asked again before something in it has changed.
+    /// Says what became of a series of the job. When all its slices are done, what is left uncovered of what was asked is
+    /// the tail, and not asked again before something in it has changed.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -278,16 +289,12 @@ impl Batch<'_> {
         series_id: i64,
         status: super::SeriesStatus,
         error: Option<&str>,
-        asked: Option<(Span, i64)>,
+        asked: Option<Asked>,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE backfill_series SET status = ?3, error = ?4 WHERE job_id = ?1 AND series_id = ?2";
         self.execute(sql, params![job_id, series_id, status.as_str(), error])?;
-        let Some((span, asked_at)) = asked else {
-            return Ok(());
-        };
-        let tail = self
-            .tail(series_id, span, asked_at)
-            .map_err(told(self.path))?;
+        let Some(asked) = asked else { return Ok(()) };
+        let tail = self.tail(series_id, asked).map_err(told(self.path))?;
         let Some(Tail { from, to, asked_at }) = tail else {
             return Ok(());
         };
@@ -404,17 +411,21 @@ impl Batch<'_> {
             .map(|_| ())
     }
 
-    fn tail(&self, series_id: i64, span: Span, asked_at: i64) -> rusqlite::Result<Option<Tail>> {
+    fn tail(&self, series_id: i64, asked: Asked) -> rusqlite::Result<Option<Tail>> {
         let covered = super::series::coverage(&self.tx, series_id)?;
-        let empty = super::series::empty_spans(&self.tx, series_id)?
-            .into_iter()
-            .map(|empty| empty.span)
-            .collect();
-        let open = SpanSet::from(span).subtract(&covered.union(&empty));
-        Ok(open.iter().next().map(|first| Tail {
-            from: first.start(),
-            to: span.end(),
-            asked_at,
+        let empty = super::series::empty_spans(&self.tx, series_id)?;
+        let answered = covered.union(&empty.into_iter().map(|empty| empty.span).collect());
+        let open = SpanSet::from(asked.span).subtract(&answered);
+        let to = asked.span.end().min(asked.to);
+        let from = open
+            .iter()
+            .next()
+            .map(Span::start)
+            .filter(|&from| from < to);
+        Ok(from.map(|from| Tail {
+            from,
+            to,
+            asked_at: asked.at,
         }))
     }
 }

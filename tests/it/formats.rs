@@ -1,6 +1,12 @@
 //! Files of every released format: this version opens and checks each of them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use candlefile::backfill::{Request, Runner, run};
+use candlefile::{
+    Cancel, JobStatus, ManualClock, Policy, Sample, Selection, SeriesKey, Span, Store, StoreError,
+};
 
 use crate::db::Db;
 use crate::harness::Home;
@@ -46,4 +52,81 @@ fn a_file_of_every_released_format_opens_and_is_sound() {
         checked += 1;
     }
     assert!(checked > 0, "no file of a released format");
+}
+
+#[test]
+fn a_file_of_the_current_format_is_among_them() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/formats");
+    let current = folder.join(format!("v{}.db", candlefile::store::FORMAT));
+    assert!(current.is_file(), "{} is missing", current.display());
+    let header =
+        rusqlite::Connection::open_with_flags(&current, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let format = header
+        .unwrap()
+        .pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0));
+    assert_eq!(format.unwrap(), candlefile::store::FORMAT);
+}
+
+#[test]
+fn a_file_of_every_released_format_lacks_nothing_that_it_holds_from_the_sample_provider() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/formats");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let (original, copy) = (entry.unwrap().path(), tempfile::tempdir().unwrap());
+        if original
+            .extension()
+            .is_none_or(|extension| extension != "db")
+        {
+            continue;
+        }
+        let path = copy.path().join("market.db");
+        std::fs::copy(&original, &path).unwrap();
+        let mut store = Store::open(&path).unwrap();
+        for series in store.series().unwrap() {
+            let spans: Vec<Span> = series.coverage.iter().collect();
+            let held = Span::new(spans[0].start(), spans[spans.len() - 1].end()).unwrap();
+            checked += 1;
+            let (mut candles, mut last) = (0, i64::MIN);
+            let read = store.each_candle(
+                &series.key.symbol,
+                series.key.timeframe,
+                Selection::All,
+                |candle| {
+                    assert!(candle.ts > last && held.contains(candle.ts));
+                    assert_eq!(candle.storable(series.key.symbol.asset_class()), Ok(()));
+                    (candles, last) = (candles + 1, candle.ts);
+                    Ok::<(), StoreError>(())
+                },
+            );
+            read.unwrap();
+            assert_eq!((candles, Some(last)), (series.candles, series.last_ts));
+            asks_nothing(&mut store, &series.key, held);
+        }
+        drop(store);
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let word = connection.pragma_query_value(None, "integrity_check", |row| row.get(0));
+        assert_eq!(word, Ok("ok".to_owned()), "{}", original.display());
+    }
+    assert!(checked > 0, "no file of a released format");
+}
+
+/// A backfill over what is held sends nothing, long after all of it is final.
+fn asks_nothing(store: &mut Store, key: &SeriesKey, held: Span) {
+    let runner = Runner {
+        provider: Arc::new(Sample::default()),
+        clock: Arc::new(ManualClock::at(held.end() + 60 * 86_400)),
+        cancel: Cancel::new(),
+        workers: 2,
+        policy: Policy::default(),
+        force: false,
+        refetch_empty: false,
+    };
+    let request = Request {
+        command: "backfill",
+        series: vec![(key.clone(), held)],
+        start_words: None,
+        end_words: None,
+    };
+    let report = run(store, &request, &runner, &()).unwrap();
+    assert_eq!((report.status, report.requests), (JobStatus::Completed, 0));
 }

@@ -1,0 +1,630 @@
+//! The rules of a series and of a job, told by a provider that misbehaves in one way at a time: what nothing means,
+//! what differs, what is handed in, what is refused, and what a job that stopped leaves behind.
+
+use candlefile::backfill::{NothingFrom, Stop};
+use candlefile::provider::{Cursor, ErrorKind, Page};
+use candlefile::{Candle, Counts, JobStatus, SeriesKey, SeriesStatus, Span, Store, StoreError};
+
+use crate::scripted::{
+    Bench, DAY, HOUR, MINUTE, candles, key, label, ny, refuse_if, span, utc, version,
+};
+
+const DAYS: &str = "AAPL 1d";
+const COIN: &str = "X:BTCUSD 1m";
+
+/// 2024, long past: everything in it is final.
+const LONG_PAST: &str = "2024-12-01 12:00";
+
+fn january() -> Span {
+    span(label("2024-01-01"), label("2024-02-01"))
+}
+
+/// The first ten days of January 2024 with version 0.
+fn ten_days() -> impl Iterator<Item = Candle> {
+    candles((1..=10).map(|n| label("2024-01-01") + n * DAY))
+}
+
+fn ends(bench: &mut Bench, span: Span, now: i64) -> (JobStatus, SeriesStatus, u64) {
+    let report = bench.backfill(now, DAYS, span);
+    (report.status, report.series[0].status, report.requests)
+}
+
+/// Minutes of a coin are asked in cells of 34 days since 1970: so many of them, the first at 2024-01-02.
+fn cells(count: i64) -> Vec<Span> {
+    let first = label("2024-01-02").div_euclid(34 * DAY) * 34 * DAY;
+    (0..count)
+        .map(|n| span(first + n * 34 * DAY, first + (n + 1) * 34 * DAY))
+        .collect()
+}
+
+fn whole(cells: &[Span]) -> Span {
+    span(cells[0].start(), cells[cells.len() - 1].end())
+}
+
+/// One candle at noon of the first day of each cell.
+fn coin_of(cells: &[Span]) -> Bench {
+    let bench = Bench::new();
+    let noons = cells.iter().map(|cell| cell.start() + 12 * HOUR);
+    bench.provider.offer(COIN, candles(noons));
+    bench
+}
+
+#[test]
+fn a_series_without_any_candle_has_no_data_and_is_asked_again_after_a_day_or_when_told_to() {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    let no_data = |requests| (JobStatus::Partial, SeriesStatus::NoData, requests);
+    assert_eq!(ends(&mut bench, january(), now), no_data(1));
+    assert!(bench.coverage(DAYS).is_empty());
+    assert_eq!(ends(&mut bench, january(), now + DAY - 1), no_data(0));
+    assert_eq!(ends(&mut bench, january(), now + DAY), no_data(1));
+    bench.refetch_empty = true;
+    assert_eq!(ends(&mut bench, january(), now + DAY + 60), no_data(1));
+    bench.refetch_empty = false;
+    assert_eq!(ends(&mut bench, january(), now + DAY + 120), no_data(0));
+}
+
+#[test]
+fn the_first_candle_turns_empty_answers_into_coverage() {
+    let cells = cells(3);
+    let (mut bench, now) = (coin_of(&cells[1..2]), utc(LONG_PAST));
+    let report = bench.backfill(now, COIN, whole(&cells[..1]));
+    assert_eq!(report.series[0].status, SeriesStatus::NoData);
+    bench.provider.take_asked();
+    let report = bench.backfill(now, COIN, whole(&cells));
+    assert_eq!(report.status, JobStatus::Completed);
+    assert_eq!(bench.provider.take_spans(), &cells[1..]);
+    assert_eq!(bench.coverage(COIN), [whole(&cells)]);
+}
+
+#[test]
+fn what_lies_before_the_first_candle_and_slices_without_a_row_are_remembered_and_asked_for_when_told_to()
+ {
+    let cells = cells(4);
+    let (mut bench, now) = (coin_of(&[cells[1], cells[2]]), utc(LONG_PAST));
+    let report = bench.backfill(now, COIN, whole(&cells));
+    let first = cells[1].start() + 12 * HOUR;
+    let before = span(cells[0].start(), first);
+    let nothing = [before, cells[3]].map(|span| NothingFrom {
+        key: key(COIN),
+        span,
+    });
+    assert_eq!(
+        (report.status, report.nothing_from_provider),
+        (JobStatus::Completed, nothing.to_vec())
+    );
+    assert_eq!(bench.backfill(now, COIN, whole(&cells)).requests, 0);
+
+    bench.provider.take_asked();
+    bench.refetch_empty = true;
+    bench
+        .provider
+        .offer(COIN, candles([cells[0].start(), cells[3].start()]));
+    let report = bench.backfill(now, COIN, whole(&cells));
+    let asked = [cells[0], span(cells[1].start(), first), cells[3]];
+    assert_eq!(bench.provider.take_spans(), asked);
+    assert_eq!((report.records.fetched, report.records.inserted), (2, 2));
+    assert_eq!(bench.coverage(COIN), [whole(&cells)]);
+}
+
+#[test]
+fn a_stretch_without_data_is_reported_from_seven_days_on() {
+    for (days, reported) in [(6, false), (7, true)] {
+        let mut bench = Bench::new();
+        let first = january().start() + days * DAY;
+        bench.provider.offer(DAYS, candles([first]));
+        let report = bench.backfill(utc(LONG_PAST), DAYS, january());
+        assert_eq!(report.nothing_from_provider.len(), usize::from(reported));
+        let remembered = "SELECT end_ts - start_ts FROM empty_spans";
+        assert_eq!(bench.number(remembered), days * DAY);
+    }
+}
+
+#[test]
+fn a_value_that_differs_from_a_stored_one_is_a_conflict_once_for_each_distinct_value() {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    bench.provider.offer(DAYS, ten_days());
+    bench.backfill(now, DAYS, january());
+    let ts = label("2024-01-02");
+    for (value, conflicting, kept) in [(1, 1, 1), (1, 1, 1), (2, 1, 2), (0, 0, 2)] {
+        let counts = bench.hand_in(&key(DAYS), &[version(ts, value)], now);
+        assert_eq!(
+            (counts.conflicting, counts.duplicate),
+            (conflicting, 1 - conflicting)
+        );
+        assert_eq!(bench.number("SELECT count(*) FROM conflicts"), kept);
+    }
+    assert_eq!(bench.held(DAYS)[0], version(ts, 0));
+}
+
+#[test]
+fn of_two_rows_for_one_stamp_in_one_answer_the_first_is_stored() {
+    let (day, now) = (label("2024-03-08"), ny("2024-03-08 21:00"));
+    let mut bench = Bench::new();
+    bench.provider.offer(DAYS, candles([day - DAY, day]));
+    bench.provider.offer_also(DAYS, version(day - DAY, 0));
+    bench.provider.offer_also(DAYS, version(day, 1));
+    let counts = bench.update(DAYS, day - DAY, now).records;
+    assert_eq!(
+        (counts.inserted, counts.duplicate, counts.conflicting),
+        (2, 1, 1)
+    );
+    assert_eq!(bench.held(DAYS)[1], version(day, 0));
+
+    // Nor does the second row of the final answer restate what its first row has just restated.
+    bench.provider.offer(DAYS, [version(day, 2)]);
+    bench.provider.offer_also(DAYS, version(day, 3));
+    let counts = bench
+        .update(DAYS, day - DAY, ny("2024-03-09 12:00"))
+        .records;
+    assert_eq!((counts.restated, counts.conflicting), (1, 1));
+    assert_eq!(bench.held(DAYS)[1], version(day, 2));
+    assert_eq!(bench.number("SELECT count(*) FROM conflicts"), 2);
+}
+
+#[test]
+fn two_rows_for_one_stamp_on_two_pages_are_one_candle_and_a_conflict() {
+    let day = |n: i64| label("2024-01-01") + n * DAY;
+    let mut bench = Bench::new();
+    bench.provider.script(move |_, cursor| {
+        let (candles, next) = match cursor {
+            None => (
+                vec![version(day(1), 0), version(day(2), 0)],
+                Some(Cursor::new("2")),
+            ),
+            Some(_) => (vec![version(day(2), 1), version(day(3), 0)], None),
+        };
+        Some(Ok(Page {
+            candles,
+            next,
+            has_rows: true,
+            ..Page::default()
+        }))
+    });
+    let counts = bench.backfill(utc(LONG_PAST), DAYS, january()).records;
+    assert_eq!(
+        (counts.fetched, counts.inserted, counts.conflicting),
+        (4, 3, 1)
+    );
+    assert_eq!(bench.held(DAYS)[1], version(day(2), 0));
+}
+
+#[test]
+fn candles_that_are_handed_in_are_counted_and_give_no_coverage() {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    let day = |n: i64| label("2024-01-01") + n * DAY;
+    let broken = Candle {
+        open: f64::NAN,
+        ..version(day(9), 0)
+    };
+    let rows = [
+        version(day(2), 0),
+        version(day(1), 0),
+        version(day(1), 0),
+        version(day(1), 1),
+        version(day(3) + HOUR, 0),
+        broken,
+    ];
+    let counts = bench.hand_in(&key(DAYS), &rows, now);
+    let expected = Counts {
+        fetched: 6,
+        inserted: 2,
+        duplicate: 1,
+        conflicting: 1,
+        rejected: 2,
+        ..Counts::default()
+    };
+    assert_eq!(counts, expected);
+    assert_eq!(
+        bench.number("SELECT count(*) FROM rejected WHERE raw LIKE '%NaN%'"),
+        1
+    );
+    assert!(bench.coverage(DAYS).is_empty());
+
+    // A backfill over them has the last word: the same, changed, and gone.
+    bench.hand_in(&key(DAYS), &[version(day(4), 0)], now);
+    bench.provider.offer(
+        DAYS,
+        [version(day(1), 0), version(day(2), 5), version(day(5), 0)],
+    );
+    let counts = bench.backfill(now, DAYS, january()).records;
+    assert_eq!(
+        (
+            counts.duplicate,
+            counts.restated,
+            counts.inserted,
+            counts.removed
+        ),
+        (1, 1, 1, 1)
+    );
+    assert_eq!(bench.stamps(DAYS), [day(1), day(2), day(5)]);
+    assert_eq!(bench.coverage(DAYS), [january()]);
+}
+
+#[test]
+fn a_week_records_its_first_day_even_if_candles_were_handed_in_before() {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    let sunday = label("2024-01-07");
+    bench.hand_in(&key("AAPL 1w"), &[version(sunday, 0)], now);
+    bench.provider.offer("AAPL 1w", candles([sunday]));
+    bench.backfill(now, "AAPL 1w", span(sunday, sunday + 7 * DAY));
+    assert_eq!(
+        bench.number("SELECT coalesce(week_start, 0) FROM series"),
+        7
+    );
+}
+
+fn of_source(source: &str) -> SeriesKey {
+    SeriesKey {
+        source: source.to_owned(),
+        ..key(DAYS)
+    }
+}
+
+fn is_bound<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Bound { .. }))
+}
+
+#[test]
+fn a_series_is_bound_to_its_source_and_adjustment_as_long_as_it_holds_anything() {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    // An answer without a row binds nothing, and says nothing about another source.
+    bench.backfill(now, DAYS, january());
+    bench.hand_in(&of_source("csv"), &[version(january().start(), 0)], now);
+    assert_eq!(bench.number("SELECT count(*) FROM empty_spans"), 0);
+    assert_eq!(
+        bench.number("SELECT count(*) FROM series WHERE source = 'csv'"),
+        1
+    );
+
+    assert!(is_bound(&bench.try_run(now, &[(key(DAYS), january())])));
+    let adjusted = SeriesKey {
+        adjusted: true,
+        ..of_source("csv")
+    };
+    assert!(is_bound(&bench.store.insert_candles(
+        &adjusted,
+        &[version(0, 0)],
+        now
+    )));
+    assert_eq!(bench.number("SELECT count(*) FROM backfill_jobs"), 1);
+    assert_eq!(bench.stamps(DAYS).len(), 1);
+}
+
+#[test]
+fn coverage_alone_binds_too() {
+    let (mut bench, start) = (Bench::new(), label("2024-02-01"));
+    let friday = label("2024-03-08");
+    bench.provider.offer(DAYS, candles([friday]));
+    bench.update(DAYS, start, ny("2024-03-08 21:00"));
+    bench.provider.withdraw(DAYS, friday);
+    bench.update(DAYS, start, ny("2024-03-20 21:00"));
+    assert!(bench.stamps(DAYS).is_empty() && !bench.coverage(DAYS).is_empty());
+    assert!(is_bound(&bench.store.insert_candles(
+        &of_source("csv"),
+        &[version(0, 0)],
+        0
+    )));
+}
+
+#[test]
+fn a_series_that_was_bound_to_another_source_during_a_job_takes_nothing_from_it() {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    let path = bench.path();
+    bench.provider.offer(DAYS, ten_days());
+    bench.provider.script(move |_, _| {
+        let mut other = Store::open(&path).unwrap();
+        let mine = [version(label("2024-01-02"), 9)];
+        // The other program is refused, or its source is the series' source from now on.
+        let _ = other.insert_candles(&of_source("csv"), &mine, now);
+        None
+    });
+    let _ = bench.try_run(now, &[(key(DAYS), january())]);
+    let mixed = "SELECT count(*) FROM candle_data JOIN series ON id = series_id WHERE source = 'csv' AND slice_id IS NOT NULL";
+    assert_eq!(
+        bench.number(mixed),
+        0,
+        "one source's candles under another's name"
+    );
+}
+
+#[test]
+fn a_stale_adjusted_series_fails_before_anything_is_written() {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    let adjusted = SeriesKey {
+        adjusted: true,
+        ..key(DAYS)
+    };
+    let two_weeks = span(january().start(), label("2024-01-12"));
+    bench.provider.offer(DAYS, ten_days());
+    assert_eq!(bench.run(now, &[(adjusted.clone(), two_weeks)]).requests, 1);
+    assert_eq!(bench.run(now, &[(adjusted.clone(), two_weeks)]).requests, 0);
+
+    // What is asked again beside the new days is counted as a request and not as rows.
+    let more = span(january().start(), label("2024-01-14"));
+    bench.provider.offer(DAYS, candles([label("2024-01-12")]));
+    bench.provider.take_asked();
+    let report = bench.run(now, &[(adjusted.clone(), more)]);
+    assert_eq!((report.requests, report.records.fetched), (2, 1));
+    let newest_five = span(label("2024-01-07"), label("2024-01-12"));
+    assert_eq!(bench.provider.take_spans()[0], newest_five);
+
+    let before = bench.held(DAYS);
+    bench.provider.offer(
+        DAYS,
+        candles((1..=20).map(|n| label("2024-01-01") + n * DAY)).map(|c| Candle {
+            close: c.close / 2.0,
+            ..c
+        }),
+    );
+    let report = bench.run(now, &[(adjusted, january())]);
+    let series = &report.series[0];
+    assert_eq!(
+        (report.status, series.status),
+        (JobStatus::Partial, SeriesStatus::Stale)
+    );
+    assert!(series.error.as_deref().unwrap().contains("split"));
+    assert_eq!((report.requests, report.records), (1, Counts::default()));
+    assert_eq!(
+        (bench.held(DAYS), bench.coverage(DAYS)),
+        (before, vec![more])
+    );
+}
+
+#[test]
+fn a_history_that_begins_later_costs_a_series_two_requests_and_what_is_older_is_not_asked() {
+    let cells = cells(10);
+    let (mut bench, begin) = (coin_of(&cells), cells[6].start() + DAY);
+    bench
+        .provider
+        .script(move |ask, _| refuse_if(ask.span.start() < begin, ErrorKind::OutsideHistory));
+    let report = bench.backfill(utc("2025-06-01 00:00"), COIN, whole(&cells));
+    let asked = [0, 9, 8, 7, 6].map(|n| cells[n]);
+    assert_eq!(bench.provider.take_spans(), asked);
+    assert_eq!(
+        (report.status, report.failed.len()),
+        (JobStatus::Partial, 7)
+    );
+    let unasked = report.failed.iter().filter(|failed| failed.attempts == 0);
+    assert_eq!(
+        unasked.map(|failed| failed.span).collect::<Vec<_>>(),
+        &cells[1..6]
+    );
+    assert_eq!(bench.coverage(COIN), [whole(&cells[7..])]);
+}
+
+/// Two stocks on 2024-03-06 and 07, of a provider that gives nothing after a midnight.
+fn two_stocks_up_to(midnight: &str) -> Bench {
+    let (bench, midnight) = (Bench::new(), ny(midnight));
+    let minutes = ["06 09:30", "06 19:59", "07 09:30", "07 19:59"];
+    let minutes = minutes.map(|minute| ny(&format!("2024-03-{minute}")));
+    for series in ["AAPL 1m", "MSFT 1m"] {
+        bench.provider.offer(series, candles(minutes));
+    }
+    end_at(&bench, midnight);
+    bench
+}
+
+fn end_at(bench: &Bench, midnight: i64) {
+    bench
+        .provider
+        .script(move |ask, _| refuse_if(ask.span.end() > midnight, ErrorKind::TodayBeforeEnd));
+}
+
+fn both_until(end: i64) -> [(SeriesKey, Span); 2] {
+    ["AAPL 1m", "MSFT 1m"].map(|series| (key(series), span(ny("2024-03-06 09:30"), end)))
+}
+
+#[test]
+fn today_before_its_end_is_asked_once_more_ending_yesterday_and_the_job_remembers() {
+    let (now, midnight) = (ny("2024-03-07 21:00"), ny("2024-03-07 00:00"));
+    let mut bench = two_stocks_up_to("2024-03-07 00:00");
+    let report = bench.run(now, &both_until(now));
+    let asked = [
+        ("AAPL 1m", now),
+        ("AAPL 1m", midnight),
+        ("MSFT 1m", midnight),
+    ];
+    let start = ny("2024-03-06 09:30");
+    let asked = asked.map(|(series, end)| (series.to_owned(), span(start, end)));
+    assert_eq!(bench.provider.take_asked(), asked);
+    assert_eq!(report.status, JobStatus::Completed);
+    assert_eq!(report.records.inserted, 4);
+}
+
+#[test]
+fn a_day_that_was_refused_before_its_end_is_asked_for_when_it_is_over() {
+    let mut bench = two_stocks_up_to("2024-03-07 00:00");
+    bench.run(ny("2024-03-07 21:00"), &both_until(ny("2024-03-07 21:00")));
+    let midnight = ny("2024-03-08 00:00");
+    end_at(&bench, midnight);
+    let report = bench.run(ny("2024-03-08 00:30"), &both_until(midnight));
+    assert_eq!(report.records.inserted, 4);
+}
+
+#[test]
+fn a_class_that_the_plan_does_not_include_fails_and_the_others_do_not() {
+    let mut bench = Bench::new();
+    bench.provider.offer(DAYS, ten_days());
+    bench.provider.script(|ask, _| {
+        refuse_if(
+            ask.symbol.as_str().starts_with("I:"),
+            ErrorKind::NotEntitled,
+        )
+    });
+    let series = ["I:NDX 1d", "I:SPX 1d", DAYS].map(|series| (key(series), january()));
+    let report = bench.run(utc(LONG_PAST), &series);
+    let status = [
+        SeriesStatus::Failed,
+        SeriesStatus::Failed,
+        SeriesStatus::Completed,
+    ];
+    assert_eq!(
+        report.series.iter().map(|s| s.status).collect::<Vec<_>>(),
+        status
+    );
+    assert_eq!((report.status, report.requests), (JobStatus::Partial, 2));
+}
+
+#[test]
+fn a_slice_that_fails_leaves_the_others_unharmed_and_is_all_that_the_next_run_asks() {
+    let cells = cells(4);
+    let (mut bench, broken) = (coin_of(&cells), cells[2]);
+    bench.workers = 3;
+    bench
+        .provider
+        .script(move |ask, _| refuse_if(ask.span == broken, ErrorKind::Slice));
+    let report = bench.backfill(utc(LONG_PAST), COIN, whole(&cells));
+    assert_eq!(
+        (report.status, report.series[0].status),
+        (JobStatus::Partial, SeriesStatus::Failed)
+    );
+    assert_eq!((report.failed.len(), report.failed[0].span), (1, broken));
+    assert_eq!(bench.stamps(COIN).len(), 3);
+    bench.provider.take_asked();
+    bench.provider.script(|_, _| None);
+    assert_eq!(
+        bench.backfill(utc(LONG_PAST), COIN, whole(&cells)).status,
+        JobStatus::Completed
+    );
+    assert_eq!(bench.provider.take_spans(), [broken]);
+}
+
+#[test]
+fn a_key_that_is_not_accepted_fails_the_job() {
+    let cells = cells(4);
+    let mut bench = coin_of(&cells);
+    bench
+        .provider
+        .script(|_, _| refuse_if(true, ErrorKind::Unauthorized));
+    let series = [(key(COIN), whole(&cells)), (key(DAYS), january())];
+    let report = bench.run(utc(LONG_PAST), &series);
+    assert!(matches!(report.stop, Some(Stop::Unauthorized(_))));
+    assert_eq!((report.status, report.requests), (JobStatus::Failed, 1));
+    assert!(
+        report
+            .series
+            .iter()
+            .all(|s| s.status == SeriesStatus::Interrupted)
+    );
+}
+
+#[test]
+fn a_limit_that_lasts_interrupts_the_job_and_resume_asks_only_for_the_rest_under_the_same_id() {
+    let cells = cells(4);
+    let (mut bench, now) = (coin_of(&cells), utc(LONG_PAST));
+    let late = [cells[1].start() + DAY, cells[1].start() + 2 * DAY];
+    bench.provider.offer(COIN, candles(late));
+    bench.provider.page_by(2);
+    let resume_at = now + HOUR;
+    // The second page of the second cell is refused.
+    bench
+        .provider
+        .script(move |_, cursor| refuse_if(cursor.is_some(), ErrorKind::Throttled { resume_at }));
+    let report = bench.backfill(now, COIN, whole(&cells));
+    assert_eq!(
+        (report.status, report.resume_at()),
+        (JobStatus::Interrupted, Some(resume_at))
+    );
+    assert_eq!(
+        (report.records.inserted, report.series[0].status),
+        (3, SeriesStatus::Interrupted)
+    );
+    assert_eq!(
+        bench.number("SELECT resume_at FROM backfill_jobs"),
+        resume_at
+    );
+    let proven = span(cells[0].start(), late[0] + MINUTE);
+    assert_eq!(bench.coverage(COIN), [proven]);
+
+    bench.provider.take_asked();
+    bench.provider.script(|_, _| None);
+    let resumed = bench.resume(resume_at, &report.job_id);
+    assert_eq!(
+        (resumed.job_id.clone(), resumed.status),
+        (report.job_id, JobStatus::Completed)
+    );
+    let rest = span(proven.end(), cells[1].end());
+    assert_eq!(bench.provider.take_spans(), [rest, cells[2], cells[3]]);
+    assert_eq!(resumed.records.inserted, 3);
+    let job = bench.store.job(&resumed.job_id, resume_at).unwrap();
+    assert_eq!((job.job.records.inserted, job.job.resume_at), (6, None));
+    assert_eq!((job.job.slices.total, job.job.slices.completed), (5, 5));
+    assert_eq!(bench.number("SELECT count(*) FROM backfill_jobs"), 1);
+}
+
+#[test]
+fn a_job_that_was_lost_to_another_owner_writes_nothing_more() {
+    let cells = cells(4);
+    let mut bench = coin_of(&cells);
+    let (path, third) = (bench.path(), cells[2]);
+    bench.provider.script(move |ask, _| {
+        if ask.span == third {
+            let other = rusqlite::Connection::open(&path).unwrap();
+            let stored = "SELECT count(*) FROM candle_data";
+            // What was fetched before may still be on its way into the file.
+            while other
+                .query_row(stored, [], |row| row.get::<_, i64>(0))
+                .unwrap()
+                < 2
+            {
+                std::thread::yield_now();
+            }
+            let sql = "UPDATE backfill_jobs SET owner = 'elsewhere/1/1/0'";
+            assert_eq!(other.execute(sql, []).unwrap(), 1);
+        }
+        None
+    });
+    let lost = bench.try_run(utc(LONG_PAST), &[(key(COIN), whole(&cells))]);
+    assert!(matches!(lost, Err(StoreError::LostJob(_))));
+    bench.check_books();
+    assert_eq!(bench.stamps(COIN).len(), 2);
+    assert_eq!(bench.coverage(COIN), [whole(&cells[..2])]);
+    let job =
+        "SELECT count(*) FROM backfill_jobs WHERE status = 'running' AND owner = 'elsewhere/1/1/0'";
+    assert_eq!(bench.number(job), 1);
+}
+
+#[test]
+fn a_job_of_every_outcome_adds_up() {
+    let cells = cells(5);
+    let (mut bench, broken) = (coin_of(&cells[1..]), cells[3]);
+    bench.workers = 4;
+    let odd = version(cells[1].start() + 12 * HOUR, 1);
+    bench.provider.offer_also(COIN, odd);
+    bench.provider.offer_also(COIN, odd);
+    bench.hand_in(
+        &key(COIN),
+        &candles([cells[2].start() + DAY, cells[4].start() + 12 * HOUR]).collect::<Vec<_>>(),
+        0,
+    );
+    bench
+        .provider
+        .script(move |ask, _| refuse_if(ask.span == broken, ErrorKind::Slice));
+    let report = bench.run(
+        utc(LONG_PAST),
+        &[(key(COIN), whole(&cells)), (key(DAYS), january())],
+    );
+    let expected = Counts {
+        fetched: 5,
+        inserted: 2,
+        duplicate: 1,
+        conflicting: 2,
+        removed: 1,
+        ..Counts::default()
+    };
+    assert_eq!(
+        (report.status, report.records),
+        (JobStatus::Partial, expected)
+    );
+    let slices = "SELECT sum(records_fetched) FROM backfill_progress";
+    assert_eq!(bench.number(slices), 5);
+}
+
+#[test]
+fn a_series_that_is_asked_for_twice_in_one_request_is_asked_once() {
+    let mut bench = Bench::new();
+    bench.provider.offer(DAYS, ten_days());
+    let twice = [(key(DAYS), january()), (key(DAYS), january())];
+    let report = bench.try_run(utc(LONG_PAST), &twice).unwrap();
+    assert_eq!((report.requests, report.records.inserted), (1, 10));
+}
