@@ -101,7 +101,8 @@ fn answered(known: &Known, wanted: Wanted, now: i64) -> SpanSet {
     }
 }
 
-/// Whether, by the trading hours, a candle of a span at the live edge has closed or become final since it was asked.
+/// Whether asking for a span at the live edge again could bring anything: by the trading hours a candle in it has closed
+/// or become final since, or it has grown so old that its absent candles now prove something.
 fn brings_news(
     market: &Market,
     span: Span,
@@ -116,5 +117,9 @@ fn brings_news(
     };
     let closed = newest(frontier.closed)
         .is_some_and(|ts| ts >= tail.to || market.closed_at(ts, policy) > tail.asked_at);
-    closed || newest(frontier.settled).is_some_and(|ts| market.final_at(ts, policy) > tail.asked_at)
+    let provable = span.end() <= frontier.tail_proven
+        && span.end() > market.frontier(tail.asked_at, policy).tail_proven;
+    closed
+        || provable
+        || newest(frontier.settled).is_some_and(|ts| market.final_at(ts, policy) > tail.asked_at)
 }
