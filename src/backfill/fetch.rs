@@ -5,11 +5,11 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
 use super::Stop;
-use super::judge::{Chain, Judged, MAX_PAGES};
+use super::judge::{Chain, Judged};
 use super::queue::{Verdict, Work};
 use crate::candle::{Candle, Rejected};
 use crate::clock::{Cancel, Clock};
-use crate::market::{Market, Policy, date_of};
+use crate::market::{Market, Policy};
 use crate::plan::Known;
 use crate::provider::{Ask, ErrorKind, Page, Provider, ProviderError};
 use crate::span::Span;
@@ -296,7 +296,7 @@ impl Fetcher {
         }
     }
 
-    fn pages(&self, series: usize, span: Span) -> Pages<'_> {
+    pub(super) fn pages(&self, series: usize, span: Span) -> Pages<'_> {
         let Series { key, market, .. } = &self.series[series];
         let ask = Ask {
             symbol: key.symbol.clone(),
@@ -311,66 +311,18 @@ impl Fetcher {
             seen: HashSet::new(),
         }
     }
-
-    /// Asks again for stored candles of an adjusted series. Says what differs.
-    fn recheck(&self, series: usize) -> Result<Option<String>, ProviderError> {
-        let Series {
-            key,
-            market,
-            recheck: stored,
-            ..
-        } = &self.series[series];
-        let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
-            return Ok(None);
-        };
-        let Some(span) = Span::new(first.ts, market.next(last.ts)) else {
-            return Ok(None);
-        };
-        let mut pages = self.pages(series, span);
-        let mut answer = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let page = pages.next()?;
-            answer.extend(page.candles);
-            if pages.cursor.is_none() {
-                break;
-            }
-        }
-        for old in stored {
-            let new = answer.iter().find(|new| new.ts == old.ts);
-            if !new.is_some_and(|new| same_prices(old, new)) {
-                let now_is = new.map_or("is gone".to_owned(), |new| format!("is {}", new.close));
-                return Ok(Some(format!(
-                    "the adjusted prices of {} {} have changed since they were stored (close of {} was {}, now {now_is}): a split has made the series stale",
-                    key.symbol,
-                    key.timeframe,
-                    date_of(old.ts),
-                    old.close
-                )));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Prices that differ by less were printed with another number of digits; a split moves them by a tenth at least.
-fn same_prices(old: &Candle, new: &Candle) -> bool {
-    let close = |a: f64, b: f64| (a - b).abs() <= 1e-6 * a.abs().max(b.abs());
-    close(old.open, new.open)
-        && close(old.high, new.high)
-        && close(old.low, new.low)
-        && close(old.close, new.close)
 }
 
 /// The pages of one chain.
-struct Pages<'a> {
+pub(super) struct Pages<'a> {
     fetcher: &'a Fetcher,
     ask: Ask,
-    cursor: Option<crate::provider::Cursor>,
+    pub(super) cursor: Option<crate::provider::Cursor>,
     seen: HashSet<crate::provider::Cursor>,
 }
 
 impl Pages<'_> {
-    fn next(&mut self) -> Result<Page, ProviderError> {
+    pub(super) fn next(&mut self) -> Result<Page, ProviderError> {
         let Fetcher {
             provider, cancel, ..
         } = self.fetcher;

@@ -5,16 +5,16 @@
 
 mod fetch;
 mod judge;
+mod pool;
 mod queue;
+mod recheck;
 mod report;
 mod writer;
 
 pub use report::{NothingFrom, Report, SeriesReport};
 
-use std::collections::{HashMap, HashSet};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::clock::{Cancel, Clock};
 use crate::market::Policy;
@@ -26,18 +26,10 @@ use crate::span::Span;
 use crate::store::{
     JobStatus, NewJob, Progress, SeriesKey, SeriesStatus, Store, StoreError, Target,
 };
-use fetch::{Fetcher, Message, Series};
-use queue::{Next, Queue};
+use fetch::Series;
+use pool::fetch_all;
 use writer::Ledger;
 
-/// Rows that one transaction takes at most, unless a single page has more.
-const BATCH_ROWS: usize = 50_000;
-/// Messages in the channel at most; a page is one, and has 50,000 rows at most.
-const CHANNEL: usize = 4;
-/// How often the writer looks up while nothing comes.
-const TICK: Duration = Duration::from_millis(500);
-/// How long a stopping job waits for answers that are on their way.
-const GRACE: Duration = Duration::from_secs(2);
 /// Stored candles of an adjusted series that are asked again before it goes on.
 const RECHECKED: usize = 5;
 
@@ -381,181 +373,4 @@ fn end_idle_series(
         ledger.end_idle_series(&batch, index)?;
     }
     batch.commit()
-}
-
-fn fetch_all(
-    store: &mut Store,
-    ledger: &mut Ledger<'_>,
-    series: &[Series],
-    slices: &[Vec<Progress>],
-    runner: &Runner,
-    monitor: &dyn Monitor,
-) -> Result<(), StoreError> {
-    let count: usize = slices.iter().map(Vec::len).sum();
-    if count == 0 {
-        return Ok(());
-    }
-    let stop = runner.cancel.child();
-    let fetcher = Fetcher {
-        provider: Arc::clone(&runner.provider),
-        clock: Arc::clone(&runner.clock),
-        policy: runner.policy,
-        series: series.to_vec(),
-        cancel: stop.clone(),
-        until_yesterday: Mutex::new(HashSet::new()),
-    };
-    let mut queue = Queue::default();
-    for (series, slices) in series.iter().zip(slices) {
-        queue.push(
-            series.market.class(),
-            series.market.timeframe(),
-            slices,
-            !series.recheck.is_empty(),
-        );
-    }
-    let (to_writer, from_fetchers) = sync_channel(CHANNEL);
-    let shared = Arc::new(Shared {
-        queue: Mutex::new(queue),
-        changed: Condvar::new(),
-        fetcher,
-    });
-    // Not scoped: a stopped job does not wait for a server that does not answer.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(runner.workers.clamp(1, count))
-        .thread_name(|index| format!("fetch-{index}"))
-        .panic_handler(|_| {})
-        .build()
-        .expect("the threads of the pool can be started");
-    pool.spawn_broadcast(move |_| shared.work(&to_writer));
-    let inbox = Inbox {
-        from_fetchers,
-        stop: stop.clone(),
-        stopped_at: None,
-    };
-    let written = ledger.write(
-        store,
-        inbox,
-        runner.provider.as_ref(),
-        runner.clock.as_ref(),
-        monitor,
-    );
-    stop.cancel();
-    written
-}
-
-/// What the fetchers' threads share.
-struct Shared {
-    queue: Mutex<Queue>,
-    changed: Condvar,
-    fetcher: Fetcher,
-}
-
-impl Shared {
-    /// One fetcher's thread, from its first slice to its last.
-    fn work(&self, to_writer: &SyncSender<Message>) {
-        let _stop_all = StopOnPanic(&self.fetcher.cancel);
-        while let Some(work) = self.next(to_writer) {
-            let outcome = self.fetcher.run(work, to_writer);
-            if let Ok(verdict) = outcome {
-                self.lock().done(work, verdict);
-            } else {
-                self.fetcher.cancel.cancel();
-            }
-            self.changed.notify_all();
-        }
-    }
-
-    fn next(&self, to_writer: &SyncSender<Message>) -> Option<queue::Work> {
-        let mut queue = self.lock();
-        loop {
-            if self.fetcher.cancel.is_cancelled() {
-                return None;
-            }
-            let next = queue.next();
-            let unasked = queue.take_unasked();
-            if !unasked.is_empty() {
-                let at = self.fetcher.clock.now();
-                for queue::Unasked {
-                    series,
-                    progress,
-                    why,
-                } in unasked
-                {
-                    let failed = Message::Failed {
-                        series,
-                        progress,
-                        error: why.to_owned(),
-                        attempts: 0,
-                        at,
-                    };
-                    to_writer.send(failed).ok()?;
-                }
-            }
-            match next {
-                Next::Do(work) => return Some(work),
-                Next::Done => return None,
-                Next::Wait => {
-                    let waited = self.changed.wait_timeout(queue, TICK);
-                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-            }
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A fetcher that panics never says that its work is done: the others must not wait for it.
-struct StopOnPanic<'a>(&'a Cancel);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.cancel();
-        }
-    }
-}
-
-/// The writer's end of the channel: batches of what waits now, never lingering for more, and an empty one each tick.
-struct Inbox {
-    from_fetchers: Receiver<Message>,
-    stop: Cancel,
-    stopped_at: Option<Instant>,
-}
-
-impl Iterator for Inbox {
-    type Item = Vec<Message>;
-
-    fn next(&mut self) -> Option<Vec<Message>> {
-        if self.stop.is_cancelled() {
-            let stopped_at = *self.stopped_at.get_or_insert_with(Instant::now);
-            if stopped_at.elapsed() > GRACE {
-                return None;
-            }
-        }
-        let first = match self.from_fetchers.recv_timeout(TICK) {
-            Ok(message) => message,
-            Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
-            Err(RecvTimeoutError::Disconnected) => return None,
-        };
-        let mut rows = rows_of(&first);
-        let mut batch = vec![first];
-        while rows < BATCH_ROWS {
-            let Ok(message) = self.from_fetchers.try_recv() else {
-                break;
-            };
-            rows += rows_of(&message);
-            batch.push(message);
-        }
-        Some(batch)
-    }
-}
-
-fn rows_of(message: &Message) -> usize {
-    match message {
-        Message::Page(page) => page.candles.len() + page.rejected.len(),
-        _ => 0,
-    }
 }

@@ -3,17 +3,16 @@
 //!
 //! No error text holds a URL or the key: URLs carry cursors, and errors end up in files and on terminals.
 
-use std::fmt;
 use std::io::Read as _;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use url::{Host, Url};
+use url::Url;
 
+use super::origin::{BaseUrl, Key};
 use super::rate::{Limiter, Rate, TooLong};
 use super::{ErrorKind, ProviderError, Waiting, retry};
 use crate::clock::{Cancel, Clock};
@@ -27,112 +26,6 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 const DEADLINE: Duration = Duration::from_secs(120);
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
-
-/// Where a provider's requests go: an https origin, or http on this machine, with an optional path in front.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUrl(Url);
-
-/// Text that is no base URL.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no base URL: {why}")]
-pub struct BadBaseUrl {
-    text: String,
-    why: &'static str,
-}
-
-impl FromStr for BaseUrl {
-    type Err = BadBaseUrl;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = |why| BadBaseUrl {
-            text: text.to_owned(),
-            why,
-        };
-        let url = Url::parse(text).map_err(|_| bad("write it like https://api.massive.com"))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            // The text is not repeated: it holds a password.
-            return Err(BadBaseUrl {
-                text: "(hidden)".into(),
-                why: "it holds a user name or a password",
-            });
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(BadBaseUrl {
-                text: "(hidden)".into(),
-                why: "it has a query or a fragment",
-            });
-        }
-        match url.scheme() {
-            "https" if url.has_host() => Ok(BaseUrl(url)),
-            "http" if is_loopback(&url) => Ok(BaseUrl(url)),
-            "http" => Err(bad(
-                "http is for this machine only (127.0.0.1, localhost), elsewhere the key needs https",
-            )),
-            _ => Err(bad("write it like https://api.massive.com")),
-        }
-    }
-}
-
-impl BaseUrl {
-    /// The path in front of every request, without a slash at its end.
-    pub(crate) fn prefix(&self) -> &str {
-        self.0.path().trim_end_matches('/')
-    }
-
-    fn join(&self, path_and_query: &str) -> Option<Url> {
-        let origin = self.0.origin();
-        let url = Url::parse(&format!(
-            "{}{}{path_and_query}",
-            origin.ascii_serialization(),
-            self.prefix()
-        ))
-        .ok()?;
-        (url.origin() == origin).then_some(url)
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// A provider's key. Printing it prints stars.
-#[derive(Clone)]
-pub struct Key {
-    text: String,
-    header: HeaderValue,
-}
-
-/// Text that cannot be a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key has no line breaks, spaces or characters outside ASCII")]
-pub struct BadKey;
-
-impl FromStr for Key {
-    type Err = BadKey;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(BadKey);
-        }
-        let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| BadKey)?;
-        header.set_sensitive(true);
-        Ok(Key {
-            text: text.to_owned(),
-            header,
-        })
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(***)")
-    }
-}
 
 /// Why an answer is none.
 pub(crate) enum Failure {
@@ -167,6 +60,7 @@ pub(crate) struct Http {
     client: Client,
     base: BaseUrl,
     key: Key,
+    header: HeaderValue,
     limiter: Limiter,
     clock: Arc<dyn Clock>,
     sent: AtomicU64,
@@ -185,7 +79,7 @@ impl Http {
         rate: Option<Rate>,
         clock: Arc<dyn Clock>,
     ) -> Result<Http, ProviderError> {
-        let loopback = is_loopback(&base.0);
+        let loopback = base.is_loopback();
         // An error says that a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
@@ -199,7 +93,7 @@ impl Http {
             // A proxy for plain http would see the key.
             builder = builder.no_proxy();
         }
-        if base.0.scheme() == "http" {
+        if base.is_plain() {
             // Nothing to verify: the machine's roots need not be read, or even be there.
             builder = builder.tls_certs_only([]);
         }
@@ -211,10 +105,15 @@ impl Http {
             ),
             attempts: 0,
         })?;
+        // A key is visible ASCII, as a header's value is.
+        let mut header =
+            HeaderValue::from_str(&format!("Bearer {}", key.text())).expect("a key fits a header");
+        header.set_sensitive(true);
         Ok(Http {
             client,
             base,
             key,
+            header,
             limiter: Limiter::new(rate),
             clock,
             sent: AtomicU64::new(0),
@@ -285,7 +184,7 @@ impl Http {
                 if connected || self.heard.load(Ordering::Relaxed) {
                     return Err(error(attempts, ErrorKind::Slice, &message));
                 }
-                let address = self.base.0.authority();
+                let address = self.base.address();
                 let message = format!("nothing answers at {address}: {message}");
                 return Err(error(attempts, ErrorKind::Unreachable, &message));
             }
@@ -301,7 +200,7 @@ impl Http {
         let response = self
             .client
             .get(url)
-            .header(AUTHORIZATION, self.key.header.clone())
+            .header(AUTHORIZATION, self.header.clone())
             .send()
             .map_err(|error| send_failure(&error.without_url()))?;
         self.heard.store(true, Ordering::Relaxed);
@@ -342,7 +241,7 @@ impl Http {
     /// Takes the key out of a text, which a server may have repeated, and then cuts the text to a length.
     fn scrub(&self, message: &str) -> String {
         message
-            .replace(&self.key.text, "***")
+            .replace(self.key.text(), "***")
             .chars()
             .take(WORDS_LIMIT)
             .collect()

@@ -1,15 +1,16 @@
 //! Step two: one slice becomes pages of candles. A provider never sees the store.
 //!
-//! Each provider builds requests and reads answers; [`http`] alone sends. What a stamp means for the span that was
+//! Each provider builds requests and reads answers; `http` alone sends. What a stamp means for the span that was
 //! asked is decided here, once for all providers.
 
 mod http;
+mod origin;
 pub mod polygon;
 pub mod rate;
 pub mod retry;
 pub mod sample;
 
-pub use http::{BadBaseUrl, BadKey, BaseUrl, Key};
+pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 
 use std::time::Duration;
 

@@ -1,19 +1,25 @@
 //! The SQLite file: opening it safely, its format, and the one error of this layer. The only module that knows SQL, and
 //! one that never sees a provider.
 
+mod counts;
+mod insert;
 mod jobs;
 mod open;
 mod read;
+mod rows;
 mod series;
+mod status;
 mod write;
 
-pub use jobs::{
-    JobDetail, JobFilter, JobRow, JobStatus, NewJob, Progress, SeriesStatus, SliceRow, SliceStatus,
-    Target,
-};
+pub use counts::Counts;
+pub use jobs::{NewJob, Progress, Target};
 pub use read::{Selection, SeriesRow};
 pub use series::SeriesKey;
-pub use write::{Asked, Batch, Counts, PageWrite, SliceEnd};
+pub use status::{
+    JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceRow,
+    SliceStatus,
+};
+pub use write::{Asked, Batch, PageWrite, SliceEnd};
 
 use std::path::{Path, PathBuf};
 

@@ -2,8 +2,8 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::rows::candle_of;
 use super::series::{check_unclaimed, coverage, empty_spans};
-use super::write::candle_of;
 use super::{SeriesKey, Store, StoreError, told};
 use crate::candle::Candle;
 use crate::span::{Span, SpanSet};

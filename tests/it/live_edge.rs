@@ -1,7 +1,7 @@
 //! The live edge at fixed instants: when a candle is stored, when it is final, what its later answers do to it, and
 //! when the tail is asked for again.
 
-use candlefile::Policy;
+use candlefile::{JobStatus, Policy};
 use chrono_tz::America::Chicago;
 
 use crate::scripted::{
@@ -174,6 +174,14 @@ fn a_candle_is_covered_when_it_is_final_and_asked_again_until_then() {
 }
 
 #[test]
+fn a_range_in_which_nothing_has_closed_sends_nothing_and_lacks_nothing() {
+    let (mut bench, monday) = a_week_of_days();
+    let report = bench.update("AAPL 1d", monday, ny("2024-03-04 15:59"));
+    assert_eq!((report.status, report.requests), (JobStatus::Completed, 0));
+    assert_eq!(bench.number("SELECT count(*) FROM backfill_progress"), 0);
+}
+
+#[test]
 fn the_delay_moves_the_close_and_final_after_the_final_word() {
     let (day, close) = (label("2024-03-08"), ny("2024-03-08 20:00"));
     for (delay, final_after, closed, settled) in [
@@ -291,6 +299,25 @@ fn an_absent_tail_is_covered_only_where_it_is_older_than_seven_days() {
         bench.coverage("AAPL 1d"),
         [span(start, label("2024-02-29"))]
     );
+}
+
+#[test]
+fn a_last_day_that_stays_absent_is_asked_for_once_more_when_a_week_has_proven_it() {
+    let (mut bench, monday) = a_week_of_days();
+    let (friday, saturday) = (monday + 4 * DAY, ny("2024-03-09 12:00"));
+    bench.provider.withdraw("AAPL 1d", friday);
+    let week = span(monday, friday + DAY);
+    for (days, requests, covered) in [
+        (0, 1, friday),
+        (3, 0, friday),
+        (6, 0, friday),
+        (7, 1, friday + DAY),
+        (8, 0, friday + DAY),
+    ] {
+        let report = bench.backfill(saturday + days * DAY, "AAPL 1d", week);
+        assert_eq!(report.requests, requests, "{days} days later");
+        assert_eq!(bench.coverage("AAPL 1d"), [span(monday, covered)]);
+    }
 }
 
 #[test]

@@ -349,8 +349,12 @@ proptest! {
     #[test]
     fn instants_are_rounded_outward_to_whole_candles_and_no_further(
         model in models(), start in instants(), length in 1..90 * DAY, now in 1..140 * DAY,
+        grid in prop::sample::select(vec![1, MINUTE, HOUR, DAY]),
     ) {
-        let (end, now) = (start + length, start + now);
+        // Often where candles begin and end.
+        let up = |n: i64| (n + grid - 1).div_euclid(grid) * grid;
+        let start = up(start);
+        let (end, now) = (start + up(length), start + up(now));
         let range = Range { start: moment(&instant_words(start)), end: Some(moment(&instant_words(end))) };
         let found = range.span(&model.market, now).ok().map(|span| (span.start(), span.end()));
         prop_assert_eq!(found, touched(&model, start, end, now));

@@ -203,6 +203,34 @@ pub(crate) fn market(series: &str) -> Market {
     key(series).market(Weekday::Sun)
 }
 
+fn request(series: &[(SeriesKey, Span)]) -> Request {
+    Request {
+        command: "backfill",
+        series: series.to_vec(),
+        start_words: None,
+        end_words: None,
+    }
+}
+
+/// A job of another program on the same file.
+pub(crate) fn job(
+    store: &mut Store,
+    provider: Arc<Scripted>,
+    now: i64,
+    series: &[(SeriesKey, Span)],
+) -> Result<Report, StoreError> {
+    let runner = Runner {
+        provider,
+        clock: Arc::new(ManualClock::at(now)),
+        cancel: Cancel::new(),
+        workers: 1,
+        policy: Policy::default(),
+        force: false,
+        refetch_empty: false,
+    };
+    run(store, &request(series), &runner, &())
+}
+
 /// A file, a provider and the ways to run.
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
@@ -273,14 +301,8 @@ impl Bench {
         now: i64,
         series: &[(SeriesKey, Span)],
     ) -> Result<Report, StoreError> {
-        let request = Request {
-            command: "backfill",
-            series: series.to_vec(),
-            start_words: None,
-            end_words: None,
-        };
         let runner = self.runner(now);
-        run(&mut self.store, &request, &runner, &())
+        run(&mut self.store, &request(series), &runner, &())
     }
 
     /// Asks for one series in a span.

@@ -1,12 +1,14 @@
 //! The rules of a series and of a job, told by a provider that misbehaves in one way at a time: what nothing means,
 //! what differs, what is handed in, what is refused, and what a job that stopped leaves behind.
 
+use std::sync::Arc;
+
 use candlefile::backfill::{NothingFrom, Stop};
 use candlefile::provider::{Cursor, ErrorKind, Page};
 use candlefile::{Candle, Counts, JobStatus, SeriesKey, SeriesStatus, Span, Store, StoreError};
 
 use crate::scripted::{
-    Bench, DAY, HOUR, MINUTE, candles, key, label, ny, refuse_if, span, utc, version,
+    Bench, DAY, HOUR, MINUTE, Scripted, candles, job, key, label, ny, refuse_if, span, utc, version,
 };
 
 const DAYS: &str = "AAPL 1d";
@@ -104,6 +106,9 @@ fn what_lies_before_the_first_candle_and_slices_without_a_row_are_remembered_and
     assert_eq!(bench.provider.take_spans(), asked);
     assert_eq!((report.records.fetched, report.records.inserted), (2, 2));
     assert_eq!(bench.coverage(COIN), [whole(&cells)]);
+    // What was empty and no longer is, is forgotten.
+    let rest = "SELECT sum(end_ts - start_ts) FROM empty_spans";
+    assert_eq!(bench.number(rest), first - cells[1].start());
 }
 
 #[test]
@@ -137,6 +142,31 @@ fn a_value_that_differs_from_a_stored_one_is_a_conflict_once_for_each_distinct_v
 }
 
 #[test]
+fn of_two_programs_that_fill_one_series_at_once_the_later_one_finds_duplicates_and_conflicts() {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    let other = Arc::new(Scripted::default());
+    other.offer(DAYS, ten_days());
+    let (path, day) = (bench.path(), label("2024-01-02"));
+    bench.provider.offer(DAYS, ten_days());
+    bench.provider.offer(DAYS, [version(day, 4)]);
+    // While this program waits for its answer the other one runs from its beginning to its end.
+    bench.provider.script(move |_, _| {
+        let mut store = Store::open(&path).unwrap();
+        let report = job(&mut store, other.clone(), now, &[(key(DAYS), january())]);
+        assert_eq!(report.unwrap().records.inserted, 10);
+        None
+    });
+    let report = bench.try_run(now, &[(key(DAYS), january())]).unwrap();
+    let counts = report.records;
+    assert_eq!(
+        (counts.fetched, counts.duplicate, counts.conflicting),
+        (10, 9, 1)
+    );
+    assert_eq!(bench.held(DAYS)[0], version(day, 0));
+    bench.check_books();
+}
+
+#[test]
 fn of_two_rows_for_one_stamp_in_one_answer_the_first_is_stored() {
     let (day, now) = (label("2024-03-08"), ny("2024-03-08 21:00"));
     let mut bench = Bench::new();
@@ -153,10 +183,13 @@ fn of_two_rows_for_one_stamp_in_one_answer_the_first_is_stored() {
     // Nor does the second row of the final answer restate what its first row has just restated.
     bench.provider.offer(DAYS, [version(day, 2)]);
     bench.provider.offer_also(DAYS, version(day, 3));
-    let counts = bench
-        .update(DAYS, day - DAY, ny("2024-03-09 12:00"))
-        .records;
+    bench.force = true;
+    let counts = bench.update(DAYS, day - DAY, now + 60).records;
     assert_eq!((counts.restated, counts.conflicting), (1, 1));
+    assert_eq!(bench.held(DAYS)[1], version(day, 2));
+    // Nor where the first row says what is stored.
+    let counts = bench.update(DAYS, day - DAY, now + 120).records;
+    assert_eq!((counts.duplicate, counts.conflicting), (1, 1));
     assert_eq!(bench.held(DAYS)[1], version(day, 2));
     assert_eq!(bench.number("SELECT count(*) FROM conflicts"), 2);
 }
@@ -220,8 +253,11 @@ fn candles_that_are_handed_in_are_counted_and_give_no_coverage() {
     );
     assert!(bench.coverage(DAYS).is_empty());
 
+    let counts = bench.hand_in(&key(DAYS), &[version(day(1), 7), version(day(4), 0)], now);
+    assert_eq!((counts.conflicting, counts.inserted), (1, 1));
+    assert_eq!(bench.held(DAYS)[0], version(day(1), 0));
+
     // A backfill over them has the last word: the same, changed, and gone.
-    bench.hand_in(&key(DAYS), &[version(day(4), 0)], now);
     bench.provider.offer(
         DAYS,
         [version(day(1), 0), version(day(2), 5), version(day(5), 0)],

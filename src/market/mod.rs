@@ -3,6 +3,10 @@
 //! Two kinds of time meet here. *Instants* are UTC seconds. *Positions* are what `ts` holds: the instant itself for
 //! intraday timeframes, the label (market date at 00:00Z) for `1d` and longer.
 
+mod finality;
+
+pub use finality::{DEFAULT_DELAY, Frontier, Policy};
+
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, TimeZone, Timelike, Weekday};
 use chrono_tz::Tz;
 
@@ -14,20 +18,9 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Seconds after its last trading hour from which a candle counts as closed, unless told otherwise: Polygon's slower
-/// plans publish 15 minutes late.
-pub const DEFAULT_DELAY: i64 = 15 * MINUTE;
-
-/// A crypto or forex candle is final this long after its end.
-const ALWAYS_OPEN_FINAL_AFTER: i64 = HOUR;
-/// A stock or index candle is final at this market hour of the next day: Massive's flat files of a day, which hold the
-/// revised bars, appear around 11:00 New York the day after.
-const FINAL_HOUR: u32 = 12;
 /// US stocks trade from here to [`STOCK_CLOSE_HOUR`], New York, pre-market and after hours included.
 const STOCK_OPEN_HOUR: u32 = 4;
 const STOCK_CLOSE_HOUR: u32 = 20;
-/// An absent tail younger than this proves nothing: delayed plans and late publication look the same.
-const TAIL_PROVES_AFTER: i64 = 7 * DAY;
 
 /// Days of a cell for minutes and hours, sized so that one page of 50,000 base bars holds it:
 /// 52 trading days x 960 minutes = 49,920 for stocks, 34 x 1440 = 48,960 for the rest.
@@ -40,35 +33,6 @@ pub struct Market {
     class: AssetClass,
     timeframe: Timeframe,
     week_start: Weekday,
-}
-
-/// When a candle counts as closed and as final.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Seconds from the last trading hour to closed (`--delay`).
-    pub delay: i64,
-    /// Seconds from the last trading hour to final, in place of the asset class's rule (`--final-after`).
-    pub final_after: Option<i64>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Policy {
-            delay: DEFAULT_DELAY,
-            final_after: None,
-        }
-    }
-}
-
-/// What is closed and what is final at one instant: both are candle starts, and everything before them is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frontier {
-    /// The first candle that is not closed.
-    pub closed: i64,
-    /// The first candle that is not final; never after `closed`.
-    pub settled: i64,
-    /// Coverage may reach here (at most) on the word of an absent tail alone.
-    pub tail_proven: i64,
 }
 
 impl Market {
@@ -179,65 +143,6 @@ impl Market {
         }
     }
 
-    /// The end of the last trading hour within a candle, as an instant; `None` where none can exist.
-    pub fn trading_close(&self, ts: i64) -> Option<i64> {
-        if !self.timeframe.is_label() {
-            let date = self.date(ts);
-            let (open, close) = self.trading_hours(date)?;
-            let end = self.next(ts).min(close);
-            return (end > ts.max(open)).then_some(end);
-        }
-        let (first, mut day) = (date_of(ts), date_of(self.next(ts)));
-        while day > first {
-            day = minus_days(day, 1);
-            if let Some((_, close)) = self.trading_hours(day) {
-                return Some(close);
-            }
-        }
-        None
-    }
-
-    /// The instant from which a candle counts as closed.
-    pub fn closed_at(&self, ts: i64, policy: Policy) -> i64 {
-        self.last_instant(ts) + policy.delay
-    }
-
-    /// The instant from which the provider no longer revises a candle.
-    pub fn final_at(&self, ts: i64, policy: Policy) -> i64 {
-        let close = self.last_instant(ts);
-        let settled = match (policy.final_after, self.class) {
-            (Some(after), _) => close + after,
-            (None, AssetClass::Crypto | AssetClass::Forex) => close + ALWAYS_OPEN_FINAL_AFTER,
-            (None, AssetClass::Stock | AssetClass::Index) => {
-                self.at_hour(plus_days(self.date(close - 1), 1), FINAL_HOUR)
-            }
-        };
-        settled.max(close + policy.delay)
-    }
-
-    /// What is closed and final at `now`.
-    pub fn frontier(&self, now: i64, policy: Policy) -> Frontier {
-        let settled = self.first_later(now, |ts| self.final_at(ts, policy));
-        Frontier {
-            closed: self.first_later(now, |ts| self.closed_at(ts, policy)),
-            settled,
-            tail_proven: self.label(now - TAIL_PROVES_AFTER).min(settled),
-        }
-    }
-
-    /// The last candle with trading hours that starts before a position, if there is one within ten days of it.
-    pub fn last_trading_candle_before(&self, position: i64) -> Option<i64> {
-        let oldest = position - 10 * DAY - self.candle_bound();
-        let mut ts = self.floor(position - 1);
-        while ts >= oldest {
-            if self.trading_close(ts).is_some() {
-                return Some(ts);
-            }
-            ts = self.floor(self.idle_since(ts) - 1);
-        }
-        None
-    }
-
     /// Cuts a span at this market's cell lines: midnights, every 75 days for stocks and 34 for the rest, counted from
     /// 1970-01-01. Days and longer are one cell for all time.
     pub fn cut_at_cells(&self, span: Span) -> Vec<Span> {
@@ -322,75 +227,6 @@ impl Market {
     /// the days of a shift the candle that holds it is an hour shorter or longer.
     fn begins_hours(&self, instant: i64, n: u32) -> bool {
         n == 1 || self.local(instant).hour().is_multiple_of(n)
-    }
-
-    /// First and last instant of a market date's trading hours; `None` on days without.
-    fn trading_hours(&self, date: NaiveDate) -> Option<(i64, i64)> {
-        let weekend = matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
-        match self.class {
-            AssetClass::Stock if !weekend => Some((
-                self.at_hour(date, STOCK_OPEN_HOUR),
-                self.at_hour(date, STOCK_CLOSE_HOUR),
-            )),
-            AssetClass::Index if !weekend => {
-                Some((self.midnight(date), self.midnight(plus_days(date, 1))))
-            }
-            AssetClass::Stock | AssetClass::Index => None,
-            AssetClass::Crypto | AssetClass::Forex => {
-                Some((self.midnight(date), self.midnight(plus_days(date, 1))))
-            }
-        }
-    }
-
-    /// The start of the stretch without trading hours that an idle candle lies in, not before its market date.
-    fn idle_since(&self, ts: i64) -> i64 {
-        if self.timeframe.is_label() {
-            return ts;
-        }
-        let date = self.date(ts);
-        match self.trading_hours(date) {
-            Some((_, close)) if ts >= close => close,
-            _ => self.midnight(date).min(ts),
-        }
-    }
-
-    /// The end of a candle's last trading hour, or of the candle where it has none.
-    fn last_instant(&self, ts: i64) -> i64 {
-        self.trading_close(ts)
-            .unwrap_or_else(|| self.end_instant(ts))
-    }
-
-    /// The first candle whose moment is after `now`. `moment` never falls from one candle to the next.
-    fn first_later(&self, now: i64, moment: impl Fn(i64) -> i64) -> i64 {
-        let mut high = self.next(self.label(now));
-        while moment(high) <= now {
-            high = self.next(high);
-        }
-        let mut back = self.candle_bound();
-        let mut low = self.floor(high - back);
-        while moment(low) > now {
-            high = low;
-            back *= 2;
-            low = self.floor(low - back);
-        }
-        while self.next(low) < high {
-            let middle = self.floor(low + (high - low) / 2).max(self.next(low));
-            if moment(middle) <= now {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        high
-    }
-
-    /// An upper bound of a candle's length in seconds.
-    fn candle_bound(&self) -> i64 {
-        match self.timeframe {
-            Timeframe::Minutes(_) | Timeframe::Hours(_) | Timeframe::Day => DAY,
-            Timeframe::Week => 7 * DAY,
-            Timeframe::Month => 31 * DAY,
-        }
     }
 }
 

@@ -1,0 +1,255 @@
+//! Polygon.io, now Massive.com: builds requests for custom bars; their answers are read in `answer`. Never sends.
+//!
+//! `GET /v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}`, dates inclusive at both ends. Facts about
+//! the API are from the vendor's OpenAPI description and from recorded bodies, said where they matter.
+
+mod answer;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use chrono::Weekday;
+use url::Url;
+
+use answer::wrong;
+
+use super::http::{Failure, Http};
+use super::origin::{BaseUrl, Key};
+use super::rate::Rate;
+use super::{Ask, Cursor, Page, Provider, ProviderError, Waiting};
+use crate::clock::{Cancel, Clock};
+use crate::market::date_of;
+use crate::timeframe::Timeframe;
+
+/// Where requests go unless told otherwise.
+pub const BASE_URL: &str = "https://api.massive.com";
+/// "Stay under 100 requests a second" is the vendor's word for paid plans; free plans have 5 a minute.
+pub const DEFAULT_RATE: &str = "100/s";
+
+/// The largest `limit`; it counts base bars (minutes for minutes and hours, days for longer).
+const LIMIT: u32 = 50_000;
+/// A real `next_url` has some 150 characters.
+const NEXT_LIMIT: usize = 8192;
+const DAY: i64 = 86_400;
+
+/// The provider.
+pub struct Polygon {
+    http: Http,
+}
+
+impl Polygon {
+    /// A provider that sends nothing yet.
+    ///
+    /// # Errors
+    /// The HTTP client could not be set up.
+    pub fn new(
+        base: BaseUrl,
+        key: Key,
+        rate: Option<Rate>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Polygon, ProviderError> {
+        Ok(Polygon {
+            http: Http::new(base, key, rate, clock)?,
+        })
+    }
+}
+
+impl Provider for Polygon {
+    fn name(&self) -> &'static str {
+        "polygon"
+    }
+
+    /// "Week bars start Sunday 00:00 ET": the vendor's migration guide.
+    fn week_start(&self) -> Weekday {
+        Weekday::Sun
+    }
+
+    fn fetch(
+        &self,
+        ask: &Ask,
+        cursor: Option<&Cursor>,
+        cancel: &Cancel,
+    ) -> Result<Page, ProviderError> {
+        let path = cursor.map_or_else(
+            || Cow::Owned(first_request(ask)),
+            |cursor| Cow::Borrowed(cursor.as_str()),
+        );
+        self.http.get(&path, cancel, &|status, body| {
+            answer::read(status, body, ask, self.http.base().prefix())
+        })
+    }
+
+    fn requests(&self) -> u64 {
+        self.http.sent()
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.http.waiting()
+    }
+}
+
+/// Multiplier and timespan as the API spells them.
+fn step(timeframe: Timeframe) -> (u32, &'static str) {
+    match timeframe {
+        Timeframe::Minutes(n) => (n, "minute"),
+        Timeframe::Hours(n) => (n, "hour"),
+        Timeframe::Day => (1, "day"),
+        Timeframe::Week => (1, "week"),
+        Timeframe::Month => (1, "month"),
+    }
+}
+
+/// Path segments of the series, without from and to: every page of a chain stays under them.
+fn endpoint(ask: &Ask) -> [String; 7] {
+    let (multiplier, timespan) = step(ask.market.timeframe());
+    [
+        "v2",
+        "aggs",
+        "ticker",
+        ask.symbol.as_str(),
+        "range",
+        &multiplier.to_string(),
+        timespan,
+    ]
+    .map(str::to_owned)
+}
+
+/// The first request of a chain. Labels are sent as dates, instants as milliseconds; both ends are inclusive.
+fn first_request(ask: &Ask) -> String {
+    let (start, end) = (ask.span.start(), ask.span.end());
+    let (from, to) = if ask.market.timeframe().is_label() {
+        (date_of(start).to_string(), date_of(end - DAY).to_string())
+    } else {
+        ((start * 1000).to_string(), (end * 1000 - 1).to_string())
+    };
+    let mut url = Url::parse("https://origin.invalid").expect("a constant");
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.extend(endpoint(ask)).extend([from, to]);
+    }
+    format!(
+        "{}?adjusted={}&sort=asc&limit={LIMIT}",
+        url.path(),
+        ask.adjusted
+    )
+}
+
+/// The next page's path and query: `next_url` names a host of its own and carries no key, so that only these are kept,
+/// and the path must stay under the endpoint that was asked.
+fn next_page(next_url: &str, ask: &Ask, prefix: &str) -> Result<Cursor, Failure> {
+    let odd = || wrong("the next page's address leaves the endpoint that was asked".to_owned());
+    if next_url.len() > NEXT_LIMIT {
+        return Err(wrong(format!(
+            "the next page's address has {} characters",
+            next_url.len()
+        )));
+    }
+    let origin = Url::parse("https://origin.invalid").expect("a constant");
+    let url = origin.join(next_url).map_err(|_| odd())?;
+    let path = url.path().strip_prefix(prefix).unwrap_or(url.path());
+    let decoded = |segment: &str| {
+        percent_encoding::percent_decode_str(segment)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let segments: Vec<String> = path
+        .trim_start_matches('/')
+        .split('/')
+        .map(decoded)
+        .collect();
+    let endpoint = endpoint(ask);
+    let climbs = segments
+        .iter()
+        .any(|segment| segment == ".." || segment == ".");
+    if segments.len() < endpoint.len() || segments[..endpoint.len()] != endpoint || climbs {
+        return Err(odd());
+    }
+    let query: Vec<&str> = url
+        .query()
+        .unwrap_or("")
+        .split('&')
+        .filter(|pair| {
+            !pair.is_empty()
+                && !pair
+                    .split('=')
+                    .next()
+                    .unwrap_or("")
+                    .eq_ignore_ascii_case("apikey")
+        })
+        .collect();
+    Ok(Cursor::new(format!("{path}?{}", query.join("&"))))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::market::Market;
+    use crate::span::Span;
+
+    pub(super) fn ask(symbol: &str, timeframe: &str, start: i64, end: i64) -> Ask {
+        let symbol: crate::symbol::Symbol = symbol.parse().expect("a symbol");
+        let timeframe = timeframe.parse().expect("a timeframe");
+        let market = Market::new(symbol.asset_class(), timeframe, Weekday::Sun);
+        Ask {
+            symbol,
+            market,
+            adjusted: false,
+            span: Span::new(start, end).expect("not empty"),
+        }
+    }
+
+    /// Two days of AAPL around 2024-01-02.
+    pub(super) fn days() -> Ask {
+        ask("AAPL", "1d", 1_704_153_600, 1_704_326_400)
+    }
+
+    #[test]
+    fn labels_are_asked_as_dates_and_instants_as_milliseconds_both_ends_inclusive() {
+        assert_eq!(
+            first_request(&days()),
+            "/v2/aggs/ticker/AAPL/range/1/day/2024-01-02/2024-01-03?adjusted=false&sort=asc&limit=50000"
+        );
+        let minutes = ask("X:BTCUSD", "5m", 1_704_153_600, 1_704_153_900);
+        assert_eq!(
+            first_request(&minutes),
+            "/v2/aggs/ticker/X:BTCUSD/range/5/minute/1704153600000/1704153899999?adjusted=false&sort=asc&limit=50000"
+        );
+        assert!(
+            first_request(&ask("BTC/USD", "1d", 0, DAY))
+                .starts_with("/v2/aggs/ticker/BTC%2FUSD/range/1/day/")
+        );
+    }
+
+    #[test]
+    fn the_next_page_stays_on_the_origin_and_under_the_endpoint() {
+        let next = |url: &str| {
+            next_page(url, &days(), "/proxy")
+                .ok()
+                .map(|cursor| cursor.as_str().to_owned())
+        };
+        let endpoint = "/v2/aggs/ticker/AAPL/range/1/day/1704171600000/2024-01-03";
+        let expected = Some(format!("{endpoint}?cursor=abc"));
+        for url in [
+            format!("https://api.polygon.io{endpoint}?cursor=abc"),
+            format!("http://user:secret@evil.example:81{endpoint}?apiKey=K&cursor=abc#x"),
+            format!("{endpoint}?cursor=abc"),
+            format!("https://api.polygon.io/proxy{endpoint}?cursor=abc"),
+        ] {
+            assert_eq!(next(&url), expected, "{url}");
+        }
+        for url in [
+            "https://api.polygon.io/v2/aggs/ticker/MSFT/range/1/day/1/2?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/minute/1/2?cursor=a",
+            "https://api.polygon.io/v3/reference/tickers?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/../../../../../../v1/secret?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/%2e%2e/%2E%2E?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/dayx/1/2",
+            "https://[::1",
+        ] {
+            assert_eq!(next(url), None, "{url}");
+        }
+        assert_eq!(
+            next(&format!("{endpoint}?cursor={}", "a".repeat(NEXT_LIMIT))),
+            None
+        );
+    }
+}

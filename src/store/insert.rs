@@ -1,0 +1,85 @@
+//! Candles that come from elsewhere: stored like fetched ones, but without an answer behind them.
+
+use rusqlite::TransactionBehavior;
+
+use super::rows::{RowError, Rows};
+use super::series::bind;
+use super::{Counts, SeriesKey, Store, StoreError, told};
+use crate::candle::{Candle, Rejected, Unstorable};
+
+impl Store {
+    /// Stores candles that came from elsewhere, in one transaction, and says what became of each. They give no coverage:
+    /// a later backfill asks for their span all the same. Rows that cannot be stored are kept in `rejected`; one that
+    /// differs from a stored candle is a conflict, and the stored one stays.
+    ///
+    /// # Errors
+    /// The series is held from another source or with another adjustment, or the file cannot be written.
+    ///
+    /// # Examples
+    /// ```
+    /// use candlefile::{Candle, SeriesKey, Store};
+    ///
+    /// let folder = std::env::temp_dir().join(format!("candlefile-doc-{}", std::process::id()));
+    /// std::fs::create_dir_all(&folder)?;
+    /// let mut store = Store::create(&folder.join("insert.db"))?;
+    /// let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted: false };
+    /// let candle = Candle {
+    ///     ts: 1_704_153_600, // 2024-01-02T00:00:00Z
+    ///     open: 187.15, high: 188.44, low: 183.89, close: 185.64, volume: Some(82_488_700.0), vwap: None, trades: None,
+    /// };
+    /// let first = store.insert_candles(&key, &[candle], 1_704_240_000)?;
+    /// assert_eq!((first.inserted, first.duplicate), (1, 0));
+    /// let again = store.insert_candles(&key, &[candle], 1_704_240_000)?;
+    /// assert_eq!((again.inserted, again.duplicate), (0, 1));
+    /// # drop(store); std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn insert_candles(
+        &mut self,
+        key: &SeriesKey,
+        candles: &[Candle],
+        now: i64,
+    ) -> Result<Counts, StoreError> {
+        let told = told(&self.path);
+        let tx = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(told)?;
+        let series_id = bind(&tx, key, None, now, &self.path)?;
+        let mut rows = Rows {
+            tx: &tx,
+            series_id,
+            slice_id: None,
+            seen_at: now,
+            counts: Counts::default(),
+        };
+        let mut store = || -> Result<(), RowError> {
+            let mut storable = Vec::with_capacity(candles.len());
+            for candle in candles {
+                let grid = key.timeframe.on_grid(candle.ts);
+                let verdict = candle.storable(key.symbol.asset_class());
+                let verdict = if grid {
+                    verdict
+                } else {
+                    Err(Unstorable::OffGrid)
+                };
+                match verdict {
+                    Ok(()) => storable.push(*candle),
+                    Err(why) => rows.reject(&Rejected {
+                        ts: Some(candle.ts),
+                        reason: why.to_string(),
+                        raw: format!("{candle:?}"),
+                    })?,
+                }
+            }
+            storable.sort_by_key(|candle| candle.ts);
+            rows.insert(&storable)?;
+            rows.settle(&[])?;
+            Ok(())
+        };
+        store().map_err(|error| error.at(&self.path))?;
+        let counts = rows.counts;
+        tx.commit().map_err(told)?;
+        Ok(counts)
+    }
+}
