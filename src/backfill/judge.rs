@@ -67,8 +67,8 @@ impl Chain {
         let Page {
             mut candles,
             mut rejected,
+            has_rows,
             next,
-            ..
         } = page;
         let follows = next.is_some();
         if follows && self.pages >= MAX_PAGES {
@@ -83,7 +83,8 @@ impl Chain {
         }
         let stuck = match (candles.last(), self.newest) {
             (Some(last), Some(newest)) => last.ts <= newest,
-            (None, _) => follows && !rejected.is_empty(),
+            // A first page may hold nothing but what the provider snapped outward.
+            (None, _) => follows && has_rows && (self.pages > 1 || !rejected.is_empty()),
             (Some(_), None) => false,
         };
         if stuck {

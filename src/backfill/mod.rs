@@ -209,7 +209,6 @@ pub fn resume(
     store.reap_jobs(now)?;
     let detail = store.job(job_id, now)?;
     let job = runner.job(detail.job.job_id, now);
-    store.take_over(&job.job_id, runner.policy, &job.owner, now)?;
     let mut targets = Vec::new();
     let mut asked_before = Vec::new();
     for series in detail
@@ -225,7 +224,7 @@ pub fn resume(
         asked_before.push(Series::was_asked(&known));
         targets.push(runner.target(&key, series.span, &known, now));
     }
-    let made = store.replan_job(&job.job_id, &job.owner, now, &targets)?;
+    let made = store.take_over(&job.job_id, runner.policy, &job.owner, now, &targets)?;
     let parts = Parts::of(store, &targets, made, asked_before)?;
     execute(store, &job, parts, runner, monitor)
 }

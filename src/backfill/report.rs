@@ -67,16 +67,7 @@ pub struct NothingFrom {
 impl Report {
     /// What stopped the job, for the record.
     pub fn error(&self) -> Option<&str> {
-        match &self.stop {
-            Some(
-                Stop::Unauthorized(message)
-                | Stop::Unreachable(message)
-                | Stop::Throttled { message, .. },
-            ) => Some(message),
-            Some(Stop::Cancelled) => Some("stopped by a signal"),
-            Some(Stop::Defect) => Some("a fetcher stopped unexpectedly"),
-            None => None,
-        }
+        stop_words(self.stop.as_ref())
     }
 
     /// Whether everything asked for was there, so that nothing was sent.
@@ -93,6 +84,16 @@ impl Report {
     }
 }
 
+fn stop_words(stop: Option<&Stop>) -> Option<&str> {
+    match stop? {
+        Stop::Unauthorized(message)
+        | Stop::Unreachable(message)
+        | Stop::Throttled { message, .. } => Some(message),
+        Stop::Cancelled => Some("stopped by a signal"),
+        Stop::Defect => Some("a fetcher stopped unexpectedly"),
+    }
+}
+
 pub(super) fn make(
     store: &Store,
     job: &Job,
@@ -102,6 +103,7 @@ pub(super) fn make(
 ) -> Result<Report, StoreError> {
     let records = ledger.records();
     let parts = ledger.into_parts();
+    let stopped = stop_words(parts.stop.as_ref());
     let mut series = Vec::with_capacity(parts.series.len());
     let mut nothing_from_provider = Vec::new();
     for (asked, state) in parts.series.iter().zip(parts.states) {
@@ -115,10 +117,11 @@ pub(super) fn make(
             error,
             ..
         } = state;
-        let status = if open.is_empty() {
-            status
+        let interrupted = || error.clone().or_else(|| stopped.map(str::to_owned));
+        let (status, error) = if open.is_empty() {
+            (status, error)
         } else {
-            SeriesStatus::Interrupted
+            (SeriesStatus::Interrupted, interrupted())
         };
         let (key, span) = (asked.key.clone(), asked.span);
         series.push(SeriesReport {

@@ -10,7 +10,7 @@ use candlefile::{Policy, Range, SeriesKey, Store, Symbol};
 use super::args::{Backfill, Global, ProviderName};
 use super::error::{Exit, usage};
 use super::jobs::{Fetching, dry_run};
-use super::report;
+use super::{output, report};
 
 pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let symbols = symbols(args.symbols, args.symbols_file.as_deref())?;
@@ -73,12 +73,15 @@ fn symbols(mut symbols: Vec<Symbol>, file: Option<&Path>) -> Result<Vec<Symbol>>
         let name = file.display();
         read.map_err(|error| {
             usage(
-                format!("cannot read the symbols file {name}: {error}"),
+                format!(
+                    "cannot read the symbols file {name}: {}",
+                    output::plain(&error)
+                ),
                 "name a text file, one symbol a line",
             )
         })?;
         let before = symbols.len();
-        for (index, line) in text.lines().enumerate() {
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let word = line.split('#').next().unwrap_or("").trim();
             if !word.is_empty() {
                 let symbol = word.parse().map_err(|error| {

@@ -20,7 +20,11 @@ pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
         output::count(series.candles)
     );
     if !args.yes && !confirmed(&what)? {
-        output::print("nothing was dropped")?;
+        if global.json {
+            output::json(&json!({ "dropped": null }))?;
+        } else {
+            output::print("nothing was dropped")?;
+        }
         return Ok(Exit::Complete);
     }
     store.drop_series(&args.symbol, args.timeframe, SystemClock::default().now())?;
@@ -37,7 +41,7 @@ fn confirmed(what: &str) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Err(usage(format!("dropping {what} needs a yes"), "add --yes"));
     }
-    eprint!("drop {what}? [y/N] ");
+    write!(std::io::stderr(), "drop {what}? [y/N] ")?;
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

@@ -1,10 +1,14 @@
 //! What can go wrong on the command line, and how it is said: the message, the next step, a kind for scripts, the exit
 //! code.
 
+use std::path::Path;
+
 use candlefile::StoreError;
 use candlefile::provider::{BadKey, ProviderError};
 use candlefile::range::BadRange;
 use serde_json::json;
+
+use super::output;
 
 /// Exit codes are a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,11 +107,22 @@ impl Said {
         )
     }
 
+    /// With the file in use in every command that it names: another file's series must not be dropped.
+    pub fn on(mut self, db: &Path) -> Said {
+        let with_file = format!("`{}", output::command(db, ""));
+        self.next = self.next.replace("`candlefile ", &with_file);
+        self
+    }
+
     pub fn print(&self, json: bool) {
         if json {
-            println!("{}", self.document());
+            // There is no other place to say that stdout is gone.
+            let _ = output::json(&self.document());
         } else {
-            eprintln!("candlefile: {}\n  next: {}", self.message, self.next);
+            output::say(format!(
+                "candlefile: {}\n  next: {}",
+                self.message, self.next
+            ));
         }
     }
 

@@ -118,7 +118,7 @@ impl Fetching {
                 std::process::exit(Exit::Interrupted.code());
             }
             cancel.cancel();
-            eprintln!("stopping; what was fetched is being saved (again to stop at once)");
+            output::say("stopping; what was fetched is being saved (again to stop at once)");
         });
     }
 }

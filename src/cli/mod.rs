@@ -17,8 +17,8 @@ mod update;
 
 use std::ffi::OsString;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 use error::{Exit, Said};
@@ -36,7 +36,7 @@ pub fn main() -> i32 {
             .with_writer(std::io::stderr)
             .init();
     }
-    let json = cli.global.json;
+    let (json, db) = (cli.global.json, cli.global.db.clone());
     let outcome = match cli.command {
         Command::Backfill(args) => backfill::run(&cli.global, args),
         Command::Update(args) => update::run(&cli.global, &args),
@@ -49,9 +49,9 @@ pub fn main() -> i32 {
     };
     match outcome {
         Ok(exit) => exit.code(),
-        Err(error) if is_broken_pipe(&error) => Exit::Complete.code(),
+        Err(error) if output::is_broken_pipe(&error) => Exit::Complete.code(),
         Err(error) => {
-            let said = Said::of(&error);
+            let said = Said::of(&error).on(&db);
             said.print(json);
             said.exit.code()
         }
@@ -72,35 +72,29 @@ fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {
         };
     }
     let text = error.render().to_string();
-    let message = text
+    let first = text
         .split("\n\n")
         .next()
         .unwrap_or("")
-        .trim_start_matches("error: ")
-        .trim()
-        .to_owned();
+        .trim_start_matches("error: ");
+    let message = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let commands: Vec<String> = Cli::command()
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let named = words
+        .iter()
+        .filter_map(|word| word.to_str())
+        .find(|word| commands.iter().any(|name| name == word));
+    let next = named.map_or("see `candlefile --help`".into(), |name| {
+        format!("see `candlefile {name} --help`")
+    });
     Said {
         message,
         kind: "usage",
-        next: "see `candlefile --help`".into(),
+        next,
         exit: Exit::Usage,
     }
     .print(true);
     Exit::Usage
-}
-
-/// Whoever read our output has enough of it.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let io = cause
-            .downcast_ref::<std::io::Error>()
-            .map(std::io::Error::kind);
-        let csv = cause
-            .downcast_ref::<csv::Error>()
-            .and_then(|error| match error.kind() {
-                csv::ErrorKind::Io(error) => Some(error.kind()),
-                _ => None,
-            });
-        io.or(csv) == Some(std::io::ErrorKind::BrokenPipe)
-    })
 }

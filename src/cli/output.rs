@@ -1,6 +1,7 @@
 //! How things are written: tables, times, counts, JSON.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
 use candlefile::market::date_of;
@@ -86,15 +87,64 @@ pub fn print(text: impl std::fmt::Display) -> Result<()> {
     Ok(())
 }
 
+/// Text on stderr. Nobody may be listening, and a job does not stop for that.
+pub fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whoever read our output has enough of it.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
+        let csv = cause
+            .downcast_ref::<csv::Error>()
+            .and_then(|error| match error.kind() {
+                csv::ErrorKind::Io(error) => Some(error.kind()),
+                _ => None,
+            });
+        io.or(csv) == Some(std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// An error of the system in words, without its number.
+pub fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or(&text)
+        .to_lowercase()
+}
+
+/// A command of this program on the file in use, to be typed as it stands.
+pub fn command(db: &Path, words: &str) -> String {
+    if db == Path::new("market.db") {
+        return format!("candlefile {words}");
+    }
+    let path = db.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let path = if path.chars().all(is_plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    };
+    format!("candlefile --db {path} {words}")
+}
+
 /// An aligned table; columns whose title begins with `>` hold numbers.
-pub fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+pub fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(
-        titles
-            .iter()
-            .map(|title| Cell::new(title.trim_start_matches('>')).add_attribute(Attribute::Bold)),
-    );
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    table.set_header(titles.iter().map(|title| {
+        let cell = Cell::new(title.trim_start_matches('>'));
+        if plain {
+            cell
+        } else {
+            cell.add_attribute(Attribute::Bold)
+        }
+    }));
     table.add_rows(rows);
     for (column, title) in table.column_iter_mut().zip(titles) {
         column.set_padding((0, 2));
@@ -102,5 +152,5 @@ pub fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Ta
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    table.trim_fmt()
 }

@@ -9,7 +9,7 @@ use candlefile::provider::Waiting;
 use candlefile::provider::rate::Rate;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{count, days, seconds};
+use super::output::{count, days, say, seconds};
 
 /// Without a terminal a line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -45,20 +45,29 @@ impl Pace {
         }
     }
 
-    /// Time to the end: as the slices went so far, and not less than the rate allows.
+    /// Time to the end: as the slices went so far, not less than the rate allows, and the provider's pause on top.
     #[allow(clippy::cast_precision_loss)] // An estimate.
     fn eta(&self, snapshot: &Snapshot<'_>) -> Option<f64> {
         let done = snapshot.completed + snapshot.failed;
         let left = snapshot.slices.saturating_sub(done);
-        let paced = self.rate.map_or(0.0, |rate| {
-            rate.seconds(left + u64::from(rate.per_window()))
-        });
         let as_so_far =
             (done > 0).then(|| self.began.elapsed().as_secs_f64() / done as f64 * left as f64);
-        match as_so_far {
-            None if paced == 0.0 => None,
-            as_so_far => Some(as_so_far.unwrap_or(0.0).max(paced)),
-        }
+        let paced = match (&snapshot.waiting, self.rate) {
+            // The first window is spent: what is left goes at the rate.
+            (Some(Waiting::Rate(_)), Some(rate)) => {
+                Some(rate.seconds(left + u64::from(rate.per_window())))
+            }
+            _ => None,
+        };
+        let pause = match &snapshot.waiting {
+            Some(Waiting::Limit(wait)) => wait.as_secs_f64(),
+            _ => 0.0,
+        };
+        as_so_far
+            .into_iter()
+            .chain(paced)
+            .reduce(f64::max)
+            .map(|eta| eta + pause)
     }
 
     fn words(&self, snapshot: &Snapshot<'_>) -> String {
@@ -159,15 +168,15 @@ impl Monitor for Lines {
         if elapsed - self.told.get() >= LINE_EVERY {
             self.told.set(elapsed);
             let done = snapshot.completed + snapshot.failed;
-            eprintln!(
+            say(format!(
                 "{done}/{} slices, {}",
                 snapshot.slices,
                 self.pace.words(snapshot)
-            );
+            ));
         }
     }
 
     fn slice_failed(&self, failure: &FailedSlice) {
-        eprintln!("{}", failure_words(failure));
+        say(failure_words(failure));
     }
 }

@@ -1,5 +1,7 @@
 //! How jobs ended, for people and for scripts.
 
+use std::path::Path;
+
 use anyhow::Result;
 use candlefile::backfill::{Report, SeriesReport, Stop};
 use candlefile::{Counts, JobStatus, SeriesStatus};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::error::{Exit, Said};
-use super::output::{self, count, days, time};
+use super::output::{self, command, count, days, time};
 
 /// Failed slices that are listed for people; `status` lists all.
 const LISTED: usize = 20;
@@ -15,20 +17,37 @@ const LISTED: usize = 20;
 /// Prints how the jobs of one call ended.
 pub fn print(global: &Global, reports: &[Report]) -> Result<Exit> {
     let exit = reports.iter().map(exit_of).max().unwrap_or(Exit::Complete);
+    match write(global, reports) {
+        // How the jobs ended does not depend on whether anybody reads it.
+        Err(error) if output::is_broken_pipe(&error) => Ok(exit),
+        written => written.map(|()| exit),
+    }
+}
+
+fn write(global: &Global, reports: &[Report]) -> Result<()> {
     if global.json {
-        let mut documents: Vec<Value> = reports.iter().map(document).collect();
+        let mut documents: Vec<Value> = reports
+            .iter()
+            .map(|report| document(global, report))
+            .collect();
         let document = if let [_] = documents.as_slice() {
             documents.remove(0)
         } else {
             combined(reports, &documents)
         };
-        output::json(&document)?;
-        return Ok(exit);
+        return output::json(&document);
     }
-    for report in reports {
-        print_one(global, report)?;
+    reports
+        .iter()
+        .try_for_each(|report| print_one(global, report))
+}
+
+/// Prints how the jobs ended that came before one that could not be run. With `--json` the error is the one document.
+pub fn print_before(global: &Global, reports: &[Report], error: anyhow::Error) -> Result<Exit> {
+    if !global.json {
+        print(global, reports)?;
     }
-    Ok(exit)
+    Err(error)
 }
 
 /// Says that there was nothing to do.
@@ -36,7 +55,7 @@ pub fn print_nothing_to_do(global: &Global, why: &str) -> Result<Exit> {
     if global.json {
         let nothing: Vec<Value> = Vec::new();
         output::json(&json!({
-            "job_id": null, "status": JobStatus::Completed, "provider": null, "requests": 0, "elapsed_s": 0.0,
+            "job_id": null, "status": JobStatus::Completed, "message": why, "provider": null, "requests": 0, "elapsed_s": 0.0,
             "records": Counts::default(), "series": nothing, "nothing_from_provider": nothing, "failed": nothing,
         }))?;
     } else {
@@ -54,7 +73,7 @@ fn exit_of(report: &Report) -> Exit {
     }
 }
 
-fn document(report: &Report) -> Value {
+fn document(global: &Global, report: &Report) -> Value {
     let series = |series: &SeriesReport| {
         json!({
             "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": series.status,
@@ -88,7 +107,7 @@ fn document(report: &Report) -> Value {
         .error()
         .filter(|_| report.stop != Some(Stop::Cancelled))
     {
-        let (kind, next) = (kind(report), next_step(report));
+        let (kind, next) = (kind(report), next_step(&global.db, report));
         let said = Said {
             message: message.to_owned(),
             kind,
@@ -196,12 +215,7 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     if let Some(error) = report.error() {
         output::print(format!("  {error}"))?;
     }
-    let db = if global.db.as_os_str() == "market.db" {
-        String::new()
-    } else {
-        format!(" --db {}", global.db.display())
-    };
-    output::print(format!("next: {}{db}", next_step(report)))
+    output::print(format!("next: {}", next_step(&global.db, report)))
 }
 
 fn kind(report: &Report) -> &'static str {
@@ -214,38 +228,44 @@ fn kind(report: &Report) -> &'static str {
 }
 
 /// What to type next, or to do before.
-fn next_step(report: &Report) -> String {
-    let first = report.series.first();
+fn next_step(db: &Path, report: &Report) -> String {
+    let resume = command(db, "resume");
+    let named =
+        |series: &SeriesReport| format!("{} -t {}", series.key.symbol, series.key.timeframe);
     let stale = report
         .series
         .iter()
         .find(|series| series.status == SeriesStatus::Stale);
-    let only_no_data = report
-        .series
-        .iter()
-        .all(|s| matches!(s.status, SeriesStatus::Completed | SeriesStatus::NoData));
+    let only_no_data = report.series.iter().all(|series| {
+        matches!(
+            series.status,
+            SeriesStatus::Completed | SeriesStatus::NoData
+        )
+    });
     match (&report.stop, report.status) {
         (Some(Stop::Unauthorized(_)), _) => {
-            "check MASSIVE_API_KEY or POLYGON_API_KEY, then candlefile resume".into()
+            format!("check MASSIVE_API_KEY or POLYGON_API_KEY, then {resume}")
         }
         (Some(Stop::Unreachable(_)), _) => {
-            "check the network and --base-url, then candlefile resume".into()
+            format!("check the network and --base-url, then {resume}")
         }
         (Some(Stop::Throttled { resume_at, .. }), _) => {
-            format!("from {} on: candlefile resume", time(*resume_at))
-        }
-        (None, JobStatus::Partial) if stale.is_some() => {
-            let stale = stale
-                .map(|s| format!("{} -t {}", s.key.symbol, s.key.timeframe))
-                .unwrap_or_default();
-            format!("candlefile drop {stale}, then backfill it anew")
+            format!("from {} on: {resume}", time(*resume_at))
         }
         (None, JobStatus::Partial) if only_no_data => {
-            "check the spelling of the symbols without data; candlefile list".into()
+            "check the spelling of the symbols without data".into()
         }
-        (None, JobStatus::Completed) => first.map_or("candlefile list".into(), |s| {
-            format!("candlefile show {} -t {}", s.key.symbol, s.key.timeframe)
-        }),
-        _ => "candlefile resume".into(),
+        (None, JobStatus::Partial) => match stale {
+            Some(stale) => format!(
+                "{}, then backfill it anew",
+                command(db, &format!("drop {}", named(stale)))
+            ),
+            None => resume,
+        },
+        (None, JobStatus::Completed) => match report.series.first() {
+            Some(first) => command(db, &format!("show {}", named(first))),
+            None => command(db, "list"),
+        },
+        _ => resume,
     }
 }

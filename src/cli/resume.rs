@@ -7,7 +7,7 @@ use candlefile::{JobStatus as Status, Store};
 use super::args::{Global, Resume};
 use super::error::Exit;
 use super::jobs::Fetching;
-use super::report;
+use super::{output, report};
 
 pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
     let fetching = Fetching::new(global, &args.fetch);
@@ -26,16 +26,26 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
         runs.push((job, runner));
     }
     fetching.stop_on_signals();
+    let count = runs.len();
     let mut reports = Vec::new();
     for (job, runner) in runs {
         let monitor = fetching.monitor(&job.source);
         let report =
             candlefile::backfill::resume(&mut store, &job.job_id, &runner, monitor.as_ref());
         drop(monitor);
-        let report = report?;
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => return report::print_before(global, &reports, error.into()),
+        };
         let go_on = !matches!(report.status, Status::Failed | Status::Interrupted);
         reports.push(report);
         if !go_on {
+            if reports.len() < count {
+                output::say(format!(
+                    "{} more jobs were left as they are",
+                    count - reports.len()
+                ));
+            }
             break;
         }
     }

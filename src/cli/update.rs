@@ -56,7 +56,10 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
         let monitor = fetching.monitor(runner.provider.name());
         let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
         drop(monitor);
-        reports.push(report?);
+        match report {
+            Ok(report) => reports.push(report),
+            Err(error) => return report::print_before(global, &reports, error.into()),
+        }
     }
     if reports.is_empty() {
         return report::print_nothing_to_do(global, "everything the file holds is up to date");

@@ -282,7 +282,8 @@ fn innermost(error: &dyn std::error::Error) -> String {
     while let Some(source) = error.source() {
         error = source;
     }
-    words(&error.to_string())
+    let text = words(&error.to_string());
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {

@@ -11,6 +11,8 @@ const LONGEST_STEP: Duration = Duration::from_secs(60);
 /// A pause after a 429 that does not say how long: 15 s, doubling to 3 minutes. Massive sends no `Retry-After`, and a
 /// prober saw it recover after 2.5 to 3 minutes.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
+/// Where a server asks for no pause at all.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(180);
 
 /// A job waits no longer than this for a provider's limit to lift.
@@ -27,15 +29,17 @@ pub fn backoff(attempt: u32, retry_after: Option<Duration>, random: f64) -> Dura
     step.mul_f64(random).max(retry_after.unwrap_or_default())
 }
 
-/// How long a 429 pauses everyone: what the server asked for, or a step that doubles with each pause in a row.
+/// How long a 429 pauses everyone: what the server asked for, or a step that doubles with each pause in a row. A server
+/// that asks for no time at all gets some all the same, doubling too: its 429s must not become a flood.
 ///
 /// `pauses` counts the pauses in a row before this one.
 pub fn pause(pauses: u32, retry_after: Option<Duration>) -> Duration {
-    retry_after.unwrap_or_else(|| {
-        FIRST_PAUSE
-            .saturating_mul(1 << pauses.min(16))
-            .min(LONGEST_PAUSE)
-    })
+    let step = |first: Duration| first.saturating_mul(1 << pauses.min(16)).min(LONGEST_PAUSE);
+    match retry_after {
+        Some(asked) if asked >= Duration::from_secs(1) => asked,
+        Some(_) => step(SHORTEST_PAUSE),
+        None => step(FIRST_PAUSE),
+    }
 }
 
 /// Reads a `Retry-After` header: seconds or an HTTP date. `None` for anything else, and for a date in the past.
@@ -91,6 +95,10 @@ mod tests {
         let pauses: Vec<u64> = (0..6).map(|n| pause(n, None).as_secs()).collect();
         assert_eq!(pauses, [15, 30, 60, 120, 180, 180]);
         assert_eq!(pause(40, None), LONGEST_PAUSE);
+        let zeros: Vec<u128> = (0..4)
+            .map(|n| pause(n, Some(Duration::ZERO)).as_millis())
+            .collect();
+        assert_eq!(zeros, [50, 100, 200, 400]);
         assert_eq!(
             pause(4, Some(Duration::from_secs(1))),
             Duration::from_secs(1)

@@ -4,7 +4,7 @@ use chrono::Weekday;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::series::{bind, coverage, empty_spans};
-use super::status::find_job;
+use super::status::{ITS_PROCESS_IS_GONE, find_job};
 use super::{JobStatus, SeriesKey, Store, StoreError, told};
 use crate::market::Policy;
 use crate::owner::{self, Owner};
@@ -138,17 +138,20 @@ impl Store {
         Ok(made)
     }
 
-    /// Takes a job up again under the same id, for a new owner.
+    /// Takes a job up again under the same id, for a new owner, and replaces its unfinished slices by what is missing now.
+    /// One that stored something before it stopped is cut to what it proved and stays, so that its counts stay. Returns,
+    /// for each target, the series' row and its new slices.
     ///
     /// # Errors
-    /// A living owner runs it, or the file cannot be written.
+    /// A living owner runs the job, a series is held otherwise, or the file cannot be written; the job is left as it was.
     pub fn take_over(
         &mut self,
         job_id: &str,
         policy: Policy,
         owner: &Owner,
         now: i64,
-    ) -> Result<(), StoreError> {
+        targets: &[Target],
+    ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
         let told = told(&self.path);
         let tx = self
             .connection
@@ -163,6 +166,18 @@ impl Store {
                 owner: job.owner.unwrap_or_default(),
             });
         }
+        let mut made = Vec::with_capacity(targets.len());
+        for target in targets {
+            // It may have been dropped and made anew, or bound to another source, since.
+            let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
+            let sql = "UPDATE backfill_series SET status = 'pending', error = NULL WHERE job_id = ? AND series_id = ?";
+            tx.execute(sql, params![job_id, series_id]).map_err(told)?;
+            made.push((
+                series_id,
+                insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?,
+            ));
+        }
         let sql = "UPDATE backfill_jobs SET status = 'running', owner = ?2, heartbeat_at = ?3, completed_at = NULL, error = NULL,
                    resume_at = NULL, delay_s = ?4, final_after_s = ?5 WHERE job_id = ?1";
         tx.execute(
@@ -176,47 +191,6 @@ impl Store {
             ],
         )
         .map_err(told)?;
-        tx.commit().map_err(told)
-    }
-
-    /// Replaces the unfinished slices of a job by what is missing now. One that stored something before it stopped is
-    /// cut to what it proved and stays, so that its counts stay.
-    ///
-    /// # Errors
-    /// The job is no longer this owner's, or the file cannot be written.
-    pub fn replan_job(
-        &mut self,
-        job_id: &str,
-        owner: &Owner,
-        now: i64,
-        targets: &[Target],
-    ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
-        let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
-        let ours =
-            "SELECT 1 FROM backfill_jobs WHERE job_id = ? AND owner = ? AND status = 'running'";
-        if !tx
-            .prepare(ours)
-            .and_then(|mut ours| ours.exists(params![job_id, owner.as_str()]))
-            .map_err(told)?
-        {
-            return Err(StoreError::LostJob(job_id.to_owned()));
-        }
-        let mut made = Vec::with_capacity(targets.len());
-        for target in targets {
-            // It may have been dropped and made anew, or bound to another source, since.
-            let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
-            cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
-            let sql = "UPDATE backfill_series SET status = 'pending', error = NULL WHERE job_id = ? AND series_id = ?";
-            tx.execute(sql, params![job_id, series_id]).map_err(told)?;
-            made.push((
-                series_id,
-                insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?,
-            ));
-        }
         tx.commit().map_err(told)?;
         Ok(made)
     }
@@ -284,8 +258,10 @@ impl Store {
             if owner.is_some_and(|owner| owner::is_alive(&owner, heartbeat_at, now)) {
                 continue;
             }
-            let sql = "UPDATE backfill_jobs SET status = 'interrupted', error = 'its process is gone' WHERE job_id = ?";
-            tx.execute(sql, [&job_id]).map_err(told)?;
+            let sql =
+                "UPDATE backfill_jobs SET status = 'interrupted', error = ?2 WHERE job_id = ?1";
+            tx.execute(sql, [job_id.as_str(), ITS_PROCESS_IS_GONE])
+                .map_err(told)?;
             lay_down(&tx, &job_id).map_err(told)?;
         }
         tx.commit().map_err(told)

@@ -83,6 +83,9 @@ pub enum StoreError {
     /// The file or its folder cannot be written.
     #[error("{} is read-only", .0.display())]
     ReadOnly(PathBuf),
+    /// The file's folder cannot be written, and a file in use needs others beside it.
+    #[error("the folder of {} is read-only", .0.display())]
+    ReadOnlyFolder(PathBuf),
     /// The series is held from another source or with another adjustment.
     #[error("the file holds {symbol} {timeframe} from {source_held} ({}), and {source_asked} ({}) was asked", adjustment(*.adjusted_held), adjustment(*.adjusted_asked))]
     Bound {
@@ -187,6 +190,9 @@ impl StoreError {
                 "make it writable, or go on with a copy: cp {0} copy.db && chmod u+w copy.db",
                 path.display()
             ),
+            StoreError::ReadOnlyFolder(_) => {
+                "make the folder writable, or name a file elsewhere with --db".into()
+            }
             StoreError::Bound {
                 symbol, timeframe, ..
             } => {

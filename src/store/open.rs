@@ -232,6 +232,12 @@ fn check_path(path: &Path) -> Result<(), StoreError> {
             what: "a folder",
         });
     }
+    if path.exists() && !path.is_file() {
+        return Err(StoreError::NotAFile {
+            path: path.to_path_buf(),
+            what: "no regular file",
+        });
+    }
     let folder = folder_of(path);
     if folder.is_dir() {
         Ok(())
@@ -243,13 +249,13 @@ fn check_path(path: &Path) -> Result<(), StoreError> {
 /// The mode bits count for root too, who could write all the same: a shipped copy is read-only on purpose.
 fn check_writable(path: &Path) -> Result<(), StoreError> {
     check_path(path)?;
-    let folder = folder_of(path);
-    [path, folder]
-        .into_iter()
-        .find(|place| is_read_only(place))
-        .map_or(Ok(()), |place| {
-            Err(StoreError::ReadOnly(place.to_path_buf()))
-        })
+    if is_read_only(path) {
+        return Err(StoreError::ReadOnly(path.to_path_buf()));
+    }
+    if is_read_only(folder_of(path)) {
+        return Err(StoreError::ReadOnlyFolder(path.to_path_buf()));
+    }
+    Ok(())
 }
 
 fn check_exists(path: &Path) -> Result<(), StoreError> {

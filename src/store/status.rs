@@ -297,6 +297,9 @@ impl Store {
     }
 }
 
+/// Why a job is interrupted whose owner said nothing.
+pub(super) const ITS_PROCESS_IS_GONE: &str = "its process is gone";
+
 const JOB_COLUMNS: &str = "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source,
     j.delay_s, j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
     p.total, p.completed, p.failed, p.fetched, p.inserted, p.duplicate, p.restated, p.conflicting, p.rejected, p.removed
@@ -353,7 +356,11 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
         started_at: row.get(11)?,
         completed_at: row.get(12)?,
         resume_at: row.get(13)?,
-        error: row.get(14)?,
+        error: if gone {
+            Some(ITS_PROCESS_IS_GONE.to_owned())
+        } else {
+            row.get(14)?
+        },
         owner,
         heartbeat_at,
         slices: SliceCounts {

@@ -141,11 +141,14 @@ fn a_fault_that_lasts_fails_its_slice_after_six_attempts_and_no_other() {
             if whole { "completed" } else { "failed" },
             "{series}"
         );
-        assert_eq!(
-            tries(&server, symbol).len(),
-            if whole { 1 } else { 6 },
-            "{symbol}"
-        );
+        // An attempt on a connection that garbage has spoiled may end before it reaches the server.
+        let reached = tries(&server, symbol).len();
+        let expected = match symbol {
+            "GARBAGE" => 5..=6,
+            _ if whole => 1..=1,
+            _ => 6..=6,
+        };
+        assert!(expected.contains(&reached), "{symbol}: {reached}");
         assert_eq!(db.candles(symbol, "1d").is_empty(), !whole, "{symbol}");
         assert_eq!(
             db.coverage(symbol, "1d").is_empty()

@@ -317,10 +317,14 @@ impl Bench {
     }
 
     pub(crate) fn resume(&mut self, now: i64, job_id: &str) -> Report {
-        let runner = self.runner(now);
-        let report = resume(&mut self.store, job_id, &runner, &()).unwrap();
+        let report = self.try_resume(now, job_id).unwrap();
         self.check(&report);
         report
+    }
+
+    pub(crate) fn try_resume(&mut self, now: i64, job_id: &str) -> Result<Report, StoreError> {
+        let runner = self.runner(now);
+        resume(&mut self.store, job_id, &runner, &())
     }
 
     fn check(&self, report: &Report) {

@@ -363,6 +363,30 @@ fn a_series_that_was_bound_to_another_source_during_a_job_takes_nothing_from_it(
     );
 }
 
+/// A job that found nothing, resumed over a series that holds a candle of another source by now.
+fn resumed_over_another_source() -> (Bench, Result<candlefile::backfill::Report, StoreError>) {
+    let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
+    let job_id = bench.backfill(now, DAYS, january()).job_id;
+    bench.hand_in(&of_source("csv"), &[version(label("2024-01-02"), 9)], now);
+    bench.provider.offer(DAYS, ten_days());
+    let resumed = bench.try_resume(now + 2 * DAY, &job_id);
+    (bench, resumed)
+}
+
+#[test]
+fn a_job_is_not_resumed_over_a_series_that_is_bound_to_another_source_by_now() {
+    let (bench, resumed) = resumed_over_another_source();
+    assert!(is_bound(&resumed));
+    assert_eq!(bench.held(DAYS), [version(label("2024-01-02"), 9)]);
+}
+
+#[test]
+fn a_job_that_cannot_be_resumed_is_not_left_running() {
+    let (bench, _) = resumed_over_another_source();
+    let running = "SELECT count(*) FROM backfill_jobs WHERE status = 'running'";
+    assert_eq!(bench.number(running), 0);
+}
+
 #[test]
 fn a_stale_adjusted_series_fails_before_anything_is_written() {
     let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
