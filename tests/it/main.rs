@@ -29,6 +29,7 @@ mod exchange;
 mod faults;
 mod file;
 mod formats;
+mod hang_up;
 mod harness;
 mod inputs;
 mod live_edge;
