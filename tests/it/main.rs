@@ -32,6 +32,7 @@ mod formats;
 mod hang_up;
 mod harness;
 mod inputs;
+mod job_rules;
 mod live_edge;
 mod market_properties;
 mod missing;
