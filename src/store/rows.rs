@@ -1,11 +1,16 @@
 //! Rows on their way into the file: inserted, and each one that is there already judged.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::series::{cover, coverage_touching};
 use super::{Counts, StoreError, told};
 use crate::candle::{Candle, Rejected};
 use crate::span::{Span, SpanSet};
+
+const INSERT_NEW: &str = "INSERT OR IGNORE INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const REPLACE: &str = "REPLACE INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Rows of one series on their way into the file.
 pub(super) struct Rows<'a> {
@@ -39,24 +44,10 @@ impl RowError {
 impl Rows<'_> {
     /// Inserts ascending candles and judges every one that is there already.
     pub(super) fn insert(&mut self, candles: &[Candle]) -> Result<(), RowError> {
-        let sql = "INSERT OR IGNORE INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let mut insert = self.tx.prepare_cached(sql)?;
+        let mut insert = self.tx.prepare_cached(INSERT_NEW)?;
         let mut before = None;
         for c in candles {
-            let values = params![
-                self.series_id,
-                c.ts,
-                c.open,
-                c.high,
-                c.low,
-                c.close,
-                c.volume,
-                c.vwap,
-                c.trades,
-                self.slice_id
-            ];
-            if insert.execute(values)? == 1 {
+            if self.put(&mut insert, c)? == 1 {
                 self.counts.inserted += 1;
                 self.judge_quality(c)?;
             } else {
@@ -96,24 +87,21 @@ impl Rows<'_> {
         }
         self.counts.restated += 1;
         self.log_restatement(&stored, "replaced")?;
-        let sql = "UPDATE candle_data SET open = ?3, high = ?4, low = ?5, close = ?6, volume = ?7, vwap = ?8, trades = ?9,
-                   slice_id = ?10 WHERE series_id = ?1 AND ts = ?2";
-        let c = candle;
-        let values = params![
-            self.series_id,
-            c.ts,
-            c.open,
-            c.high,
-            c.low,
-            c.close,
-            c.volume,
-            c.vwap,
-            c.trades,
-            self.slice_id
-        ];
-        self.tx.prepare_cached(sql)?.execute(values)?;
+        self.put(&mut *self.tx.prepare_cached(REPLACE)?, candle)?;
         self.forget_quality(candle.ts)?;
         self.judge_quality(candle)
+    }
+
+    /// Runs one of the two statements that write a candle; says how many rows it wrote.
+    fn put(&self, statement: &mut Statement<'_>, c: &Candle) -> rusqlite::Result<usize> {
+        let Rows {
+            series_id,
+            slice_id,
+            ..
+        } = self;
+        statement.execute(params![
+            series_id, c.ts, c.open, c.high, c.low, c.close, c.volume, c.vwap, c.trades, slice_id
+        ])
     }
 
     fn is_covered(&self, ts: i64) -> Result<bool, RowError> {
