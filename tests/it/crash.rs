@@ -190,17 +190,8 @@ fn one_interrupt_keeps_what_was_fetched_and_resume_goes_on() {
 
 #[test]
 fn a_second_interrupt_ends_it_at_once_and_that_is_safe_too() {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let (home, server) = (
-        Home::new(),
-        Server::scripted(move |request| {
-            if request.n == 3 {
-                held.wait();
-            }
-            None
-        }),
-    );
+    let home = Home::new();
+    let (server, gate) = Server::holding(3);
     let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let mut running = home.to(&server, words.split(' ')).spawn();
     server.wait_for(4);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::exchange::{Gate, Reply};
+use crate::exchange::Reply;
 use crate::harness::Home;
 use crate::oracle::{self, check, span};
 use crate::running::eventually;
@@ -23,17 +23,8 @@ fn commits(wal: &[u8]) -> usize {
 // A server holds back the fourth page, so that the log of the first three can be counted.
 #[test]
 fn rows_are_not_committed_one_by_one() {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let (home, server) = (
-        Home::new(),
-        Server::scripted(move |request| {
-            if request.n == 3 {
-                held.wait();
-            }
-            None
-        }),
-    );
+    let home = Home::new();
+    let (server, gate) = Server::holding(3);
     let words = "--json backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let running = home.to(&server, words.split(' ')).spawn();
     server.wait_for(4);
@@ -157,17 +148,8 @@ fn a_missing_price_is_never_stored_as_zero() {
 // The old service kept its progress in memory: after a restart it began again from the first day.
 #[test]
 fn progress_outlives_the_process() {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let (home, server) = (
-        Home::new(),
-        Server::scripted(move |request| {
-            if request.n == 3 {
-                held.wait();
-            }
-            None
-        }),
-    );
+    let home = Home::new();
+    let (server, gate) = Server::holding(3);
     let words = "AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let running = home
         .to(&server, ["backfill"].into_iter().chain(words.split(' ')))

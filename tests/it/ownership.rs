@@ -1,6 +1,5 @@
 //! A job has one owner: others see that it lives, leave it alone, and an owner that lost its job writes nothing more.
 
-use crate::exchange::Gate;
 use crate::harness::Home;
 use crate::oracle::{check, check_books, span};
 use crate::running::eventually;
@@ -8,17 +7,8 @@ use crate::server::Server;
 
 #[test]
 fn a_living_job_is_running_for_others_and_not_theirs_to_resume() {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let (home, server) = (
-        Home::new(),
-        Server::scripted(move |request| {
-            if request.n == 0 {
-                held.wait();
-            }
-            None
-        }),
-    );
+    let home = Home::new();
+    let (server, gate) = Server::holding(0);
     let running = home
         .to(
             &server,
@@ -51,17 +41,8 @@ fn a_living_job_is_running_for_others_and_not_theirs_to_resume() {
 // Two programs that both believed that a job was theirs would count every page twice.
 #[test]
 fn an_owner_that_lost_its_job_stops_without_writing_anything_more() {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let (home, server) = (
-        Home::new(),
-        Server::scripted(move |request| {
-            if request.n == 2 {
-                held.wait();
-            }
-            None
-        }),
-    );
+    let home = Home::new();
+    let (server, gate) = Server::holding(2);
     let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let running = home.to(&server, words.split(' ')).spawn();
     server.wait_for(3);

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::aggs::{self, Ask};
-use crate::exchange::{PATIENCE, Reply, Request};
+use crate::exchange::{Gate, PATIENCE, Reply, Request};
 use crate::harness::KEY;
 
 type Script = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
@@ -101,6 +101,19 @@ impl Server {
         script: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
         Self::setup().script(script).start()
+    }
+
+    /// Holds back the request with this number until the gate is opened.
+    pub(crate) fn holding(number: usize) -> (Self, Gate) {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let server = Self::scripted(move |request| {
+            if request.n == number {
+                held.wait();
+            }
+            None
+        });
+        (server, gate)
     }
 
     /// Answers every request with the same body.
