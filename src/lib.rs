@@ -16,6 +16,8 @@
 //!
 //! The file's format is documented in `schema.sql`.
 
+#![forbid(unsafe_code)]
+
 pub mod backfill;
 pub mod candle;
 pub mod clock;

@@ -2,6 +2,7 @@
 
 // The library never prints; this is where printing is allowed.
 #![allow(clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
+#![forbid(unsafe_code)]
 
 mod cli;
 

@@ -19,13 +19,29 @@ use crate::clock::{Cancel, Clock};
 
 /// Largest body after decompression; a full page of 50,000 candles has 5 to 7 MB.
 pub(crate) const BODY_LIMIT: usize = 16 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Blocking reqwest applies this to the headers as a whole, and to each read of the body.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// From sending to the last byte: a server that drips bytes never stalls.
-const DEADLINE: Duration = Duration::from_secs(120);
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
+
+/// How long one answer may take. Real time, whatever clock the rest of a job goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// Until the headers are complete, and from one piece of the body to the next.
+    pub stall: Duration,
+    /// From sending to the last byte: a server that drips bytes never stalls.
+    pub deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connect: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+            deadline: Duration::from_secs(120),
+        }
+    }
+}
 
 /// Why an answer is none.
 pub(crate) enum Failure {
@@ -61,6 +77,7 @@ pub(crate) struct Http {
     base: BaseUrl,
     key: Key,
     header: HeaderValue,
+    limits: Limits,
     limiter: Limiter,
     clock: Arc<dyn Clock>,
     sent: AtomicU64,
@@ -77,6 +94,7 @@ impl Http {
         base: BaseUrl,
         key: Key,
         rate: Option<Rate>,
+        limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<Http, ProviderError> {
         let loopback = base.is_loopback();
@@ -86,8 +104,9 @@ impl Http {
             .https_only(!loopback)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(STALL_TIMEOUT)
+            .connect_timeout(limits.connect)
+            // Blocking reqwest applies this to the headers as a whole, and to each read of the body.
+            .timeout(limits.stall)
             .user_agent(concat!("candlefile/", env!("CARGO_PKG_VERSION")));
         if loopback {
             // A proxy for plain http would see the key.
@@ -114,6 +133,7 @@ impl Http {
             base,
             key,
             header,
+            limits,
             limiter: Limiter::new(rate),
             clock,
             sent: AtomicU64::new(0),
@@ -216,7 +236,50 @@ impl Http {
                 format!("HTTP {status}: a redirect, and none is followed"),
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
-            _ => Ok(read(status, &body(response, started, cancel)?)?),
+            _ => Ok(read(status, &self.body(response, started, cancel)?)?),
+        }
+    }
+
+    /// Reads a body through the limit and the deadline: blocking reqwest bounds neither.
+    fn body(
+        &self,
+        mut response: Response,
+        started: Instant,
+        cancel: &Cancel,
+    ) -> Result<Vec<u8>, Once> {
+        let mut body = Vec::new();
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            let read = match response.read(&mut chunk) {
+                Ok(0) => return Ok(body),
+                Ok(read) => read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    return Err(Once::Again(
+                        format!("the answer broke off: {}", innermost(&error)),
+                        None,
+                    ));
+                }
+            };
+            if body.len() + read > BODY_LIMIT {
+                return Err(Once::Final(
+                    ErrorKind::Slice,
+                    "the answer is larger than 16 MiB".to_owned(),
+                ));
+            }
+            if cancel.is_cancelled() {
+                return Err(Once::Final(ErrorKind::Cancelled, "stopped".to_owned()));
+            }
+            if started.elapsed() > self.limits.deadline {
+                return Err(Once::Again(
+                    format!(
+                        "the answer took longer than {} s",
+                        self.limits.deadline.as_secs()
+                    ),
+                    None,
+                ));
+            }
+            body.extend_from_slice(&chunk[..read]);
         }
     }
 
@@ -289,39 +352,4 @@ fn innermost(error: &dyn std::error::Error) -> String {
 fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     let now: SystemTime = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
     retry::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
-}
-
-/// Reads a body through the limit and the deadline: blocking reqwest bounds neither.
-fn body(mut response: Response, started: Instant, cancel: &Cancel) -> Result<Vec<u8>, Once> {
-    let mut body = Vec::new();
-    let mut chunk = vec![0; 64 << 10];
-    loop {
-        let read = match response.read(&mut chunk) {
-            Ok(0) => return Ok(body),
-            Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(Once::Again(
-                    format!("the answer broke off: {}", innermost(&error)),
-                    None,
-                ));
-            }
-        };
-        if body.len() + read > BODY_LIMIT {
-            return Err(Once::Final(
-                ErrorKind::Slice,
-                "the answer is larger than 16 MiB".to_owned(),
-            ));
-        }
-        if cancel.is_cancelled() {
-            return Err(Once::Final(ErrorKind::Cancelled, "stopped".to_owned()));
-        }
-        if started.elapsed() > DEADLINE {
-            return Err(Once::Again(
-                format!("the answer took longer than {} s", DEADLINE.as_secs()),
-                None,
-            ));
-        }
-        body.extend_from_slice(&chunk[..read]);
-    }
 }

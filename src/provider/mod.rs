@@ -10,6 +10,7 @@ pub mod rate;
 pub mod retry;
 pub mod sample;
 
+pub use http::Limits;
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 
 use std::time::Duration;

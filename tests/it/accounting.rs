@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 use crate::aggs::{body, row};
+use crate::checker::check_books;
 use crate::exchange::Reply;
 use crate::harness::Home;
-use crate::oracle::{self, Candle, MINUTE, check_books, span};
+use crate::oracle::{self, Candle, MINUTE, span};
 use crate::server::Server;
 
 /// 2 January 2024, 00:00 UTC.

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::checker::check;
 use crate::harness::Home;
-use crate::oracle::{check, span};
+use crate::oracle::span;
 use crate::server::Server;
 
 const WORDS: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-02-29";

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::Days;
 
+use crate::checker::check_books;
 use crate::harness::Home;
-use crate::oracle::{self, Span, check_books, grid};
+use crate::oracle::{self, Span, grid};
 use crate::server::Server;
 
 /// A small generator, so that a failing sequence can be played again.

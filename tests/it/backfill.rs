@@ -3,8 +3,9 @@
 use chrono::{DateTime, Datelike, Timelike};
 use serde_json::json;
 
+use crate::checker::{self, check};
 use crate::harness::{Home, KEY};
-use crate::oracle::{self, check, span};
+use crate::oracle::{self, span};
 use crate::server::Server;
 
 const README: &str =
@@ -51,7 +52,7 @@ fn the_sample_job_of_the_readme_fills_every_weekday_from_open_to_close() {
         db.count("SELECT count(*) FROM series WHERE source <> 'sample'"),
         0
     );
-    oracle::check_books(&db);
+    checker::check_books(&db);
 }
 
 #[test]

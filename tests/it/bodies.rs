@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::aggs::body;
+use crate::checker::check;
 use crate::exchange::Reply;
 use crate::harness::{Home, KEY, Run};
-use crate::oracle::{DAY, check, span};
+use crate::oracle::{DAY, span};
 use crate::server::Server;
 
 /// Midnight in New York on 2 January 2024, as a stock's day is stamped, in milliseconds.

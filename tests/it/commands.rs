@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::checker::{self, check_books};
 use crate::harness::Home;
-use crate::oracle::{self, check_books, day_of, span};
+use crate::oracle::{day_of, span};
 use crate::reports::{fields, is_utc};
 use crate::server::Server;
 
@@ -206,7 +207,7 @@ fn drop_forgets_a_series_whole_and_frees_its_name() {
     assert!(!db.candles("AAPL", "1h").is_empty());
     check_books(&db);
     home.backfill(&server, &format!("AAPL -t 1d {DATES}")).ok();
-    oracle::check(
+    checker::check(
         &home.db(),
         "AAPL",
         "1d",

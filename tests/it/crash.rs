@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use crate::checker::{Saved, check, check_books};
 use crate::exchange::Gate;
 use crate::harness::Home;
-use crate::oracle::{self, Span, check, check_books, span};
+use crate::oracle::{self, Span, span};
 use crate::running::eventually;
 use crate::server::Server;
 
@@ -29,43 +30,12 @@ impl Seeded {
     }
 }
 
-/// Every row is the provider's, and inside coverage none is missing.
-fn sound(home: &Home) {
-    let db = home.db();
-    check_books(&db);
-    for symbol in SYMBOLS {
-        let stored = db.candles(symbol, "1m");
-        for candle in &stored {
-            assert_eq!(Some(*candle), oracle::candle(symbol, "1m", candle.ts));
-        }
-        for (start, end) in db.coverage(symbol, "1m") {
-            let have = stored
-                .iter()
-                .filter(|candle| (start..end).contains(&candle.ts))
-                .count();
-            assert_eq!(
-                have,
-                oracle::candles(symbol, "1m", (start, end)).count(),
-                "{symbol}: rows in [{start}, {end})"
-            );
-        }
-        let covered: i64 = db
-            .coverage(symbol, "1m")
-            .iter()
-            .map(|(start, end)| end - start)
-            .sum();
-        assert!(
-            covered > 0 || stored.is_empty(),
-            "{symbol}: rows that no coverage speaks of"
-        );
-    }
-}
-
 fn killed_again_and_again(seed: u64, next: &str) {
     let (home, server) = (Home::new(), Server::setup().page(150).start());
     let mut random = Seeded(seed);
     let mut kills = 0;
     let mut words = WORDS;
+    let mut before = Saved::default();
     while kills < 12 {
         let mut running = home.to(&server, words.split(' ')).spawn();
         let goal = server.hits() + 1 + random.below(9) as usize;
@@ -79,7 +49,9 @@ fn killed_again_and_again(seed: u64, next: &str) {
         std::thread::sleep(Duration::from_micros(random.below(8_000)));
         running.kill();
         kills += 1;
-        sound(&home);
+        let saved = Saved::check(&home.db());
+        saved.assert_holds(&before);
+        before = saved;
         let status = home.cli(["status", "--json"]).run().ok().json();
         assert_eq!(
             status["jobs"][0]["status"], "interrupted",

@@ -1,8 +1,8 @@
 //! The disk gives out in the middle of a write, at every stage of a file's life: while it is made, while a job is
 //! recorded, while candles are stored. Whether the program dies of it or reports it, the next run finishes the file.
 
+use crate::checker::check_books;
 use crate::harness::Home;
-use crate::oracle::check_books;
 
 const WORDS: &str =
     "backfill AAPL MSFT --provider sample -t 1d,1h --start 2022-01-03 --end 2024-03-28";

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::DateTime;
 
 use crate::aggs::{body, row};
+use crate::checker::check_books;
 use crate::exchange::Reply;
 use crate::harness::Home;
-use crate::oracle::{self, Candle, DAY, HOUR, MINUTE, check_books};
+use crate::oracle::{self, Candle, DAY, HOUR, MINUTE};
 use crate::server::Server;
 
 fn instant(ts: i64) -> String {

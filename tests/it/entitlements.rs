@@ -5,9 +5,10 @@ use std::sync::Mutex;
 use chrono::Days;
 
 use crate::aggs;
+use crate::checker::{self, check};
 use crate::exchange::{Reply, Request};
 use crate::harness::Home;
-use crate::oracle::{self, Span, check, span};
+use crate::oracle::{self, Span, span};
 use crate::server::Server;
 
 const HISTORY: &str = "Your plan doesn't include this data timeframe. Please upgrade your plan at https://polygon.io/pricing";
@@ -74,7 +75,7 @@ fn a_plans_history_limit_costs_two_requests_and_not_one_a_slice() {
         "{report}"
     );
     let whole = span("AAPL", "1h", "2021-01-04", "2024-01-31");
-    oracle::check_rows(&home.db(), "AAPL", "1h", (begin, whole.1));
+    checker::check_rows(&home.db(), "AAPL", "1h", (begin, whole.1));
     let covered = home.db().coverage("AAPL", "1h");
     assert_eq!(covered.len(), 1);
     assert!(
@@ -99,7 +100,7 @@ fn a_history_limit_seen_on_one_symbol_spares_the_others_of_its_kind() {
     );
     let end = span("AAPL", "1h", "2021-01-04", "2023-12-29").1;
     for symbol in ["AAPL", "MSFT", "NVDA", "SPY"] {
-        oracle::check_rows(&home.db(), symbol, "1h", (begin, end));
+        checker::check_rows(&home.db(), symbol, "1h", (begin, end));
     }
 }
 

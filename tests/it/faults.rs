@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::aggs;
+use crate::checker::check;
 use crate::exchange::{Reply, Request};
 use crate::harness::Home;
-use crate::oracle::{check, span};
+use crate::oracle::span;
 use crate::server::{Server, gzip};
 
 const DATES: &str = "-t 1d --start 2024-01-02 --end 2024-03-28";

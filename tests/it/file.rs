@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 
+use crate::checker::check_books;
 use crate::harness::Home;
-use crate::oracle::check_books;
 use crate::server::Server;
 
 #[test]

@@ -8,9 +8,9 @@ use candlefile::{
     Cancel, JobStatus, ManualClock, Policy, Sample, Selection, SeriesKey, Span, Store, StoreError,
 };
 
+use crate::checker::check_books;
 use crate::db::Db;
 use crate::harness::Home;
-use crate::oracle::check_books;
 
 #[test]
 fn a_file_of_every_released_format_opens_and_is_sound() {

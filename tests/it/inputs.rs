@@ -1,8 +1,9 @@
 //! The ways to say what is wanted: symbols, timeframes, dates and global options, and what is printed for whom.
 
+use crate::checker::check;
 use crate::db::Db;
 use crate::harness::Home;
-use crate::oracle::{self, check, span};
+use crate::oracle::{self, span};
 use crate::server::Server;
 
 #[test]

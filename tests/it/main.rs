@@ -18,6 +18,7 @@ mod algebra;
 mod backfill;
 mod bad_files;
 mod bodies;
+mod checker;
 mod cli_errors;
 mod commands;
 mod crash;

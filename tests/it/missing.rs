@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use crate::checker::check;
 use crate::harness::Home;
-use crate::oracle::{self, DAY, HOUR, Span, check, span};
+use crate::oracle::{self, DAY, HOUR, Span, span};
 use crate::server::Server;
 
 /// The spans asked for, merged where they touch: cells may cut a request in two without asking for more.

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
+use crate::checker::{self, check};
 use crate::exchange::Reply;
 use crate::harness::Home;
-use crate::oracle::{self, check, span};
+use crate::oracle::{self, span};
 use crate::running::eventually;
 use crate::server::Server;
 
@@ -142,7 +143,7 @@ fn a_missing_price_is_never_stored_as_zero() {
         db.count("SELECT count(*) FROM candles WHERE open * high * low * close = 0 OR volume = 0"),
         0
     );
-    oracle::check_books(&db);
+    checker::check_books(&db);
 }
 
 // The old service kept its progress in memory: after a restart it began again from the first day.

@@ -1,10 +1,8 @@
-//! The oracle: every candle of the fake provider as a pure function of (symbol, timeframe, ts), and the check that
-//! a file equals it. It must never keep state, so that any test can ask about any candle at any time.
+//! The oracle: every candle of the fake provider as a pure function of (symbol, timeframe, ts). It must never keep
+//! state, so that any test can ask about any candle at any time.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeZone, Timelike, Weekday};
 use chrono_tz::Tz;
-
-use crate::db::Db;
 
 /// Half-open, UTC seconds, as the file keeps it.
 pub(crate) type Span = (i64, i64);
@@ -266,62 +264,4 @@ pub(crate) fn stamp_ms(symbol: &str, timeframe: &str, ts: i64) -> i64 {
         Step::Seconds(_) => ts * 1_000,
         _ => midnight(zone(symbol), day_of(ts)) * 1_000,
     }
-}
-
-/// The whole check: the series holds exactly the oracle's candles of `span`, is covered by exactly `span`, and every
-/// number the file keeps about it is true.
-pub(crate) fn check(db: &Db, symbol: &str, timeframe: &str, span: Span) {
-    check_rows(db, symbol, timeframe, span);
-    assert_eq!(
-        db.coverage(symbol, timeframe),
-        vec![span],
-        "coverage of {symbol} {timeframe}"
-    );
-}
-
-/// The same without a word about what coverage should be beyond being well formed.
-pub(crate) fn check_rows(db: &Db, symbol: &str, timeframe: &str, span: Span) {
-    let stored = db.candles(symbol, timeframe);
-    let expected: Vec<Candle> = candles(symbol, timeframe, span).collect();
-    for (have, want) in stored.iter().zip(&expected) {
-        assert_eq!(
-            have, want,
-            "{symbol} {timeframe}: the stored candle is not the provider's"
-        );
-    }
-    assert_eq!(
-        stored.len(),
-        expected.len(),
-        "{symbol} {timeframe}: rows stored and rows that exist"
-    );
-    check_books(db);
-}
-
-/// What must be true of any file at any time, whatever it holds.
-pub(crate) fn check_books(db: &Db) {
-    assert_eq!(db.text("PRAGMA integrity_check"), "ok");
-    assert_eq!(
-        db.count("SELECT count(*) FROM pragma_foreign_key_check"),
-        0,
-        "foreign keys"
-    );
-    let unmerged = "SELECT count(*) FROM coverage a JOIN coverage b ON a.series_id = b.series_id \
-                    AND a.start_ts < b.start_ts AND a.end_ts >= b.start_ts";
-    assert_eq!(db.count(unmerged), 0, "coverage rows that touch or overlap");
-    assert_eq!(
-        db.count("SELECT count(*) FROM coverage WHERE start_ts >= end_ts"),
-        0,
-        "empty coverage rows"
-    );
-    let untrue = "SELECT count(*) FROM series s LEFT JOIN (SELECT series_id, count(*) n, min(ts) lo, max(ts) hi \
-                  FROM candle_data GROUP BY series_id) c ON c.series_id = s.id \
-                  WHERE s.candles IS NOT coalesce(c.n, 0) OR s.first_ts IS NOT c.lo OR s.last_ts IS NOT c.hi";
-    assert_eq!(
-        db.count(untrue),
-        0,
-        "series whose candles, first_ts, last_ts are not their rows'"
-    );
-    let unbalanced = "SELECT count(*) FROM backfill_progress WHERE records_fetched <> records_inserted + \
-                      records_duplicate + records_restated + records_conflicting + records_rejected";
-    assert_eq!(db.count(unbalanced), 0, "slices whose counts do not add up");
 }

@@ -1,7 +1,8 @@
 //! A job has one owner: others see that it lives, leave it alone, and an owner that lost its job writes nothing more.
 
+use crate::checker::{check, check_books};
 use crate::harness::Home;
-use crate::oracle::{check, check_books, span};
+use crate::oracle::span;
 use crate::running::eventually;
 use crate::server::Server;
 

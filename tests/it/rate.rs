@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::checker::check;
 use crate::exchange::Reply;
 use crate::harness::Home;
-use crate::oracle::{check, span};
+use crate::oracle::span;
 use crate::server::Server;
 
 /// Between the sending of a request and its arrival here lie two schedulers.

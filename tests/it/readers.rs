@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::checker::check;
 use crate::harness::Home;
-use crate::oracle::{self, check, span};
+use crate::oracle::{self, span};
 use crate::running::eventually;
 use crate::server::Server;
 

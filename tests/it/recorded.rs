@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::checker;
 use crate::exchange::Reply;
 use crate::harness::Home;
 use crate::oracle::{self, DAY};
@@ -60,7 +61,7 @@ fn the_recorded_days_around_a_clock_change_are_stored_as_their_dates() {
             (Some(578_172_308.0), 1.4675)
         );
         assert_eq!(db.coverage("AAPL", "1d"), [(first, first + 4 * DAY)]);
-        oracle::check_books(&db);
+        checker::check_books(&db);
     }
 }
 
@@ -133,7 +134,7 @@ fn the_recorded_too_many_requests_is_waited_out() {
     );
     home.backfill(&server, "AAPL -t 1d --start 2024-01-02 --end 2024-01-31")
         .ok();
-    oracle::check(
+    checker::check(
         &home.db(),
         "AAPL",
         "1d",

@@ -16,6 +16,9 @@ use chrono::{NaiveDateTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use rusqlite::Connection;
 
+use crate::checker;
+use crate::db::Db;
+
 pub(crate) const MINUTE: i64 = 60;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
@@ -377,42 +380,6 @@ impl Bench {
             "SELECT coalesce(sum(records_inserted - records_removed), 0) FROM backfill_progress";
         let held = self.number("SELECT count(*) FROM candle_data");
         assert_eq!(held, self.number(came) + self.handed_in, "came and held");
-        for (what, sql) in CONTRADICTIONS {
-            assert_eq!(self.number(sql), 0, "{what}");
-        }
+        checker::check_books(&Db(self.sql()));
     }
 }
-
-/// The file's sources of truth, one against the other: each query counts what contradicts.
-const CONTRADICTIONS: [(&str, &str); 6] = [
-    (
-        "a series' row does not say what its candles are",
-        "SELECT count(*) FROM series AS s WHERE (candles, coalesce(first_ts, 0), coalesce(last_ts, 0)) <>
-         (SELECT count(*), coalesce(min(ts), 0), coalesce(max(ts), 0) FROM candle_data WHERE series_id = s.id)",
-    ),
-    (
-        "a restatement is not logged, or not counted",
-        "SELECT (SELECT coalesce(sum(records_restated), 0) FROM backfill_progress) <>
-         (SELECT count(*) FROM restatements WHERE action = 'replaced')",
-    ),
-    (
-        "a removal is not logged, or not counted",
-        "SELECT (SELECT coalesce(sum(records_removed), 0) FROM backfill_progress) <>
-         (SELECT count(*) FROM restatements WHERE action = 'removed')",
-    ),
-    (
-        "rejected rows and their count differ",
-        "SELECT count(*) FROM backfill_progress AS p WHERE records_rejected <>
-         (SELECT count(*) FROM rejected WHERE slice_id = p.slice_id)",
-    ),
-    (
-        "spans of coverage touch or overlap",
-        "SELECT count(*) FROM coverage AS a JOIN coverage AS b USING (series_id)
-         WHERE a.start_ts < b.start_ts AND a.end_ts >= b.start_ts",
-    ),
-    (
-        "a job that is over has a slice that runs",
-        "SELECT count(*) FROM backfill_progress AS p JOIN backfill_jobs AS j USING (job_id)
-         WHERE p.status = 'running' AND j.status <> 'running'",
-    ),
-];

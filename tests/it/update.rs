@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::checker::{self, check_books};
 use crate::exchange::Reply;
 use crate::harness::Home;
-use crate::oracle::{self, DAY, check_books, span};
+use crate::oracle::{self, DAY, span};
 use crate::server::Server;
 
 const DATES: &str = "--start 2024-01-02 --end 2024-01-31";
@@ -121,7 +122,7 @@ fn resume_goes_on_with_what_failed_under_the_same_id() {
         (&report["job_id"], &json!("completed"))
     );
     for symbol in ["AAPL", "MSFT"] {
-        oracle::check(
+        checker::check(
             &home.db(),
             symbol,
             "1d",

@@ -16,7 +16,7 @@ use answer::wrong;
 use super::http::{Failure, Http};
 use super::origin::{BaseUrl, Key};
 use super::rate::Rate;
-use super::{Ask, Cursor, Page, Provider, ProviderError, Waiting};
+use super::{Ask, Cursor, Limits, Page, Provider, ProviderError, Waiting};
 use crate::clock::{Cancel, Clock};
 use crate::market::date_of;
 use crate::timeframe::Timeframe;
@@ -38,7 +38,7 @@ pub struct Polygon {
 }
 
 impl Polygon {
-    /// A provider that sends nothing yet.
+    /// A provider that sends nothing yet, with the usual [`Limits`].
     ///
     /// # Errors
     /// The HTTP client could not be set up.
@@ -48,8 +48,22 @@ impl Polygon {
         rate: Option<Rate>,
         clock: Arc<dyn Clock>,
     ) -> Result<Polygon, ProviderError> {
+        Polygon::with_limits(base, key, rate, Limits::default(), clock)
+    }
+
+    /// The same with limits of your own.
+    ///
+    /// # Errors
+    /// The HTTP client could not be set up.
+    pub fn with_limits(
+        base: BaseUrl,
+        key: Key,
+        rate: Option<Rate>,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Polygon, ProviderError> {
         Ok(Polygon {
-            http: Http::new(base, key, rate, clock)?,
+            http: Http::new(base, key, rate, limits, clock)?,
         })
     }
 }
