@@ -1,4 +1,4 @@
--- candlefile, file format 1.
+-- candlefile, file format 2.
 --
 -- One file holds a research data set of OHLCV candles: the data, what was asked of the provider, what it answered, how
 -- far each job came, and what is odd about which candle. Any SQLite >= 3.37 opens it.
@@ -6,7 +6,7 @@
 -- All times are Unix seconds, UTC. All ranges are half-open: start_ts is inside, end_ts is not.
 -- ts is a candle's start: the instant for minutes and hours, a label (the first market date at 00:00Z) for 1d, 1w, 1mo.
 --
--- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 1, page size 8192, journal mode WAL.
+-- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 2, page size 8192, journal mode WAL.
 --
 -- For reading use the views `candles` and `market_data`, and filter on symbol, timeframe and ts.
 
@@ -81,7 +81,8 @@ CREATE TABLE backfill_jobs (
     resume_at    INTEGER,             -- interrupted by the provider's limit: when to go on
     error        TEXT,
     owner        TEXT,                -- host/process id/process start/run, of the process that runs it
-    heartbeat_at INTEGER              -- last sign of life of the owner
+    heartbeat_at INTEGER,             -- last sign of life of the owner
+    program      TEXT                 -- version of candlefile that ran it last; NULL: before format 2
 ) STRICT, WITHOUT ROWID;
 
 -- What a job asked for, one row a series, and what became of it.

@@ -153,6 +153,9 @@ pub struct Fetch {
 pub struct Status {
     /// One job with its slices, by any unique prefix of its id
     pub job: Option<String>,
+    /// Follow what runs to its end, and only then say where it stands
+    #[arg(long)]
+    pub watch: bool,
 }
 
 #[derive(Args, Debug)]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use candlefile::monitor::{FailedSlice, Monitor, Snapshot};
 use candlefile::provider::Waiting;
 use candlefile::provider::rate::Rate;
+use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{count, days, say, seconds};
@@ -47,15 +48,16 @@ impl Pace {
 
     /// Time to the end: as the slices went so far, not less than the rate allows, and the provider's pause on top.
     #[allow(clippy::cast_precision_loss)] // An estimate.
-    fn eta(&self, snapshot: &Snapshot<'_>) -> Option<f64> {
+    fn eta(&self, snapshot: &Snapshot<'_>, elapsed: Duration) -> Option<f64> {
         let done = snapshot.completed + snapshot.failed;
         let left = snapshot.slices.saturating_sub(done);
-        let as_so_far =
-            (done > 0).then(|| self.began.elapsed().as_secs_f64() / done as f64 * left as f64);
+        let as_so_far = (done > 0).then(|| elapsed.as_secs_f64() / done as f64 * left as f64);
         let paced = match (&snapshot.waiting, self.rate) {
-            // The first window is spent: what is left goes at the rate.
+            // The first window is spent: what is left goes at the rate, with as many requests a slice as so far.
             (Some(Waiting::Rate(_)), Some(rate)) => {
-                Some(rate.seconds(left + u64::from(rate.per_window())))
+                let requests = (snapshot.requests * left).div_ceil(done.max(1)).max(left);
+                let requests = if done == 0 { left } else { requests };
+                Some(rate.seconds(requests + u64::from(rate.per_window())))
             }
             _ => None,
         };
@@ -97,7 +99,7 @@ impl Pace {
             None => {}
         }
         if let Some(eta) = self
-            .eta(snapshot)
+            .eta(snapshot, self.began.elapsed())
             .filter(|_| snapshot.completed + snapshot.failed < snapshot.slices)
         {
             words += &format!(", {} to go", seconds(eta));
@@ -178,5 +180,97 @@ impl Monitor for Lines {
 
     fn slice_failed(&self, failure: &FailedSlice) {
         say(failure_words(failure));
+    }
+}
+
+/// Lines about other processes' jobs: rewritten in place on a terminal, and otherwise written now and then.
+pub struct Following {
+    quiet: bool,
+    terminal: Option<Term>,
+    shown: usize,
+    told: Option<Instant>,
+}
+
+impl Following {
+    pub fn new(quiet: bool) -> Following {
+        let terminal = Term::stderr();
+        Following {
+            quiet,
+            terminal: terminal.is_term().then_some(terminal),
+            shown: 0,
+            told: None,
+        }
+    }
+
+    /// Shows the lines, in place of those before.
+    pub fn show(&mut self, lines: Vec<String>) {
+        if self.quiet {
+            return;
+        }
+        if let Some(terminal) = &self.terminal {
+            // What cannot be drawn is not worth stopping for.
+            let _ = terminal.clear_last_lines(self.shown);
+            self.shown = lines.len();
+            let width = usize::from(terminal.size().1).saturating_sub(1);
+            for line in lines {
+                let _ = terminal.write_line(&console::truncate_str(&line, width, ""));
+            }
+        } else if self.told.is_none_or(|told| told.elapsed() >= LINE_EVERY) {
+            self.told = Some(Instant::now());
+            lines.into_iter().for_each(say);
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if let Some(terminal) = &self.terminal {
+            let _ = terminal.clear_last_lines(self.shown);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candlefile::Counts;
+
+    use super::*;
+
+    fn snapshot(completed: u64, requests: u64, waiting: Option<Waiting>) -> Snapshot<'static> {
+        Snapshot {
+            job_id: "job",
+            slices: 30,
+            completed,
+            failed: 0,
+            records: Counts::default(),
+            requests,
+            waiting,
+        }
+    }
+
+    fn eta(rate: &str, snapshot: &Snapshot<'_>, elapsed: u64) -> Option<f64> {
+        Pace::new(rate.parse().ok()).eta(snapshot, Duration::from_secs(elapsed))
+    }
+
+    #[test]
+    fn the_rest_is_expected_to_go_as_the_slices_before() {
+        assert_eq!(eta("100/s", &snapshot(0, 3, None), 5), None);
+        assert_eq!(eta("100/s", &snapshot(10, 10, None), 20), Some(40.0));
+    }
+
+    #[test]
+    fn while_the_rate_is_waited_for_it_says_how_long_the_rest_takes() {
+        let waiting = || Some(Waiting::Rate(Duration::from_secs(50)));
+        // The first window went out at once, which says nothing of the 25 that follow at five a minute.
+        assert_eq!(eta("5/min", &snapshot(5, 5, waiting()), 1), Some(300.0));
+        assert_eq!(eta("5/min", &snapshot(0, 5, waiting()), 1), Some(360.0));
+        // Two pages a slice.
+        assert_eq!(eta("5/min", &snapshot(5, 10, waiting()), 1), Some(600.0));
+    }
+
+    #[test]
+    fn the_providers_pause_comes_on_top() {
+        let paused = Some(Waiting::Limit(Duration::from_secs(15)));
+        assert_eq!(eta("100/s", &snapshot(10, 10, paused), 20), Some(55.0));
     }
 }

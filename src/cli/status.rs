@@ -1,30 +1,77 @@
-//! `candlefile status`: jobs, and with an id a job's slices. Reads no candle.
+//! `candlefile status`: jobs, and with an id a job's slices; watched, until what runs has ended. Reads no candle.
+
+use std::time::Duration;
 
 use anyhow::Result;
 use candlefile::store::{JobDetail, JobFilter, JobRow, SliceRow};
-use candlefile::{Clock, Counts, Store, SystemClock};
+use candlefile::{Cancel, Clock, Counts, JobStatus, Store, SystemClock};
 use serde_json::{Value, json};
 
 use super::args::{Global, Status};
 use super::error::Exit;
 use super::output::{self, count, time};
+use super::progress::Following;
 
 /// Hex digits of a job id that name the millisecond it was made in.
 const SHORT_ID: usize = 13;
 
+/// How often a watched file is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 pub fn run(global: &Global, args: &Status) -> Result<Exit> {
     let store = Store::read(&global.db)?;
-    let now = SystemClock::default().now();
+    let clock = SystemClock::default();
+    if args.watch {
+        watch(global, args, &store, &clock)?;
+    }
+    let now = clock.now();
     match &args.job {
-        Some(prefix) => show_one(global, &store.job(prefix, now)?, now)?,
-        None => show_all(global, &store.jobs(&JobFilter::All, now)?, now)?,
+        Some(prefix) => show_one(global, &store, &store.job(prefix, now)?, now)?,
+        None => show_all(global, &store, &store.jobs(&JobFilter::All, now)?, now)?,
     }
     Ok(Exit::Complete)
 }
 
-fn show_all(global: &Global, jobs: &[JobRow], now: i64) -> Result<()> {
+/// Follows what runs until nothing does: a line a job on stderr, as the job itself would write it.
+fn watch(global: &Global, args: &Status, store: &Store, clock: &SystemClock) -> Result<()> {
+    let filter = args
+        .job
+        .as_deref()
+        .map_or(JobFilter::All, JobFilter::Prefix);
+    let mut lines = Following::new(global.quiet);
+    loop {
+        let now = clock.now();
+        let mut jobs = store.jobs(&filter, now)?;
+        jobs.retain(|job| matches!(job.status, JobStatus::Running | JobStatus::Queued));
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let each = jobs.iter().map(|job| line(store, job, now));
+        lines.show(each.collect::<Result<_>>()?);
+        clock.sleep(LOOK_EVERY, &Cancel::new());
+    }
+}
+
+fn line(store: &Store, job: &JobRow, now: i64) -> Result<String> {
+    let mut line = format!(
+        "{} {} {}: {}/{} slices, {} candles",
+        job.job_id.chars().take(SHORT_ID).collect::<String>(),
+        some_of(&job.symbols),
+        job.timeframes.join(","),
+        job.slices.completed + job.slices.failed,
+        job.slices.total,
+        count(job.records.inserted + job.records.restated)
+    );
+    if let Some(eta) = store.eta(job, now)? {
+        line += &format!(", {} to go", output::seconds(eta));
+    }
+    Ok(line)
+}
+
+fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result<()> {
     if global.json {
-        let jobs: Vec<Value> = jobs.iter().map(|job| document(job, now)).collect();
+        let jobs = jobs.iter().map(|job| document(store, job, now));
+        let jobs = jobs.collect::<Result<Vec<Value>>>()?;
         return output::json(&json!({ "jobs": jobs }));
     }
     if jobs.is_empty() {
@@ -48,14 +95,14 @@ fn show_all(global: &Global, jobs: &[JobRow], now: i64) -> Result<()> {
     output::print(output::table(&titles, rows))
 }
 
-fn show_one(global: &Global, detail: &JobDetail, now: i64) -> Result<()> {
+fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
     let JobDetail {
         job,
         series,
         slices,
     } = detail;
     if global.json {
-        let mut job = document(job, now);
+        let mut job = document(store, job, now)?;
         job["progress"] = slices.iter().map(slice_document).collect();
         job["series"] = series
             .iter()
@@ -118,7 +165,9 @@ fn show_one(global: &Global, detail: &JobDetail, now: i64) -> Result<()> {
     output::print(output::table(&titles, rows))
 }
 
-fn document(job: &JobRow, now: i64) -> Value {
+fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {
+    let running = job.status == JobStatus::Running;
+    let eta = running.then(|| store.eta(job, now)).transpose()?.flatten();
     let done = job.slices.completed + job.slices.failed;
     #[allow(clippy::cast_precision_loss)] // A percentage.
     let progress_pct = if job.slices.total == 0 {
@@ -126,14 +175,14 @@ fn document(job: &JobRow, now: i64) -> Value {
     } else {
         done as f64 * 100.0 / job.slices.total as f64
     };
-    json!({
+    Ok(json!({
         "job_id": job.job_id, "status": job.status, "command": job.command, "symbols": job.symbols,
         "timeframes": job.timeframes, "start": time(job.start_ts), "end": time(job.end_ts), "source": job.source,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "duration_s": duration(job, now), "slices": job.slices,
         "progress_pct": progress_pct, "records": job.records, "error": job.error,
-        "resume_at": job.resume_at.map(time), "owner": job.owner,
-    })
+        "resume_at": job.resume_at.map(time), "owner": job.owner, "program": job.program, "eta_s": eta,
+    }))
 }
 
 fn slice_document(slice: &SliceRow) -> Value {
@@ -147,7 +196,7 @@ fn slice_document(slice: &SliceRow) -> Value {
 /// Seconds from start to end, or to the last sign of life of a job that has none.
 #[allow(clippy::cast_precision_loss)] // Seconds of a job.
 fn duration(job: &JobRow, now: i64) -> Option<f64> {
-    let running = job.status == candlefile::JobStatus::Running;
+    let running = job.status == JobStatus::Running;
     let end = if running {
         Some(now)
     } else {

@@ -10,6 +10,9 @@ use crate::market::Policy;
 use crate::owner::{self, Owner};
 use crate::span::{Span, SpanSet};
 
+/// The version that stands in the file for what this program does.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
 /// What a job asks of a series, and the slices that are missing.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -83,8 +86,8 @@ impl Store {
             .max()
             .unwrap_or(0);
         let sql = "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words,
-                   end_words, source, delay_s, final_after_s, created_at, started_at, owner, heartbeat_at)
-                   VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?12)";
+                   end_words, source, delay_s, final_after_s, created_at, started_at, owner, heartbeat_at, program)
+                   VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?12, ?14)";
         let symbols = distinct(targets.iter().map(|target| target.key.symbol.to_string()));
         let timeframes = distinct(
             targets
@@ -106,7 +109,8 @@ impl Store {
                 job.policy.delay,
                 job.policy.final_after,
                 job.now,
-                job.owner.as_str()
+                job.owner.as_str(),
+                PROGRAM
             ],
         )
         .map_err(told)?;
@@ -179,7 +183,7 @@ impl Store {
             ));
         }
         let sql = "UPDATE backfill_jobs SET status = 'running', owner = ?2, heartbeat_at = ?3, completed_at = NULL, error = NULL,
-                   resume_at = NULL, delay_s = ?4, final_after_s = ?5 WHERE job_id = ?1";
+                   resume_at = NULL, delay_s = ?4, final_after_s = ?5, program = ?6 WHERE job_id = ?1";
         tx.execute(
             sql,
             params![
@@ -187,7 +191,8 @@ impl Store {
                 owner.as_str(),
                 now,
                 policy.delay,
-                policy.final_after
+                policy.final_after,
+                PROGRAM
             ],
         )
         .map_err(told)?;

@@ -4,10 +4,12 @@
 mod counts;
 mod insert;
 mod jobs;
+mod migrate;
 mod open;
 mod read;
 mod rows;
 mod series;
+mod states;
 mod status;
 mod write;
 
@@ -15,7 +17,7 @@ pub use counts::Counts;
 pub use jobs::{NewJob, Progress, Target};
 pub use read::{Selection, SeriesRow};
 pub use series::SeriesKey;
-pub use status::{
+pub use states::{
     JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceRow,
     SliceStatus,
 };
@@ -28,13 +30,15 @@ use rusqlite::Connection;
 /// `application_id` of the file: "CDLF".
 pub const APPLICATION_ID: i32 = 0x4344_4c46;
 /// `user_version` of the file: the format that this program writes.
-pub const FORMAT: i32 = 1;
+pub const FORMAT: i32 = 2;
 
 /// One open file. A store that was opened for writing owns the only writing connection of its process.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// What the file was found to be: an older format is read as it is.
+    format: i32,
 }
 
 impl Store {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::migrate::migrate;
 use super::{APPLICATION_ID, FORMAT, Store, StoreError, told};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
@@ -25,7 +26,8 @@ const STATEMENTS: usize = 64;
 /// What stands in a file's header.
 enum Found {
     Empty,
-    Ours,
+    /// A file of ours, of this format or an older one.
+    Ours(i32),
 }
 
 impl Store {
@@ -63,9 +65,10 @@ impl Store {
             .pragma_update(None, "query_only", true)
             .map_err(told)?;
         match header(&connection, path)? {
-            Found::Ours => Ok(Store {
+            Found::Ours(format) => Ok(Store {
                 connection,
                 path: path.to_path_buf(),
+                format,
             }),
             Found::Empty => Err(StoreError::Empty(path.to_path_buf())),
         }
@@ -80,6 +83,7 @@ impl Store {
         let mut store = Store {
             connection,
             path: path.to_path_buf(),
+            format: FORMAT,
         };
         if matches!(found, Found::Empty) {
             store
@@ -104,8 +108,10 @@ impl Store {
                 .pragma_update(None, pragma, value)
                 .map_err(told)?;
         }
-        if matches!(found, Found::Empty) {
-            store.make()?;
+        match found {
+            Found::Empty => store.make()?,
+            Found::Ours(FORMAT) => {}
+            Found::Ours(_) => migrate(&mut store.connection, path)?,
         }
         Ok(store)
     }
@@ -207,7 +213,7 @@ fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {
     let (application, version, objects) = connection.query_row(sql, [], read).map_err(told)?;
     match (application, version) {
         (0, 0) if objects == 0 => Ok(Found::Empty),
-        (APPLICATION_ID, FORMAT) => Ok(Found::Ours),
+        (APPLICATION_ID, 1..=FORMAT) => Ok(Found::Ours(version)),
         (APPLICATION_ID, found) if found > FORMAT => Err(StoreError::Newer {
             path: path.to_path_buf(),
             found,

@@ -1,196 +1,16 @@
-//! Where jobs, series and slices stand, and how they are listed. Reads no candle.
+//! Where jobs, series and slices stand, read from the file. Reads no candle.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Counts, SeriesKey, Store, StoreError, told};
+use super::{
+    Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
+    SliceRow, SliceStatus, Store, StoreError, told,
+};
 use crate::market::Policy;
 use crate::owner;
-use crate::span::Span;
 
-macro_rules! states {
-    ($(#[$doc:meta])* $name:ident { $($(#[$state_doc:meta])* $state:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-        pub enum $name { $($(#[$state_doc])* #[serde(rename = $text)] $state,)+ }
-
-        impl $name {
-            /// The word in the file and in reports.
-            pub fn as_str(self) -> &'static str {
-                match self { $($name::$state => $text,)+ }
-            }
-        }
-
-        impl rusqlite::types::FromSql for $name {
-            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-                match value.as_str()? {
-                    $($text => Ok($name::$state),)+
-                    _ => Err(rusqlite::types::FromSqlError::InvalidType),
-                }
-            }
-        }
-    };
-}
-
-states! {
-    /// Where a job stands.
-    JobStatus {
-        /// Waits for its turn.
-        Queued = "queued",
-        /// Is being run by its owner.
-        Running = "running",
-        /// All slices did.
-        Completed = "completed",
-        /// It ran, and some slices failed, even all of them, or a symbol has no data.
-        Partial = "partial",
-        /// Stopped by an error of the whole job.
-        Failed = "failed",
-        /// Stopped by a signal, by its owner's death, or by the provider's limit.
-        Interrupted = "interrupted",
-    }
-}
-
-states! {
-    /// What became of a series in a job.
-    SeriesStatus {
-        /// Not all slices are done.
-        Pending = "pending",
-        /// All slices did.
-        Completed = "completed",
-        /// Some slices failed.
-        Failed = "failed",
-        /// The provider has nothing at all for it.
-        NoData = "no_data",
-        /// A split has changed what is stored of an adjusted series.
-        Stale = "stale",
-        /// The job ended before its slices did.
-        Interrupted = "interrupted",
-    }
-}
-
-states! {
-    /// Where a slice stands.
-    SliceStatus {
-        /// To be fetched.
-        Pending = "pending",
-        /// Being fetched.
-        Running = "running",
-        /// Done.
-        Completed = "completed",
-        /// Given up.
-        Failed = "failed",
-    }
-}
-/// Which jobs to list.
-#[derive(Clone, Debug)]
-pub enum JobFilter<'a> {
-    /// All of them.
-    All,
-    /// The one whose id begins so.
-    Prefix(&'a str),
-}
-
-/// Slices of a job by state; running ones count as pending.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct SliceCounts {
-    /// All slices.
-    pub total: u64,
-    /// Done.
-    pub completed: u64,
-    /// Given up.
-    pub failed: u64,
-    /// To be fetched, or being fetched.
-    pub pending: u64,
-}
-
-/// A job as it is listed.
-#[derive(Clone, Debug)]
-pub struct JobRow {
-    /// Its id.
-    pub job_id: String,
-    /// Where it stands; `interrupted` as soon as its owner is gone.
-    pub status: JobStatus,
-    /// The command that asked.
-    pub command: String,
-    /// Its symbols.
-    pub symbols: Vec<String>,
-    /// Its timeframes.
-    pub timeframes: Vec<String>,
-    /// The earliest start of its series.
-    pub start_ts: i64,
-    /// The latest end of its series.
-    pub end_ts: i64,
-    /// The provider's name.
-    pub source: String,
-    /// When candles count as closed and final.
-    pub policy: Policy,
-    /// When it was asked, Unix seconds, as all times here.
-    pub created_at: i64,
-    /// When it began.
-    pub started_at: Option<i64>,
-    /// When it ended.
-    pub completed_at: Option<i64>,
-    /// When to go on, for one that the provider's limit interrupted.
-    pub resume_at: Option<i64>,
-    /// What stopped it.
-    pub error: Option<String>,
-    /// Who runs it, or ran it.
-    pub owner: Option<String>,
-    /// The owner's last sign of life.
-    pub heartbeat_at: Option<i64>,
-    /// Its slices by state.
-    pub slices: SliceCounts,
-    /// What was counted for it.
-    pub records: Counts,
-}
-
-/// A job with all its parts.
-#[derive(Clone, Debug)]
-pub struct JobDetail {
-    /// The job.
-    pub job: JobRow,
-    /// What it asked for.
-    pub series: Vec<JobSeries>,
-    /// Its slices, by series and time.
-    pub slices: Vec<SliceRow>,
-}
-
-/// What a job asked of a series, and what became of it.
-#[derive(Clone, Debug)]
-pub struct JobSeries {
-    /// The series' row.
-    pub series_id: i64,
-    /// The series.
-    pub key: SeriesKey,
-    /// What was asked.
-    pub span: Span,
-    /// What became of it.
-    pub status: SeriesStatus,
-    /// Why.
-    pub error: Option<String>,
-}
-
-/// A slice as it is listed.
-#[derive(Clone, Debug)]
-pub struct SliceRow {
-    /// Its row.
-    pub slice_id: i64,
-    /// The series.
-    pub key: SeriesKey,
-    /// What it asks for, or what it did of that before a resume.
-    pub span: Span,
-    /// Where it stands.
-    pub status: SliceStatus,
-    /// Requests made for the page that failed.
-    pub attempts: u32,
-    /// What was counted for it.
-    pub records: Counts,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// When it began, Unix seconds.
-    pub started_at: Option<i64>,
-    /// When it ended.
-    pub completed_at: Option<i64>,
-}
+/// The stretch of time whose pace says how long the rest takes, in seconds.
+const PACE_OF: i64 = 600;
 
 impl Store {
     /// Jobs, newest first.
@@ -203,8 +23,9 @@ impl Store {
             JobFilter::All => "",
             JobFilter::Prefix(prefix) => prefix,
         };
+        let columns = job_columns(self.format);
         let sql = format!(
-            "{JOB_COLUMNS} WHERE substr(j.job_id, 1, length(?1)) = ?1 ORDER BY j.created_at DESC, j.job_id DESC"
+            "{columns} WHERE substr(j.job_id, 1, length(?1)) = ?1 ORDER BY j.created_at DESC, j.job_id DESC"
         );
         let jobs: Vec<JobRow> = self
             .connection
@@ -280,6 +101,30 @@ impl Store {
         rows.collect()
     }
 
+    /// Seconds until a running job has asked for everything, if the rest goes as the last ten minutes did; `None` where
+    /// no slice was done in them.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn eta(&self, job: &JobRow, now: i64) -> Result<Option<f64>, StoreError> {
+        let sql = "SELECT count(*), min(started_at) FROM backfill_progress
+                   WHERE job_id = ?1 AND status IN ('completed', 'failed') AND completed_at > ?2";
+        let since = now - PACE_OF;
+        let (done, began): (u32, Option<i64>) = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut select| {
+                select.query_row(params![job.job_id, since], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+            })
+            .map_err(told(&self.path))?;
+        let took = now - began.unwrap_or(since).max(since);
+        #[allow(clippy::cast_precision_loss)] // An estimate.
+        let eta = took.max(1) as f64 / f64::from(done) * job.slices.pending as f64;
+        Ok((done > 0).then_some(eta))
+    }
+
     /// The unfinished jobs without a living owner, oldest first.
     ///
     /// # Errors
@@ -300,14 +145,27 @@ impl Store {
 /// Why a job is interrupted whose owner said nothing.
 pub(super) const ITS_PROCESS_IS_GONE: &str = "its process is gone";
 
-const JOB_COLUMNS: &str = "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source,
-    j.delay_s, j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
-    p.total, p.completed, p.failed, p.fetched, p.inserted, p.duplicate, p.restated, p.conflicting, p.rejected, p.removed
-    FROM backfill_jobs AS j LEFT JOIN (SELECT job_id, count(*) AS total, sum(status = 'completed') AS completed,
-        sum(status = 'failed') AS failed, sum(records_fetched) AS fetched, sum(records_inserted) AS inserted,
-        sum(records_duplicate) AS duplicate, sum(records_restated) AS restated, sum(records_conflicting) AS conflicting,
-        sum(records_rejected) AS rejected, sum(records_removed) AS removed
-        FROM backfill_progress GROUP BY job_id) AS p ON p.job_id = j.job_id";
+/// Format 1 did not know which version ran a job.
+const PROGRAM_SINCE: i32 = 2;
+
+fn job_columns(format: i32) -> String {
+    let program = if format < PROGRAM_SINCE {
+        "NULL"
+    } else {
+        "j.program"
+    };
+    format!(
+        "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source, j.delay_s,
+         j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
+         p.total, p.completed, p.failed, p.fetched, p.inserted, p.duplicate, p.restated, p.conflicting, p.rejected,
+         p.removed, {program} AS program
+         FROM backfill_jobs AS j LEFT JOIN (SELECT job_id, count(*) AS total, sum(status = 'completed') AS completed,
+             sum(status = 'failed') AS failed, sum(records_fetched) AS fetched, sum(records_inserted) AS inserted,
+             sum(records_duplicate) AS duplicate, sum(records_restated) AS restated,
+             sum(records_conflicting) AS conflicting, sum(records_rejected) AS rejected, sum(records_removed) AS removed
+             FROM backfill_progress GROUP BY job_id) AS p ON p.job_id = j.job_id"
+    )
+}
 
 pub(super) fn find_job(
     connection: &Connection,
@@ -315,7 +173,10 @@ pub(super) fn find_job(
     now: i64,
 ) -> rusqlite::Result<Option<JobRow>> {
     connection
-        .prepare(&format!("{JOB_COLUMNS} WHERE j.job_id = ?"))?
+        .prepare(&format!(
+            "{} WHERE j.job_id = ?",
+            job_columns(super::FORMAT)
+        ))?
         .query_row([job_id], |row| job_of(row, now))
         .optional()
 }
@@ -370,6 +231,7 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
             pending: total - completed - failed,
         },
         records: counts_of(row, 20)?,
+        program: row.get("program")?,
     })
 }
 

@@ -54,15 +54,78 @@ fn a_file_of_every_released_format_opens_and_is_sound() {
     assert!(checked > 0, "no file of a released format");
 }
 
-#[test]
-fn a_file_of_the_current_format_is_among_them() {
+fn released(format: i32) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/formats");
-    let current = folder.join(format!("v{}.db", candlefile::store::FORMAT));
-    assert!(current.is_file(), "{} is missing", current.display());
-    // The bytes themselves: a connection would leave files beside it. `user_version` stands at offset 60.
-    let bytes = std::fs::read(&current).unwrap();
-    let format = i32::from_be_bytes(bytes[60..64].try_into().unwrap());
-    assert_eq!(format, candlefile::store::FORMAT);
+    folder.join(format!("v{format}.db"))
+}
+
+#[test]
+fn there_is_a_file_of_every_released_format() {
+    for format in 1..=candlefile::store::FORMAT {
+        let file = released(format);
+        assert!(file.is_file(), "{} is missing", file.display());
+        // The bytes themselves: a connection would leave files beside it. `user_version` stands at offset 60.
+        let bytes = std::fs::read(&file).unwrap();
+        let found = i32::from_be_bytes(bytes[60..64].try_into().unwrap());
+        assert_eq!(found, format, "{}", file.display());
+    }
+}
+
+/// Tables with their columns, indices and views, without the text that made them: a column that was added later stands
+/// without its comment.
+fn shape(db: &Db) -> String {
+    db.text(
+        "SELECT group_concat(line, char(10)) FROM (
+         SELECT m.type || ' ' || m.name || ' ' || coalesce((SELECT group_concat(x.name || ' ' || x.type || ' ' || x.\"notnull\"
+           || ' ' || coalesce(x.dflt_value, '-') || ' ' || x.pk, ', ') FROM pragma_table_xinfo(m.name) AS x), '')
+           || iif(m.type IN ('index', 'view'), coalesce(m.sql, ''), '') AS line
+         FROM sqlite_schema AS m ORDER BY m.type, m.name)",
+    )
+}
+
+#[test]
+fn a_file_of_an_older_format_becomes_one_of_this_format_when_it_is_written_and_holds_the_same() {
+    let fresh = Home::new();
+    drop(Store::create(&fresh.db_path()).unwrap());
+    for format in 1..=candlefile::store::FORMAT {
+        let home = Home::new();
+        std::fs::copy(released(format), home.db_path()).unwrap();
+        let before = home.db().candles("AAPL", "1h");
+        home.cli(["list"]).run().ok();
+        let version = "PRAGMA user_version";
+        assert_eq!(
+            home.db().count(version),
+            i64::from(format),
+            "reading changed it"
+        );
+        drop(Store::open(&home.db_path()).unwrap());
+        let db = home.db();
+        assert_eq!(db.count(version), i64::from(candlefile::store::FORMAT));
+        assert_eq!(shape(&db), shape(&fresh.db()), "format {format}");
+        assert_eq!(db.candles("AAPL", "1h"), before);
+        check_books(&db);
+        let words = "backfill AAPL --provider sample -t 1d --start 2024-01-02 --end 2024-03-28";
+        home.cli(words.split(' ')).run().ok();
+        let status = home.cli(["status", "--json"]).run().ok().json();
+        assert_eq!(status["jobs"][0]["program"], env!("CARGO_PKG_VERSION"));
+    }
+}
+
+#[test]
+fn two_programs_that_bring_a_file_up_at_once_both_go_on() {
+    for _ in 0..6 {
+        let home = Home::new();
+        std::fs::copy(released(1), home.db_path()).unwrap();
+        let both = ["AAPL", "MSFT", "NVDA"].map(|symbol| {
+            let words =
+                format!("backfill {symbol} --provider sample --start 2024-03-01 --end 2024-03-28");
+            home.cli(words.split(' ')).spawn()
+        });
+        for running in both {
+            running.wait().ok();
+        }
+        check_books(&home.db());
+    }
 }
 
 #[test]

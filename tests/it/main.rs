@@ -50,3 +50,4 @@ mod scripted;
 mod series_rules;
 mod server;
 mod update;
+mod watch;

@@ -2,7 +2,7 @@
 
 use crate::checker::{check, check_books};
 use crate::harness::Home;
-use crate::oracle::span;
+use crate::oracle::{self, span};
 use crate::running::eventually;
 use crate::server::Server;
 
@@ -93,4 +93,65 @@ fn programs_that_make_the_same_file_at_once_wait_for_each_other() {
         );
         check_books(&db);
     }
+}
+
+/// As another host sees the one job: its owner is elsewhere, and gave its last sign of life so many seconds ago.
+fn seen_from_elsewhere(home: &Home, silent_for: i64) {
+    home.sql(&format!(
+        "UPDATE backfill_jobs SET owner = 'elsewhere/' || substr(owner, instr(owner, '/') + 1),
+         heartbeat_at = {}",
+        oracle::now() - silent_for
+    ));
+}
+
+#[test]
+fn a_job_of_another_host_is_left_alone_while_it_gives_signs_of_life() {
+    let home = Home::new();
+    let (server, gate) = Server::holding(2);
+    let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
+    let running = home.to(&server, words.split(' ')).spawn();
+    server.wait_for(3);
+    seen_from_elsewhere(&home, 50);
+    let status = home.cli(["status", "--json"]).run().ok().json();
+    assert_eq!(status["jobs"][0]["status"], "running");
+    let nothing = home.to(&server, ["resume", "--json"]).run().ok().json();
+    assert!(nothing["job_id"].is_null(), "{nothing}");
+    let id = status["jobs"][0]["job_id"].as_str().unwrap();
+    home.to(&server, ["resume", id])
+        .run()
+        .exit(1)
+        .says(&["elsewhere", "wait for it"]);
+    gate.open();
+    running.wait().exit(1);
+}
+
+// A laptop that sleeps in the middle of a job gives no sign of life; another host takes the job over. When the laptop wakes up
+// it must not write what the other one has counted already.
+#[test]
+fn an_owner_that_slept_finds_that_it_lost_its_job_and_stops() {
+    let home = Home::new();
+    let (server, gate) = Server::holding(2);
+    let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
+    let asleep = home.to(&server, words.split(' ')).spawn();
+    server.wait_for(3);
+    eventually("two pages are stored", || {
+        home.db()
+            .count("SELECT coalesce(sum(candles), 0) FROM series")
+            == 2_000
+    });
+    seen_from_elsewhere(&home, 61);
+    let status = home.cli(["status", "--json"]).run().ok().json();
+    assert_eq!(status["jobs"][0]["status"], "interrupted");
+    let report = home.to(&server, ["resume", "--json"]).run().ok().json();
+    assert_eq!(report["job_id"], status["jobs"][0]["job_id"]);
+    gate.open();
+    asleep
+        .wait()
+        .exit(1)
+        .says(&["was taken over by another process", "candlefile"]);
+    let span = span("AAPL", "1m", "2024-01-08", "2024-01-11");
+    check(&home.db(), "AAPL", "1m", span);
+    let counted = "SELECT sum(records_fetched) FROM backfill_progress";
+    let rows = oracle::candles("AAPL", "1m", span).count() as i64;
+    assert_eq!(home.db().count(counted), rows, "each row was counted once");
 }

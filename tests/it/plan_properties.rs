@@ -299,3 +299,22 @@ fn the_cut_is_where_the_calendar_says() {
         [Span::new(cut - MINUTE, cut), Span::new(cut, cut + MINUTE)].map(Option::unwrap)
     );
 }
+
+#[test]
+fn a_series_without_any_candle_is_asked_again_after_24_hours_to_the_second() {
+    let market = Market::new(AssetClass::Crypto, Timeframe::Day, Weekday::Sun);
+    let span = Span::new(0, 10 * DAY).unwrap();
+    let asked_at = 20 * DAY;
+    let known = Known {
+        empty: vec![EmptySpan { span, asked_at }],
+        ..Known::default()
+    };
+    let wanted = Wanted {
+        span,
+        force: false,
+        refetch_empty: false,
+    };
+    let planned = |now| plan(&market, &known, wanted, Policy::default(), now);
+    assert_eq!(planned(asked_at + 24 * HOUR - 1), []);
+    assert_eq!(planned(asked_at + 24 * HOUR), [span]);
+}

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,19 +14,31 @@ use crate::harness::Run;
 pub(crate) struct Running {
     line: String,
     child: Option<Child>,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Option<JoinHandle<()>>,
+    stderr: Option<JoinHandle<()>>,
+    said: [Said; 2],
 }
+
+/// What a stream has said so far.
+type Said = Arc<Mutex<Vec<u8>>>;
 
 impl Running {
     pub(crate) fn new(line: String, mut child: Child) -> Self {
-        let (stdout, stderr) = (read_all(child.stdout.take()), read_all(child.stderr.take()));
+        let said: [Said; 2] = Default::default();
+        let stdout = read_all(child.stdout.take(), Arc::clone(&said[0]));
+        let stderr = read_all(child.stderr.take(), Arc::clone(&said[1]));
         Self {
             line,
             child: Some(child),
             stdout: Some(stdout),
             stderr: Some(stderr),
+            said,
         }
+    }
+
+    /// Waits until stderr has said something.
+    pub(crate) fn wait_for_stderr(&self, words: &str) {
+        eventually(words, || text(&self.said[1]).contains(words));
     }
 
     pub(crate) fn interrupt(&self) {
@@ -58,19 +71,28 @@ impl Running {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        let stdout = self.stdout.take().unwrap().join().unwrap();
-        let stderr = self.stderr.take().unwrap().join().unwrap();
+        self.stdout.take().unwrap().join().unwrap();
+        self.stderr.take().unwrap().join().unwrap();
+        let [stdout, stderr] = [text(&self.said[0]), text(&self.said[1])];
         Run::new(std::mem::take(&mut self.line), status, stdout, stderr)
     }
 }
 
-fn read_all(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+fn read_all(stream: Option<impl Read + Send + 'static>, said: Said) -> JoinHandle<()> {
     let mut stream = stream.unwrap();
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        String::from_utf8(bytes).unwrap()
+        let mut piece = [0; 8192];
+        loop {
+            match stream.read(&mut piece).unwrap() {
+                0 => return,
+                read => said.lock().unwrap().extend_from_slice(&piece[..read]),
+            }
+        }
     })
+}
+
+fn text(said: &Said) -> String {
+    String::from_utf8(said.lock().unwrap().clone()).unwrap()
 }
 
 impl Drop for Running {
