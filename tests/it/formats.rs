@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use candlefile::backfill::{Request, Runner, run};
 use candlefile::{
@@ -190,4 +191,43 @@ fn asks_nothing(store: &mut Store, key: &SeriesKey, held: Span) {
     };
     let report = run(store, &request, &runner, &()).unwrap();
     assert_eq!((report.status, report.requests), (JobStatus::Completed, 0));
+}
+
+fn killed_while_it_brings_a_file_up(kills: u32, seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (mut old, mut new) = (0, 0);
+    for kill in 0..kills {
+        let home = Home::new();
+        std::fs::copy(released(1), home.db_path()).unwrap();
+        let before = Db::open(&home.db_path()).candles("AAPL", "1h");
+        let words = "backfill AAPL --provider sample -t 1d --start 2024-01-02 --end 2024-03-28";
+        let running = home.cli(words.split(' ')).spawn();
+        // Not a wait for anything: it moves the kill to anywhere around the change of the format.
+        std::thread::sleep(Duration::from_micros(random.u64(..12_000)));
+        running.kill();
+        let db = home.db();
+        match db.count("PRAGMA user_version") {
+            1 => old += 1,
+            2 => new += 1,
+            other => panic!("format {other} after kill {kill} of seed {seed}"),
+        }
+        assert_eq!(db.candles("AAPL", "1h"), before);
+        check_books(&db);
+        drop(db);
+        home.cli(words.split(' ')).run().ok();
+        assert_eq!(home.db().count("PRAGMA user_version"), 2);
+        check_books(&home.db());
+    }
+    println!("{old} kills left the old format, {new} the new one (seed {seed})");
+}
+
+#[test]
+fn killed_while_it_brings_a_file_up_it_leaves_the_old_format_or_the_new_one() {
+    killed_while_it_brings_a_file_up(30, 5);
+}
+
+#[test]
+#[ignore = "a campaign: 1,000 kills"]
+fn campaign_killed_while_it_brings_a_file_up() {
+    killed_while_it_brings_a_file_up(1_000, fastrand::u64(..));
 }
