@@ -1,17 +1,17 @@
-//! Jobs, what they ask of which series, and their slices: created, taken over and ended.
+//! Jobs, what they ask of which series, and their slices: created and ended.
 
 use chrono::Weekday;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::series::{bind, coverage, empty_spans};
-use super::status::{ITS_PROCESS_IS_GONE, find_job};
+use super::series::bind;
+use super::status::ITS_PROCESS_IS_GONE;
 use super::{JobStatus, SeriesKey, Store, StoreError, told};
 use crate::market::Policy;
 use crate::owner::{self, Owner};
-use crate::span::{Span, SpanSet};
+use crate::span::Span;
 
 /// The version that stands in the file for what this program does.
-const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+pub(super) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// What a job asks of a series, and the slices that are missing.
 #[derive(Clone, Debug)]
@@ -142,64 +142,6 @@ impl Store {
         Ok(made)
     }
 
-    /// Takes a job up again under the same id, for a new owner, and replaces its unfinished slices by what is missing now.
-    /// One that stored something before it stopped is cut to what it proved and stays, so that its counts stay. Returns,
-    /// for each target, the series' row and its new slices.
-    ///
-    /// # Errors
-    /// A living owner runs the job, a series is held otherwise, or the file cannot be written; the job is left as it was.
-    pub fn take_over(
-        &mut self,
-        job_id: &str,
-        policy: Policy,
-        owner: &Owner,
-        now: i64,
-        targets: &[Target],
-    ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
-        let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
-        let job = find_job(&tx, job_id, now)
-            .map_err(told)?
-            .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
-        if matches!(job.status, JobStatus::Running | JobStatus::Queued) {
-            return Err(StoreError::Owned {
-                job_id: job.job_id,
-                owner: job.owner.unwrap_or_default(),
-            });
-        }
-        let mut made = Vec::with_capacity(targets.len());
-        for target in targets {
-            // It may have been dropped and made anew, or bound to another source, since.
-            let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
-            cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
-            let sql = "UPDATE backfill_series SET status = 'pending', error = NULL WHERE job_id = ? AND series_id = ?";
-            tx.execute(sql, params![job_id, series_id]).map_err(told)?;
-            made.push((
-                series_id,
-                insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?,
-            ));
-        }
-        let sql = "UPDATE backfill_jobs SET status = 'running', owner = ?2, heartbeat_at = ?3, completed_at = NULL, error = NULL,
-                   resume_at = NULL, delay_s = ?4, final_after_s = ?5, program = ?6 WHERE job_id = ?1";
-        tx.execute(
-            sql,
-            params![
-                job_id,
-                owner.as_str(),
-                now,
-                policy.delay,
-                policy.final_after,
-                PROGRAM
-            ],
-        )
-        .map_err(told)?;
-        tx.commit().map_err(told)?;
-        Ok(made)
-    }
-
     /// Records how a job ended. What was running is pending again, and series without an end are interrupted. A job that
     /// was lost to another owner is left alone.
     ///
@@ -273,7 +215,7 @@ impl Store {
     }
 }
 
-fn insert_slices(
+pub(super) fn insert_slices(
     connection: &Connection,
     job_id: &str,
     series_id: i64,
@@ -292,47 +234,6 @@ fn insert_slices(
             })
         })
         .collect()
-}
-
-fn cut_unfinished(
-    connection: &Connection,
-    job_id: &str,
-    series_id: i64,
-    now: i64,
-) -> rusqlite::Result<()> {
-    let unfinished = "job_id = ?1 AND series_id = ?2 AND status <> 'completed'";
-    connection.execute(
-        &format!("DELETE FROM backfill_progress WHERE {unfinished} AND records_fetched + records_removed = 0"),
-        params![job_id, series_id],
-    )?;
-    let answered = coverage(connection, series_id)?.union(
-        &empty_spans(connection, series_id)?
-            .into_iter()
-            .map(|empty| empty.span)
-            .collect(),
-    );
-    let rest: Vec<(i64, Option<Span>)> = connection
-        .prepare(&format!(
-            "SELECT slice_id, start_ts, end_ts FROM backfill_progress WHERE {unfinished}"
-        ))?
-        .query_map(params![job_id, series_id], |row| {
-            Ok((row.get(0)?, Span::new(row.get(1)?, row.get(2)?)))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    for (slice_id, span) in rest {
-        let open = span
-            .map(|span| SpanSet::from(span).subtract(&answered))
-            .unwrap_or_default();
-        let end = open
-            .iter()
-            .next()
-            .map(Span::start)
-            .filter(|&end| span.is_some_and(|span| end > span.start()));
-        let sql = "UPDATE backfill_progress SET status = 'completed', error = NULL, end_ts = coalesce(?2, end_ts),
-                   completed_at = coalesce(completed_at, ?3) WHERE slice_id = ?1";
-        connection.execute(sql, params![slice_id, end, now])?;
-    }
-    Ok(())
 }
 
 /// A job that no longer runs has no running slice.

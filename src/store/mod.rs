@@ -11,6 +11,7 @@ mod rows;
 mod series;
 mod states;
 mod status;
+mod takeover;
 mod write;
 
 pub use counts::Counts;
