@@ -1,6 +1,7 @@
 //! The rules of a job: what a refusal spares, what stops it, and what one that stopped leaves behind.
 
 use candlefile::backfill::Stop;
+use candlefile::monitor::{FailedSlice, Monitor, Snapshot};
 use candlefile::provider::ErrorKind;
 use candlefile::{Counts, JobStatus, SeriesKey, SeriesStatus, Span, StoreError};
 
@@ -264,4 +265,59 @@ fn a_series_that_is_asked_for_twice_in_one_request_is_asked_once() {
     let twice = [(key(DAYS), january()), (key(DAYS), january())];
     let report = bench.try_run(utc(LONG_PAST), &twice).unwrap();
     assert_eq!((report.requests, report.records.inserted), (1, 10));
+}
+
+/// Looks into the file through a connection of its own, whenever it is told something.
+struct Sceptic {
+    file: rusqlite::Connection,
+    looks: std::cell::Cell<u32>,
+}
+
+impl Sceptic {
+    fn number(&self, sql: &str) -> u64 {
+        let number: i64 = self.file.query_row(sql, [], |row| row.get(0)).unwrap();
+        number as u64
+    }
+}
+
+impl Monitor for Sceptic {
+    fn progress(&self, told: &Snapshot<'_>) {
+        self.looks.set(self.looks.get() + 1);
+        let held = self.number("SELECT count(*) FROM candle_data");
+        assert_eq!(told.records.inserted, held, "told and held");
+        let ended =
+            "SELECT count(*) FROM backfill_progress WHERE status IN ('completed', 'failed')";
+        assert_eq!(told.completed + told.failed, self.number(ended));
+    }
+
+    fn slice_failed(&self, _: &FailedSlice) {
+        let failed = "SELECT count(*) FROM backfill_progress WHERE status = 'failed'";
+        assert!(
+            self.number(failed) > 0,
+            "a failure that the file does not know"
+        );
+    }
+}
+
+#[test]
+fn what_is_told_of_a_running_job_is_committed_already() {
+    let mut bench = Bench::new();
+    bench.provider.page_by(100);
+    let span = span(0, 100 * DAY);
+    bench
+        .provider
+        .offer("X:BTCUSD 1h", candles((0..2_400).map(|n| n * HOUR)));
+    bench.provider.script(|ask, cursor| {
+        let refused = cursor.is_some() && ask.span.start() > 60 * DAY;
+        refuse_if(refused, ErrorKind::Slice)
+    });
+    let sceptic = Sceptic {
+        file: bench.sql(),
+        looks: std::cell::Cell::new(0),
+    };
+    let report = bench
+        .run_watched(300 * DAY, &[(key("X:BTCUSD 1h"), span)], &sceptic)
+        .unwrap();
+    assert!(report.records.inserted > 1_000 && !report.failed.is_empty());
+    assert!(sceptic.looks.get() > 0);
 }

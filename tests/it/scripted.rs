@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use candlefile::backfill::{Report, Request, Runner, resume, run};
+use candlefile::monitor::Monitor;
 use candlefile::provider::{Ask, Cursor, ErrorKind, Page, ProviderError};
 use candlefile::{
     Cancel, Candle, Counts, ManualClock, Market, Policy, Provider, SeriesKey, Span, Store,
@@ -304,8 +305,17 @@ impl Bench {
         now: i64,
         series: &[(SeriesKey, Span)],
     ) -> Result<Report, StoreError> {
+        self.run_watched(now, series, &())
+    }
+
+    pub(crate) fn run_watched(
+        &mut self,
+        now: i64,
+        series: &[(SeriesKey, Span)],
+        monitor: &dyn Monitor,
+    ) -> Result<Report, StoreError> {
         let runner = self.runner(now);
-        run(&mut self.store, &request(series), &runner, &())
+        run(&mut self.store, &request(series), &runner, monitor)
     }
 
     /// Asks for one series in a span.
