@@ -1,9 +1,7 @@
 //! Crashes and interruptions: whatever happens to the process, what was reported is there, and the same command or
 //! `resume` ends in the data of a run that nothing happened to.
 
-use std::time::Duration;
-
-use crate::checker::{Saved, check, check_books};
+use crate::checker::{check, check_books};
 use crate::exchange::Gate;
 use crate::harness::Home;
 use crate::oracle::{self, Span, span};
@@ -15,71 +13,6 @@ const SYMBOLS: [&str; 2] = ["AAPL", "MSFT"];
 
 fn whole() -> Span {
     span("AAPL", "1m", "2024-01-02", "2024-01-31")
-}
-
-/// A small generator, so that a failing instant can be played again.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
-
-fn killed_again_and_again(seed: u64, next: &str) {
-    let (home, server) = (Home::new(), Server::setup().page(150).start());
-    let mut random = Seeded(seed);
-    let mut kills = 0;
-    let mut words = WORDS;
-    let mut before = Saved::default();
-    while kills < 12 {
-        let mut running = home.to(&server, words.split(' ')).spawn();
-        let goal = server.hits() + 1 + random.below(9) as usize;
-        eventually("it asks or ends", || {
-            server.hits() >= goal || running.has_ended()
-        });
-        if running.has_ended() {
-            break;
-        }
-        // Not a wait for anything: it moves the kill to anywhere between two requests.
-        std::thread::sleep(Duration::from_micros(random.below(8_000)));
-        running.kill();
-        kills += 1;
-        let saved = Saved::check(&home.db());
-        saved.assert_holds(&before);
-        before = saved;
-        let status = home.cli(["status", "--json"]).run().ok().json();
-        assert_eq!(
-            status["jobs"][0]["status"], "interrupted",
-            "at once, kill {kills} of seed {seed}"
-        );
-        words = next;
-    }
-    assert_eq!(
-        kills, 12,
-        "it was done before it could be killed often enough"
-    );
-    home.to(&server, next.split(' ')).run().ok();
-    for symbol in SYMBOLS {
-        check(&home.db(), symbol, "1m", whole());
-    }
-    server.forget();
-    home.to(&server, WORDS.split(' ')).run().ok();
-    assert_eq!(server.hits(), 0);
-}
-
-#[test]
-fn killed_twelve_times_and_resumed_it_ends_in_the_same_data() {
-    killed_again_and_again(3, "resume");
-}
-
-#[test]
-fn killed_twelve_times_and_run_again_it_ends_in_the_same_data() {
-    killed_again_and_again(8, WORDS);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! a deadline, nor pass by reaching one.
 
 use std::io::Read;
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ impl Running {
     }
 
     pub(crate) fn interrupt(&self) {
-        let id = self.child.as_ref().unwrap().id().to_string();
+        let id = self.id().to_string();
         assert!(
             Command::new("kill")
                 .args(["-INT", &id])
@@ -52,25 +52,44 @@ impl Running {
         );
     }
 
-    /// `kill -9`, and the wait for it to have happened.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// What everybody on the machine can read of it; `None` where the system does not show it.
+    pub(crate) fn command_line(&self) -> Option<String> {
+        let bytes = std::fs::read(format!("/proc/{}/cmdline", self.id())).ok()?;
+        Some(String::from_utf8_lossy(&bytes).replace('\0', " "))
+    }
+
+    /// `kill -9`, and the wait for it to have happened. What it had printed is looked at like that of any other run.
     pub(crate) fn kill(mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
-        child.wait().unwrap();
+        let status = child.wait().unwrap();
+        drop(self.ended(Some(status)));
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.as_mut().unwrap().try_wait().unwrap().is_some()
     }
 
-    pub(crate) fn wait(mut self) -> Run {
+    pub(crate) fn wait(self) -> Run {
+        self.wait_within(2 * PATIENCE)
+    }
+
+    /// Its end; one that has not ended by then is killed, and has failed.
+    pub(crate) fn wait_within(mut self, time: Duration) -> Run {
         let mut child = self.child.take().unwrap();
-        let deadline = Instant::now() + 2 * PATIENCE;
-        let status = poll(deadline, || child.try_wait().unwrap());
+        let status = poll(Instant::now() + time, || child.try_wait().unwrap());
         if status.is_none() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+        self.ended(status)
+    }
+
+    fn ended(&mut self, status: Option<ExitStatus>) -> Run {
         self.stdout.take().unwrap().join().unwrap();
         self.stderr.take().unwrap().join().unwrap();
         let [stdout, stderr] = [text(&self.said[0]), text(&self.said[1])];
