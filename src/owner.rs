@@ -50,7 +50,7 @@ pub fn is_alive(owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
         return false;
     };
     if owner_host != host() {
-        return heartbeat_at.is_some_and(|at| now - at < SILENT_AFTER);
+        return heartbeat_at.is_some_and(|at| now.saturating_sub(at) < SILENT_AFTER);
     }
     start_of(pid).is_some_and(|found| found.abs_diff(start) <= START_TOLERANCE)
 }

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use anyhow::Result;
 use candlefile::range::Moment;
-use candlefile::{Candle, Market, Selection, Span, Store};
+use candlefile::{Candle, Market, Selection, Span, Store, StoreError};
 use chrono::Weekday;
 use serde_json::json;
 
 use super::args::{Global, Show};
-use super::error::{Exit, usage};
+use super::error::{Exit, Said, usage};
 use super::output::{self, short, time};
 
 /// Candles of a table without a range or a number; data for other programs is whole.
@@ -21,7 +21,7 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     if args.csv {
         csv(&store, args, selection)?;
     } else if global.json {
-        json_document(&store, args, selection)?;
+        return json_document(&store, global, args, selection);
     } else {
         let mut candles = Vec::new();
         store.each_candle(&args.symbol, args.timeframe, selection, |candle| {
@@ -139,7 +139,12 @@ fn csv(store: &Store, args: &Show, selection: Selection) -> Result<()> {
 }
 
 /// Written candle by candle: a year of minutes is not held in memory.
-fn json_document(store: &Store, args: &Show, selection: Selection) -> Result<()> {
+fn json_document(
+    store: &Store,
+    global: &Global,
+    args: &Show,
+    selection: Selection,
+) -> Result<Exit> {
     let series = store.find_series(&args.symbol, args.timeframe)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let head = json!({
@@ -148,7 +153,7 @@ fn json_document(store: &Store, args: &Show, selection: Selection) -> Result<()>
     let head = head.to_string();
     write!(out, "{},\"candles\":[", head.trim_end_matches('}'))?;
     let mut separator = "";
-    store.each_candle(&args.symbol, args.timeframe, selection, |c| {
+    let read = store.each_candle(&args.symbol, args.timeframe, selection, |c| {
         let candle = json!({
             "ts": c.ts, "datetime": time(c.ts), "open": c.open, "high": c.high, "low": c.low, "close": c.close,
             "volume": c.volume, "vwap": c.vwap, "trades": c.trades,
@@ -156,8 +161,20 @@ fn json_document(store: &Store, args: &Show, selection: Selection) -> Result<()>
         write!(out, "{separator}{candle}")?;
         separator = ",";
         anyhow::Ok(())
-    })?;
-    writeln!(out, "]}}")?;
+    });
+    // What began as one document ends as one: a file that cannot be read to its end says so in the same one.
+    let exit = match read {
+        Ok(()) => {
+            writeln!(out, "]}}")?;
+            Exit::Complete
+        }
+        Err(error) if error.is::<StoreError>() => {
+            let said = Said::of(&error).on(&global.db);
+            writeln!(out, "],\"error\":{}}}", said.document()["error"])?;
+            said.exit
+        }
+        Err(error) => return Err(error),
+    };
     out.flush()?;
-    Ok(())
+    Ok(exit)
 }

@@ -9,6 +9,7 @@ mod open;
 mod read;
 mod rows;
 mod series;
+mod stamp;
 mod states;
 mod status;
 mod takeover;
@@ -251,6 +252,14 @@ pub(crate) fn told(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy
             Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
                 path,
                 why: source.to_string(),
+            },
+            // Our statements fit our schema, and what we store has its type: something else is in the file.
+            None | Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) => StoreError::Damaged {
+                path,
+                why: match source {
+                    rusqlite::Error::SqlInputError { msg, .. } => msg,
+                    other => other.to_string(),
+                },
             },
             _ => StoreError::Sqlite { path, source },
         }

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::rows::candle_of;
 use super::series::{check_unclaimed, coverage, empty_spans};
+use super::stamp::{stamp, stamp_if_any};
 use super::{SeriesKey, Store, StoreError, told};
 use crate::candle::Candle;
 use crate::span::{Span, SpanSet};
@@ -213,9 +214,9 @@ impl Store {
             id,
             key: key_of(row, 1)?,
             candles: row.get::<_, i64>(5)?.cast_unsigned(),
-            first_ts: row.get(6)?,
-            last_ts: row.get(7)?,
-            requested_from: row.get(8)?,
+            first_ts: stamp_if_any(row, 6)?,
+            last_ts: stamp_if_any(row, 7)?,
+            requested_from: stamp_if_any(row, 8)?,
             coverage: coverage(&self.connection, id)?,
             empty: empty_spans(&self.connection, id)?
                 .into_iter()
@@ -249,6 +250,6 @@ pub(super) fn key_of(row: &Row<'_>, at: usize) -> rusqlite::Result<SeriesKey> {
 
 /// A span from two columns.
 pub(super) fn span_of(row: &Row<'_>, at: usize) -> rusqlite::Result<Span> {
-    let (start, end) = (row.get(at)?, row.get(at + 1)?);
+    let (start, end) = (stamp(row, at)?, stamp(row, at + 1)?);
     Span::new(start, end).ok_or(rusqlite::Error::IntegralValueOutOfRange(at, end))
 }

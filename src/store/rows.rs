@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::series::{cover, coverage_touching};
+use super::stamp::stamp;
 use super::{Counts, StoreError, told};
 use crate::candle::{Candle, Rejected};
 use crate::span::{Span, SpanSet};
@@ -259,7 +260,7 @@ pub(super) fn has_candles(connection: &Connection, series_id: i64) -> rusqlite::
 /// A candle from the first eight columns `ts, open, high, low, close, volume, vwap, trades`.
 pub(super) fn candle_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candle> {
     Ok(Candle {
-        ts: row.get(0)?,
+        ts: stamp(row, 0)?,
         open: row.get(1)?,
         high: row.get(2)?,
         low: row.get(3)?,

@@ -3,6 +3,7 @@
 use chrono::Weekday;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::stamp::{stamp, stamp_if_any};
 use super::{Store, StoreError, told};
 use crate::market::Market;
 use crate::plan::{EmptySpan, Known, Tail};
@@ -166,8 +167,11 @@ fn known(connection: &Connection, series_id: i64) -> rusqlite::Result<Known> {
     let (candles, tail) = connection
         .prepare_cached(sql)?
         .query_row([series_id], |row| {
-            let tail: (Option<i64>, Option<i64>, Option<i64>) =
-                (row.get(1)?, row.get(2)?, row.get(3)?);
+            let tail = (
+                stamp_if_any(row, 1)?,
+                stamp_if_any(row, 2)?,
+                stamp_if_any(row, 3)?,
+            );
             Ok((row.get::<_, i64>(0)?, tail))
         })?;
     let tail = match tail {
@@ -188,7 +192,9 @@ pub(super) fn coverage(connection: &Connection, series_id: i64) -> rusqlite::Res
         .prepare_cached(
             "SELECT start_ts, end_ts FROM coverage WHERE series_id = ? ORDER BY start_ts",
         )?
-        .query_map([series_id], |row| Ok(Span::new(row.get(0)?, row.get(1)?)))?
+        .query_map([series_id], |row| {
+            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?))
+        })?
         .filter_map(Result::transpose)
         .collect()
 }
@@ -201,8 +207,8 @@ pub(super) fn empty_spans(
     connection
         .prepare_cached("SELECT start_ts, end_ts, asked_at FROM empty_spans WHERE series_id = ? ORDER BY start_ts")?
         .query_map([series_id], |row| {
-            let asked_at = row.get(2)?;
-            Ok(Span::new(row.get(0)?, row.get(1)?).map(|span| EmptySpan { span, asked_at }))
+            let asked_at = stamp(row, 2)?;
+            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?).map(|span| EmptySpan { span, asked_at }))
         })?
         .filter_map(Result::transpose)
         .collect()
@@ -220,7 +226,7 @@ pub(super) fn coverage_touching(
     connection
         .prepare_cached(sql)?
         .query_map(params![series_id, span.start(), span.end()], |row| {
-            Ok(Span::new(row.get(0)?, row.get(1)?))
+            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?))
         })?
         .filter_map(Result::transpose)
         .collect()

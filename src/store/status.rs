@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::stamp::{stamp, stamp_if_any};
 use super::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
     SliceRow, SliceStatus, Store, StoreError, told,
@@ -206,17 +207,17 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
         command: row.get(2)?,
         symbols: list(3)?,
         timeframes: list(4)?,
-        start_ts: row.get(5)?,
-        end_ts: row.get(6)?,
+        start_ts: stamp(row, 5)?,
+        end_ts: stamp(row, 6)?,
         source: row.get(7)?,
         policy: Policy {
             delay: row.get(8)?,
             final_after: row.get(9)?,
         },
-        created_at: row.get(10)?,
-        started_at: row.get(11)?,
-        completed_at: row.get(12)?,
-        resume_at: row.get(13)?,
+        created_at: stamp(row, 10)?,
+        started_at: stamp_if_any(row, 11)?,
+        completed_at: stamp_if_any(row, 12)?,
+        resume_at: stamp_if_any(row, 13)?,
         error: if gone {
             Some(ITS_PROCESS_IS_GONE.to_owned())
         } else {
@@ -245,8 +246,8 @@ fn slice_of(row: &Row<'_>, job: JobStatus) -> rusqlite::Result<SliceRow> {
         status: if left { SliceStatus::Pending } else { status },
         attempts: row.get(8)?,
         error: row.get(9)?,
-        started_at: row.get(10)?,
-        completed_at: row.get(11)?,
+        started_at: stamp_if_any(row, 10)?,
+        completed_at: stamp_if_any(row, 11)?,
         records: counts_of(row, 12)?,
     })
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::jobs::{PROGRAM, Progress, Target, insert_slices};
 use super::series::{bind, coverage, empty_spans};
+use super::stamp::stamp;
 use super::status::find_job;
 use super::{JobStatus, Store, StoreError, told};
 use crate::market::Policy;
@@ -92,7 +93,7 @@ fn cut_unfinished(
             "SELECT slice_id, start_ts, end_ts FROM backfill_progress WHERE {unfinished}"
         ))?
         .query_map(params![job_id, series_id], |row| {
-            Ok((row.get(0)?, Span::new(row.get(1)?, row.get(2)?)))
+            Ok((row.get(0)?, Span::new(stamp(row, 1)?, stamp(row, 2)?)))
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (slice_id, span) in rest {

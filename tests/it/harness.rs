@@ -261,16 +261,17 @@ impl Run {
     }
 
     pub(crate) fn exit(self, code: i32) -> Self {
-        assert_eq!(
-            self.status.and_then(|status| status.code()),
-            Some(code),
-            "exit code\n{self:?}"
-        );
+        assert_eq!(self.code(), Some(code), "exit code\n{self:?}");
         self
     }
 
     pub(crate) fn ok(self) -> Self {
         self.exit(0)
+    }
+
+    /// `None` for one that a signal ended.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.and_then(|status| status.code())
     }
 
     pub(crate) fn failed(&self) -> bool {

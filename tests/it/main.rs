@@ -23,6 +23,8 @@ mod cli_errors;
 mod commands;
 mod crash;
 mod cut_off;
+mod damaged;
+mod damages;
 mod db;
 mod edge;
 mod entitlements;
