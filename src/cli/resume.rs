@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candlefile::store::{JobFilter, JobStatus};
-use candlefile::{JobStatus as Status, Store};
+use candlefile::{JobStatus as Status, Store, StoreError};
 
 use super::args::{Global, Resume};
 use super::error::Exit;
@@ -35,6 +35,13 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
         drop(monitor);
         let report = match report {
             Ok(report) => report,
+            // Nobody asked for this one by name, and somebody else was quicker.
+            Err(StoreError::Owned { job_id, owner }) if args.job.is_none() => {
+                output::say(format!(
+                    "job {job_id} was left alone: by now it is run by process {owner}"
+                ));
+                continue;
+            }
             Err(error) => return report::print_before(global, &reports, error.into()),
         };
         let go_on = !matches!(report.status, Status::Failed | Status::Interrupted);

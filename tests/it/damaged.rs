@@ -34,7 +34,7 @@ const WRITING: [&str; 5] = [
 /// A good file with two series and two jobs, the newer one interrupted; its bytes and that job's id.
 fn good() -> (Vec<u8>, String) {
     let home = Home::new();
-    let before = oracle::today("MSFT") - chrono::Days::new(6);
+    let before = oracle::today("MSFT") - chrono::Days::new(4);
     let until = oracle::today("MSFT") - chrono::Days::new(2);
     for words in [
         "backfill AAPL -t 1d --start 2024-01-02 --end 2025-12-31 --provider sample".to_owned(),

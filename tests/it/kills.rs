@@ -18,13 +18,16 @@ fn whole() -> Span {
     span("AAPL", "1m", "2024-01-02", "2024-01-09")
 }
 
-/// What the file holds; nothing while it is not made.
+/// What the file holds; nothing while it is not made. One that was being made has a journal, which no connection that
+/// only reads can roll back.
 pub(crate) fn saved(home: &Home) -> Saved {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'candles'";
     let made = home.db_path().exists()
         && home
             .db()
-            .count("SELECT count(*) FROM sqlite_schema WHERE name = 'candles'")
-            > 0;
+            .0
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .is_ok_and(|count| count > 0);
     if made {
         Saved::check(&home.db())
     } else {
