@@ -1,6 +1,7 @@
 //! The two halves of an exchange as tests see them: the request that arrived, the reply of a script, and the gate that
 //! lets a test decide when.
 
+use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -63,6 +64,8 @@ pub(crate) enum Reply {
     },
     /// These bytes, head included, and then the end of the connection.
     Raw(Vec<u8>),
+    /// Whatever this writes, and then the end of the connection.
+    Live(Arc<dyn Fn(&TcpStream) + Send + Sync>),
 }
 
 impl Reply {

@@ -27,6 +27,11 @@ impl Home {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// A folder in memory where the machine has one: for hundreds of runs that do not ask what the disk does.
+    pub(crate) fn in_memory() -> Self {
+        tempfile::tempdir_in("/dev/shm").map_or_else(|_| Self::new(), Self)
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }

@@ -243,6 +243,11 @@ impl Shared {
                 drop(stream.shutdown(std::net::Shutdown::Both));
                 return false;
             }
+            Reply::Live(write) => {
+                write(stream);
+                drop(stream.shutdown(std::net::Shutdown::Both));
+                return false;
+            }
         };
         let mut head = format!("HTTP/1.1 {status} Answer\r\n");
         for (name, value) in &headers {
