@@ -101,7 +101,7 @@ pub(crate) fn server(case: Arc<Case>, at: At) -> Server {
 }
 
 /// What must be stored of the series, and where its coverage ends.
-fn expected(at: &At, outcome: &Outcome) -> (Vec<Candle>, Option<i64>) {
+pub(crate) fn expected(at: &At, outcome: &Outcome) -> (Vec<Candle>, Option<i64>) {
     let mut rows = at.candles.clone();
     let first = at.page * PAGE;
     if let Some(change) = outcome.stored {

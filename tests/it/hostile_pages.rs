@@ -345,6 +345,9 @@ pub(crate) fn rows() -> Vec<Case> {
                 body.replace(r#""resultsCount":0"#, r#""resultsCount":8"#),
             )
         }),
+        case("more rows than were asked for", is_final, |at| {
+            Reply::json(200, at.with_rows(&vec![r#"{"t":1}"#.to_owned(); 50_001]))
+        }),
         case("rows that are text", lasts, |_| {
             Reply::json(
                 200,

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::next_page;
+use super::{LIMIT, next_page};
 use crate::candle::{Candle, Rejected, Unstorable};
 use crate::provider::http::{Failure, words};
 use crate::provider::{Ask, ErrorKind, Page, Place, place};
@@ -28,13 +29,54 @@ struct Answer<'a, R> {
     #[serde(rename = "resultsCount")]
     results_count: Option<f64>,
     count: Option<f64>,
-    results: Option<Vec<R>>,
+    results: Option<Rows<R>>,
     #[serde(borrow)]
     next_url: Option<Cow<'a, str>>,
     #[serde(borrow)]
     error: Option<Cow<'a, str>>,
     #[serde(borrow)]
     message: Option<Cow<'a, str>>,
+}
+
+/// The rows of an answer, up to as many as were asked for: a row of seven bytes takes ten times the room once it is read,
+/// so that the bound of the body alone would bound nothing.
+struct Rows<R> {
+    rows: Vec<R>,
+    too_many: bool,
+}
+
+impl<'de, R: Deserialize<'de>> Deserialize<'de> for Rows<R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rows<R>, D::Error> {
+        struct Bounded<R>(PhantomData<R>);
+
+        impl<'de, R: Deserialize<'de>> Visitor<'de> for Bounded<R> {
+            type Value = Rows<R>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("rows")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows<R>, A::Error> {
+                let mut rows = Vec::new();
+                while rows.len() < LIMIT as usize {
+                    match seq.next_element()? {
+                        Some(row) => rows.push(row),
+                        None => {
+                            return Ok(Rows {
+                                rows,
+                                too_many: false,
+                            });
+                        }
+                    }
+                }
+                let mut too_many = false;
+                while seq.next_element::<IgnoredAny>()?.is_some() {
+                    too_many = true;
+                }
+                Ok(Rows { rows, too_many })
+            }
+        }
+        deserializer.deserialize_seq(Bounded(PhantomData))
+    }
 }
 
 /// One row. Prices may be JSON integers, volume comes in scientific notation, `vw` and `n` may be absent.
@@ -135,7 +177,7 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
     }
     let answer = parse(body)?;
     check(&answer, ask)?;
-    let rows = answer.results.unwrap_or_default();
+    let rows = answer.results.map_or_else(Vec::new, |results| results.rows);
     let next = answer
         .next_url
         .filter(|url| !url.is_empty())
@@ -170,7 +212,10 @@ fn parse(body: &[u8]) -> Result<Answer<'_, Row>, Failure> {
         return Err(error);
     };
     let row = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
-    let results = raw.results.map(|rows| rows.into_iter().map(row).collect());
+    let results = raw.results.map(|Rows { rows, too_many }| Rows {
+        rows: rows.into_iter().map(row).collect(),
+        too_many,
+    });
     let Answer {
         status,
         ticker,
@@ -231,8 +276,22 @@ fn check(answer: &Answer<'_, Row>, ask: &Ask) -> Result<(), Failure> {
             ask.adjusted
         )));
     }
+    if answer
+        .results
+        .as_ref()
+        .is_some_and(|results| results.too_many)
+    {
+        return Err(wrong(format!(
+            "the answer has more than the {LIMIT} rows that were asked for"
+        )));
+    }
     let counted = answer.results_count.or(answer.count).unwrap_or(0.0);
-    if answer.results.as_ref().is_none_or(Vec::is_empty) && counted != 0.0 {
+    if answer
+        .results
+        .as_ref()
+        .is_none_or(|results| results.rows.is_empty())
+        && counted != 0.0
+    {
         return Err(Failure::Again(format!(
             "the answer counts {counted} results and holds none"
         )));
