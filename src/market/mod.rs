@@ -224,9 +224,14 @@ impl Market {
     }
 
     /// Whether a candle of N hours begins at this full hour: N-hour steps of the market's wall clock from midnight. On
-    /// the days of a shift the candle that holds it is an hour shorter or longer.
+    /// the days of a shift the candle that holds it is an hour shorter or longer, and one whose first hour is skipped
+    /// begins with its second.
     fn begins_hours(&self, instant: i64, n: u32) -> bool {
-        n == 1 || self.local(instant).hour().is_multiple_of(n)
+        let step = |instant: i64| {
+            let local = self.local(instant);
+            (local.date_naive(), local.hour() / n)
+        };
+        n == 1 || step(instant) != step(instant - HOUR)
     }
 }
 

@@ -360,3 +360,17 @@ proptest! {
         prop_assert_eq!(found, touched(&model, start, end, now));
     }
 }
+
+// Found by chance, one run in many: on 1992-04-05 the hour from 02:00 is skipped in New York, and the candle of two hours
+// that would have begun with it was taken for a part of the one before.
+#[test]
+fn a_candle_whose_first_hour_is_skipped_begins_with_its_second() {
+    let market = Market::new(AssetClass::Stock, Timeframe::Hours(2), Weekday::Sun);
+    let midnight = market.midnight(NaiveDate::from_ymd_opt(1992, 4, 5).unwrap());
+    let starts: Vec<i64> = std::iter::successors(Some(midnight), |ts| Some(market.next(*ts)))
+        .map(|ts| (ts - midnight) / HOUR)
+        .take(3)
+        .collect();
+    assert_eq!(starts, [0, 2, 3]);
+    assert_eq!(market.floor(midnight + 5 * HOUR / 2), midnight + 2 * HOUR);
+}
