@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::damages::damage;
 use crate::harness::{Home, Run};
 use crate::oracle;
-use crate::seeded::{Seeded, first_seed, rounds, size};
+use crate::seeded::{Seeded, first_seed, rounds, say, size};
 
 /// A command that lasts longer hangs.
 const ENOUGH: Duration = Duration::from_secs(10);
@@ -141,11 +141,11 @@ fn open_damaged(seeds: std::ops::Range<u64>) {
             0
         })
     });
-    eprintln!(
+    say(format!(
         "{} damaged files, {commands} commands, seeds {seeds:?}, {:?}",
         seeds.end - seeds.start,
         began.elapsed()
-    );
+    ));
     let failed = failed.into_inner().unwrap();
     assert!(
         failed.is_empty(),

@@ -7,7 +7,7 @@ use crate::checker::{Saved, check};
 use crate::harness::{Home, KEY};
 use crate::oracle::{Span, span};
 use crate::running::eventually;
-use crate::seeded::{Seeded, first_seed, rounds, size};
+use crate::seeded::{Seeded, first_seed, rounds, say, size};
 use crate::server::Server;
 
 const WORDS: &str = "backfill AAPL MSFT -t 1m --start 2024-01-02 --end 2024-01-09";
@@ -29,7 +29,7 @@ pub(crate) fn saved(home: &Home) -> Saved {
             .query_row(sql, [], |row| row.get::<_, i64>(0))
             .is_ok_and(|count| count > 0);
     if made {
-        Saved::check(&home.db())
+        Saved::check_file(&home.db_path())
     } else {
         Saved::default()
     }
@@ -132,10 +132,10 @@ fn kill(first: u64, wanted: u64) {
         });
         seed += missing;
     }
-    eprintln!(
+    say(format!(
         "{kills} kills, seeds {first}..{seed}, {:?}",
         began.elapsed()
-    );
+    ));
 }
 
 #[test]

@@ -39,8 +39,14 @@ pub(crate) fn size(variable: &str, usual: u64) -> u64 {
 /// The first seed of a campaign: `CANDLEFILE_CAMPAIGN_SEED`, or another one every time.
 pub(crate) fn first_seed() -> u64 {
     let seed = size("CANDLEFILE_CAMPAIGN_SEED", oracle::now().cast_unsigned());
-    eprintln!("CANDLEFILE_CAMPAIGN_SEED={seed}");
+    say(format!("CANDLEFILE_CAMPAIGN_SEED={seed}"));
     seed
+}
+
+/// Says a figure or a seed, for `--nocapture` and for whoever reads why a test failed.
+#[allow(clippy::print_stderr, clippy::needless_pass_by_value)]
+pub(crate) fn say(text: String) {
+    eprintln!("{text}");
 }
 
 /// Runs a campaign's rounds, one seed each, on two threads; sums up what the rounds say.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::checker::Saved;
 use crate::harness::Home;
 use crate::running::eventually;
-use crate::seeded::{Seeded, first_seed, size};
+use crate::seeded::{Seeded, first_seed, say, size};
 use crate::server::Server;
 
 const READERS: usize = 8;
@@ -75,15 +75,15 @@ fn readers_beside_a_writer(seed: u64, time: Duration) {
         let kills = write(&home, &server, seed, Instant::now() + time);
         drop(raises);
         for reader in readers {
-            let (checked, seen) = reader.join().unwrap();
+            let (checked, of_one) = reader.join().unwrap();
             assert!(checked > 0, "a reader saw nothing");
             snapshots += checked;
-            sizes.extend(seen);
+            sizes.extend(of_one);
         }
-        eprintln!(
+        say(format!(
             "{snapshots} snapshots of {} sizes by {READERS} readers, {kills} kills, seed {seed}, {time:?}",
             sizes.len()
-        );
+        ));
         assert!(kills > 0, "the writer was never killed");
     });
     assert!(sizes.len() > 5, "the readers saw only {sizes:?}");

@@ -9,7 +9,7 @@ use crate::harness::Home;
 use crate::kills::saved;
 use crate::oracle::{Span, span};
 use crate::running::{Running, eventually};
-use crate::seeded::{Seeded, first_seed, rounds, size};
+use crate::seeded::{Seeded, first_seed, rounds, say, size};
 use crate::server::Server;
 
 /// What one of the programs asks for. All ranges share a day, so that what they ask for together has no hole.
@@ -125,10 +125,10 @@ fn together(seeds: std::ops::Range<u64>) {
         let refused = std::panic::catch_unwind(|| round(seed));
         refused.unwrap_or_else(|_| panic!("the round of seed {seed} failed"))
     });
-    eprintln!(
+    say(format!(
         "seeds {seeds:?}, {refused} times a living owner's job was refused to resume, {:?}",
         began.elapsed()
-    );
+    ));
     assert!(refused > 0, "nothing was resumed beside a living owner");
 }
 
