@@ -20,7 +20,7 @@ use crate::harness::{Home, KEY};
 use crate::hostile_case::{At, BAD, Case, Kept, ODD, Others, Outcome, PAGE, ROW, TIMEFRAME, asked};
 use crate::oracle::{self, Candle};
 use crate::server::Server;
-use crate::{hostile_answers, hostile_pages};
+use crate::{hostile_answers, hostile_pages, hostile_rows, hostile_statuses};
 
 /// The series that nothing befalls: one of the same asset class, one of another.
 const GOOD: [&str; 2] = ["GOOD", "X:GOODUSD"];
@@ -216,9 +216,9 @@ fn the_tables_hold_at_least_64_cases_each_with_a_name_of_its_own() {
     let tables = [
         hostile_answers::connections(),
         hostile_answers::bodies(),
-        hostile_answers::statuses(),
+        hostile_statuses::statuses(),
         hostile_pages::addresses(),
-        hostile_pages::rows(),
+        hostile_rows::rows(),
     ];
     let names: Vec<&str> = tables.iter().flatten().map(|case| case.name).collect();
     assert!(names.len() >= 64, "{} cases", names.len());
@@ -238,7 +238,7 @@ fn a_body_that_is_no_answer_is_never_read_as_one() {
 
 #[test]
 fn a_status_means_what_the_rules_say_on_every_page() {
-    try_all(hostile_answers::statuses());
+    try_all(hostile_statuses::statuses());
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn an_address_of_the_next_page_leads_nowhere_but_to_the_next_page() {
 
 #[test]
 fn a_row_that_lies_is_rejected_or_ends_the_slice_and_is_never_taken_for_another() {
-    try_all(hostile_pages::rows());
+    try_all(hostile_rows::rows());
 }
 
 #[test]

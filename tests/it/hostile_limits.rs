@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 struct Sent {
     at: Duration,
     answer_at: Duration,
-    refused: Option<Option<Duration>>,
+    said: Said,
 }
 
 /// One schedule: by turns a worker thinks, asks and is answered later, while the others go on.
@@ -44,11 +44,19 @@ fn turn() -> impl Strategy<Value = Turn> {
         })
 }
 
-fn refusal(answer: u8) -> Option<Option<Duration>> {
+/// What an answer says of the limit.
+#[derive(Clone, Copy)]
+enum Said {
+    Nothing,
+    Pause(Duration),
+    PauseWithoutATime,
+}
+
+fn said(answer: u8) -> Said {
     match answer {
-        0..=15 => Some(Some(Duration::from_secs(u64::from(answer) * 4))),
-        16..=19 => Some(None),
-        _ => None,
+        0..=15 => Said::Pause(Duration::from_secs(u64::from(answer) * 4)),
+        16..=19 => Said::PauseWithoutATime,
+        _ => Said::Nothing,
     }
 }
 
@@ -58,15 +66,17 @@ fn answer(limiter: &Limiter, clock: &ManualClock, flying: &mut Vec<Sent>, silenc
     flying.sort_by_key(|sent| sent.answer_at);
     while flying.first().is_some_and(|sent| sent.answer_at <= now) {
         let sent = flying.remove(0);
-        match sent.refused {
-            None => limiter.answered(clock),
-            Some(asked) => {
-                if limiter.refused(clock, sent.at, asked).is_ok() {
-                    // Without a time the shortest pause is 15 s; with one it is that.
-                    let pause = asked.unwrap_or(Duration::from_secs(15));
-                    *silence = (*silence).max(now + pause);
-                }
+        let asked = match sent.said {
+            Said::Nothing => {
+                limiter.answered(clock);
+                continue;
             }
+            Said::Pause(pause) => Some(pause),
+            Said::PauseWithoutATime => None,
+        };
+        if limiter.refused(clock, sent.at, asked).is_ok() {
+            // Without a time the shortest pause is 15 s; with one it is that.
+            *silence = (*silence).max(now + asked.unwrap_or(Duration::from_secs(15)));
         }
     }
 }
@@ -101,7 +111,7 @@ fn ten_thousand_schedules_of_eight_workers_keep_the_rate_in_every_minute_and_eve
             flying.push(Sent {
                 at,
                 answer_at: at + Duration::from_millis(turn.answered_after_ms),
-                refused: refusal(turn.answer),
+                said: said(turn.answer),
             });
         }
         for window in sent.windows(count as usize + 1) {

@@ -40,6 +40,8 @@ mod hostile_case;
 mod hostile_limits;
 mod hostile_pages;
 mod hostile_program;
+mod hostile_rows;
+mod hostile_statuses;
 mod inputs;
 mod job_rules;
 mod kills;
