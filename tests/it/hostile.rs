@@ -30,7 +30,7 @@ const NOW: i64 = 1_717_400_000;
 
 /// Where a time is to run out it does so soon; where none is, a busy machine must not make it.
 fn limits(slow: bool) -> Limits {
-    let (stall, deadline) = if slow { (250, 500) } else { (20_000, 40_000) };
+    let (stall, deadline) = if slow { (500, 800) } else { (20_000, 40_000) };
     Limits {
         connect: Duration::from_millis(stall),
         stall: Duration::from_millis(stall),
@@ -165,7 +165,12 @@ fn try_case(case: &Arc<Case>, place: usize, workers: usize) {
         requests.iter().filter(|r| r.ask().symbol == symbol).count()
     };
     let sent = asked_for(BAD);
-    assert!(want.requests.contains(&sent), "{name}: {sent} requests");
+    // Where time runs out soon, a busy machine may make it run out for a good page, too, which is then asked again.
+    let most = want.requests.end() + if case.slow { 4 } else { 0 };
+    assert!(
+        (*want.requests.start()..=most).contains(&sent),
+        "{name}: {sent} requests"
+    );
     same("requests to a stranger", &name, &stranger.hits(), &0);
 
     for symbol in GOOD {
