@@ -1,0 +1,185 @@
+//! A backfill so small that it can be repeated once for every operation it does on the disk: three jobs, two series,
+//! each page in a commit of its own, the file closed after each job. It must never ask for anything near the live edge,
+//! where the checker could not tell what should be there.
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use candlefile::backfill::{Request, Runner, run};
+use candlefile::monitor::{Monitor, Snapshot};
+use candlefile::provider::{Ask, Cursor, Page, ProviderError};
+use candlefile::{
+    Cancel, Candle, JobStatus, ManualClock, Policy, Provider, Span, Store, StoreError,
+};
+use chrono::Weekday;
+
+use crate::checker::{self, Saved};
+use crate::db::Db;
+use crate::oracle::{self, DAY};
+use crate::scripted::{key, label, span};
+
+const SERIES: [&str; 2] = ["X:BTCUSD 1d", "AAPL 1d"];
+const START: &str = "2020-01-01";
+const NOW: &str = "2024-01-01";
+
+/// How much is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) jobs: i64,
+    pub(crate) days_a_job: i64,
+    pub(crate) days_a_page: i64,
+}
+
+pub(crate) const TINY: Size = Size {
+    jobs: 2,
+    days_a_job: 10,
+    days_a_page: 6,
+};
+
+impl Size {
+    fn span(self, job: i64) -> Span {
+        let start = label(START);
+        span(start, start + (job + 1) * self.days_a_job * DAY)
+    }
+}
+
+/// Answers from the oracle, a page only once all rows before it are reported as saved.
+struct Paced {
+    days_a_page: i64,
+    sent: Mutex<u64>,
+    saved: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Provider for Paced {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn week_start(&self) -> Weekday {
+        Weekday::Sun
+    }
+
+    fn fetch(
+        &self,
+        ask: &Ask,
+        cursor: Option<&Cursor>,
+        cancel: &Cancel,
+    ) -> Result<Page, ProviderError> {
+        let mut sent = self.sent.lock().unwrap();
+        let mut saved = self.saved.lock().unwrap();
+        while *saved < *sent && !cancel.is_cancelled() {
+            let tick = Duration::from_millis(5);
+            saved = self.changed.wait_timeout(saved, tick).unwrap().0;
+        }
+        let from = cursor.map_or(ask.span.start(), |cursor| cursor.as_str().parse().unwrap());
+        let to = ask.span.end().min(from + self.days_a_page * DAY);
+        let (symbol, timeframe) = (ask.symbol.to_string(), ask.market.timeframe().to_string());
+        let candles = oracle::candles(&symbol, &timeframe, (from, to));
+        let mut page = Page::default();
+        page.candles.extend(candles.map(as_sent));
+        page.has_rows = !page.candles.is_empty();
+        page.next = (to < ask.span.end()).then(|| Cursor::new(to.to_string()));
+        *sent += page.candles.len() as u64;
+        Ok(page)
+    }
+
+    fn requests(&self) -> u64 {
+        0
+    }
+}
+
+fn as_sent(candle: oracle::Candle) -> Candle {
+    let oracle::Candle {
+        ts,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        vwap,
+        trades,
+    } = candle;
+    Candle {
+        ts,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        vwap,
+        trades,
+    }
+}
+
+struct Watch<'a> {
+    provider: Arc<Paced>,
+    before: u64,
+    told: &'a dyn Fn(u64),
+}
+
+impl Monitor for Watch<'_> {
+    fn progress(&self, progress: &Snapshot<'_>) {
+        *self.provider.saved.lock().unwrap() = progress.records.fetched;
+        self.provider.changed.notify_all();
+        (self.told)(self.before + progress.records.inserted);
+    }
+}
+
+/// Runs all jobs, each with the file opened anew, up to the first error. `told` hears how many candles are reported as
+/// saved, of all jobs together.
+pub(crate) fn run_all(path: &Path, size: Size, told: &dyn Fn(u64)) -> Result<(), StoreError> {
+    let mut before = 0;
+    for job in 0..size.jobs {
+        let mut store = Store::create(path)?;
+        let provider = Arc::new(Paced {
+            days_a_page: size.days_a_page,
+            sent: Mutex::default(),
+            saved: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let runner = Runner {
+            provider: provider.clone(),
+            clock: Arc::new(ManualClock::at(label(NOW))),
+            cancel: Cancel::new(),
+            workers: 1,
+            policy: Policy::default(),
+            force: false,
+            refetch_empty: false,
+        };
+        let request = Request {
+            command: "backfill",
+            series: SERIES.map(|name| (key(name), size.span(job))).to_vec(),
+            start_words: None,
+            end_words: None,
+        };
+        let watch = Watch {
+            provider,
+            before,
+            told,
+        };
+        let report = run(&mut store, &request, &runner, &watch)?;
+        assert_eq!(report.status, JobStatus::Completed);
+        before += report.records.inserted;
+        told(before);
+    }
+    Ok(())
+}
+
+/// Runs all jobs on what a mishap left, and finds everything there.
+pub(crate) fn complete(path: &Path, size: Size) {
+    run_all(path, size, &|_| ()).unwrap();
+    let db = Db::open(path);
+    let whole = size.span(size.jobs - 1);
+    for name in SERIES {
+        let (symbol, timeframe) = name.split_once(' ').unwrap();
+        checker::check(&db, symbol, timeframe, (whole.start(), whole.end()));
+    }
+}
+
+/// What the file holds after a mishap, once the program has opened it again.
+pub(crate) fn recovered(path: &Path) -> Saved {
+    drop(Store::create(path).unwrap());
+    Saved::check_file(path)
+}
