@@ -11,7 +11,7 @@ use crate::checker::Saved;
 use crate::small_job::{Size, TINY, complete, recovered, run_all};
 use crate::vfs::{Disk, Failure, Fault, KINDS, Kind};
 
-/// Enough for the log to be moved into the file while a job runs as well as between jobs.
+/// More pages and more jobs: the log is moved into the file after each.
 const CAMPAIGN: Size = Size {
     jobs: 4,
     days_a_job: 40,
@@ -124,7 +124,7 @@ fn a_commit_that_fails_is_not_reported_and_the_next_run_makes_up_for_it() {
             failure,
         };
         let (commits, failed) = fail_each(TINY, fault);
-        assert!(commits > 8 && failed > 8, "{failed} of {commits} failed");
+        assert!(commits > 6 && failed > 6, "{failed} of {commits} failed");
     }
 }
 

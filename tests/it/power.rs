@@ -84,7 +84,7 @@ struct Body<'a> {
     unsynced: Vec<&'a Event>,
 }
 
-impl<'a> Body<'a> {
+impl Body<'_> {
     fn sync(&mut self) {
         for event in std::mem::take(&mut self.unsynced) {
             apply(&mut self.synced, event, usize::MAX);

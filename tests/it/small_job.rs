@@ -1,4 +1,4 @@
-//! A backfill so small that it can be repeated once for every operation it does on the disk: three jobs, two series,
+//! A backfill so small that it can be repeated once for every operation it does on the disk: a few jobs, two series,
 //! each page in a commit of its own, the file closed after each job. It must never ask for anything near the live edge,
 //! where the checker could not tell what should be there.
 
@@ -34,7 +34,7 @@ pub(crate) struct Size {
 pub(crate) const TINY: Size = Size {
     jobs: 2,
     days_a_job: 10,
-    days_a_page: 6,
+    days_a_page: 10,
 };
 
 impl Size {
