@@ -55,7 +55,7 @@ pub fn minutes(series: usize, span: Span) -> Vec<Candle> {
     let mut random = Random((series as u64 + 1) << 40 ^ span.start().unsigned_abs());
     let days = span.start().div_euclid(DAY)..=span.end().div_euclid(DAY);
     let mut candles = Vec::with_capacity(50_000);
-    let mut cents = 15_000 + 100 * series as i64;
+    let mut cents = 15_000 + 100 * i64::try_from(series).unwrap();
     for day in days.filter(|day| (1..=5).contains(&((day + 4) % 7))) {
         for minute in 0..MINUTES_A_DAY {
             let ts = day * DAY + (9 * 60 + minute) * 60;
