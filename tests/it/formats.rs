@@ -193,6 +193,7 @@ fn asks_nothing(store: &mut Store, key: &SeriesKey, held: Span) {
     assert_eq!((report.status, report.requests), (JobStatus::Completed, 0));
 }
 
+#[allow(clippy::print_stderr)] // The figures of a campaign.
 fn killed_while_it_brings_a_file_up(kills: u32, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut old, mut new) = (0, 0);
@@ -218,7 +219,7 @@ fn killed_while_it_brings_a_file_up(kills: u32, seed: u64) {
         assert_eq!(home.db().count("PRAGMA user_version"), 2);
         check_books(&home.db());
     }
-    println!("{old} kills left the old format, {new} the new one (seed {seed})");
+    eprintln!("{old} kills left the old format, {new} the new one (seed {seed})");
 }
 
 #[test]

@@ -174,9 +174,9 @@ fn try_case(case: &Arc<Case>, place: usize, workers: usize) {
     same("requests to a stranger", &name, &stranger.hits(), &0);
 
     for symbol in GOOD {
-        let must = want.others == Others::Unharmed
+        let whole = want.others == Others::Unharmed
             || (want.others == Others::ClassMayBeMissing && symbol.starts_with("X:"));
-        if must || !db.coverage(symbol, TIMEFRAME).is_empty() && report.stop.is_none() {
+        if whole || !db.coverage(symbol, TIMEFRAME).is_empty() && report.stop.is_none() {
             check(&db, symbol, TIMEFRAME, good_span(symbol));
         }
         for candle in db.candles(symbol, TIMEFRAME) {
