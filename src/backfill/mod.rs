@@ -109,7 +109,9 @@ pub fn targets(
         let known = store.map_or(Ok(Known::default()), |store| store.known(key))?;
         Ok(runner.target(key, *span, &known, now))
     };
-    distinct(series).iter().map(target).collect()
+    let series = distinct(series);
+    let targets = || series.iter().map(target).collect();
+    store.map_or_else(targets, |store| store.at_one_instant(targets))
 }
 
 fn distinct(series: &[(SeriesKey, Span)]) -> Vec<(SeriesKey, Span)> {
@@ -174,11 +176,14 @@ pub fn run(
     store.reap_jobs(now)?;
     let mut targets = Vec::with_capacity(request.series.len());
     let mut asked_before = Vec::with_capacity(request.series.len());
-    for (key, span) in &distinct(&request.series) {
-        let known = store.known(key)?;
-        asked_before.push(Series::was_asked(&known));
-        targets.push(runner.target(key, *span, &known, now));
-    }
+    store.at_one_instant(|| {
+        for (key, span) in &distinct(&request.series) {
+            let known = store.known(key)?;
+            asked_before.push(Series::was_asked(&known));
+            targets.push(runner.target(key, *span, &known, now));
+        }
+        Ok(())
+    })?;
     let job = runner.job(uuid::Uuid::now_v7().to_string(), now);
     let new = NewJob {
         job_id: &job.job_id,
@@ -341,7 +346,7 @@ fn execute(
         );
         return Err(error);
     }
-    let report = report::make(store, job, ledger, runner, elapsed)?;
+    let report = store.at_one_instant(|| report::make(store, job, ledger, runner, elapsed))?;
     store.end_job(
         &job.job_id,
         &job.owner,

@@ -122,6 +122,7 @@ impl<'a> Ledger<'a> {
                     self.take(&batch, message)?;
                 }
                 batch.commit()?;
+                store.bound_log();
                 self.beat_at = now;
             }
             for failure in std::mem::take(&mut self.news) {

@@ -4,8 +4,8 @@
 //! No error text holds a URL or the key: URLs carry cursors, and errors end up in files and on terminals.
 
 use std::io::Read as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::blocking::{Client, Response};
@@ -83,6 +83,9 @@ pub(crate) struct Http {
     sent: AtomicU64,
     /// Whether anything ever answered: until then, a connection that fails means that the address is wrong.
     heard: AtomicBool,
+    /// One body is read at a time: what is read of it takes more room than its text, and the one writer takes what comes
+    /// no faster.
+    reading: Mutex<()>,
 }
 
 impl Http {
@@ -138,6 +141,7 @@ impl Http {
             clock,
             sent: AtomicU64::new(0),
             heard: AtomicBool::new(false),
+            reading: Mutex::new(()),
         })
     }
 
@@ -236,7 +240,11 @@ impl Http {
                 format!("HTTP {status}: a redirect, and none is followed"),
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
-            _ => Ok(read(status, &self.body(response, started, cancel)?)?),
+            _ => {
+                let body = self.body(response, started, cancel)?;
+                let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(read(status, &body)?)
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 mod counts;
 mod insert;
 mod jobs;
+mod log;
 mod migrate;
 mod open;
 mod read;
@@ -41,6 +42,8 @@ pub struct Store {
     path: PathBuf,
     /// What the file was found to be: an older format is read as it is.
     format: i32,
+    /// Size of the write-ahead log at which it is to be emptied next, bytes.
+    log_bound: u64,
 }
 
 impl Store {

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::log::LARGE;
 use super::migrate::migrate;
 use super::{APPLICATION_ID, FORMAT, Store, StoreError, told};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Other programs' transactions are waited for this long; a batch takes well below a second.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pages of 8 KiB after which the writer checkpoints: 16 MiB, so that a bulk load rewrites inner pages seldom.
 const CHECKPOINT_PAGES: i32 = 2000;
 /// A `-wal` that a slow reader let grow is cut back to this at the next checkpoint.
@@ -69,6 +70,7 @@ impl Store {
                 connection,
                 path: path.to_path_buf(),
                 format,
+                log_bound: LARGE,
             }),
             Found::Empty => Err(StoreError::Empty(path.to_path_buf())),
         }
@@ -84,6 +86,7 @@ impl Store {
             connection,
             path: path.to_path_buf(),
             format: FORMAT,
+            log_bound: LARGE,
         };
         if matches!(found, Found::Empty) {
             store
@@ -149,6 +152,8 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     // The views are for other tools. One that stands where a table should might never come to an end.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    // Otherwise a cached statement whose plan might depend on a value is parsed anew each time it is used.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -285,7 +290,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -1,0 +1,37 @@
+//! The write-ahead log, kept small. `SQLite` checkpoints by itself after each commit that finds many pages in the log, but
+//! begins it anew only in a moment without a reader; readers that come and go may never leave one.
+
+use std::fs;
+use std::time::Duration;
+
+use super::Store;
+use super::open::{BUSY_TIMEOUT, beside};
+
+/// From this size on readers are asked to make way.
+pub(super) const LARGE: u64 = 24 << 20;
+/// How long for: a reader that stays must not hold the writer.
+const WAIT: Duration = Duration::from_millis(500);
+
+impl Store {
+    /// Empties the log when it has grown large, between two transactions. Where a reader stays, it is tried again when the
+    /// log has doubled, so that waiting stays a small part of the work.
+    pub fn bound_log(&mut self) {
+        let size = fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len());
+        if size < self.log_bound {
+            return;
+        }
+        // What was committed is safe wherever it stands: a checkpoint that fails is made up for by the next.
+        let _ = self.connection.busy_timeout(WAIT);
+        let emptied = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                Ok(row.get::<_, i64>(0)? == 0)
+            });
+        let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
+        self.log_bound = if emptied.unwrap_or(false) {
+            LARGE
+        } else {
+            2 * size
+        };
+    }
+}
