@@ -1,70 +1,13 @@
 //! Readers may use the file while a backfill writes, and never see a promise that is not kept yet.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candlefile::backfill::{Request, Runner, run};
-use candlefile::monitor::{Monitor, Snapshot};
-use candlefile::{Cancel, ManualClock, Policy, Sample, SeriesKey, Store};
-
 use crate::checker::check;
-use crate::db::Db;
 use crate::harness::Home;
 use crate::oracle::{self, span};
 use crate::running::eventually;
 use crate::server::Server;
-
-/// Looks into the file, as another program would, whenever something is reported.
-struct Looks {
-    file: Db,
-    reported: Cell<u64>,
-}
-
-impl Monitor for Looks {
-    fn progress(&self, snapshot: &Snapshot<'_>) {
-        let rows = self.file.count("SELECT count(*) FROM candles");
-        assert_eq!(
-            rows as u64, snapshot.records.inserted,
-            "rows in the file and candles reported as saved"
-        );
-        self.reported.set(self.reported.get().max(rows as u64));
-    }
-}
-
-#[test]
-fn what_is_reported_as_saved_is_in_the_file_at_that_moment() {
-    let home = Home::new();
-    let mut store = Store::create(&home.db_path()).unwrap();
-    let runner = Runner {
-        provider: Arc::new(Sample::default()),
-        clock: Arc::new(ManualClock::at(1_767_225_600)),
-        cancel: Cancel::new(),
-        workers: 2,
-        policy: Policy::default(),
-        force: false,
-        refetch_empty: false,
-    };
-    let key = SeriesKey {
-        symbol: "AAPL".parse().unwrap(),
-        timeframe: "1m".parse().unwrap(),
-        source: "sample".into(),
-        adjusted: false,
-    };
-    let (start, end) = span("AAPL", "1m", "2024-01-02", "2024-05-31");
-    let request = Request {
-        command: "backfill",
-        series: vec![(key, candlefile::Span::new(start, end).unwrap())],
-        start_words: None,
-        end_words: None,
-    };
-    let looks = Looks {
-        file: home.db(),
-        reported: Cell::new(0),
-    };
-    run(&mut store, &request, &runner, &looks).unwrap();
-    assert!(looks.reported.get() > 10_000, "{}", looks.reported.get());
-}
 
 #[test]
 fn a_reader_never_sees_coverage_without_its_candles() {
