@@ -5,7 +5,7 @@
 
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::blocking::{Client, Response};
@@ -19,6 +19,8 @@ use crate::clock::{Cancel, Clock};
 
 /// Largest body after decompression; a full page of 50,000 candles has 5 to 7 MB.
 pub(crate) const BODY_LIMIT: usize = 16 << 20;
+/// What is larger than this is no usual page, and eight of them at once would take more memory than is promised.
+const LARGE_BODY: usize = 8 << 20;
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
 
@@ -86,6 +88,8 @@ pub(crate) struct Http {
     /// One body is read at a time: what is read of it takes more room than its text, and the one writer takes what comes
     /// no faster.
     reading: Mutex<()>,
+    /// One body at a time may be larger than any page of candles is.
+    large: Mutex<()>,
 }
 
 impl Http {
@@ -141,7 +145,8 @@ impl Http {
             clock,
             sent: AtomicU64::new(0),
             heard: AtomicBool::new(false),
-            reading: Mutex::new(()),
+            reading: Mutex::default(),
+            large: Mutex::default(),
         })
     }
 
@@ -241,7 +246,7 @@ impl Http {
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
             _ => {
-                let body = self.body(response, started, cancel)?;
+                let (body, _large) = self.body(response, started, cancel)?;
                 let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(read(status, &body)?)
             }
@@ -254,12 +259,13 @@ impl Http {
         mut response: Response,
         started: Instant,
         cancel: &Cancel,
-    ) -> Result<Vec<u8>, Once> {
+    ) -> Result<(Vec<u8>, Option<MutexGuard<'_, ()>>), Once> {
         let mut body = Vec::new();
+        let mut large = None;
         let mut chunk = vec![0; 64 << 10];
         loop {
             let read = match response.read(&mut chunk) {
-                Ok(0) => return Ok(body),
+                Ok(0) => return Ok((body, large)),
                 Ok(read) => read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
@@ -286,6 +292,9 @@ impl Http {
                     ),
                     None,
                 ));
+            }
+            if large.is_none() && body.len() + read > LARGE_BODY {
+                large = Some(self.large.lock().unwrap_or_else(PoisonError::into_inner));
             }
             body.extend_from_slice(&chunk[..read]);
         }
