@@ -1,13 +1,14 @@
 //! `status --watch`: follows what runs to its end, and says how long the rest takes.
 
+use crate::exchange::Gate;
 use crate::harness::Home;
-use crate::running::eventually;
+use crate::running::{Running, eventually};
 use crate::server::Server;
 
 const WORDS: &str = "backfill AAPL -t 1d,1h,5m --start 2024-01-02 --end 2024-01-31 --workers 1";
 
-#[test]
-fn a_watched_job_is_followed_to_its_end_and_then_shown() {
+/// A job that goes on when the gate is opened.
+fn held_after_two_slices() -> (Home, Server, Gate, Running) {
     let home = Home::new();
     let (server, gate) = Server::holding(2);
     let running = home.to(&server, WORDS.split(' ')).spawn();
@@ -17,6 +18,12 @@ fn a_watched_job_is_followed_to_its_end_and_then_shown() {
             .count("SELECT count(*) FROM backfill_progress WHERE status = 'completed'")
             == 2
     });
+    (home, server, gate, running)
+}
+
+#[test]
+fn a_watched_job_is_followed_to_its_end_and_then_shown() {
+    let (home, _server, gate, running) = held_after_two_slices();
     let status = home.cli(["status", "--json"]).run().ok().json();
     let job = &status["jobs"][0];
     assert_eq!(job["status"], "running");
@@ -45,15 +52,7 @@ fn a_watched_job_is_followed_to_its_end_and_then_shown() {
 
 #[test]
 fn the_followed_line_says_how_far_the_job_is_and_how_long_the_rest_takes() {
-    let home = Home::new();
-    let (server, gate) = Server::holding(2);
-    let running = home.to(&server, WORDS.split(' ')).spawn();
-    server.wait_for(3);
-    eventually("two slices are done", || {
-        home.db()
-            .count("SELECT count(*) FROM backfill_progress WHERE status = 'completed'")
-            == 2
-    });
+    let (home, _server, gate, running) = held_after_two_slices();
     let watch = home.cli(["status", "--watch"]).spawn();
     watch.wait_for_stderr("to go");
     gate.open();
