@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::damages::damage;
+use crate::damages::{damage, has_tripped};
 use crate::harness::{Home, Run};
 use crate::oracle;
 use crate::seeded::{Seeded, first_seed, rounds, say, size};
@@ -122,6 +122,7 @@ fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
                 "{what}: reading has changed the file"
             );
         } else {
+            assert!(!has_tripped(&home.db_path()), "{what}: a trigger ran");
             // The next one gets the damage as it was.
             fs::write(home.db_path(), &damaged).unwrap();
             for suffix in ["-wal", "-shm"] {

@@ -140,6 +140,17 @@ fn run(path: &Path, sql: &str) {
     drop(connection.execute_batch(sql));
 }
 
+/// Holds a row for each time that a hostile trigger ran.
+const TRIPPED: &str = "tripped";
+
+/// Whether something in the file was run by who opened it.
+pub(crate) fn has_tripped(path: &Path) -> bool {
+    let count = format!("SELECT count(*) FROM {TRIPPED}");
+    Connection::open(path)
+        .and_then(|file| file.query_row(&count, [], |row| row.get::<_, i64>(0)))
+        .is_ok_and(|count| count > 0)
+}
+
 const TABLES: [&str; 6] = [
     "series",
     "candle_data",
@@ -161,8 +172,9 @@ fn schema(path: &Path, random: &mut Seeded) -> String {
         3 => format!("ALTER TABLE {table} RENAME TO hidden; CREATE TABLE {table} (wrong TEXT)"),
         4 => format!("DROP TABLE {table}"),
         5 => format!(
-            "CREATE TRIGGER hostile AFTER INSERT ON {table} BEGIN DELETE FROM {other}; END;
-             CREATE TRIGGER hostile_too AFTER UPDATE ON {other} BEGIN DELETE FROM {table}; END"
+            "CREATE TABLE {TRIPPED} (what);
+             CREATE TRIGGER hostile AFTER INSERT ON {table} BEGIN DELETE FROM {other}; INSERT INTO {TRIPPED} VALUES (1); END;
+             CREATE TRIGGER hostile_too AFTER UPDATE ON {other} BEGIN DELETE FROM {table}; INSERT INTO {TRIPPED} VALUES (2); END"
         ),
         6 => format!(
             "CREATE TABLE loose AS SELECT * FROM {table}; DROP TABLE {table}; ALTER TABLE loose RENAME TO {table};

@@ -6,26 +6,24 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 use fastrand::Rng;
-use rusqlite::Connection;
 
 use crate::checker::Saved;
+use crate::seeded::{first_seed, rounds, say, size};
 use crate::small_job::{Size, complete, recovered, run_all};
 use crate::vfs::{Disk, Event};
 
-const SEED: u64 = 20_200_101;
 const SIZE: Size = Size {
     jobs: 3,
     days_a_job: 24,
     days_a_page: 8,
+    checkpointed: 3,
 };
 /// Every so many images are run to completion as well.
-const COMPLETED: usize = 50;
-/// Every so many reports, another connection moves the log into the file.
-const CHECKPOINTED: usize = 3;
+const COMPLETED: u64 = 50;
 
 /// At this position of the log, so much had been reported as saved, and this was there.
 struct Mark {
@@ -47,13 +45,7 @@ fn record() -> (Vec<Event>, Vec<Mark>) {
             "{reported} candles were reported, and the file holds {}",
             saved.candles()
         );
-        let mut marks = marks.borrow_mut();
-        marks.push(Mark { position, saved });
-        if marks.len().is_multiple_of(CHECKPOINTED) {
-            let other = Connection::open(&path).unwrap();
-            let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-            other.query_row(sql, [], |_| Ok(())).unwrap();
-        }
+        marks.borrow_mut().push(Mark { position, saved });
     };
     run_all(&path, SIZE, &told).unwrap();
     (disk.take_log(), marks.into_inner())
@@ -163,57 +155,49 @@ fn image(log: &[Event], damage: Damage, rng: &mut Rng) -> BTreeMap<String, Vec<u
     files
 }
 
-fn lay_out(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        std::fs::remove_file(entry.unwrap().path()).unwrap();
-    }
-    for (name, body) in files {
-        std::fs::write(folder.join(name), body).unwrap();
-    }
-}
-
-fn lose_power(images: usize, seed: u64) {
-    let (log, marks) = record();
+/// The power fails at an instant and with a damage that the seed says.
+fn round((log, marks): &(Vec<Event>, Vec<Mark>), seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let position = rng.usize(0..=log.len());
+    let damage = rng.choice(DAMAGES).unwrap();
     let folder = tempfile::tempdir().unwrap();
     // Commanded for its speed: nothing in it needs to be synced.
     let _disk = Disk::of(folder.path());
-    let path = folder.path().join("market.db");
-    let mut rng = Rng::with_seed(seed);
-    for number in 0..images {
-        let position = rng.usize(0..=log.len());
-        let damage = DAMAGES[number % DAMAGES.len()];
-        let files = image(&log[..position], damage, &mut rng);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            lay_out(folder.path(), &files);
-            let found = recovered(&path);
-            let known = marks.partition_point(|mark| mark.position <= position);
-            if let Some(mark) = known.checked_sub(1).map(|last| &marks[last]) {
-                found.assert_holds(&mark.saved);
-            }
-            if number.is_multiple_of(COMPLETED) {
-                complete(&path, SIZE);
-            }
-        }));
-        if let Err(panic) = outcome {
-            let what = panic.downcast_ref::<String>().cloned();
-            let events = log.len();
-            let image = format!("seed {seed}, image {number}: {damage:?} at {position}/{events}");
-            match what {
-                Some(what) => panic!("{image}: {what}"),
-                None => resume_unwind(panic),
-            }
-        }
+    for (name, body) in image(&log[..position], damage, &mut rng) {
+        std::fs::write(folder.path().join(name), body).unwrap();
     }
+    let path = folder.path().join("market.db");
+    let found = recovered(&path);
+    let known = marks.partition_point(|mark| mark.position <= position);
+    if let Some(last) = known.checked_sub(1) {
+        found.assert_holds(&marks[last].saved);
+    }
+    if seed.is_multiple_of(COMPLETED) {
+        complete(&path, SIZE);
+    }
+}
+
+fn lose_power(images: u64, first: u64) {
+    let (recorded, began) = (record(), Instant::now());
+    let seeds = first..first + images;
+    rounds(seeds.clone(), |seed| {
+        catch_unwind(AssertUnwindSafe(|| round(&recorded, seed)))
+            .unwrap_or_else(|_| panic!("the image of seed {seed} failed"));
+        0
+    });
+    say(format!(
+        "{images} images, seeds {seeds:?}, {:?}",
+        began.elapsed()
+    ));
 }
 
 #[test]
 fn power_loss_at_any_instant_damages_nothing_and_loses_nothing_that_was_reported() {
-    lose_power(2_000, SEED);
+    lose_power(2_000, 20_200_101);
 }
 
 #[test]
-#[ignore = "a campaign: 100,000 images, or as many as CANDLEFILE_CAMPAIGN says"]
+#[ignore = "a campaign: CANDLEFILE_CAMPAIGN_IMAGES, 100,000 where it is not set"]
 fn power_loss_campaign() {
-    let images = std::env::var("CANDLEFILE_CAMPAIGN").map_or(100_000, |text| text.parse().unwrap());
-    lose_power(images, SEED + 1);
+    lose_power(size("CANDLEFILE_CAMPAIGN_IMAGES", 100_000), first_seed());
 }

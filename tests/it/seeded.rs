@@ -1,25 +1,18 @@
-//! A small generator of random numbers, so that whatever failed can be played again by its seed, and the sizes and seeds
-//! of campaigns. It must never take anything from the clock that is not printed.
+//! Random numbers by seed, so that whatever failed can be played again, and the sizes, seeds and rounds of campaigns. It
+//! must never take anything from the clock that is not printed.
 
 use crate::oracle;
 
 /// A generator that gives the same numbers for the same seed.
-pub(crate) struct Seeded(u64);
+pub(crate) struct Seeded(fastrand::Rng);
 
 impl Seeded {
     pub(crate) fn new(seed: u64) -> Self {
-        // Neighbouring seeds begin with neighbouring numbers otherwise.
-        let mut seeded = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d);
-        seeded.below(2);
-        seeded
+        Self(fastrand::Rng::with_seed(seed))
     }
 
     pub(crate) fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
+        self.0.u64(..n)
     }
 
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
@@ -52,12 +45,16 @@ pub(crate) fn say(text: String) {
 /// Runs a campaign's rounds, one seed each, on two threads; sums up what the rounds say.
 pub(crate) fn rounds(seeds: std::ops::Range<u64>, round: impl Fn(u64) -> u64 + Sync) -> u64 {
     let next = std::sync::atomic::AtomicU64::new(seeds.start);
+    let tenth = (seeds.end - seeds.start).div_ceil(10);
     let work = || {
         let mut sum = 0;
         loop {
             let seed = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             if seed >= seeds.end {
                 return sum;
+            }
+            if seed > seeds.start && (seed - seeds.start).is_multiple_of(tenth) {
+                say(format!("at seed {seed} of {seeds:?}"));
             }
             sum += round(seed);
         }

@@ -3,6 +3,7 @@
 //! where the checker could not tell what should be there.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use candlefile::{
     Cancel, Candle, JobStatus, ManualClock, Policy, Provider, Span, Store, StoreError,
 };
 use chrono::Weekday;
+use rusqlite::Connection;
 
 use crate::checker::{self, Saved};
 use crate::db::Db;
@@ -29,12 +31,16 @@ pub(crate) struct Size {
     pub(crate) jobs: i64,
     pub(crate) days_a_job: i64,
     pub(crate) days_a_page: i64,
+    /// After every so many reports another connection moves the log into the file, and in turn leaves it or empties it;
+    /// 0: never.
+    pub(crate) checkpointed: usize,
 }
 
 pub(crate) const TINY: Size = Size {
     jobs: 2,
     days_a_job: 10,
     days_a_page: 10,
+    checkpointed: 0,
 };
 
 impl Size {
@@ -117,6 +123,7 @@ struct Watch<'a> {
     provider: Arc<Paced>,
     before: u64,
     told: &'a dyn Fn(u64),
+    checkpoints: Checkpoints<'a>,
 }
 
 impl Monitor for Watch<'_> {
@@ -124,6 +131,32 @@ impl Monitor for Watch<'_> {
         *self.provider.saved.lock().unwrap() = progress.records.fetched;
         self.provider.changed.notify_all();
         (self.told)(self.before + progress.records.inserted);
+        self.checkpoints.report();
+    }
+}
+
+/// The checkpoints that another connection does.
+struct Checkpoints<'a> {
+    path: &'a Path,
+    every: usize,
+    reports: AtomicUsize,
+}
+
+impl Checkpoints<'_> {
+    fn report(&self) {
+        let reports = 1 + self.reports.fetch_add(1, Ordering::SeqCst);
+        if self.every == 0 || !reports.is_multiple_of(self.every) {
+            return;
+        }
+        let mode = if (reports / self.every).is_multiple_of(2) {
+            "TRUNCATE"
+        } else {
+            "PASSIVE"
+        };
+        // On a disk that fails it may fail, and must do no harm then.
+        let _ = Connection::open(self.path).and_then(|other| {
+            other.pragma_update_and_check(None, "wal_checkpoint", mode, |_| Ok(()))
+        });
     }
 }
 
@@ -158,6 +191,11 @@ pub(crate) fn run_all(path: &Path, size: Size, told: &dyn Fn(u64)) -> Result<(),
             provider,
             before,
             told,
+            checkpoints: Checkpoints {
+                path,
+                every: size.checkpointed,
+                reports: AtomicUsize::new(0),
+            },
         };
         let report = run(&mut store, &request, &runner, &watch)?;
         assert_eq!(report.status, JobStatus::Completed);
