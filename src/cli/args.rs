@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use candlefile::provider::rate::Rate;
 use candlefile::range::Moment;
-use candlefile::{Symbol, Timeframe};
+use candlefile::{Policy, Symbol, Timeframe};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// OHLCV candles from a market data provider in one SQLite file: backfilled in parallel, resumable, and exact about
@@ -207,7 +207,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
     let duration = humantime::parse_duration(text)
         .map_err(|_| "write a time like 15m, 1h or 90s".to_owned())?;
-    if duration > Duration::from_secs(366 * 86_400) {
+    if duration > Duration::from_secs(Policy::LONGEST.unsigned_abs()) {
         Err("a year is the longest".into())
     } else {
         Ok(duration)

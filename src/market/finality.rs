@@ -19,13 +19,18 @@ const FINAL_HOUR: u32 = 12;
 /// An absent tail younger than this proves nothing: delayed plans and late publication look the same.
 const TAIL_PROVES_AFTER: i64 = 7 * DAY;
 
-/// When a candle counts as closed and as final.
+/// When a candle counts as closed and as final. Neither wait is negative nor longer than [`Policy::LONGEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Seconds from the last trading hour to closed (`--delay`).
     pub delay: i64,
     /// Seconds from the last trading hour to final, in place of the asset class's rule (`--final-after`).
     pub final_after: Option<i64>,
+}
+
+impl Policy {
+    /// The longest wait there is, in seconds: a year.
+    pub const LONGEST: i64 = 366 * DAY;
 }
 
 impl Default for Policy {
@@ -47,6 +52,7 @@ pub struct Frontier {
     /// Coverage may reach here (at most) on the word of an absent tail alone.
     pub tail_proven: i64,
 }
+
 impl Market {
     /// The end of the last trading hour within a candle, as an instant; `None` where none can exist.
     pub fn trading_close(&self, ts: i64) -> Option<i64> {

@@ -1,21 +1,39 @@
-//! Times as the file holds them. A time that no calendar can write is damage, and must never get further than here.
+//! Times as the file holds them. A time that no calendar can write, or a wait that no job can have, is damage and must
+//! never get further than here.
+
+use std::ops::Range;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
+use crate::market::Policy;
+
 /// The years 1 to 9999, which RFC 3339 can write: far more than any candle has, and far from where a sum overflows.
-const WRITABLE: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
+const WRITABLE: Range<i64> = -62_135_596_800..253_402_300_800;
 
 /// Unix seconds read from the file.
 pub(super) struct Stamp(pub(super) i64);
 
 impl FromSql for Stamp {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Stamp> {
-        let ts = value.as_i64()?;
-        if WRITABLE.contains(&ts) {
-            Ok(Stamp(ts))
-        } else {
-            Err(FromSqlError::OutOfRange(ts))
-        }
+        within(value, WRITABLE).map(Stamp)
+    }
+}
+
+/// Seconds of a job's [`Policy`] read from the file.
+pub(super) struct Wait(pub(super) i64);
+
+impl FromSql for Wait {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Wait> {
+        within(value, 0..Policy::LONGEST + 1).map(Wait)
+    }
+}
+
+fn within(value: ValueRef<'_>, range: Range<i64>) -> FromSqlResult<i64> {
+    let seconds = value.as_i64()?;
+    if range.contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(FromSqlError::OutOfRange(seconds))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::stamp::{stamp, stamp_if_any};
+use super::stamp::{Wait, stamp, stamp_if_any};
 use super::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
     SliceRow, SliceStatus, Store, StoreError, told,
@@ -211,8 +211,8 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
         end_ts: stamp(row, 6)?,
         source: row.get(7)?,
         policy: Policy {
-            delay: row.get(8)?,
-            final_after: row.get(9)?,
+            delay: row.get::<_, Wait>(8)?.0,
+            final_after: row.get::<_, Option<Wait>>(9)?.map(|wait| wait.0),
         },
         created_at: stamp(row, 10)?,
         started_at: stamp_if_any(row, 11)?,

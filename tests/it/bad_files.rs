@@ -157,6 +157,33 @@ fn a_job_id_that_is_unknown_or_ambiguous_is_refused() {
 }
 
 #[test]
+fn a_number_that_no_job_can_have_is_damage_and_not_worked_with() {
+    let (home, server) = (Home::new(), Server::start());
+    home.cli(format!("backfill AAPL {DATES} --provider sample").split(' '))
+        .run()
+        .ok();
+    let good = fs::read(home.db_path()).unwrap();
+    for damage in [
+        // Candles would be closed long before they began, and the search for the first that is not would not end.
+        "delay_s = -9223372036854775808",
+        "delay_s = 31622401",
+        "final_after_s = -1",
+        "start_ts = 9223372036854775807",
+        "created_at = -9223372036854775808",
+    ] {
+        home.sql(&format!(
+            "UPDATE backfill_jobs SET {damage}, status = 'interrupted'"
+        ));
+        for command in ["resume", "status"] {
+            let words = &["market.db is damaged"];
+            home.to(&server, [command]).run().exit(1).says(words);
+        }
+        fs::write(home.db_path(), &good).unwrap();
+    }
+    assert_eq!(server.hits(), 0);
+}
+
+#[test]
 fn a_series_that_the_file_does_not_hold_is_named() {
     let (home, server) = (Home::new(), Server::start());
     home.cli(format!("backfill AAPL {DATES} --provider sample").split(' '))

@@ -87,6 +87,17 @@ fn assert_clear(run: &Run, json: bool) {
     }
 }
 
+/// Says how a file was damaged when its round fails, however it fails.
+struct Named(String);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            say(format!("failed: {}", self.0));
+        }
+    }
+}
+
 /// Damages one file and opens it by some of the commands, in turn; says how many.
 fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
     let mut random = Seeded::new(seed);
@@ -104,25 +115,21 @@ fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
         };
         let words = words.replace("ID", &good.1);
         let json = random.one_in(2) && !words.contains("--csv");
-        let began = Instant::now();
+        let _named = Named(format!("seed {seed}: {how}: {words}"));
         let mut cli = home.cli(words.split(' '));
         if json {
             cli = cli.arg("--json");
         }
         let run = cli.spawn().wait_within(ENOUGH);
-        let what = format!("seed {seed}: {how}: {words}, {:?}", began.elapsed());
-        assert!(
-            matches!(run.code(), Some(0..=3)),
-            "{what}: exit code\n{run:?}"
-        );
+        assert!(matches!(run.code(), Some(0..=3)), "exit code\n{run:?}");
         assert_clear(&run, json);
         if reads {
             assert!(
                 fs::read(home.db_path()).unwrap() == damaged,
-                "{what}: reading has changed the file"
+                "reading has changed the file"
             );
         } else {
-            assert!(!has_tripped(&home.db_path()), "{what}: a trigger ran");
+            assert!(!has_tripped(&home.db_path()), "a trigger ran");
             // The next one gets the damage as it was.
             fs::write(home.db_path(), &damaged).unwrap();
             for suffix in ["-wal", "-shm"] {
