@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use super::Stop;
 use super::judge::{Chain, Judged};
+use super::message::{End, Message, PageMessage};
 use super::queue::{Verdict, Work};
-use crate::candle::{Candle, Rejected};
+use crate::candle::Candle;
 use crate::clock::{Cancel, Clock};
 use crate::market::{Market, Policy};
 use crate::plan::Known;
@@ -15,57 +16,6 @@ use crate::provider::{Ask, ErrorKind, Page, Provider, ProviderError};
 use crate::span::Span;
 use crate::store::{Progress, SeriesKey};
 use crate::symbol::AssetClass;
-
-/// What a fetcher tells the writer.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// A slice is being asked for.
-    Started { progress: Progress, at: i64 },
-    /// A page to store.
-    Page(Box<PageMessage>),
-    /// A slice was given up; what was stored of it stays.
-    Failed {
-        series: usize,
-        progress: Progress,
-        error: String,
-        attempts: u32,
-        at: i64,
-    },
-    /// Nothing of a series may be fetched: its stored candles are stale, or could not be checked.
-    SeriesOver {
-        series: usize,
-        stale: bool,
-        error: String,
-        attempts: u32,
-        at: i64,
-    },
-    /// The job has to stop.
-    Stop(Stop),
-}
-
-/// A page on its way into the file.
-#[derive(Debug)]
-pub(crate) struct PageMessage {
-    pub(crate) series: usize,
-    pub(crate) progress: Progress,
-    pub(crate) candles: Vec<Candle>,
-    pub(crate) rejected: Vec<Rejected>,
-    pub(crate) proven: Option<Span>,
-    pub(crate) seen_at: i64,
-    /// Set on a slice's last page.
-    pub(crate) end: Option<End>,
-}
-
-/// How a slice ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct End {
-    /// All that is proven of it, from its start.
-    pub(crate) proven: Option<Span>,
-    /// Whether no page had a storable row.
-    pub(crate) empty: bool,
-    /// Up to where it was asked for: its end, or today's beginning where the plan does not give today before its end.
-    pub(crate) asked_to: i64,
-}
 
 /// What a fetcher needs to know of a series.
 #[derive(Clone, Debug)]

@@ -3,8 +3,10 @@
 //! The calling thread is the writer. Fetchers take slices from the `queue`, send judged pages and end when the queue is
 //! empty, the job stops, or the writer has hung up. A failed slice is a message, not a return: the job goes on.
 
+mod execute;
 mod fetch;
 mod judge;
+mod message;
 mod pool;
 mod queue;
 mod recheck;
@@ -23,15 +25,9 @@ use crate::owner::Owner;
 use crate::plan::{Known, Wanted, plan};
 use crate::provider::Provider;
 use crate::span::Span;
-use crate::store::{
-    JobStatus, NewJob, Progress, SeriesKey, SeriesStatus, Store, StoreError, Target,
-};
+use crate::store::{NewJob, SeriesKey, SeriesStatus, Store, StoreError, Target};
+use execute::{Parts, execute};
 use fetch::Series;
-use pool::fetch_all;
-use writer::Ledger;
-
-/// Stored candles of an adjusted series that are asked again before it goes on.
-const RECHECKED: usize = 5;
 
 /// How a job is run.
 pub struct Runner {
@@ -261,120 +257,4 @@ impl Runner {
             requests_before: self.provider.requests(),
         }
     }
-}
-
-/// A job's series with their rows and slices, index by index.
-#[derive(Default)]
-struct Parts {
-    series: Vec<Series>,
-    ids: Vec<i64>,
-    slices: Vec<Vec<Progress>>,
-}
-
-impl Parts {
-    fn of(
-        store: &Store,
-        targets: &[Target],
-        made: Vec<(i64, Vec<Progress>)>,
-        asked_before: Vec<bool>,
-    ) -> Result<Parts, StoreError> {
-        let mut parts = Parts::default();
-        for ((target, (id, slices)), was_asked) in targets.iter().zip(made).zip(asked_before) {
-            let Target {
-                key,
-                span,
-                week_start,
-                ..
-            } = target;
-            let checks = key.adjusted && !slices.is_empty();
-            let recheck = if checks {
-                store.newest_covered(id, RECHECKED)?
-            } else {
-                Vec::new()
-            };
-            let market = key.market(*week_start);
-            parts.series.push(Series {
-                key: key.clone(),
-                market,
-                span: *span,
-                recheck,
-                was_asked,
-            });
-            parts.ids.push(id);
-            parts.slices.push(slices);
-        }
-        Ok(parts)
-    }
-}
-
-/// Runs a recorded job to its end, and records that end.
-fn execute(
-    store: &mut Store,
-    job: &Job,
-    parts: Parts,
-    runner: &Runner,
-    monitor: &dyn Monitor,
-) -> Result<Report, StoreError> {
-    let began = runner.clock.monotonic();
-    let Parts {
-        series,
-        ids,
-        slices,
-    } = parts;
-    let mut ledger = Ledger::new(job, &series, &ids, &slices);
-    let written = end_idle_series(store, job, &mut ledger, &series, runner)
-        .and_then(|()| fetch_all(store, &mut ledger, &series, &slices, runner, monitor));
-    let unfinished = ledger.states.iter().any(|state| !state.open.is_empty());
-    if unfinished && ledger.stop.is_none() {
-        ledger.stop = Some(if runner.cancel.is_cancelled() {
-            Stop::Cancelled
-        } else {
-            Stop::Defect
-        });
-    }
-    let elapsed = runner.clock.monotonic().saturating_sub(began);
-    let now = runner.clock.now();
-    if let Err(error) = written {
-        // Best effort: the error that stopped the job may stop this, too, and the next run then finds its owner gone.
-        let _ = store.end_job(
-            &job.job_id,
-            &job.owner,
-            JobStatus::Failed,
-            Some(&error.to_string()),
-            None,
-            now,
-        );
-        return Err(error);
-    }
-    let report = store.at_one_instant(|| report::make(store, job, ledger, runner, elapsed))?;
-    store.end_job(
-        &job.job_id,
-        &job.owner,
-        report.status,
-        report.error(),
-        report.resume_at(),
-        now,
-    )?;
-    Ok(report)
-}
-
-/// Series of which nothing is missing have their end before anything is fetched.
-fn end_idle_series(
-    store: &mut Store,
-    job: &Job,
-    ledger: &mut Ledger<'_>,
-    series: &[Series],
-    runner: &Runner,
-) -> Result<(), StoreError> {
-    let idle: Vec<usize> = (0..series.len())
-        .filter(|&index| ledger.states[index].open.is_empty())
-        .collect();
-    if idle.is_empty() {
-        return Ok(());
-    }
-    let batch = store.batch(&job.job_id, job.owner.as_str(), runner.clock.now())?;
-    for index in idle {
-        ledger.end_idle_series(&batch, index)?;
-    }
-    batch.commit()
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Runner;
-use super::fetch::{Fetcher, Message, Series};
+use super::fetch::{Fetcher, Series};
+use super::message::Message;
 use super::queue::{self, Next, Queue};
 use super::writer::Ledger;
 use crate::clock::Cancel;

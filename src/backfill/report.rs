@@ -101,12 +101,10 @@ pub(super) fn make(
     runner: &Runner,
     elapsed: Duration,
 ) -> Result<Report, StoreError> {
-    let records = ledger.records();
-    let parts = ledger.into_parts();
-    let stopped = stop_words(parts.stop.as_ref());
-    let mut series = Vec::with_capacity(parts.series.len());
+    let stopped = stop_words(ledger.stop.as_ref());
+    let mut series = Vec::with_capacity(ledger.series.len());
     let mut nothing_from_provider = Vec::new();
-    for (asked, state) in parts.series.iter().zip(parts.states) {
+    for (asked, state) in ledger.series.iter().zip(ledger.states) {
         let held = store.find_series(&asked.key.symbol, asked.key.timeframe)?;
         let empty = held.empty.within(asked.span);
         nothing_from_provider.extend(worth_reporting(&asked.key, &empty));
@@ -137,7 +135,7 @@ pub(super) fn make(
     let complete = series
         .iter()
         .all(|series| series.status == SeriesStatus::Completed);
-    let status = match &parts.stop {
+    let status = match &ledger.stop {
         Some(Stop::Unauthorized(_) | Stop::Unreachable(_) | Stop::Defect) => JobStatus::Failed,
         Some(Stop::Cancelled | Stop::Throttled { .. }) => JobStatus::Interrupted,
         None if complete => JobStatus::Completed,
@@ -149,11 +147,11 @@ pub(super) fn make(
         provider: runner.provider.name().to_owned(),
         requests: runner.provider.requests() - job.requests_before,
         elapsed,
-        records,
+        records: ledger.records,
         series,
         nothing_from_provider,
-        failed: parts.failed,
-        stop: parts.stop,
+        failed: ledger.failed,
+        stop: ledger.stop,
     })
 }
 

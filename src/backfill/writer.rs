@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::fetch::{End, Message, PageMessage, Series};
+use super::fetch::Series;
+use super::message::{End, Message, PageMessage};
 use super::{Job, Stop};
 use crate::clock::Clock;
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
@@ -18,14 +19,15 @@ const HEARTBEAT: i64 = 10;
 #[derive(Debug)]
 pub(super) struct Ledger<'a> {
     job: &'a Job,
-    series: &'a [Series],
+    pub(super) series: &'a [Series],
     ids: &'a [i64],
     pub(super) states: Vec<State>,
     pub(super) failed: Vec<FailedSlice>,
     pub(super) stop: Option<Stop>,
     slices: u64,
     completed: u64,
-    records: Counts,
+    /// All counts of this run.
+    pub(super) records: Counts,
     /// Of the batch in hand, to be reported once it is committed.
     news: Vec<FailedSlice>,
     beat_at: i64,
@@ -41,14 +43,6 @@ pub(super) struct State {
     pub(super) error: Option<String>,
     /// Up to where it was asked for, where that is not its end.
     asked_to: i64,
-}
-
-/// What the report is made of.
-pub(super) struct LedgerParts<'a> {
-    pub(super) series: &'a [Series],
-    pub(super) states: Vec<State>,
-    pub(super) failed: Vec<FailedSlice>,
-    pub(super) stop: Option<Stop>,
 }
 
 impl<'a> Ledger<'a> {
@@ -84,21 +78,6 @@ impl<'a> Ledger<'a> {
             news: Vec::new(),
             beat_at: 0,
         }
-    }
-
-    /// What is left of it for the report.
-    pub(super) fn into_parts(self) -> LedgerParts<'a> {
-        LedgerParts {
-            series: self.series,
-            states: self.states,
-            failed: self.failed,
-            stop: self.stop,
-        }
-    }
-
-    /// All counts of this run.
-    pub(super) fn records(&self) -> Counts {
-        self.records
     }
 
     /// Stores what comes until nothing more does. An empty batch says that time has passed.

@@ -96,25 +96,9 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
 }
 
 fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
-    let JobDetail {
-        job,
-        series,
-        slices,
-    } = detail;
+    let JobDetail { job, slices, .. } = detail;
     if global.json {
-        let mut job = document(store, job, now)?;
-        job["progress"] = slices.iter().map(slice_document).collect();
-        job["series"] = series
-            .iter()
-            .map(|series| {
-                json!({
-                    "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": series.status,
-                    "start": time(series.span.start()), "end": time(series.span.end()), "error": series.error,
-                })
-            })
-            .collect();
-        let progress = job["progress"].clone();
-        return output::json(&json!({ "jobs": [job], "progress": progress }));
+        return output::json(&whole_document(store, detail, now)?);
     }
     output::print(format!(
         "{} {}: {} from {}",
@@ -163,6 +147,24 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         "error",
     ];
     output::print(output::table(&titles, rows))
+}
+
+/// A job with its series and slices.
+fn whole_document(store: &Store, detail: &JobDetail, now: i64) -> Result<Value> {
+    let mut job = document(store, &detail.job, now)?;
+    let progress: Value = detail.slices.iter().map(slice_document).collect();
+    job["progress"] = progress.clone();
+    job["series"] = detail
+        .series
+        .iter()
+        .map(|series| {
+            json!({
+                "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": series.status,
+                "start": time(series.span.start()), "end": time(series.span.end()), "error": series.error,
+            })
+        })
+        .collect();
+    Ok(json!({ "jobs": [job], "progress": progress }))
 }
 
 fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {

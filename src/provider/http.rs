@@ -3,47 +3,22 @@
 //!
 //! No error text holds a URL or the key: URLs carry cursors, and errors end up in files and on terminals.
 
-use std::io::Read as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use reqwest::blocking::{Client, Response};
+use reqwest::blocking::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use url::Url;
 
+use super::limits::{Bodies, Limits};
 use super::origin::{BaseUrl, Key};
 use super::rate::{Limiter, Rate, TooLong};
 use super::{ErrorKind, ProviderError, Waiting, retry};
 use crate::clock::{Cancel, Clock};
 
-/// Largest body after decompression; a full page of 50,000 candles has 5 to 7 MB.
-pub(crate) const BODY_LIMIT: usize = 16 << 20;
-/// What is larger than this is no usual page, and eight of them at once would take more memory than is promised.
-const LARGE_BODY: usize = 8 << 20;
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
-
-/// How long one answer may take. Real time, whatever clock the rest of a job goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Until the connection stands.
-    pub connect: Duration,
-    /// Until the headers are complete, and from one piece of the body to the next.
-    pub stall: Duration,
-    /// From sending to the last byte: a server that drips bytes never stalls.
-    pub deadline: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connect: Duration::from_secs(10),
-            stall: Duration::from_secs(30),
-            deadline: Duration::from_secs(120),
-        }
-    }
-}
 
 /// Why an answer is none.
 pub(crate) enum Failure {
@@ -85,11 +60,7 @@ pub(crate) struct Http {
     sent: AtomicU64,
     /// Whether anything ever answered: until then, a connection that fails means that the address is wrong.
     heard: AtomicBool,
-    /// One body is read at a time: what is read of it takes more room than its text, and the one writer takes what comes
-    /// no faster.
-    reading: Mutex<()>,
-    /// One body at a time may be larger than any page of candles is.
-    large: Mutex<()>,
+    bodies: Bodies,
 }
 
 impl Http {
@@ -145,8 +116,7 @@ impl Http {
             clock,
             sent: AtomicU64::new(0),
             heard: AtomicBool::new(false),
-            reading: Mutex::default(),
-            large: Mutex::default(),
+            bodies: Bodies::default(),
         })
     }
 
@@ -246,57 +216,11 @@ impl Http {
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
             _ => {
-                let (body, _large) = self.body(response, started, cancel)?;
-                let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(read(status, &body)?)
+                let body = self
+                    .bodies
+                    .receive(response, started, self.limits, cancel)?;
+                Ok(self.bodies.parse(&body, |bytes| read(status, bytes))?)
             }
-        }
-    }
-
-    /// Reads a body through the limit and the deadline: blocking reqwest bounds neither.
-    fn body(
-        &self,
-        mut response: Response,
-        started: Instant,
-        cancel: &Cancel,
-    ) -> Result<(Vec<u8>, Option<MutexGuard<'_, ()>>), Once> {
-        let mut body = Vec::new();
-        let mut large = None;
-        let mut chunk = vec![0; 64 << 10];
-        loop {
-            let read = match response.read(&mut chunk) {
-                Ok(0) => return Ok((body, large)),
-                Ok(read) => read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    return Err(Once::Again(
-                        format!("the answer broke off: {}", innermost(&error)),
-                        None,
-                    ));
-                }
-            };
-            if body.len() + read > BODY_LIMIT {
-                return Err(Once::Final(
-                    ErrorKind::Slice,
-                    "the answer is larger than 16 MiB".to_owned(),
-                ));
-            }
-            if cancel.is_cancelled() {
-                return Err(Once::Final(ErrorKind::Cancelled, "stopped".to_owned()));
-            }
-            if started.elapsed() > self.limits.deadline {
-                return Err(Once::Again(
-                    format!(
-                        "the answer took longer than {} s",
-                        self.limits.deadline.as_secs()
-                    ),
-                    None,
-                ));
-            }
-            if large.is_none() && body.len() + read > LARGE_BODY {
-                large = Some(self.large.lock().unwrap_or_else(PoisonError::into_inner));
-            }
-            body.extend_from_slice(&chunk[..read]);
         }
     }
 
@@ -357,7 +281,7 @@ fn send_failure(error: &reqwest::Error) -> Once {
     }
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

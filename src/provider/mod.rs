@@ -4,13 +4,14 @@
 //! asked is decided here, once for all providers.
 
 mod http;
+mod limits;
 mod origin;
 pub mod polygon;
 pub mod rate;
 pub mod retry;
 pub mod sample;
 
-pub use http::Limits;
+pub use limits::Limits;
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Jobs, what they ask of which series, and their slices: created and ended.
 
 use chrono::Weekday;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::series::bind;
 use super::status::ITS_PROCESS_IS_GONE;
@@ -75,45 +75,7 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(told)?;
-        let start = targets
-            .iter()
-            .map(|target| target.span.start())
-            .min()
-            .unwrap_or(0);
-        let end = targets
-            .iter()
-            .map(|target| target.span.end())
-            .max()
-            .unwrap_or(0);
-        let sql = "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words,
-                   end_words, source, delay_s, final_after_s, created_at, started_at, owner, heartbeat_at, program)
-                   VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?12, ?14)";
-        let symbols = distinct(targets.iter().map(|target| target.key.symbol.to_string()));
-        let timeframes = distinct(
-            targets
-                .iter()
-                .map(|target| target.key.timeframe.to_string()),
-        );
-        tx.execute(
-            sql,
-            params![
-                job.job_id,
-                job.command,
-                json(&symbols),
-                json(&timeframes),
-                start,
-                end,
-                job.start_words,
-                job.end_words,
-                job.source,
-                job.policy.delay,
-                job.policy.final_after,
-                job.now,
-                job.owner.as_str(),
-                PROGRAM
-            ],
-        )
-        .map_err(told)?;
+        insert_job(&tx, job, targets).map_err(told)?;
         let mut made = Vec::with_capacity(targets.len());
         for target in targets {
             let series_id = bind(
@@ -213,6 +175,48 @@ impl Store {
         }
         tx.commit().map_err(told)
     }
+}
+
+fn insert_job(tx: &Transaction<'_>, job: &NewJob<'_>, targets: &[Target]) -> rusqlite::Result<()> {
+    let start = targets
+        .iter()
+        .map(|target| target.span.start())
+        .min()
+        .unwrap_or(0);
+    let end = targets
+        .iter()
+        .map(|target| target.span.end())
+        .max()
+        .unwrap_or(0);
+    let sql = "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words,
+               end_words, source, delay_s, final_after_s, created_at, started_at, owner, heartbeat_at, program)
+               VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?12, ?14)";
+    let symbols = distinct(targets.iter().map(|target| target.key.symbol.to_string()));
+    let timeframes = distinct(
+        targets
+            .iter()
+            .map(|target| target.key.timeframe.to_string()),
+    );
+    tx.execute(
+        sql,
+        params![
+            job.job_id,
+            job.command,
+            json(&symbols),
+            json(&timeframes),
+            start,
+            end,
+            job.start_words,
+            job.end_words,
+            job.source,
+            job.policy.delay,
+            job.policy.final_after,
+            job.now,
+            job.owner.as_str(),
+            PROGRAM
+        ],
+    )
+    .map(|_| ())
 }
 
 pub(super) fn insert_slices(

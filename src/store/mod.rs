@@ -7,6 +7,7 @@ mod jobs;
 mod log;
 mod migrate;
 mod open;
+mod path;
 mod read;
 mod rows;
 mod series;

@@ -2,7 +2,7 @@
 //! never written.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -10,6 +10,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::log::LARGE;
 use super::migrate::migrate;
+use super::path::{
+    beside, check_exists, check_path, check_writable, folder_of, is_read_only, percent_encoded,
+};
 use super::{APPLICATION_ID, FORMAT, Store, StoreError, told};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
@@ -231,87 +234,6 @@ fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {
         }),
         _ => Err(StoreError::Foreign(path.to_path_buf())),
     }
-}
-
-fn check_path(path: &Path) -> Result<(), StoreError> {
-    let text = path.to_string_lossy();
-    // SQLite is built with URI file names on, whatever the flags of the connection say.
-    if text.is_empty() || text == ":memory:" || text.starts_with("file:") {
-        return Err(StoreError::NotAPath(text.into_owned()));
-    }
-    if path.is_dir() {
-        return Err(StoreError::NotAFile {
-            path: path.to_path_buf(),
-            what: "a folder",
-        });
-    }
-    if path.exists() && !path.is_file() {
-        return Err(StoreError::NotAFile {
-            path: path.to_path_buf(),
-            what: "no regular file",
-        });
-    }
-    let folder = folder_of(path);
-    if folder.is_dir() {
-        Ok(())
-    } else {
-        Err(StoreError::NoFolder(folder.to_path_buf()))
-    }
-}
-
-/// The mode bits count for root too, who could write all the same: a shipped copy is read-only on purpose.
-fn check_writable(path: &Path) -> Result<(), StoreError> {
-    check_path(path)?;
-    if is_read_only(path) {
-        return Err(StoreError::ReadOnly(path.to_path_buf()));
-    }
-    if is_read_only(folder_of(path)) {
-        return Err(StoreError::ReadOnlyFolder(path.to_path_buf()));
-    }
-    Ok(())
-}
-
-fn check_exists(path: &Path) -> Result<(), StoreError> {
-    if path.exists() {
-        Ok(())
-    } else {
-        Err(StoreError::NotFound(path.to_path_buf()))
-    }
-}
-
-fn is_read_only(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().readonly())
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// A path as a URI spells it.
-fn percent_encoded(path: &Path) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
-    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    absolute
-        .as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .map(|&byte| {
-            if keep(byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Order within a page: what was provisional in the stretch that becomes covered is read first, since an insert hides it;
 //! then the rows go in; then what the final answer no longer has goes out.
 
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::{Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::rows::{RowError, Rows, has_candles};
 use super::series::cover;
@@ -215,47 +215,20 @@ impl Batch<'_> {
                    records_duplicate = records_duplicate + ?4, records_restated = records_restated + ?5,
                    records_conflicting = records_conflicting + ?6, records_rejected = records_rejected + ?7,
                    records_removed = records_removed + ?8 WHERE slice_id = ?1";
-        let Counts {
-            fetched,
-            inserted,
-            duplicate,
-            restated,
-            conflicting,
-            rejected,
-            removed,
-        } = counts;
-        let numbers = [
-            fetched,
-            inserted,
-            duplicate,
-            restated,
-            conflicting,
-            rejected,
-            removed,
-        ]
-        .map(u64::cast_signed);
-        let [
-            fetched,
-            inserted,
-            duplicate,
-            restated,
-            conflicting,
-            rejected,
-            removed,
-        ] = numbers;
-        self.execute(
-            sql,
-            params![
-                slice_id,
-                fetched,
-                inserted,
-                duplicate,
-                restated,
-                conflicting,
-                rejected,
-                removed
-            ],
-        )
+        let mut values = vec![slice_id];
+        values.extend(
+            [
+                counts.fetched,
+                counts.inserted,
+                counts.duplicate,
+                counts.restated,
+                counts.conflicting,
+                counts.rejected,
+                counts.removed,
+            ]
+            .map(u64::cast_signed),
+        );
+        self.execute(sql, params_from_iter(values))
     }
 
     /// Two kinds are kept: slices without any row, and from the asked start to the series' first candle.

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use candlefile::StoreError;
 
 use crate::checker::Saved;
+use crate::disk::{Disk, Failure, Fault, KINDS, Kind};
 use crate::seeded::{rounds, say};
 use crate::small_job::{Size, TINY, complete, recovered, run_all};
-use crate::vfs::{Disk, Failure, Fault, KINDS, Kind};
 
 /// More pages, and the log moved into the file after each.
 const CAMPAIGN: Size = Size {

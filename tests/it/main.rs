@@ -26,6 +26,7 @@ mod cut_off;
 mod damaged;
 mod damages;
 mod db;
+mod disk;
 mod edge;
 mod entitlements;
 mod exchange;

@@ -12,9 +12,9 @@ use std::time::Instant;
 use fastrand::Rng;
 
 use crate::checker::Saved;
+use crate::disk::{Disk, Event};
 use crate::seeded::{first_seed, rounds, say, size};
 use crate::small_job::{Size, complete, recovered, run_all};
-use crate::vfs::{Disk, Event};
 
 const SIZE: Size = Size {
     jobs: 3,

@@ -1,17 +1,15 @@
-//! Reads answers: what is data, what is an error, and what becomes of each row. A 2xx is data only if its body says so.
+//! Reads answers: what is data, and what is an error. A 2xx is data only if its body says so.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::rows::{Row, Rows, candle};
 use super::{LIMIT, next_page};
-use crate::candle::{Candle, Rejected, Unstorable};
+use crate::candle::Rejected;
 use crate::provider::http::{Failure, words};
-use crate::provider::{Ask, ErrorKind, Page, Place, place};
+use crate::provider::{Ask, ErrorKind, Page};
 use crate::symbol::AssetClass;
 
 /// A row is kept as evidence up to this length.
@@ -36,138 +34,6 @@ struct Answer<'a, R> {
     error: Option<Cow<'a, str>>,
     #[serde(borrow)]
     message: Option<Cow<'a, str>>,
-}
-
-/// The rows of an answer, up to as many as were asked for: a row of seven bytes takes ten times the room once it is read,
-/// so that the bound of the body alone would bound nothing.
-struct Rows<R> {
-    rows: Vec<R>,
-    too_many: bool,
-}
-
-impl<'de, R: Deserialize<'de>> Deserialize<'de> for Rows<R> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rows<R>, D::Error> {
-        struct Bounded<R>(PhantomData<R>);
-
-        impl<'de, R: Deserialize<'de>> Visitor<'de> for Bounded<R> {
-            type Value = Rows<R>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("rows")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows<R>, A::Error> {
-                let mut rows = Vec::new();
-                while rows.len() < LIMIT as usize {
-                    match seq.next_element()? {
-                        Some(row) => rows.push(row),
-                        None => {
-                            return Ok(Rows {
-                                rows,
-                                too_many: false,
-                            });
-                        }
-                    }
-                }
-                let mut too_many = false;
-                while seq.next_element::<IgnoredAny>()?.is_some() {
-                    too_many = true;
-                }
-                Ok(Rows { rows, too_many })
-            }
-        }
-        deserializer.deserialize_seq(Bounded(PhantomData))
-    }
-}
-
-/// One row. Prices may be JSON integers, volume comes in scientific notation, `vw` and `n` may be absent.
-#[derive(Deserialize, Default)]
-struct Row {
-    #[serde(default)]
-    t: Field,
-    #[serde(default)]
-    o: Field,
-    #[serde(default)]
-    h: Field,
-    #[serde(default)]
-    l: Field,
-    #[serde(default)]
-    c: Field,
-    #[serde(default)]
-    v: Field,
-    #[serde(default)]
-    vw: Field,
-    #[serde(default)]
-    n: Field,
-}
-
-/// What stands where a number should: a bad one spoils its row, not the page. JSON has no NaN and no infinity, so that
-/// NaN can stand for absent and infinity for what is no number: eight bytes, in pages of 50,000 rows.
-#[derive(Clone, Copy)]
-struct Field(f64);
-
-const ABSENT: Field = Field(f64::NAN);
-const NO_NUMBER: Field = Field(f64::INFINITY);
-
-impl Default for Field {
-    fn default() -> Self {
-        ABSENT
-    }
-}
-
-impl Field {
-    fn optional(self, name: &'static str) -> Result<Option<f64>, String> {
-        if self.0.is_infinite() {
-            return Err(format!("{name} is not a number"));
-        }
-        Ok((!self.0.is_nan()).then_some(self.0))
-    }
-
-    fn required(self, name: &'static str) -> Result<f64, String> {
-        self.optional(name)?
-            .ok_or_else(|| Unstorable::Missing(name).to_string())
-    }
-}
-
-impl<'de> Deserialize<'de> for Field {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Field, D::Error> {
-        struct Any;
-
-        #[allow(clippy::cast_precision_loss)] // Prices and volumes are f64 in the file too.
-        impl<'de> Visitor<'de> for Any {
-            type Value = Field;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-            fn visit_f64<E>(self, number: f64) -> Result<Field, E> {
-                Ok(Field(number))
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Field, E> {
-                Ok(Field(number as f64))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Field, E> {
-                Ok(Field(number as f64))
-            }
-            fn visit_unit<E>(self) -> Result<Field, E> {
-                Ok(ABSENT)
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-                Ok(NO_NUMBER)
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Field, E> {
-                Ok(NO_NUMBER)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(NO_NUMBER)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(NO_NUMBER)
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
 }
 
 /// Turns a status and a body into a page, or says why it is none.
@@ -328,54 +194,6 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
         format!("HTTP {status}: {said}")
     };
     Failure::Final(kind, message)
-}
-
-/// One row as a candle; `None` where the provider snapped the range outward.
-fn candle(row: &Row, ask: &Ask) -> Result<Option<Candle>, (Option<i64>, String)> {
-    let stamp = row
-        .t
-        .required("the stamp")
-        .map_err(|reason| (None, reason))?;
-    if stamp.fract() != 0.0 || stamp.abs() > 1e15 {
-        return Err((None, Unstorable::AbsurdStamp.to_string()));
-    }
-    #[allow(clippy::cast_possible_truncation)] // Whole and below 1e15.
-    let millis = stamp as i64;
-    let instant = millis.div_euclid(1000);
-    let ts = if ask.market.timeframe().is_label() {
-        ask.market.label(instant)
-    } else {
-        instant
-    };
-    let reject = |reason: String| (Some(ts), reason);
-    match place(ask, ts) {
-        Place::Snapped => return Ok(None),
-        Place::Not(why) => return Err(reject(why.to_string())),
-        Place::Inside if !ask.market.timeframe().is_label() && millis.rem_euclid(1000) != 0 => {
-            return Err(reject(Unstorable::OffGrid.to_string()));
-        }
-        Place::Inside => {}
-    }
-    let trades = match row.n.optional("trades").map_err(reject)? {
-        #[allow(clippy::cast_possible_truncation)] // Whole and below 1e15.
-        Some(n) if n.fract() == 0.0 && n.abs() < 1e15 => Some(n as i64),
-        Some(_) => return Err(reject("trades is not a whole number".to_owned())),
-        None => None,
-    };
-    let candle = Candle {
-        ts,
-        open: row.o.required("open").map_err(reject)?,
-        high: row.h.required("high").map_err(reject)?,
-        low: row.l.required("low").map_err(reject)?,
-        close: row.c.required("close").map_err(reject)?,
-        volume: row.v.optional("volume").map_err(reject)?,
-        vwap: row.vw.optional("vwap").map_err(reject)?,
-        trades,
-    };
-    candle
-        .storable(ask.market.class())
-        .map_err(|why| reject(why.to_string()))?;
-    Ok(Some(candle))
 }
 
 /// Looks up the text of rows that were rejected: a second reading that a clean page does not pay for.

@@ -4,6 +4,7 @@
 //! the API are from the vendor's OpenAPI description and from recorded bodies, said where they matter.
 
 mod answer;
+mod rows;
 
 use std::borrow::Cow;
 use std::sync::Arc;

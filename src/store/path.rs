@@ -1,0 +1,88 @@
+//! What a path must be before anything opens it, and what lies beside the file. It must never open the file itself:
+//! closing it again would take away the locks of the connection that this process may have.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+
+pub(super) fn check_path(path: &Path) -> Result<(), StoreError> {
+    let text = path.to_string_lossy();
+    // SQLite is built with URI file names on, whatever the flags of the connection say.
+    if text.is_empty() || text == ":memory:" || text.starts_with("file:") {
+        return Err(StoreError::NotAPath(text.into_owned()));
+    }
+    if path.is_dir() {
+        return Err(StoreError::NotAFile {
+            path: path.to_path_buf(),
+            what: "a folder",
+        });
+    }
+    if path.exists() && !path.is_file() {
+        return Err(StoreError::NotAFile {
+            path: path.to_path_buf(),
+            what: "no regular file",
+        });
+    }
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        Ok(())
+    } else {
+        Err(StoreError::NoFolder(folder.to_path_buf()))
+    }
+}
+
+/// The mode bits count for root too, who could write all the same: a shipped copy is read-only on purpose.
+pub(super) fn check_writable(path: &Path) -> Result<(), StoreError> {
+    check_path(path)?;
+    if is_read_only(path) {
+        return Err(StoreError::ReadOnly(path.to_path_buf()));
+    }
+    if is_read_only(folder_of(path)) {
+        return Err(StoreError::ReadOnlyFolder(path.to_path_buf()));
+    }
+    Ok(())
+}
+
+pub(super) fn check_exists(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        Ok(())
+    } else {
+        Err(StoreError::NotFound(path.to_path_buf()))
+    }
+}
+
+pub(super) fn is_read_only(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().readonly())
+}
+
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A path as a URI spells it.
+pub(super) fn percent_encoded(path: &Path) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    absolute
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(|&byte| {
+            if keep(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
+}
