@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::blocking::Client;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER,
+};
 use url::Url;
 
 use super::limits::{Bodies, Limits};
@@ -200,6 +202,7 @@ impl Http {
             .client
             .get(url)
             .header(AUTHORIZATION, self.header.clone())
+            .header(ACCEPT_ENCODING, "gzip")
             .send()
             .map_err(|error| send_failure(&error.without_url()))?;
         self.heard.store(true, Ordering::Relaxed);
@@ -216,10 +219,11 @@ impl Http {
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
             _ => {
+                let is_gzip = is_gzip(response.headers())?;
                 let body = self
                     .bodies
-                    .receive(response, started, self.limits, cancel)?;
-                Ok(self.bodies.parse(&body, |bytes| read(status, bytes))?)
+                    .receive(response, is_gzip, started, self.limits, cancel)?;
+                Ok(self.bodies.open(&body, |bytes| read(status, bytes))?)
             }
         }
     }
@@ -293,4 +297,18 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> String {
 fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     let now: SystemTime = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
     retry::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+}
+
+/// How the body comes; nothing but gzip was said to be understood.
+fn is_gzip(headers: &HeaderMap) -> Result<bool, Failure> {
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
+        return Ok(false);
+    };
+    match encoding.as_bytes().to_ascii_lowercase().as_slice() {
+        b"gzip" | b"x-gzip" => Ok(true),
+        b"identity" | b"" => Ok(false),
+        _ => Err(Failure::Again(
+            "the answer is in an encoding that was not asked for".to_owned(),
+        )),
+    }
 }

@@ -1,18 +1,25 @@
 //! What an answer may take: time, bytes, and the memory that all answers of a provider share. Blocking reqwest bounds
 //! neither the size of a body nor the time that it takes as a whole.
+//!
+//! A body is kept as it came, compressed, and opened when its turn has come: a page of candles takes a fourth of the room
+//! so, and what waits is as much as there are workers.
 
 use std::io::{ErrorKind as IoErrorKind, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use flate2::read::MultiGzDecoder;
 
 use super::ErrorKind;
 use super::http::{Failure, innermost};
 use crate::clock::Cancel;
 
-/// Largest body after decompression; a full page of 50,000 candles has 5 to 7 MB.
+/// Largest body, as it came and decompressed; a full page of 50,000 candles has 5 to 7 MB, and a fourth of it as it comes.
 pub(crate) const BODY_LIMIT: usize = 16 << 20;
-/// What is larger than this is no usual page, and eight of them at once would take more memory than is promised.
-const LARGE_BODY: usize = 8 << 20;
+/// Bytes of bodies as they came, all together, from which on one is received at a time.
+const HELD_LIMIT: usize = 48 << 20;
+
 /// How long one answer may take. Real time, whatever clock the rest of a job goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -37,32 +44,44 @@ impl Default for Limits {
 /// The bodies of one provider's answers, and what they may take together.
 #[derive(Default)]
 pub(super) struct Bodies {
-    /// One body is parsed at a time: what is parsed takes more room than its text, and the one writer takes what comes no
-    /// faster.
-    parsing: Mutex<()>,
-    /// One body at a time may be larger than any page of candles is.
-    large: Mutex<()>,
+    /// Room for the one body that is open: what is read of it takes more than its text, and the one writer takes what comes
+    /// no faster.
+    open: Mutex<Vec<u8>>,
+    /// Bytes that all bodies hold.
+    held: AtomicUsize,
+    /// Where they hold too many, who has this goes on, up to the end of the body.
+    alone: Mutex<()>,
 }
 
-/// A whole body.
+/// A whole body, as it came.
 pub(super) struct Body<'a> {
+    of: &'a Bodies,
     bytes: Vec<u8>,
-    /// Held as long as a large body is.
-    large: Option<MutexGuard<'a, ()>>,
+    is_gzip: bool,
+    alone: Option<MutexGuard<'a, ()>>,
+}
+
+impl Drop for Body<'_> {
+    fn drop(&mut self) {
+        self.of.held.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+    }
 }
 
 impl Bodies {
-    /// Reads a body through the limits.
+    /// Receives a body through the limits.
     pub(super) fn receive(
         &self,
         mut from: impl Read,
+        is_gzip: bool,
         started: Instant,
         limits: Limits,
         cancel: &Cancel,
     ) -> Result<Body<'_>, Failure> {
         let mut body = Body {
+            of: self,
             bytes: Vec::new(),
-            large: None,
+            is_gzip,
+            alone: None,
         };
         let mut chunk = vec![0; 64 << 10];
         loop {
@@ -70,15 +89,10 @@ impl Bodies {
                 Ok(0) => return Ok(body),
                 Ok(read) => read,
                 Err(error) if error.kind() == IoErrorKind::Interrupted => continue,
-                Err(error) => {
-                    let why = innermost(&error);
-                    return Err(Failure::Again(format!("the answer broke off: {why}")));
-                }
+                Err(error) => return Err(broke_off(&error)),
             };
-            let size = body.bytes.len() + read;
-            if size > BODY_LIMIT {
-                let why = "the answer is larger than 16 MiB".to_owned();
-                return Err(Failure::Final(ErrorKind::Slice, why));
+            if body.bytes.len() + read > BODY_LIMIT {
+                return Err(too_large());
             }
             if cancel.is_cancelled() {
                 return Err(Failure::Final(ErrorKind::Cancelled, "stopped".to_owned()));
@@ -88,20 +102,47 @@ impl Bodies {
                 let why = format!("the answer took longer than {seconds} s");
                 return Err(Failure::Again(why));
             }
-            if body.large.is_none() && size > LARGE_BODY {
-                body.large = Some(lock(&self.large));
-            }
+            let held = self.held.fetch_add(read, Ordering::Relaxed) + read;
             body.bytes.extend_from_slice(&chunk[..read]);
+            if held > HELD_LIMIT && body.alone.is_none() {
+                body.alone = Some(lock(&self.alone));
+            }
         }
     }
 
-    /// Parses a body, in its turn.
-    pub(super) fn parse<T>(&self, body: &Body<'_>, parse: impl FnOnce(&[u8]) -> T) -> T {
-        let _one = lock(&self.parsing);
-        parse(&body.bytes)
+    /// Opens a body in its turn, and makes something of it.
+    pub(super) fn open<T>(
+        &self,
+        body: &Body<'_>,
+        make: impl FnOnce(&[u8]) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut room = lock(&self.open);
+        if !body.is_gzip {
+            return make(&body.bytes);
+        }
+        room.clear();
+        // One byte more tells a body that is too large from one that just fits.
+        room.reserve_exact(BODY_LIMIT + 1);
+        MultiGzDecoder::new(&body.bytes[..])
+            .take(BODY_LIMIT as u64 + 1)
+            .read_to_end(&mut room)
+            .map_err(|error| broke_off(&error))?;
+        if room.len() > BODY_LIMIT {
+            return Err(too_large());
+        }
+        make(&room)
     }
 }
 
-fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+fn broke_off(error: &std::io::Error) -> Failure {
+    Failure::Again(format!("the answer broke off: {}", innermost(error)))
+}
+
+fn too_large() -> Failure {
+    let why = "the answer is larger than 16 MiB".to_owned();
+    Failure::Final(ErrorKind::Slice, why)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
