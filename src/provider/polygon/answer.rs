@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::rows::{Row, Rows, candle};
+use super::rows::{Rows, candle};
 use super::{LIMIT, next_page};
 use crate::candle::Rejected;
 use crate::provider::http::{Failure, words};
@@ -17,8 +16,7 @@ const RAW_LIMIT: usize = 4096;
 
 /// The fields of an answer that are read. Index bodies carry neither `adjusted` nor counts.
 #[derive(Deserialize)]
-#[serde(bound(deserialize = "R: Deserialize<'de>"))]
-struct Answer<'a, R> {
+struct Answer<'a> {
     #[serde(borrow)]
     status: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -27,7 +25,8 @@ struct Answer<'a, R> {
     #[serde(rename = "resultsCount")]
     results_count: Option<f64>,
     count: Option<f64>,
-    results: Option<Rows<R>>,
+    #[serde(borrow)]
+    results: Option<Rows<'a>>,
     #[serde(borrow)]
     next_url: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -41,7 +40,8 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
     if !(200..300).contains(&status) {
         return Err(refusal(status, body));
     }
-    let answer = parse(body)?;
+    let answer: Answer<'_> = serde_json::from_slice(body)
+        .map_err(|error| Failure::Again(format!("the answer is not what it should be: {error}")))?;
     check(&answer, ask)?;
     let rows = answer.results.map_or_else(Vec::new, |results| results.rows);
     let next = answer
@@ -55,59 +55,22 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
         candles: Vec::with_capacity(rows.len()),
         ..Page::default()
     };
-    let mut bad = Vec::new();
-    for (index, row) in rows.iter().enumerate() {
-        match candle(row, ask) {
+    for raw in rows {
+        match candle(raw, ask) {
             Ok(Some(candle)) => page.candles.push(candle),
             Ok(None) => {}
-            Err((ts, reason)) => bad.push((index, ts, reason)),
+            Err((ts, reason)) => page.rejected.push(Rejected {
+                ts,
+                reason,
+                raw: raw.get().chars().take(RAW_LIMIT).collect(),
+            }),
         }
     }
-    page.rejected = with_raw_rows(body, bad)?;
     Ok(page)
 }
 
-/// Reads a body. A row that spoils the reading (a number beyond every double, no object at all) is set apart in a second
-/// reading, row by row: it is rejected for its missing stamp, and the others stand.
-fn parse(body: &[u8]) -> Result<Answer<'_, Row>, Failure> {
-    let error = match serde_json::from_slice(body) {
-        Ok(answer) => return Ok(answer),
-        Err(error) => Failure::Again(format!("the answer is not what it should be: {error}")),
-    };
-    let Ok(raw) = serde_json::from_slice::<Answer<'_, &RawValue>>(body) else {
-        return Err(error);
-    };
-    let row = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
-    let results = raw.results.map(|Rows { rows, too_many }| Rows {
-        rows: rows.into_iter().map(row).collect(),
-        too_many,
-    });
-    let Answer {
-        status,
-        ticker,
-        adjusted,
-        results_count,
-        count,
-        next_url,
-        error,
-        message,
-        ..
-    } = raw;
-    Ok(Answer {
-        status,
-        ticker,
-        adjusted,
-        results_count,
-        count,
-        results,
-        next_url,
-        error,
-        message,
-    })
-}
-
 /// A 2xx is data only if its body says so and speaks of what was asked.
-fn check(answer: &Answer<'_, Row>, ask: &Ask) -> Result<(), Failure> {
+fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure> {
     match answer.status.as_deref() {
         Some("OK" | "DELAYED") => {}
         Some(status) => {
@@ -194,32 +157,6 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
         format!("HTTP {status}: {said}")
     };
     Failure::Final(kind, message)
-}
-
-/// Looks up the text of rows that were rejected: a second reading that a clean page does not pay for.
-fn with_raw_rows(
-    body: &[u8],
-    bad: Vec<(usize, Option<i64>, String)>,
-) -> Result<Vec<Rejected>, Failure> {
-    #[derive(Deserialize)]
-    struct Raw<'a> {
-        #[serde(borrow)]
-        results: Vec<&'a RawValue>,
-    }
-    if bad.is_empty() {
-        return Ok(Vec::new());
-    }
-    let raw: Raw<'_> =
-        serde_json::from_slice(body).map_err(|error| Failure::Again(error.to_string()))?;
-    let text = |index: usize| raw.results.get(index).map_or("", |row| row.get());
-    Ok(bad
-        .into_iter()
-        .map(|(index, ts, reason)| Rejected {
-            ts,
-            reason,
-            raw: text(index).chars().take(RAW_LIMIT).collect(),
-        })
-        .collect())
 }
 
 #[cfg(test)]

@@ -5,44 +5,37 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::LIMIT;
 use crate::candle::{Candle, Unstorable};
 use crate::provider::{Ask, Place, place};
 
-/// The rows of an answer, up to as many as were asked for: a row of seven bytes takes ten times the room once it is read,
-/// so that the bound of the body alone would bound nothing.
-pub(super) struct Rows<R> {
-    pub(super) rows: Vec<R>,
+/// The rows of an answer as text, up to as many as were asked for: what is read of a row of seven bytes takes ten times the
+/// room, so that the bound of the body alone would bound nothing.
+pub(super) struct Rows<'a> {
+    pub(super) rows: Vec<&'a RawValue>,
     pub(super) too_many: bool,
 }
 
-impl<'de, R: Deserialize<'de>> Deserialize<'de> for Rows<R> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rows<R>, D::Error> {
-        struct Bounded<R>(PhantomData<R>);
+impl<'de: 'a, 'a> Deserialize<'de> for Rows<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rows<'a>, D::Error> {
+        struct Bounded<'a>(PhantomData<&'a ()>);
 
-        impl<'de, R: Deserialize<'de>> Visitor<'de> for Bounded<R> {
-            type Value = Rows<R>;
+        impl<'de: 'a, 'a> Visitor<'de> for Bounded<'a> {
+            type Value = Rows<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("rows")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows<R>, A::Error> {
-                let mut rows = Vec::new();
-                while rows.len() < LIMIT as usize {
-                    match seq.next_element()? {
-                        Some(row) => rows.push(row),
-                        None => {
-                            return Ok(Rows {
-                                rows,
-                                too_many: false,
-                            });
-                        }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows<'a>, A::Error> {
+                let (mut rows, mut too_many) = (Vec::new(), false);
+                while let Some(row) = seq.next_element()? {
+                    if rows.len() < LIMIT as usize {
+                        rows.push(row);
+                    } else {
+                        too_many = true;
                     }
-                }
-                let mut too_many = false;
-                while seq.next_element::<IgnoredAny>()?.is_some() {
-                    too_many = true;
                 }
                 Ok(Rows { rows, too_many })
             }
@@ -53,7 +46,7 @@ impl<'de, R: Deserialize<'de>> Deserialize<'de> for Rows<R> {
 
 /// One row. Prices may be JSON integers, volume comes in scientific notation, `vw` and `n` may be absent.
 #[derive(Deserialize, Default)]
-pub(super) struct Row {
+struct Row {
     #[serde(default)]
     t: Field,
     #[serde(default)]
@@ -142,8 +135,10 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// One row as a candle; `None` where the provider snapped the range outward.
-pub(super) fn candle(row: &Row, ask: &Ask) -> Result<Option<Candle>, (Option<i64>, String)> {
+/// One row as a candle; `None` where the provider snapped the range outward. One that cannot be read at all (a number beyond
+/// every double, no object) lacks its stamp.
+pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, (Option<i64>, String)> {
+    let row: Row = serde_json::from_str(raw.get()).unwrap_or_default();
     let stamp = row
         .t
         .required("the stamp")
