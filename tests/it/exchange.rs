@@ -64,6 +64,8 @@ pub(crate) enum Reply {
     },
     /// These bytes, head included, and then the end of the connection.
     Raw(Vec<u8>),
+    /// These bytes, head included, and then a reset in place of an end.
+    Reset(Vec<u8>),
     /// Whatever this writes, and then the end of the connection.
     Live(Arc<dyn Fn(&TcpStream) + Send + Sync>),
 }

@@ -104,6 +104,16 @@ pub(crate) fn connections() -> Vec<Case> {
             Reply::Raw(Vec::new())
         })
         .once(),
+        case("reset before the headers", lasts, |_| {
+            Reply::Reset(Vec::new())
+        }),
+        case("reset within the body", lasts, |at| {
+            Reply::Reset(sized(at.good().len(), &half(at)))
+        }),
+        case("reset within the body, once", passes, |at| {
+            Reply::Reset(sized(at.good().len(), &half(at)))
+        })
+        .once(),
         case("closed within the headers", lasts, |_| {
             Reply::Raw(OK.into())
         }),
@@ -195,6 +205,21 @@ pub(crate) fn bodies() -> Vec<Case> {
         }),
         case("gzip and not called so", lasts, |at| {
             Reply::json(200, gzip(&at.good()))
+        }),
+        case("a gzip with garbage behind it", lasts, |at| {
+            let zip = gzip(&at.good());
+            Reply::Raw(zipped(&[&zip, &b"garbage"[..]].concat()))
+        }),
+        case("a gzip in two members", whole, |at| {
+            let (good, half) = (at.good(), half(at).len());
+            let zips = [gzip(&good[..half]), gzip(&good[half..])];
+            Reply::Raw(zipped(&zips.concat()))
+        }),
+        case("an encoding that was not asked for", lasts, |at| {
+            Reply::json(200, at.good()).with("Content-Encoding", "br")
+        }),
+        case("an encoding that changes nothing", whole, |at| {
+            Reply::json(200, at.good()).with("Content-Encoding", "identity")
         }),
         case("bytes that are no UTF-8", lasts, |at| {
             let mut body = at.good();

@@ -7,7 +7,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use crate::aggs::{self, Ask};
 use crate::exchange::{Gate, PATIENCE, Reply, Request};
@@ -241,6 +243,13 @@ impl Shared {
             Reply::Raw(bytes) => {
                 drop(stream.write_all(&bytes));
                 drop(stream.shutdown(std::net::Shutdown::Both));
+                return false;
+            }
+            Reply::Reset(bytes) => {
+                drop(stream.write_all(&bytes));
+                // Closed without a wait for what lies in the way, it resets the connection.
+                let now = Some(Duration::ZERO);
+                SockRef::from(stream).set_linger(now).unwrap();
                 return false;
             }
             Reply::Live(write) => {
