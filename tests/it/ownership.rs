@@ -1,6 +1,7 @@
 //! A job has one owner: others see that it lives, leave it alone, and an owner that lost its job writes nothing more.
 
 use crate::checker::{check, check_books};
+use crate::exchange::{Gate, Reply};
 use crate::harness::Home;
 use crate::oracle::{self, span};
 use crate::running::eventually;
@@ -37,6 +38,44 @@ fn a_living_job_is_running_for_others_and_not_theirs_to_resume() {
     assert_eq!(server.hits(), 1);
     gate.open();
     running.wait().ok();
+}
+
+#[test]
+fn resuming_all_leaves_a_job_alone_that_another_program_took_up_meanwhile() {
+    let home = Home::new();
+    let failing = Server::always(Reply::json(404, "{}"));
+    for symbol in ["AAPL", "MSFT"] {
+        home.backfill(
+            &failing,
+            &format!("{symbol} --start 2024-01-02 --end 2024-01-05"),
+        )
+        .exit(3);
+    }
+    let gates = [Gate::default(), Gate::default()];
+    let [aapl, msft] = gates.clone();
+    let server = Server::scripted(move |request| {
+        let of_aapl = request.ask().symbol == "AAPL";
+        if of_aapl { &aapl } else { &msft }.wait();
+        None
+    });
+    let all = home.to(&server, ["resume", "--json"]).spawn();
+    server.wait_for(1);
+    let second = "SELECT job_id FROM backfill_jobs WHERE symbols LIKE '%MSFT%'";
+    let second = home.db().text(second);
+    let one = home.to(&server, ["resume", &second]).spawn();
+    server.wait_for(2);
+    gates[0].open();
+    let all = all.wait().ok();
+    assert!(all.stderr.contains(&second), "{all:?}");
+    assert!(all.stderr.contains("left alone"), "{all:?}");
+    assert_eq!(all.json()["series"][0]["symbol"], "AAPL");
+    gates[1].open();
+    one.wait().ok();
+    assert_eq!(server.hits(), 2);
+    for symbol in ["AAPL", "MSFT"] {
+        let whole = span(symbol, "1d", "2024-01-02", "2024-01-05");
+        check(&home.db(), symbol, "1d", whole);
+    }
 }
 
 // Two programs that both believed that a job was theirs would count every page twice.

@@ -116,6 +116,9 @@ fn too_many_requests_pauses_every_worker_and_is_not_an_attempt() {
         early.is_empty(),
         "requests while the provider had asked for a pause: {early:?}"
     );
+    // Were the provider's time not heeded, it would be fifteen seconds.
+    let asked_again = refused + Duration::from_millis(1_990)..refused + Duration::from_secs(10);
+    assert!(arrivals(&server).iter().any(|at| asked_again.contains(at)));
     all_there(&home);
 }
 
