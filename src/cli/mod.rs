@@ -34,6 +34,7 @@ pub fn main() -> i32 {
         tracing_subscriber::fmt()
             .with_env_filter("candlefile=debug")
             .with_writer(std::io::stderr)
+            .with_ansi(console::colors_enabled_stderr())
             .init();
     }
     let (json, db) = (cli.global.json, cli.global.db.clone());

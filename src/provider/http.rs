@@ -13,7 +13,7 @@ use reqwest::header::{
 };
 use url::Url;
 
-use super::limits::{Bodies, Limits};
+use super::body::{Bodies, Failure, Limits, innermost, is_gzip};
 use super::origin::{BaseUrl, Key};
 use super::rate::{Limiter, Rate, TooLong};
 use super::{ErrorKind, ProviderError, Waiting, retry};
@@ -21,14 +21,6 @@ use crate::clock::{Cancel, Clock};
 
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
-
-/// Why an answer is none.
-pub(crate) enum Failure {
-    /// Asking again may help.
-    Again(String),
-    /// Asking again cannot help.
-    Final(ErrorKind, String),
-}
 
 /// Makes a value of a status and a body.
 pub(crate) type Read<'a, T> = dyn Fn(u16, &[u8]) -> Result<T, Failure> + 'a;
@@ -179,6 +171,7 @@ impl Http {
                 Err(Once::NoConnection(message)) => (message, None, false),
                 Err(Once::Again(message, retry_after)) => (message, retry_after, true),
             };
+            let message = self.scrub(&message);
             tracing::debug!(attempts, message, "a request failed");
             if attempts >= retry::ATTEMPTS || retry_after.is_some_and(|wait| wait > retry::PATIENCE)
             {
@@ -219,7 +212,8 @@ impl Http {
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
             _ => {
-                let is_gzip = is_gzip(response.headers())?;
+                let encoding = response.headers().get(CONTENT_ENCODING);
+                let is_gzip = is_gzip(encoding.map(HeaderValue::as_bytes))?;
                 let body = self
                     .bodies
                     .receive(response, is_gzip, started, self.limits, cancel)?;
@@ -256,14 +250,6 @@ impl Http {
     }
 }
 
-/// What a server says of itself, made fit for one line.
-pub(crate) fn words(text: &str) -> String {
-    text.split(|c: char| c.is_control() || c.is_whitespace())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
 fn send_failure(error: &reqwest::Error) -> Once {
     let cause = innermost(error);
     if error.is_builder() {
@@ -285,30 +271,7 @@ fn send_failure(error: &reqwest::Error) -> Once {
     }
 }
 
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    let text = words(&error.to_string());
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
-}
-
 fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     let now: SystemTime = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
     retry::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
-}
-
-/// How the body comes; nothing but gzip was said to be understood.
-fn is_gzip(headers: &HeaderMap) -> Result<bool, Failure> {
-    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
-        return Ok(false);
-    };
-    match encoding.as_bytes().to_ascii_lowercase().as_slice() {
-        b"gzip" | b"x-gzip" => Ok(true),
-        b"identity" | b"" => Ok(false),
-        _ => Err(Failure::Again(
-            "the answer is in an encoding that was not asked for".to_owned(),
-        )),
-    }
 }

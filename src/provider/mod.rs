@@ -3,15 +3,15 @@
 //! Each provider builds requests and reads answers; `http` alone sends. What a stamp means for the span that was
 //! asked is decided here, once for all providers.
 
+mod body;
 mod http;
-mod limits;
 mod origin;
 pub mod polygon;
 pub mod rate;
 pub mod retry;
 pub mod sample;
 
-pub use limits::Limits;
+pub use body::Limits;
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 
 use std::time::Duration;

@@ -4,9 +4,8 @@
 use std::fs;
 use std::time::Duration;
 
-use super::Store;
-use super::open::BUSY_TIMEOUT;
 use super::path::beside;
+use super::{BUSY_TIMEOUT, Store};
 
 /// From this size on readers are asked to make way.
 pub(super) const LARGE: u64 = 24 << 20;

@@ -28,6 +28,7 @@ pub use states::{
 pub use write::{Asked, Batch, PageWrite, SliceEnd};
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -35,6 +36,8 @@ use rusqlite::Connection;
 pub const APPLICATION_ID: i32 = 0x4344_4c46;
 /// `user_version` of the file: the format that this program writes.
 pub const FORMAT: i32 = 2;
+/// Other programs' transactions are waited for this long; a batch takes well below a second.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One open file. A store that was opened for writing owns the only writing connection of its process.
 #[derive(Debug)]

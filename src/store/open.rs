@@ -13,12 +13,10 @@ use super::migrate::migrate;
 use super::path::{
     beside, check_exists, check_path, check_writable, folder_of, is_read_only, percent_encoded,
 };
-use super::{APPLICATION_ID, FORMAT, Store, StoreError, told};
+use super::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, told};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
 
-/// Other programs' transactions are waited for this long; a batch takes well below a second.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pages of 8 KiB after which the writer checkpoints: 16 MiB, so that a bulk load rewrites inner pages seldom.
 const CHECKPOINT_PAGES: i32 = 2000;
 /// A `-wal` that a slow reader let grow is cut back to this at the next checkpoint.

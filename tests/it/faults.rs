@@ -308,3 +308,20 @@ fn a_refused_key_stops_the_job_at_the_first_answer_and_is_not_printed() {
         home.assert_no_key_on_disk();
     }
 }
+
+// What is told of each try with `-v` held a server's words as they came, and the key where the server repeated it.
+#[test]
+fn a_key_that_a_server_repeats_is_not_told_of_the_tries_either() {
+    let body = format!(
+        r#"{{"status":"ERROR","error":"bad gateway for {}"}}"#,
+        crate::harness::KEY
+    );
+    let (home, server) = (
+        Home::new(),
+        Server::scripted(move |request| (request.n == 0).then(|| Reply::json(200, &*body))),
+    );
+    let run = home.backfill(&server, &format!("AAPL {DATES} -v")).ok();
+    assert!(run.stderr.contains("bad gateway for ***"), "{run:?}");
+    let colours = run.stderr.contains('\u{1b}');
+    assert!(!colours, "nobody sees them in a file: {run:?}");
+}

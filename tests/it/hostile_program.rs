@@ -147,6 +147,7 @@ fn peak_of(reply: Reply, code: i32) -> u64 {
     });
     program.wait().exit(code);
     assert!(peak > 0, "the program was not seen");
+    crate::seeded::say(format!("{} MiB at its highest", peak >> 10));
     peak
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::rows::{Rows, candle};
 use super::{LIMIT, next_page};
 use crate::candle::Rejected;
-use crate::provider::http::{Failure, words};
+use crate::provider::body::{Failure, words};
 use crate::provider::{Ask, ErrorKind, Page};
 use crate::symbol::AssetClass;
 

@@ -14,7 +14,8 @@ use url::Url;
 
 use answer::wrong;
 
-use super::http::{Failure, Http};
+use super::body::Failure;
+use super::http::Http;
 use super::origin::{BaseUrl, Key};
 use super::rate::Rate;
 use super::{Ask, Cursor, Limits, Page, Provider, ProviderError, Waiting};

@@ -1,8 +1,8 @@
-//! What an answer may take: time, bytes, and the memory that all answers of a provider share. Blocking reqwest bounds
-//! neither the size of a body nor the time that it takes as a whole.
+//! The bodies of answers, and why one may be none. Each is received within a time and a size, and all of a provider within
+//! the memory that they share: blocking reqwest bounds neither.
 //!
-//! A body is kept as it came, compressed, and opened when its turn has come: a page of candles takes a fourth of the room
-//! so, and what waits is as much as there are workers.
+//! A body waits for its turn as it came, compressed, and is opened then: there are as many that wait as there are workers,
+//! and a page of candles takes a fourth of the room so.
 
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 use flate2::read::MultiGzDecoder;
 
 use super::ErrorKind;
-use super::http::{Failure, innermost};
 use crate::clock::Cancel;
 
 /// Largest body, as it came and decompressed; a full page of 50,000 candles has 5 to 7 MB, and a fourth of it as it comes.
-pub(crate) const BODY_LIMIT: usize = 16 << 20;
+const BODY_LIMIT: usize = 16 << 20;
 /// Bytes of bodies as they came, all together, from which on one is received at a time.
 const HELD_LIMIT: usize = 48 << 20;
 
@@ -39,6 +38,14 @@ impl Default for Limits {
             deadline: Duration::from_secs(120),
         }
     }
+}
+
+/// Why an answer is none.
+pub(crate) enum Failure {
+    /// Asking again may help.
+    Again(String),
+    /// Asking again cannot help.
+    Final(ErrorKind, String),
 }
 
 /// The bodies of one provider's answers, and what they may take together.
@@ -145,4 +152,33 @@ fn too_large() -> Failure {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a server says of itself, made fit for one line.
+pub(crate) fn words(text: &str) -> String {
+    text.split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    let text = words(&error.to_string());
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// What a `Content-Encoding` says of a body; nothing but gzip was said to be understood.
+pub(super) fn is_gzip(encoding: Option<&[u8]>) -> Result<bool, Failure> {
+    match encoding.unwrap_or_default().to_ascii_lowercase().as_slice() {
+        b"" | b"identity" => Ok(false),
+        b"gzip" | b"x-gzip" => Ok(true),
+        _ => {
+            let why = "the answer is in an encoding that was not asked for";
+            Err(Failure::Again(why.to_owned()))
+        }
+    }
 }
