@@ -7,6 +7,9 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 /// An owner on another host is taken for gone after this many seconds without a sign of life.
 pub const SILENT_AFTER: i64 = 60;
 
+/// A sign of life further ahead of this host's clock than this is no such sign.
+const AHEAD: i64 = 3600;
+
 /// The system's start times shift with the wall clock; a process id that is used again differs by more.
 const START_TOLERANCE: u64 = 2;
 
@@ -50,7 +53,9 @@ pub fn is_alive(owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
         return false;
     };
     if owner_host != host() {
-        return heartbeat_at.is_some_and(|at| now.saturating_sub(at) < SILENT_AFTER);
+        return heartbeat_at
+            .map(|at| now.saturating_sub(at))
+            .is_some_and(|silent| (-AHEAD..SILENT_AFTER).contains(&silent));
     }
     start_of(pid).is_some_and(|found| found.abs_diff(start) <= START_TOLERANCE)
 }
@@ -98,5 +103,9 @@ mod tests {
         assert!(is_alive(elsewhere, Some(1000), 1000 + SILENT_AFTER - 1));
         assert!(!is_alive(elsewhere, Some(1000), 1000 + SILENT_AFTER));
         assert!(!is_alive(elsewhere, None, 1000));
+        assert!(is_alive(elsewhere, Some(1000 + AHEAD), 1000));
+        assert!(!is_alive(elsewhere, Some(1000 + AHEAD + 1), 1000));
+        assert!(!is_alive(elsewhere, Some(i64::MAX), 1000));
+        assert!(!is_alive(elsewhere, Some(i64::MIN), 1000));
     }
 }

@@ -267,7 +267,7 @@ impl Fetcher {
 pub(super) struct Pages<'a> {
     fetcher: &'a Fetcher,
     ask: Ask,
-    pub(super) cursor: Option<crate::provider::Cursor>,
+    cursor: Option<crate::provider::Cursor>,
     seen: HashSet<crate::provider::Cursor>,
 }
 
@@ -287,7 +287,7 @@ impl Pages<'_> {
     }
 }
 
-fn odd(why: &str) -> ProviderError {
+pub(super) fn odd(why: &str) -> ProviderError {
     ProviderError {
         kind: ErrorKind::Slice,
         message: why.to_owned(),

@@ -9,7 +9,7 @@ use crate::provider::Page;
 use crate::span::Span;
 
 /// A chain of pages longer than this has no end.
-pub(crate) const MAX_PAGES: u32 = 1000;
+const MAX_PAGES: u32 = 1000;
 
 /// One slice's chain of pages, so far.
 pub(crate) struct Chain {

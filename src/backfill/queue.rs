@@ -174,8 +174,12 @@ impl Queue {
                     .or_insert(i64::MIN);
                 *from = progress.span.start().max(*from);
             }
-            (Verdict::NotEntitled, _) => {
+            (Verdict::NotEntitled, work) => {
                 self.refused_classes.insert(lane.class);
+                if matches!(work, Work::Recheck { .. }) {
+                    // The whole series was given up with it.
+                    lane.pending.clear();
+                }
             }
             (Verdict::SeriesOver, _) => lane.pending.clear(),
             _ => {}

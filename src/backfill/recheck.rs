@@ -1,7 +1,9 @@
 //! The check of an adjusted series before it grows: a split changes all of its past at once.
 
-use super::fetch::{Fetcher, Series};
-use super::judge::MAX_PAGES;
+use std::collections::BTreeMap;
+
+use super::fetch::{Fetcher, Series, odd};
+use super::judge::Chain;
 use crate::candle::Candle;
 use crate::market::date_of;
 use crate::provider::ProviderError;
@@ -22,17 +24,26 @@ impl Fetcher {
         let Some(span) = Span::new(first.ts, market.next(last.ts)) else {
             return Ok(None);
         };
+        let mut chain = Chain::new(
+            *market,
+            span,
+            market.frontier(self.clock.now(), self.policy),
+        );
         let mut pages = self.pages(series, span);
-        let mut answer = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let page = pages.next()?;
-            answer.extend(page.candles);
-            if pages.cursor.is_none() {
+        let mut answer: BTreeMap<i64, Candle> = BTreeMap::new();
+        loop {
+            let judged = chain.judge(pages.next()?).map_err(|why| odd(&why))?;
+            for new in judged.candles {
+                if stored.iter().any(|old| old.ts == new.ts) {
+                    answer.entry(new.ts).or_insert(new);
+                }
+            }
+            if judged.is_last {
                 break;
             }
         }
         for old in stored {
-            let new = answer.iter().find(|new| new.ts == old.ts);
+            let new = answer.get(&old.ts);
             if !new.is_some_and(|new| same_prices(old, new)) {
                 let now_is = new.map_or("is gone".to_owned(), |new| format!("is {}", new.close));
                 return Ok(Some(format!(

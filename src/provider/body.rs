@@ -2,11 +2,11 @@
 //! the memory that they share: blocking reqwest bounds neither.
 //!
 //! A body waits for its turn as it came, compressed, and is opened then: there are as many that wait as there are workers,
-//! and a page of candles takes a fourth of the room so.
+//! and a page of candles takes a fourth of the room so. It is kept in pieces that the next one takes over: of large blocks
+//! that come and go on many threads an allocator keeps many times what is in use.
 
 use std::io::{ErrorKind as IoErrorKind, Read};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
@@ -16,8 +16,16 @@ use crate::clock::Cancel;
 
 /// Largest body, as it came and decompressed; a full page of 50,000 candles has 5 to 7 MB, and a fourth of it as it comes.
 const BODY_LIMIT: usize = 16 << 20;
-/// Bytes of bodies as they came, all together, from which on one is received at a time.
-const HELD_LIMIT: usize = 48 << 20;
+/// Bytes of bodies as they came, all together. A further one is received once there is room for it.
+const HELD_LIMIT: usize = 24 << 20;
+/// Room for a body whose length is not told: a page of candles has less.
+const USUAL: usize = 2 << 20;
+/// Bytes of a piece of a body.
+const PIECE: usize = 64 << 10;
+/// How often one that waits for its turn looks whether it is to stop.
+const TICK: Duration = Duration::from_millis(100);
+/// Bytes that are kept of what a server says of itself, to be cut further once the key has been taken out.
+const SAID_LIMIT: usize = 4096;
 
 /// How long one answer may take. Real time, whatever clock the rest of a job goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,91 +62,201 @@ pub(super) struct Bodies {
     /// Room for the one body that is open: what is read of it takes more than its text, and the one writer takes what comes
     /// no faster.
     open: Mutex<Vec<u8>>,
-    /// Bytes that all bodies hold.
-    held: AtomicUsize,
-    /// Where they hold too many, who has this goes on, up to the end of the body.
-    alone: Mutex<()>,
+    held: Mutex<Held>,
+    less_held: Condvar,
+}
+
+#[derive(Default)]
+struct Held {
+    bytes: usize,
+    /// Pieces that no body has now.
+    spare: Vec<Box<[u8]>>,
+    /// Whether there is a body that may grow beyond the limit, up to its end. There is one at most.
+    by_one: bool,
 }
 
 /// A whole body, as it came.
 pub(super) struct Body<'a> {
     of: &'a Bodies,
-    bytes: Vec<u8>,
+    pieces: Vec<Box<[u8]>>,
+    size: usize,
     is_gzip: bool,
-    alone: Option<MutexGuard<'a, ()>>,
+    /// Bytes there is room for.
+    room: usize,
+    /// Whether it is the one that may grow beyond the limit.
+    is_the_one: bool,
+}
+
+impl Body<'_> {
+    /// Where the next bytes go.
+    fn free(&mut self) -> &mut [u8] {
+        if self.size == self.pieces.len() * PIECE {
+            let spare = lock(&self.of.held).spare.pop();
+            let piece = spare.unwrap_or_else(|| vec![0; PIECE].into());
+            self.pieces.push(piece);
+        }
+        &mut self.pieces[self.size / PIECE][self.size % PIECE..]
+    }
+
+    /// Makes room for more bytes.
+    fn grow(&mut self, more: usize, cancel: &Cancel) -> Result<(), Failure> {
+        let mut held = lock(&self.of.held);
+        if !self.is_the_one {
+            held = self.of.wait_while(held, cancel, |held| {
+                held.by_one && held.bytes + more > HELD_LIMIT
+            })?;
+            if held.bytes + more > HELD_LIMIT {
+                held.by_one = true;
+                self.is_the_one = true;
+            }
+        }
+        held.bytes += more;
+        self.room += more;
+        Ok(())
+    }
 }
 
 impl Drop for Body<'_> {
     fn drop(&mut self) {
-        self.of.held.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        let mut held = lock(&self.of.held);
+        held.bytes -= self.room;
+        held.spare.append(&mut self.pieces);
+        if self.is_the_one {
+            held.by_one = false;
+        }
+        drop(held);
+        self.of.less_held.notify_all();
+    }
+}
+
+/// Reads a body from its beginning.
+struct Pieces<'a>(&'a Body<'a>, usize);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let Pieces(body, at) = self;
+        let Some(piece) = body.pieces.get(*at / PIECE) else {
+            return Ok(0);
+        };
+        let end = (body.size - *at / PIECE * PIECE).min(PIECE);
+        let read = (&piece[*at % PIECE..end]).read(to)?;
+        *at += read;
+        Ok(read)
     }
 }
 
 impl Bodies {
-    /// Receives a body through the limits.
+    /// Receives a body through the limits, once there is room for its length, or for a usual one where none is told. The
+    /// request was sent at `began`; waiting for others is not this answer's time.
     pub(super) fn receive(
         &self,
         mut from: impl Read,
+        length: Option<u64>,
         is_gzip: bool,
-        started: Instant,
+        mut began: Instant,
         limits: Limits,
         cancel: &Cancel,
     ) -> Result<Body<'_>, Failure> {
-        let mut body = Body {
-            of: self,
-            bytes: Vec::new(),
-            is_gzip,
-            alone: None,
-        };
-        let mut chunk = vec![0; 64 << 10];
+        let length = length.map_or(USUAL, |length| {
+            usize::try_from(length).unwrap_or(usize::MAX)
+        });
+        if length > BODY_LIMIT {
+            return Err(too_large());
+        }
+        let waits = Instant::now();
+        let mut body = self.room_for(length, is_gzip, cancel)?;
+        began += waits.elapsed();
         loop {
-            let read = match from.read(&mut chunk) {
+            let read = match from.read(body.free()) {
                 Ok(0) => return Ok(body),
                 Ok(read) => read,
                 Err(error) if error.kind() == IoErrorKind::Interrupted => continue,
                 Err(error) => return Err(broke_off(&error)),
             };
-            if body.bytes.len() + read > BODY_LIMIT {
+            let size = body.size + read;
+            if size > BODY_LIMIT {
                 return Err(too_large());
             }
             if cancel.is_cancelled() {
-                return Err(Failure::Final(ErrorKind::Cancelled, "stopped".to_owned()));
+                return Err(stopped());
             }
-            if started.elapsed() > limits.deadline {
+            if began.elapsed() > limits.deadline {
                 let seconds = limits.deadline.as_secs();
                 let why = format!("the answer took longer than {seconds} s");
                 return Err(Failure::Again(why));
             }
-            let held = self.held.fetch_add(read, Ordering::Relaxed) + read;
-            body.bytes.extend_from_slice(&chunk[..read]);
-            if held > HELD_LIMIT && body.alone.is_none() {
-                body.alone = Some(lock(&self.alone));
+            if size > body.room {
+                let waits = Instant::now();
+                body.grow(size - body.room, cancel)?;
+                began += waits.elapsed();
             }
+            body.size = size;
         }
     }
 
+    fn room_for(&self, room: usize, is_gzip: bool, cancel: &Cancel) -> Result<Body<'_>, Failure> {
+        let mut held = self.wait_while(lock(&self.held), cancel, |held| {
+            held.bytes > 0 && held.bytes + room > HELD_LIMIT
+        })?;
+        held.bytes += room;
+        Ok(Body {
+            of: self,
+            pieces: Vec::new(),
+            size: 0,
+            is_gzip,
+            room,
+            is_the_one: false,
+        })
+    }
+
+    fn wait_while<'a>(
+        &self,
+        mut held: MutexGuard<'a, Held>,
+        cancel: &Cancel,
+        waits: impl Fn(&Held) -> bool,
+    ) -> Result<MutexGuard<'a, Held>, Failure> {
+        while waits(&held) {
+            if cancel.is_cancelled() {
+                return Err(stopped());
+            }
+            let waited = self.less_held.wait_timeout(held, TICK);
+            held = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(held)
+    }
+
     /// Opens a body in its turn, and makes something of it.
+    ///
+    /// # Errors
+    /// The body cannot be opened.
     pub(super) fn open<T>(
         &self,
         body: &Body<'_>,
-        make: impl FnOnce(&[u8]) -> Result<T, Failure>,
+        make: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, Failure> {
         let mut room = lock(&self.open);
-        if !body.is_gzip {
-            return make(&body.bytes);
-        }
         room.clear();
         // One byte more tells a body that is too large from one that just fits.
         room.reserve_exact(BODY_LIMIT + 1);
-        MultiGzDecoder::new(&body.bytes[..])
-            .take(BODY_LIMIT as u64 + 1)
-            .read_to_end(&mut room)
-            .map_err(|error| broke_off(&error))?;
+        let limit = BODY_LIMIT as u64 + 1;
+        let pieces = Pieces(body, 0);
+        let opened = if body.is_gzip {
+            MultiGzDecoder::new(pieces)
+                .take(limit)
+                .read_to_end(&mut room)
+        } else {
+            pieces.take(limit).read_to_end(&mut room)
+        };
+        opened.map_err(|error| broke_off(&error))?;
         if room.len() > BODY_LIMIT {
             return Err(too_large());
         }
-        make(&room)
+        Ok(make(&room))
     }
+}
+
+fn stopped() -> Failure {
+    Failure::Final(ErrorKind::Cancelled, "stopped".to_owned())
 }
 
 fn broke_off(error: &std::io::Error) -> Failure {
@@ -154,12 +272,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a server says of itself, made fit for one line.
+/// The beginning of what a server says of itself, made fit for one line.
 pub(crate) fn words(text: &str) -> String {
-    text.split(|c: char| c.is_control() || c.is_whitespace())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let mut said = String::new();
+    for word in text.split(|c: char| c.is_control() || c.is_whitespace()) {
+        if said.len() >= SAID_LIMIT {
+            break;
+        }
+        if !said.is_empty() && !word.is_empty() {
+            said.push(' ');
+        }
+        said.extend(word.chars().take(SAID_LIMIT));
+    }
+    said
 }
 
 pub(super) fn innermost(error: &dyn std::error::Error) -> String {

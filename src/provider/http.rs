@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use reqwest::blocking::Client;
+use reqwest::blocking::{Client, Response};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER,
 };
@@ -190,7 +190,7 @@ impl Http {
     }
 
     fn once<T>(&self, url: Url, cancel: &Cancel, read: &Read<'_, T>) -> Result<T, Once> {
-        let started = Instant::now();
+        let began = Instant::now();
         let response = self
             .client
             .get(url)
@@ -211,14 +211,33 @@ impl Http {
                 format!("HTTP {status}: a redirect, and none is followed"),
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
-            _ => {
-                let encoding = response.headers().get(CONTENT_ENCODING);
-                let is_gzip = is_gzip(encoding.map(HeaderValue::as_bytes))?;
-                let body = self
-                    .bodies
-                    .receive(response, is_gzip, started, self.limits, cancel)?;
-                Ok(self.bodies.open(&body, |bytes| read(status, bytes))?)
+            _ => self.answer(status, response, began, cancel, read),
+        }
+    }
+
+    fn answer<T>(
+        &self,
+        status: u16,
+        response: Response,
+        began: Instant,
+        cancel: &Cancel,
+        read: &Read<'_, T>,
+    ) -> Result<T, Once> {
+        let encoding = response.headers().get(CONTENT_ENCODING);
+        let length = response.content_length();
+        let answer = is_gzip(encoding.map(HeaderValue::as_bytes))
+            .and_then(|is_gzip| {
+                self.bodies
+                    .receive(response, length, is_gzip, began, self.limits, cancel)
+            })
+            .and_then(|body| self.bodies.open(&body, |bytes| read(status, bytes)));
+        match answer {
+            Ok(answer) => Ok(answer?),
+            // A refusal is one, whatever is wrong with its words.
+            Err(_) if !(200..300).contains(&status) && !cancel.is_cancelled() => {
+                Ok(read(status, b"")?)
             }
+            Err(failure) => Err(failure.into()),
         }
     }
 
@@ -240,13 +259,15 @@ impl Http {
         }
     }
 
-    /// Takes the key out of a text, which a server may have repeated, and then cuts the text to a length.
+    /// Takes the key out of a text, which a server may have repeated.
+    pub(super) fn without_key(&self, text: &str) -> String {
+        text.replace(self.key.text(), "***")
+    }
+
+    /// The same of an error's text, which it then cuts to a length.
     fn scrub(&self, message: &str) -> String {
-        message
-            .replace(self.key.text(), "***")
-            .chars()
-            .take(WORDS_LIMIT)
-            .collect()
+        let message = self.without_key(message);
+        message.chars().take(WORDS_LIMIT).collect()
     }
 }
 
@@ -257,15 +278,16 @@ fn send_failure(error: &reqwest::Error) -> Once {
             ErrorKind::Slice,
             format!("the request could not be made: {cause}"),
         )
-    } else if error.is_timeout() {
-        Once::Again("no answer in time".to_owned(), None)
     } else if error.is_connect() && cause.to_lowercase().contains("certificate") {
         Once::Final(
             ErrorKind::Unreachable,
             format!("the provider's TLS certificate is not accepted: {cause}"),
         )
     } else if error.is_connect() {
+        // One that does not come about in time is both.
         Once::NoConnection(format!("no connection: {cause}"))
+    } else if error.is_timeout() {
+        Once::Again("no answer in time".to_owned(), None)
     } else {
         Once::Again(format!("the connection broke: {cause}"), None)
     }

@@ -35,3 +35,35 @@ impl Store {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_large_log_is_emptied_once_no_reader_is_in_its_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("market.db");
+        let mut store = Store::create(&path).expect("a file");
+        let size = || fs::metadata(beside(&path, "-wal")).map_or(0, |log| log.len());
+        let sql = "CREATE TABLE room (bytes BLOB)";
+        store.connection.execute_batch(sql).expect("a table");
+        let reader = Connection::open(&path).expect("a reader");
+        let sql = "BEGIN; SELECT count(*) FROM series";
+        reader.execute_batch(sql).expect("a snapshot");
+        let sql = "INSERT INTO room VALUES (zeroblob(1048576))";
+        while size() < LARGE {
+            store.connection.execute_batch(sql).expect("room");
+            store.bound_log();
+        }
+        let grown = size();
+        store.bound_log();
+        assert_eq!((size(), store.log_bound), (grown, 2 * grown), "a reader");
+        reader.execute_batch("COMMIT").expect("its end");
+        store.log_bound = grown;
+        store.bound_log();
+        assert_eq!((size(), store.log_bound), (0, LARGE), "no reader");
+    }
+}

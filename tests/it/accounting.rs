@@ -138,6 +138,8 @@ fn a_number_beyond_every_double_spoils_its_row_and_not_the_page() {
     let report = home.backfill(&server, TEN_MINUTES).ok().json();
     assert_eq!(records(&report), [3, 2, 0, 0, 0, 1]);
     agree(&home, &report);
+    let reason = home.db().text("SELECT reason FROM rejected");
+    assert!(reason.contains("number out of range"), "{reason}");
 }
 
 #[test]

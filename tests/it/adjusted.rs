@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::checker::check;
+use crate::exchange::Reply;
 use crate::harness::Home;
 use crate::oracle::span;
 use crate::server::Server;
@@ -89,4 +90,44 @@ fn a_split_makes_an_adjusted_series_stale_before_anything_is_written() {
         "1d",
         span("MSFT", "1d", "2024-01-02", "2024-04-30"),
     );
+}
+
+// A page that repeated a stored candle under ever new cursors was followed a thousand times, all of it kept.
+#[test]
+fn a_recheck_that_does_not_advance_fails_the_series_and_is_no_split() {
+    let home = Home::new();
+    home.backfill(&Server::start(), WORDS).ok();
+    let (_, end) = span("AAPL", "1d", "2024-01-02", "2024-02-29");
+    let server = Server::scripted(move |request| {
+        let row = format!(
+            r#"{{"t":{},"o":1,"h":1,"l":1,"c":1,"v":1}}"#,
+            (end - 86_400) * 1_000
+        );
+        let body = format!(
+            r#"{{"status":"OK","results":[{row},{row}],"next_url":"{}?cursor={}"}}"#,
+            request.path(),
+            request.n
+        );
+        Some(Reply::json(200, body))
+    });
+    let report = home.backfill(&server, LONGER).exit(3).json();
+    let series = &report["series"][0];
+    assert_eq!(series["status"], "failed", "{report}");
+    let error = series["error"].as_str().unwrap();
+    assert!(error.contains("could not be checked"), "{error}");
+    assert!(error.contains("does not advance"), "{error}");
+    assert_eq!(server.hits(), 2);
+}
+
+#[test]
+fn a_recheck_that_the_plan_does_not_include_fails_each_slice_once() {
+    let home = Home::new();
+    home.backfill(&Server::start(), WORDS).ok();
+    let words = r#"{"status":"NOT_AUTHORIZED","message":"You are not entitled to this data."}"#;
+    let server = Server::always(Reply::json(403, words));
+    let report = home.backfill(&server, LONGER).exit(3).json();
+    assert_eq!(report["failed"].as_array().unwrap().len(), 1, "{report}");
+    let attempts = "SELECT attempts FROM backfill_progress WHERE status = 'failed'";
+    assert_eq!(home.db().count(attempts), 1);
+    assert_eq!(server.hits(), 1);
 }

@@ -11,12 +11,12 @@ use crate::seeded::{Seeded, first_seed, rounds, say, size};
 
 /// A command that lasts longer hangs.
 const ENOUGH: Duration = Duration::from_secs(10);
-const COMMANDS_PER_FILE: u64 = 3;
 
-const READING: [&str; 8] = [
+const READING: [&str; 9] = [
     "list",
     "status",
     "status ID",
+    "status --watch",
     "show AAPL -t 1d",
     "show AAPL -t 1d --csv",
     "show MSFT -t 1m --tail 20",
@@ -98,21 +98,15 @@ impl Drop for Named {
     }
 }
 
-/// Damages one file and opens it by some of the commands, in turn; says how many.
+/// Damages one file and opens it by every command; says how many.
 fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
     let mut random = Seeded::new(seed);
     let home = Home::new();
     fs::write(home.db_path(), &good.0).unwrap();
     let how = damage(&home.db_path(), &mut random);
     let damaged = fs::read(home.db_path()).unwrap();
-    for turn in 0..COMMANDS_PER_FILE {
-        let n = (seed * COMMANDS_PER_FILE + turn) as usize % (READING.len() + WRITING.len());
-        let reads = n < READING.len();
-        let words = if reads {
-            READING[n]
-        } else {
-            WRITING[n - READING.len()]
-        };
+    for words in READING.iter().chain(&WRITING) {
+        let reads = READING.contains(words);
         let words = words.replace("ID", &good.1);
         let json = random.one_in(2) && !words.contains("--csv");
         let _named = Named(format!("seed {seed}: {how}: {words}"));
@@ -137,7 +131,7 @@ fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
             }
         }
     }
-    COMMANDS_PER_FILE
+    (READING.len() + WRITING.len()) as u64
 }
 
 fn open_damaged(seeds: std::ops::Range<u64>) {

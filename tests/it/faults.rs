@@ -325,3 +325,14 @@ fn a_key_that_a_server_repeats_is_not_told_of_the_tries_either() {
     let colours = run.stderr.contains('\u{1b}');
     assert!(!colours, "nobody sees them in a file: {run:?}");
 }
+
+#[test]
+fn a_key_that_a_row_repeats_is_kept_out_of_the_evidence() {
+    let row = format!(r#"{{"t":null,"c":"{0}","{0}":1}}"#, crate::harness::KEY);
+    let body = format!(r#"{{"status":"OK","results":[{row}]}}"#);
+    let (home, server) = (Home::new(), Server::always(Reply::json(200, body)));
+    home.backfill(&server, &format!("AAPL {DATES}")).exit(3);
+    let raw = home.db().text("SELECT raw FROM rejected");
+    assert_eq!(raw, r#"{"t":null,"c":"***","***":1}"#);
+    home.assert_no_key_on_disk();
+}

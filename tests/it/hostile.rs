@@ -22,8 +22,16 @@ use crate::oracle::{self, Candle};
 use crate::server::Server;
 use crate::{hostile_answers, hostile_pages, hostile_rows, hostile_statuses};
 
-/// The series that nothing befalls: one of the same asset class, one of another.
-const GOOD: [&str; 2] = ["GOOD", "X:GOODUSD"];
+/// The series that nothing befalls, of the same asset class and of another: together with the bad one as many as workers.
+const GOOD: [&str; 7] = [
+    "GOOD",
+    "X:GOODUSD",
+    "FINE",
+    "X:FINEUSD",
+    "SOUND",
+    "X:SOUNDUSD",
+    "WELL",
+];
 
 /// Far from the candles asked for: all of them are final.
 const NOW: i64 = 1_717_400_000;
@@ -38,7 +46,7 @@ fn limits(slow: bool) -> Limits {
     }
 }
 
-/// Runs a job for the three series against a server.
+/// Runs a job for all series against a server.
 pub(crate) fn run(home: &Home, url: &str, limits: Limits, workers: usize) -> Report {
     let clock = Arc::new(ManualClock::at(NOW));
     let provider = Polygon::with_limits(
@@ -57,7 +65,7 @@ pub(crate) fn run(home: &Home, url: &str, limits: Limits, workers: usize) -> Rep
         force: false,
         refetch_empty: false,
     };
-    let series = [BAD, GOOD[0], GOOD[1]].map(|symbol| {
+    let series = [BAD].into_iter().chain(GOOD).map(|symbol| {
         let key = SeriesKey {
             symbol: symbol.parse().unwrap(),
             timeframe: TIMEFRAME.parse().unwrap(),
@@ -69,7 +77,7 @@ pub(crate) fn run(home: &Home, url: &str, limits: Limits, workers: usize) -> Rep
     });
     let request = backfill::Request {
         command: "backfill",
-        series: series.to_vec(),
+        series: series.collect(),
         start_words: None,
         end_words: None,
     };

@@ -182,6 +182,27 @@ fn eight_workers_fed_16_mib_of_rows_stay_below_200_mib() {
     assert!(peak < 200 << 10, "{} MiB", peak >> 10);
 }
 
+/// A server's own words are kept for whoever reads the error, but not sixteen MiB of them by each worker.
+#[cfg(target_os = "linux")]
+#[test]
+fn eight_workers_fed_16_mib_of_words_stay_below_200_mib() {
+    let said = "a ".repeat((8 << 20) - 100);
+    let body = format!(r#"{{"status":"ERROR","message":"{said}"}}"#);
+    let peak = peak_of(Reply::json(200, body), 3);
+    assert!(peak < 200 << 10, "{} MiB", peak >> 10);
+}
+
+/// A whole page of rows that cannot be stored, each as long as a body has room for.
+#[cfg(target_os = "linux")]
+#[test]
+fn eight_workers_fed_50_000_rows_to_reject_stay_below_200_mib() {
+    let row = format!(r#"{{"t":1,"x":"{}"}}"#, "y".repeat(310));
+    let rows = vec![row; 50_000].join(",");
+    let body = format!(r#"{{"status":"OK","results":[{rows}]}}"#);
+    let peak = peak_of(Reply::json(200, body), 3);
+    assert!(peak < 200 << 10, "{} MiB", peak >> 10);
+}
+
 #[cfg(not(target_os = "linux"))]
 #[test]
 #[ignore = "only Linux tells the largest memory of another process in /proc"]

@@ -1,5 +1,7 @@
 //! The table of the hostile provider: rows.
 
+use std::sync::LazyLock;
+
 use crate::aggs;
 use crate::exchange::Reply;
 use crate::hostile_case::{
@@ -15,6 +17,8 @@ fn field(candle: &Candle, name: &str, value: &str) -> String {
     let length = text[start..].find([',', '}']).unwrap();
     format!("{}{value}{}", &text[..start], &text[start + length..])
 }
+
+static DEEP: LazyLock<String> = LazyLock::new(|| ["[".repeat(10_000), "]".repeat(10_000)].concat());
 
 fn with_field(name: &'static str, value: &'static str) -> impl Fn(&At) -> Reply + Send + Sync {
     move |at| Reply::json(200, at.with_row(|candle| field(candle, name, value)))
@@ -200,6 +204,11 @@ pub(crate) fn rows() -> Vec<Case> {
             "a price of 1e999",
             rejects_the_row,
             with_field("h", "1e999"),
+        ),
+        case(
+            "a price of 10,000 levels",
+            rejects_the_row,
+            with_field("h", DEEP.as_str()),
         ),
         case(
             "a price of zero",

@@ -30,6 +30,24 @@ fn refusal(words: &'static str) -> impl Fn(&At) -> Reply + Send + Sync {
     }
 }
 
+/// Words that end before they should.
+fn cut_off(status: u16) -> impl Fn(&At) -> Reply + Send + Sync {
+    move |_| {
+        let head = OK.replace("200 OK", &format!("{status} No"));
+        let head = format!("{head}\r\nConnection: close\r\nContent-Length: 100");
+        Reply::Raw(raw(&head, br#"{"status":"#))
+    }
+}
+
+fn with_bomb(status: &str) -> Reply {
+    let (head, bomb) = (OK.replace("200 OK", status), bomb());
+    let head = format!(
+        "{head}\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: {}",
+        bomb.len()
+    );
+    Reply::Raw(raw(&head, bomb))
+}
+
 fn stops(job: JobStatus) -> impl Fn(&At) -> Outcome {
     move |at| Outcome {
         job,
@@ -45,6 +63,8 @@ pub(crate) fn statuses() -> Vec<Case> {
         case("302", is_final, moved(302)),
         case("303", is_final, moved(303)),
         case("304", is_final, status(304)),
+        case("305", is_final, moved(305)),
+        case("306", is_final, status(306)),
         case("307", is_final, moved(307)),
         case("308", is_final, moved(308)),
         case("302 to itself", is_final, |at| {
@@ -55,6 +75,18 @@ pub(crate) fn statuses() -> Vec<Case> {
         }),
         case("400", is_final, status(400)),
         case("401", |at| stops(JobStatus::Failed)(at), status(401)),
+        case(
+            "401 cut off",
+            |at| stops(JobStatus::Failed)(at),
+            cut_off(401),
+        ),
+        case(
+            "401 in an encoding that was not asked for",
+            |at| stops(JobStatus::Failed)(at),
+            |_| Reply::json(401, "{}").with("Content-Encoding", "br"),
+        ),
+        case("404 cut off", is_final, cut_off(404)),
+        case("404 with a bomb", is_final, |_| with_bomb("404 Not Here")),
         case(
             "403 outside the plan's history",
             is_final,
@@ -126,18 +158,12 @@ pub(crate) fn statuses() -> Vec<Case> {
         case("500", lasts, status(500)),
         case("500, once", passes, status(500)).once(),
         case("500 with the page", lasts, |at| Reply::json(500, at.good())),
-        case("500 with a bomb", lasts, |_| {
-            let head = OK.replace("200 OK", "500 Oops");
-            let bomb = bomb();
-            let head = format!(
-                "{head}\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: {}",
-                bomb.len()
-            );
-            Reply::Raw(raw(&head, bomb))
-        }),
+        case("500 with a bomb", lasts, |_| with_bomb("500 Oops")),
+        case("501", lasts, status(501)),
         case("502", lasts, |_| Reply::html(502)),
         case("503 for 7 s", lasts, status_after(503, "7")),
         case("503 for 7 s, once", passes, status_after(503, "7")).once(),
+        case("503 for an hour", is_final, status_after(503, "3600")),
         case("504", lasts, |_| Reply::html(504)),
         case("204", lasts, |_| Reply::json(204, "")),
         case("206 with all of it", whole, |at| {

@@ -1,38 +1,67 @@
 //! Reads answers: what is data, and what is an error. A 2xx is data only if its body says so.
 
-use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
 
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 
 use super::rows::{Rows, candle};
-use super::{LIMIT, next_page};
+use super::{LIMIT, NEXT_LIMIT, next_page};
 use crate::candle::Rejected;
 use crate::provider::body::{Failure, words};
 use crate::provider::{Ask, ErrorKind, Page};
 use crate::symbol::AssetClass;
 
-/// A row is kept as evidence up to this length.
+/// A row is kept as evidence up to this length,
 const RAW_LIMIT: usize = 4096;
+/// and all rows of an answer up to this one: of further rows the reason is kept.
+const RAW_OF_ANSWER: usize = 1 << 20;
 
 /// The fields of an answer that are read. Index bodies carry neither `adjusted` nor counts.
 #[derive(Deserialize)]
 struct Answer<'a> {
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    ticker: Option<Cow<'a, str>>,
+    status: Option<Text>,
+    ticker: Option<Text>,
     adjusted: Option<bool>,
     #[serde(rename = "resultsCount")]
     results_count: Option<f64>,
     count: Option<f64>,
     #[serde(borrow)]
     results: Option<Rows<'a>>,
-    #[serde(borrow)]
-    next_url: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    error: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    message: Option<Cow<'a, str>>,
+    next_url: Option<Text>,
+    error: Option<Text>,
+    message: Option<Text>,
+}
+
+/// The beginning of a text, as much as is looked at of any: a body that is one long text must not be kept twice.
+struct Text(String);
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
+        struct Beginning;
+
+        impl Visitor<'_> for Beginning {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+                let end = text.floor_char_boundary(NEXT_LIMIT + 1);
+                Ok(Text(text[..end].to_owned()))
+            }
+        }
+        deserializer.deserialize_str(Beginning)
+    }
 }
 
 /// Turns a status and a body into a page, or says why it is none.
@@ -40,8 +69,10 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
     if !(200..300).contains(&status) {
         return Err(refusal(status, body));
     }
-    let answer: Answer<'_> = serde_json::from_slice(body)
-        .map_err(|error| Failure::Again(format!("the answer is not what it should be: {error}")))?;
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| {
+        let why = words(&error.to_string());
+        Failure::Again(format!("the answer is not what it should be: {why}"))
+    })?;
     check(&answer, ask)?;
     let rows = answer.results.map_or_else(Vec::new, |results| results.rows);
     let next = answer
@@ -55,15 +86,16 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
         candles: Vec::with_capacity(rows.len()),
         ..Page::default()
     };
+    let mut room = RAW_OF_ANSWER;
     for raw in rows {
         match candle(raw, ask) {
             Ok(Some(candle)) => page.candles.push(candle),
             Ok(None) => {}
-            Err((ts, reason)) => page.rejected.push(Rejected {
-                ts,
-                reason,
-                raw: raw.get().chars().take(RAW_LIMIT).collect(),
-            }),
+            Err((ts, reason)) => {
+                let raw: String = raw.get().chars().take(RAW_LIMIT.min(room)).collect();
+                room = room.saturating_sub(raw.len());
+                page.rejected.push(Rejected { ts, reason, raw });
+            }
         }
     }
     Ok(page)
@@ -136,13 +168,13 @@ pub(super) fn wrong(message: String) -> Failure {
 fn refusal(status: u16, body: &[u8]) -> Failure {
     #[derive(Deserialize)]
     struct Said {
-        message: Option<String>,
-        error: Option<String>,
+        message: Option<Text>,
+        error: Option<Text>,
     }
     let said = serde_json::from_slice::<Said>(body)
         .ok()
         .and_then(|said| said.message.or(said.error))
-        .unwrap_or_default();
+        .map_or_else(String::new, |said| said.0);
     let kind = match status {
         401 => ErrorKind::Unauthorized,
         403 if said.contains("before end of day") => ErrorKind::TodayBeforeEnd,

@@ -90,9 +90,15 @@ impl Provider for Polygon {
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
-        self.http.get(&path, cancel, &|status, body| {
+        let mut page = self.http.get(&path, cancel, &|status, body| {
             answer::read(status, body, ask, self.http.base().prefix())
-        })
+        })?;
+        // Evidence is kept in the file, and a row may hold whatever the server was sent.
+        for row in &mut page.rejected {
+            row.reason = self.http.without_key(&row.reason);
+            row.raw = self.http.without_key(&row.raw);
+        }
+        Ok(page)
     }
 
     fn requests(&self) -> u64 {
@@ -155,13 +161,15 @@ fn next_page(next_url: &str, ask: &Ask, prefix: &str) -> Result<Cursor, Failure>
     let odd = || wrong("the next page's address leaves the endpoint that was asked".to_owned());
     if next_url.len() > NEXT_LIMIT {
         return Err(wrong(format!(
-            "the next page's address has {} characters",
-            next_url.len()
+            "the next page's address is longer than {NEXT_LIMIT} characters"
         )));
     }
     let origin = Url::parse("https://origin.invalid").expect("a constant");
     let url = origin.join(next_url).map_err(|_| odd())?;
-    let path = url.path().strip_prefix(prefix).unwrap_or(url.path());
+    let under_prefix = url.path().strip_prefix(prefix);
+    let path = under_prefix
+        .filter(|path| path.starts_with('/'))
+        .unwrap_or(url.path());
     let decoded = |segment: &str| {
         percent_encoding::percent_decode_str(segment)
             .decode_utf8_lossy()

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::LIMIT;
 use crate::candle::{Candle, Unstorable};
+use crate::provider::body::words;
 use crate::provider::{Ask, Place, place};
 
 /// The rows of an answer as text, up to as many as were asked for: what is read of a row of seven bytes takes ten times the
@@ -45,7 +46,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Rows<'a> {
 }
 
 /// One row. Prices may be JSON integers, volume comes in scientific notation, `vw` and `n` may be absent.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct Row {
     #[serde(default)]
     t: Field,
@@ -66,7 +67,7 @@ struct Row {
 }
 
 /// What stands where a number should: a bad one spoils its row, not the page. JSON has no NaN and no infinity, so that
-/// NaN can stand for absent and infinity for what is no number: eight bytes, in pages of 50,000 rows.
+/// NaN can stand for absent and infinity for what is no number.
 #[derive(Clone, Copy)]
 struct Field(f64);
 
@@ -135,10 +136,12 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// One row as a candle; `None` where the provider snapped the range outward. One that cannot be read at all (a number beyond
-/// every double, no object) lacks its stamp.
+/// One row as a candle; `None` where the provider snapped the range outward.
 pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, (Option<i64>, String)> {
-    let row: Row = serde_json::from_str(raw.get()).unwrap_or_default();
+    let row: Row = serde_json::from_str(raw.get()).map_err(|error| {
+        let why: String = words(&error.to_string()).chars().take(100).collect();
+        (None, format!("the row cannot be read: {why}"))
+    })?;
     let stamp = row
         .t
         .required("the stamp")
