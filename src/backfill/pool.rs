@@ -16,7 +16,7 @@ use crate::store::{Progress, Store, StoreError};
 
 /// Rows that one transaction takes at most, unless a single page has more.
 const BATCH_ROWS: usize = 50_000;
-/// Messages in the channel at most; a page is one, and has 50,000 rows at most.
+/// Messages in the channel at most; a page is one.
 const CHANNEL: usize = 4;
 /// How often the writer looks up while nothing comes.
 const TICK: Duration = Duration::from_millis(500);

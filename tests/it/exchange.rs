@@ -66,6 +66,8 @@ pub(crate) enum Reply {
     Raw(Vec<u8>),
     /// These bytes, head included, and then a reset in place of an end.
     Reset(Vec<u8>),
+    /// The end of this connection, and of listening for others.
+    Gone,
     /// Whatever this writes, and then the end of the connection.
     Live(Arc<dyn Fn(&TcpStream) + Send + Sync>),
 }

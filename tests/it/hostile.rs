@@ -20,7 +20,7 @@ use crate::harness::{Home, KEY};
 use crate::hostile_case::{At, BAD, Case, Kept, ODD, Others, Outcome, PAGE, ROW, TIMEFRAME, asked};
 use crate::oracle::{self, Candle};
 use crate::server::Server;
-use crate::{hostile_answers, hostile_pages, hostile_rows, hostile_statuses};
+use crate::{hostile_answers, hostile_case, hostile_pages, hostile_rows, hostile_statuses};
 
 /// The series that nothing befalls, of the same asset class and of another: together with the bad one as many as workers.
 const GOOD: [&str; 7] = [
@@ -279,5 +279,28 @@ fn an_address_that_nothing_answers_at_fails_the_job_and_stores_nothing() {
         check_books(&db);
         assert_eq!(db.count("SELECT count(*) FROM candle_data"), 0);
         assert_eq!(db.count("SELECT count(*) FROM coverage"), 0);
+    }
+}
+
+#[test]
+fn a_server_that_goes_away_costs_what_it_still_owed_and_no_more() {
+    for place in [1, 2] {
+        let at = At::new(place, String::new());
+        let expect = |at: &At| Outcome {
+            others: Others::MayBeMissing,
+            ..hostile_case::is_final(at)
+        };
+        let gone = Arc::new(hostile_case::case("gone", expect, |_| Reply::Gone));
+        let (home, server) = (Home::new(), server(Arc::clone(&gone), at.clone()));
+        let report = run(&home, &server.url(), limits(false), 1);
+        assert_eq!((report.status, &report.stop), (JobStatus::Partial, &None));
+        assert_eq!(report.failed.len(), 1 + GOOD.len(), "{report:?}");
+        assert_eq!(server.hits(), at.page + 1);
+        let db = Db::open(&home.db_path());
+        check_books(&db);
+        let (rows, covered_to) = expected(&at, &expect(&at));
+        assert_eq!(db.candles(BAD, TIMEFRAME), rows);
+        let covered = (asked().0, covered_to.unwrap());
+        assert_eq!(db.coverage(BAD, TIMEFRAME), [covered]);
     }
 }

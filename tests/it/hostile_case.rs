@@ -1,5 +1,5 @@
-//! What a case of the hostile provider consists of: the fault, the page it befalls, and what the design says must come
-//! of it. The expectations are the rules of the design in words; none may be read off the program.
+//! What a case of the hostile provider consists of: the fault, the page it befalls, and what must come of it. What is
+//! expected follows from the promises; none of it may be read off the program.
 
 use std::ops::RangeInclusive;
 

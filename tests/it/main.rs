@@ -1,4 +1,5 @@
-//! The promises of the program, checked from outside: the real binary against a real loopback HTTP server.
+//! The promises of the program, checked from outside: the real binary, or the library at instants and with faults that no
+//! command line can set, against a real loopback HTTP server and a real file.
 //! Nothing here may reach beyond loopback, depend on the order of tests or wait by sleeping.
 
 #![allow(clippy::unwrap_used)]

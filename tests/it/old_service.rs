@@ -1,4 +1,4 @@
-//! The five defects of the service this program replaces, each as a test that its behaviour would fail.
+//! Five defects that backfill services are known for, each as a test that its behaviour would fail.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

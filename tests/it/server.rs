@@ -24,7 +24,11 @@ struct Shared {
     log: Mutex<Vec<Request>>,
     arrived: Condvar,
     factor: Mutex<f64>,
+    address: SocketAddr,
     stop: AtomicBool,
+    /// Whether nobody listens any more.
+    gone: Mutex<bool>,
+    left: Condvar,
 }
 
 /// How a server is to behave; `start` makes it.
@@ -65,24 +69,29 @@ impl Setup {
             log: Mutex::default(),
             arrived: Condvar::new(),
             factor: Mutex::new(1.0),
+            address,
             stop: AtomicBool::new(false),
+            gone: Mutex::new(false),
+            left: Condvar::new(),
         });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if accepting.stop.load(Ordering::SeqCst) {
-                    return;
+                    break;
                 }
                 let serving = Arc::clone(&accepting);
                 thread::spawn(move || serving.serve(&stream));
             }
+            drop(listener);
+            *accepting.gone.lock().unwrap() = true;
+            accepting.left.notify_all();
         });
-        Server { address, shared }
+        Server { shared }
     }
 }
 
 pub(crate) struct Server {
-    address: SocketAddr,
     shared: Arc<Shared>,
 }
 
@@ -124,7 +133,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.shared.address)
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -173,13 +182,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
-        // The accepting thread sleeps in accept; one more connection wakes it.
-        drop(TcpStream::connect(self.address));
+        self.shared.leave();
     }
 }
 
 impl Shared {
+    /// Stops listening. The accepting thread sleeps in accept; one more connection wakes it.
+    fn leave(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+        let gone = self.gone.lock().unwrap();
+        let patience = self.left.wait_timeout_while(gone, PATIENCE, |gone| !*gone);
+        drop(patience.unwrap());
+    }
+
     fn serve(&self, stream: &TcpStream) {
         stream.set_nodelay(true).unwrap();
         let mut reader = BufReader::new(stream);
@@ -250,6 +266,10 @@ impl Shared {
                 // Closed without a wait for what lies in the way, it resets the connection.
                 let now = Some(Duration::ZERO);
                 SockRef::from(stream).set_linger(now).unwrap();
+                return false;
+            }
+            Reply::Gone => {
+                self.leave();
                 return false;
             }
             Reply::Live(write) => {
