@@ -193,6 +193,10 @@ impl Queue {
 
     fn drop_unasked(&mut self, series: usize) {
         let lane = &mut self.lanes[series];
+        if lane.order == Order::Recheck && lane.in_flight > 0 {
+            // Whoever does it says what becomes of the series.
+            return;
+        }
         let refused = self.refused_classes.contains(&lane.class);
         let history_from = self
             .history_from

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::fetch::{Fetcher, Series, odd};
 use super::judge::Chain;
 use crate::candle::Candle;
-use crate::market::date_of;
+use crate::market::{Frontier, date_of};
 use crate::provider::ProviderError;
 use crate::span::Span;
 
@@ -24,11 +24,13 @@ impl Fetcher {
         let Some(span) = Span::new(first.ts, market.next(last.ts)) else {
             return Ok(None);
         };
-        let mut chain = Chain::new(
-            *market,
-            span,
-            market.frontier(self.clock.now(), self.policy),
-        );
+        // What is covered was final when it was stored, whatever this job counts as closed.
+        let all_final = Frontier {
+            closed: i64::MAX,
+            settled: i64::MAX,
+            tail_proven: span.end(),
+        };
+        let mut chain = Chain::new(*market, span, all_final);
         let mut pages = self.pages(series, span);
         let mut answer: BTreeMap<i64, Candle> = BTreeMap::new();
         loop {

@@ -204,7 +204,7 @@ fn duration(job: &JobRow, now: i64) -> Option<f64> {
     } else {
         job.completed_at.or(job.heartbeat_at)
     };
-    Some((end? - job.started_at?).max(0) as f64)
+    Some(end?.saturating_sub(job.started_at?).max(0) as f64)
 }
 
 fn some_of(symbols: &[String]) -> String {

@@ -24,7 +24,8 @@ const USUAL: usize = 2 << 20;
 const PIECE: usize = 64 << 10;
 /// How often one that waits for its turn looks whether it is to stop.
 const TICK: Duration = Duration::from_millis(100);
-/// Bytes that are kept of what a server says of itself, to be cut further once the key has been taken out.
+/// Characters of each word, and of all but the last word, that are kept of what a server says of itself: to be cut further
+/// once the key has been taken out.
 const SAID_LIMIT: usize = 4096;
 
 /// How long one answer may take. Real time, whatever clock the rest of a job goes by.
@@ -99,10 +100,10 @@ impl Body<'_> {
     }
 
     /// Makes room for more bytes.
-    fn grow(&mut self, more: usize, cancel: &Cancel) -> Result<(), Failure> {
+    fn grow(&mut self, more: usize, patience: Duration, cancel: &Cancel) -> Result<(), Failure> {
         let mut held = lock(&self.of.held);
         if !self.is_the_one {
-            held = self.of.wait_while(held, cancel, |held| {
+            held = self.of.wait_while(held, patience, cancel, |held| {
                 held.by_one && held.bytes + more > HELD_LIMIT
             })?;
             if held.bytes + more > HELD_LIMIT {
@@ -147,13 +148,13 @@ impl Read for Pieces<'_> {
 
 impl Bodies {
     /// Receives a body through the limits, once there is room for its length, or for a usual one where none is told. The
-    /// request was sent at `began`; waiting for others is not this answer's time.
+    /// request was sent at `sent`; waiting for others is not this answer's time, and does not last longer than it may.
     pub(super) fn receive(
         &self,
         mut from: impl Read,
         length: Option<u64>,
         is_gzip: bool,
-        mut began: Instant,
+        sent: Instant,
         limits: Limits,
         cancel: &Cancel,
     ) -> Result<Body<'_>, Failure> {
@@ -163,9 +164,9 @@ impl Bodies {
         if length > BODY_LIMIT {
             return Err(too_large());
         }
-        let waits = Instant::now();
-        let mut body = self.room_for(length, is_gzip, cancel)?;
-        began += waits.elapsed();
+        let asks = Instant::now();
+        let mut body = self.room_for(length, is_gzip, limits.deadline, cancel)?;
+        let mut waited = asks.elapsed();
         loop {
             let read = match from.read(body.free()) {
                 Ok(0) => return Ok(body),
@@ -180,22 +181,29 @@ impl Bodies {
             if cancel.is_cancelled() {
                 return Err(stopped());
             }
-            if began.elapsed() > limits.deadline {
+            if sent.elapsed().saturating_sub(waited) > limits.deadline {
                 let seconds = limits.deadline.as_secs();
                 let why = format!("the answer took longer than {seconds} s");
                 return Err(Failure::Again(why));
             }
             if size > body.room {
-                let waits = Instant::now();
-                body.grow(size - body.room, cancel)?;
-                began += waits.elapsed();
+                let asks = Instant::now();
+                let patience = limits.deadline.saturating_sub(waited);
+                body.grow(size - body.room, patience, cancel)?;
+                waited += asks.elapsed();
             }
             body.size = size;
         }
     }
 
-    fn room_for(&self, room: usize, is_gzip: bool, cancel: &Cancel) -> Result<Body<'_>, Failure> {
-        let mut held = self.wait_while(lock(&self.held), cancel, |held| {
+    fn room_for(
+        &self,
+        room: usize,
+        is_gzip: bool,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> Result<Body<'_>, Failure> {
+        let mut held = self.wait_while(lock(&self.held), patience, cancel, |held| {
             held.bytes > 0 && held.bytes + room > HELD_LIMIT
         })?;
         held.bytes += room;
@@ -212,12 +220,18 @@ impl Bodies {
     fn wait_while<'a>(
         &self,
         mut held: MutexGuard<'a, Held>,
+        patience: Duration,
         cancel: &Cancel,
         waits: impl Fn(&Held) -> bool,
     ) -> Result<MutexGuard<'a, Held>, Failure> {
+        let asks = Instant::now();
         while waits(&held) {
             if cancel.is_cancelled() {
                 return Err(stopped());
+            }
+            if asks.elapsed() > patience {
+                let why = "other answers took too long to make room for this one";
+                return Err(Failure::Again(why.to_owned()));
             }
             let waited = self.less_held.wait_timeout(held, TICK);
             held = waited.unwrap_or_else(PoisonError::into_inner).0;

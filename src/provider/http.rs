@@ -233,7 +233,9 @@ impl Http {
             .and_then(|body| self.bodies.open(&body, |bytes| read(status, bytes)));
         match answer {
             Ok(answer) => Ok(answer?),
-            // A refusal is one, whatever is wrong with its words.
+            // The three kinds of 403 are told apart by their words: another try may bring them.
+            Err(failure @ Failure::Again(_)) if status == 403 => Err(failure.into()),
+            // Any other refusal is one, whatever is wrong with its words.
             Err(_) if !(200..300).contains(&status) && !cancel.is_cancelled() => {
                 Ok(read(status, b"")?)
             }
@@ -259,9 +261,16 @@ impl Http {
         }
     }
 
-    /// Takes the key out of a text, which a server may have repeated.
+    /// Takes the key out of a text, which a server may have repeated, and its beginning out of one that was cut within it.
     pub(super) fn without_key(&self, text: &str) -> String {
-        text.replace(self.key.text(), "***")
+        let key = self.key.text();
+        let mut text = text.replace(key, "***");
+        let cut = (4..key.len()).rev().find(|&n| text.ends_with(&key[..n]));
+        if let Some(cut) = cut {
+            text.truncate(text.len() - cut);
+            text.push_str("***");
+        }
+        text
     }
 
     /// The same of an error's text, which it then cuts to a length.

@@ -194,7 +194,7 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
             .cast_unsigned())
     };
     let (status, owner, heartbeat_at): (JobStatus, Option<String>, Option<i64>) =
-        (row.get(1)?, row.get(15)?, stamp_if_any(row, 16)?);
+        (row.get(1)?, row.get(15)?, row.get(16)?);
     let claimed = matches!(status, JobStatus::Running | JobStatus::Queued);
     let gone = claimed
         && !owner

@@ -329,10 +329,18 @@ fn a_key_that_a_server_repeats_is_not_told_of_the_tries_either() {
 #[test]
 fn a_key_that_a_row_repeats_is_kept_out_of_the_evidence() {
     let row = format!(r#"{{"t":null,"c":"{0}","{0}":1}}"#, crate::harness::KEY);
-    let body = format!(r#"{{"status":"OK","results":[{row}]}}"#);
+    // Kept as evidence up to a length that ends within the key.
+    let long = format!(
+        r#"{{"t":null,"x":"{}{}"}}"#,
+        "x".repeat(4096 - 20 - 15),
+        crate::harness::KEY
+    );
+    let body = format!(r#"{{"status":"OK","results":[{row},{long}]}}"#);
     let (home, server) = (Home::new(), Server::always(Reply::json(200, body)));
     home.backfill(&server, &format!("AAPL {DATES}")).exit(3);
-    let raw = home.db().text("SELECT raw FROM rejected");
+    let raw = home.db().text("SELECT min(raw) FROM rejected");
     assert_eq!(raw, r#"{"t":null,"c":"***","***":1}"#);
+    let cut = home.db().text("SELECT max(raw) FROM rejected");
+    assert!(cut.ends_with("x***"), "{cut}");
     home.assert_no_key_on_disk();
 }

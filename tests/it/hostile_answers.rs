@@ -186,6 +186,7 @@ fn lasts_or_less(at: &At) -> Outcome {
     }
 }
 
+#[allow(clippy::too_many_lines)] // A table.
 pub(crate) fn bodies() -> Vec<Case> {
     vec![
         case("a bomb of 200 MB", is_final, |_| zipped_bomb()),
@@ -266,6 +267,19 @@ pub(crate) fn bodies() -> Vec<Case> {
         }),
         case("nothing", lasts, |_| Reply::json(200, "")),
         case("null", lasts, |_| Reply::json(200, "null")),
+        case("a list as long as the fields", lasts, |_| {
+            Reply::json(200, r#"["OK",null,null,null,null,null,null,null,null]"#)
+        }),
+        case("a text where a truth value should be", lasts, |at| {
+            let good = String::from_utf8(at.good()).unwrap();
+            let text = format!(r#""adjusted":"{}""#, "\u{7f}".repeat(1 << 20));
+            assert!(good.contains(r#""adjusted":false"#));
+            Reply::json(200, good.replace(r#""adjusted":false"#, &text))
+        }),
+        case("a text where the rows should be", lasts, |_| {
+            let text = "\u{7f}".repeat(1 << 20);
+            Reply::json(200, format!(r#"{{"status":"OK","results":"{text}"}}"#))
+        }),
         case("an empty list", lasts, |_| Reply::json(200, "[]")),
         case("an empty object", lasts, |_| Reply::json(200, "{}")),
         case("an error in a 200", lasts, |_| {

@@ -205,6 +205,10 @@ pub(crate) fn rows() -> Vec<Case> {
             rejects_the_row,
             with_field("h", "1e999"),
         ),
+        case("a row that is a list", rejects_the_row, |at| {
+            let list = |candle: &Candle| format!("[{},1,1,1,1,1]", candle.ts * 1_000);
+            Reply::json(200, at.with_row(list))
+        }),
         case(
             "a price of 10,000 levels",
             rejects_the_row,

@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
+use serde_json::value::RawValue;
 
 use super::rows::{Rows, candle};
 use super::{LIMIT, NEXT_LIMIT, next_page};
@@ -15,18 +16,22 @@ use crate::symbol::AssetClass;
 
 /// A row is kept as evidence up to this length,
 const RAW_LIMIT: usize = 4096;
-/// and all rows of an answer up to this one: of further rows the reason is kept.
+/// and all rows of an answer up to this one, in bytes: of further rows the reason is kept.
 const RAW_OF_ANSWER: usize = 1 << 20;
+/// More characters than a number or a truth value has.
+const SIMPLE_LIMIT: usize = 64;
 
 /// The fields of an answer that are read. Index bodies carry neither `adjusted` nor counts.
 #[derive(Deserialize)]
 struct Answer<'a> {
     status: Option<Text>,
     ticker: Option<Text>,
-    adjusted: Option<bool>,
-    #[serde(rename = "resultsCount")]
-    results_count: Option<f64>,
-    count: Option<f64>,
+    #[serde(borrow)]
+    adjusted: Option<&'a RawValue>,
+    #[serde(borrow, rename = "resultsCount")]
+    results_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    count: Option<&'a RawValue>,
     #[serde(borrow)]
     results: Option<Rows<'a>>,
     next_url: Option<Text>,
@@ -56,7 +61,7 @@ impl<'de> Deserialize<'de> for Text {
                 f.write_str("a text")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
-                let end = text.floor_char_boundary(NEXT_LIMIT + 1);
+                let end = text.ceil_char_boundary(NEXT_LIMIT + 1);
                 Ok(Text(text[..end].to_owned()))
             }
         }
@@ -69,10 +74,12 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
     if !(200..300).contains(&status) {
         return Err(refusal(status, body));
     }
-    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| {
-        let why = words(&error.to_string());
-        Failure::Again(format!("the answer is not what it should be: {why}"))
-    })?;
+    // Fields by their order in a list would be read as well.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(odd("it is no JSON object"));
+    }
+    let answer: Answer<'_> =
+        serde_json::from_slice(body).map_err(|error| odd(&words(&error.to_string())))?;
     check(&answer, ask)?;
     let rows = answer.results.map_or_else(Vec::new, |results| results.rows);
     let next = answer
@@ -92,7 +99,8 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
             Ok(Some(candle)) => page.candles.push(candle),
             Ok(None) => {}
             Err((ts, reason)) => {
-                let raw: String = raw.get().chars().take(RAW_LIMIT.min(room)).collect();
+                let raw = raw.get();
+                let raw = raw[..raw.floor_char_boundary(RAW_LIMIT.min(room))].to_owned();
                 room = room.saturating_sub(raw.len());
                 page.rejected.push(Rejected { ts, reason, raw });
             }
@@ -128,7 +136,7 @@ fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure> {
             ask.symbol
         )));
     }
-    if let Some(adjusted) = answer.adjusted
+    if let Some(adjusted) = simple::<bool>(answer.adjusted)?
         && ask.market.class() == AssetClass::Stock
         && adjusted != ask.adjusted
     {
@@ -146,7 +154,7 @@ fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure> {
             "the answer has more than the {LIMIT} rows that were asked for"
         )));
     }
-    let counted = answer.results_count.or(answer.count).unwrap_or(0.0);
+    let counted: f64 = simple(answer.results_count.or(answer.count))?.unwrap_or_default();
     if answer
         .results
         .as_ref()
@@ -158,6 +166,21 @@ fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+/// A number or a truth value. A long text in its place must not get into an error.
+fn simple<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<Option<T>, Failure> {
+    let Some(raw) = raw.map(RawValue::get) else {
+        return Ok(None);
+    };
+    if raw.len() > SIMPLE_LIMIT {
+        return Err(odd("a field is too long"));
+    }
+    serde_json::from_str(raw).map_err(|error| odd(&error.to_string()))
+}
+
+fn odd(why: &str) -> Failure {
+    Failure::Again(format!("the answer is not what it should be: {why}"))
 }
 
 pub(super) fn wrong(message: String) -> Failure {

@@ -4,12 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::LIMIT;
 use crate::candle::{Candle, Unstorable};
-use crate::provider::body::words;
 use crate::provider::{Ask, Place, place};
 
 /// The rows of an answer as text, up to as many as were asked for: what is read of a row of seven bytes takes ten times the
@@ -28,6 +27,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Rows<'a> {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("rows")
+            }
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Rows<'a>, E> {
+                // As long as it may be, it must not get into an error.
+                Err(E::custom("a text stands where the rows should"))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows<'a>, A::Error> {
                 let (mut rows, mut too_many) = (Vec::new(), false);
@@ -138,10 +141,12 @@ impl<'de> Deserialize<'de> for Field {
 
 /// One row as a candle; `None` where the provider snapped the range outward.
 pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, (Option<i64>, String)> {
-    let row: Row = serde_json::from_str(raw.get()).map_err(|error| {
-        let why: String = words(&error.to_string()).chars().take(100).collect();
-        (None, format!("the row cannot be read: {why}"))
-    })?;
+    // Fields by their order in a list would be read as well, and a long text would get into the reason.
+    if !raw.get().starts_with('{') {
+        return Err((None, "the row is no JSON object".to_owned()));
+    }
+    let row: Row = serde_json::from_str(raw.get())
+        .map_err(|error| (None, format!("the row cannot be read: {error}")))?;
     let stamp = row
         .t
         .required("the stamp")
