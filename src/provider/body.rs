@@ -1,4 +1,4 @@
-//! The bodies of answers, and why one may be none. Each is received within a time and a size, and all of a provider within
+//! The bodies of answers. Each is received within a time and a size, and all of a provider within
 //! the memory that they share: blocking reqwest bounds neither.
 //!
 //! A body waits for its turn as it came, compressed, and is opened then: there are as many that wait as there are workers,
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use flate2::read::MultiGzDecoder;
 
 use super::ErrorKind;
+use super::failure::{Failure, innermost};
 use crate::clock::Cancel;
 
 /// Largest body, as it came and decompressed; a full page of 50,000 candles has 5 to 7 MB, and a fourth of it as it comes.
@@ -24,10 +25,6 @@ const USUAL: usize = 2 << 20;
 const PIECE: usize = 64 << 10;
 /// How often one that waits for its turn looks whether it is to stop.
 const TICK: Duration = Duration::from_millis(100);
-/// Characters of each word, and of all but the last word, that are kept of what a server says of itself: to be cut further
-/// once the key has been taken out.
-const SAID_LIMIT: usize = 4096;
-
 /// How long one answer may take. Real time, whatever clock the rest of a job goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -47,14 +44,6 @@ impl Default for Limits {
             deadline: Duration::from_secs(120),
         }
     }
-}
-
-/// Why an answer is none.
-pub(crate) enum Failure {
-    /// Asking again may help.
-    Again(String),
-    /// Asking again cannot help.
-    Final(ErrorKind, String),
 }
 
 /// The bodies of one provider's answers, and what they may take together.
@@ -284,30 +273,6 @@ fn too_large() -> Failure {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The beginning of what a server says of itself, made fit for one line.
-pub(crate) fn words(text: &str) -> String {
-    let mut said = String::new();
-    for word in text.split(|c: char| c.is_control() || c.is_whitespace()) {
-        if said.len() >= SAID_LIMIT {
-            break;
-        }
-        if !said.is_empty() && !word.is_empty() {
-            said.push(' ');
-        }
-        said.extend(word.chars().take(SAID_LIMIT));
-    }
-    said
-}
-
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    let text = words(&error.to_string());
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// What a `Content-Encoding` says of a body; nothing but gzip was said to be understood.

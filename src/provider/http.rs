@@ -13,7 +13,8 @@ use reqwest::header::{
 };
 use url::Url;
 
-use super::body::{Bodies, Failure, Limits, innermost, is_gzip};
+use super::body::{Bodies, Limits, is_gzip};
+use super::failure::{Failure, innermost};
 use super::origin::{BaseUrl, Key};
 use super::rate::{Limiter, Rate, TooLong};
 use super::{ErrorKind, ProviderError, Waiting, retry};
@@ -247,10 +248,9 @@ impl Http {
         let resume_at =
             self.clock.now() + i64::try_from(too_long.wait.as_secs()).unwrap_or(i64::MAX / 2);
         // Without anything to go by, what the smallest plan of the field grants.
-        let fitting = if too_long.fitting_per_minute == 0 {
-            5
-        } else {
-            too_long.fitting_per_minute
+        let fitting = match too_long.fitting_per_minute {
+            0 => 5,
+            fitting => fitting,
         };
         ProviderError {
             kind: ErrorKind::Throttled { resume_at },
@@ -261,21 +261,14 @@ impl Http {
         }
     }
 
-    /// Takes the key out of a text, which a server may have repeated, and its beginning out of one that was cut within it.
-    pub(super) fn without_key(&self, text: &str) -> String {
-        let key = self.key.text();
-        let mut text = text.replace(key, "***");
-        let cut = (4..key.len()).rev().find(|&n| text.ends_with(&key[..n]));
-        if let Some(cut) = cut {
-            text.truncate(text.len() - cut);
-            text.push_str("***");
-        }
-        text
+    /// The key, for taking it out of what a server repeats.
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
-    /// The same of an error's text, which it then cuts to a length.
+    /// An error's text without the key, cut to a length.
     fn scrub(&self, message: &str) -> String {
-        let message = self.without_key(message);
+        let message = self.key.taken_out_of(message);
         message.chars().take(WORDS_LIMIT).collect()
     }
 }

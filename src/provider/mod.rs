@@ -4,6 +4,7 @@
 //! asked is decided here, once for all providers.
 
 mod body;
+mod failure;
 mod http;
 mod origin;
 pub mod polygon;

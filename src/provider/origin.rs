@@ -112,9 +112,22 @@ impl FromStr for Key {
 }
 
 impl Key {
-    /// The text: for the header, and for taking it out of what a server repeats.
+    /// The text, for the header.
     pub(super) fn text(&self) -> &str {
         &self.0
+    }
+
+    /// A text that a server may have repeated the key in, without it, and without its beginning where the text was cut within
+    /// it.
+    pub(super) fn taken_out_of(&self, text: &str) -> String {
+        let Key(key) = self;
+        let mut text = text.replace(key, "***");
+        let cut = (4..key.len()).rev().find(|&n| text.ends_with(&key[..n]));
+        if let Some(cut) = cut {
+            text.truncate(text.len() - cut);
+            text.push_str("***");
+        }
+        text
     }
 }
 

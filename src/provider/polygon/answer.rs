@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::rows::{Rows, candle};
 use super::{LIMIT, NEXT_LIMIT, next_page};
 use crate::candle::Rejected;
-use crate::provider::body::{Failure, words};
+use crate::provider::failure::{Failure, words};
 use crate::provider::{Ask, ErrorKind, Page};
 use crate::symbol::AssetClass;
 

@@ -14,7 +14,7 @@ use url::Url;
 
 use answer::wrong;
 
-use super::body::Failure;
+use super::failure::Failure;
 use super::http::Http;
 use super::origin::{BaseUrl, Key};
 use super::rate::Rate;
@@ -95,8 +95,8 @@ impl Provider for Polygon {
         })?;
         // Evidence is kept in the file, and a row may hold whatever the server was sent.
         for row in &mut page.rejected {
-            row.reason = self.http.without_key(&row.reason);
-            row.raw = self.http.without_key(&row.raw);
+            row.reason = self.http.key().taken_out_of(&row.reason);
+            row.raw = self.http.key().taken_out_of(&row.raw);
         }
         Ok(page)
     }
