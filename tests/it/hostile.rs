@@ -224,16 +224,24 @@ fn try_all(cases: Vec<Case>) {
     assert_eq!(failed.into_inner(), 0, "failed runs of {runs}");
 }
 
-#[test]
-fn the_tables_hold_at_least_64_cases_each_with_a_name_of_its_own() {
-    let tables = [
+/// The cases of all tables.
+pub(crate) fn all_cases() -> Vec<Case> {
+    [
         hostile_answers::connections(),
         hostile_answers::bodies(),
         hostile_statuses::statuses(),
         hostile_pages::addresses(),
         hostile_rows::rows(),
-    ];
-    let names: Vec<&str> = tables.iter().flatten().map(|case| case.name).collect();
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[test]
+fn the_tables_hold_at_least_64_cases_each_with_a_name_of_its_own() {
+    let cases = all_cases();
+    let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
     assert!(names.len() >= 64, "{} cases", names.len());
     assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
     assert!(At::new(1, String::new()).pages >= 3);

@@ -10,10 +10,10 @@ use candlefile::JobStatus;
 use crate::checker::{check, check_books};
 use crate::exchange::Reply;
 use crate::harness::Home;
-use crate::hostile::{expected, server};
+use crate::hostile::{all_cases, expected, server};
+use crate::hostile_answers;
 use crate::hostile_case::{At, BAD, Case, Others, TIMEFRAME, asked};
 use crate::oracle::span;
-use crate::{hostile_answers, hostile_pages, hostile_rows, hostile_statuses};
 
 /// The cases that are tried: no more than one short wait each.
 const CHOSEN: [&str; 24] = [
@@ -106,16 +106,8 @@ fn try_case(case: Case, place: usize) {
 
 #[test]
 fn the_program_reports_of_a_hostile_provider_what_its_file_shows() {
-    let tables = [
-        hostile_answers::connections(),
-        hostile_answers::bodies(),
-        hostile_statuses::statuses(),
-        hostile_pages::addresses(),
-        hostile_rows::rows(),
-    ];
-    let cases: Vec<Case> = tables
+    let cases: Vec<Case> = all_cases()
         .into_iter()
-        .flatten()
         .filter(|case| CHOSEN.contains(&case.name))
         .collect();
     assert_eq!(cases.len(), CHOSEN.len());
