@@ -12,6 +12,8 @@
 //! - [`provider`]: one slice becomes pages of candles;
 //! - [`backfill`]: fetchers, a channel, one writer;
 //! - [`store`]: the SQLite file;
+//! - [`choice`], [`target`], [`digest`]: which part of a file is meant, where it is written, and what tells that it is the
+//!   same;
 //! - [`monitor`], [`clock`], [`owner`]: how a run is watched, timed and owned.
 //!
 //! The file's format is documented in `schema.sql`.
@@ -20,7 +22,9 @@
 
 pub mod backfill;
 pub mod candle;
+pub mod choice;
 pub mod clock;
+pub mod digest;
 pub mod market;
 pub mod monitor;
 pub mod owner;
@@ -30,10 +34,13 @@ pub mod range;
 pub mod span;
 pub mod store;
 pub mod symbol;
+pub mod target;
 pub mod timeframe;
 
 pub use candle::Candle;
+pub use choice::{BadChoice, Choice, Chosen};
 pub use clock::{Cancel, Clock, ManualClock, SystemClock};
+pub use digest::{CandleDigest, Digest};
 pub use market::{Market, Policy};
 pub use provider::Provider;
 pub use provider::polygon::Polygon;
@@ -42,4 +49,5 @@ pub use range::Range;
 pub use span::{Span, SpanSet};
 pub use store::{Counts, JobStatus, Selection, SeriesKey, SeriesStatus, Store, StoreError};
 pub use symbol::{AssetClass, Symbol};
+pub use target::{Target, TargetError};
 pub use timeframe::Timeframe;

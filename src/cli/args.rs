@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use candlefile::provider::rate::Rate;
 use candlefile::range::Moment;
-use candlefile::{Policy, Symbol, Timeframe};
+use candlefile::{Choice, Policy, Symbol, Timeframe};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// OHLCV candles from a market data provider in one SQLite file: backfilled in parallel, resumable, and exact about
@@ -177,6 +177,38 @@ pub struct Show {
     /// Write CSV
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+}
+
+/// Which part of the file.
+#[derive(Args, Clone, Debug)]
+pub struct Part {
+    /// Symbols [default: all]
+    pub symbols: Vec<Symbol>,
+    /// Timeframes [default: all]
+    #[arg(
+        short,
+        long = "timeframe",
+        value_delimiter = ',',
+        value_name = "TIMEFRAME"
+    )]
+    pub timeframes: Vec<Timeframe>,
+    /// From this market day or instant on
+    #[arg(long, value_name = "DATE")]
+    pub start: Option<Moment>,
+    /// Up to this market day, inclusive, or instant, exclusive
+    #[arg(long, value_name = "DATE")]
+    pub end: Option<Moment>,
+}
+
+impl From<Part> for Choice {
+    fn from(part: Part) -> Choice {
+        Choice {
+            symbols: part.symbols,
+            timeframes: part.timeframes,
+            start: part.start,
+            end: part.end,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use candlefile::StoreError;
 use candlefile::provider::{BadKey, ProviderError};
 use candlefile::range::BadRange;
+use candlefile::{BadChoice, StoreError, TargetError};
 use serde_json::json;
 
 use super::output;
@@ -69,6 +69,19 @@ impl Said {
         };
         if let Some(error) = error.downcast_ref::<StoreError>() {
             return said(kind_of(error), error.next(), Exit::Failed);
+        }
+        if let Some(error) = error.downcast_ref::<TargetError>() {
+            let kind = match error {
+                TargetError::Full(_) => "disk_full",
+                _ => "file",
+            };
+            return said(kind, error.next(), Exit::Failed);
+        }
+        if let Some(error) = error.downcast_ref::<BadChoice>() {
+            return match error {
+                BadChoice::Reversed { .. } => said("usage", error.next(), Exit::Usage),
+                _ => said("series", error.next(), Exit::Failed),
+            };
         }
         if let Some(error) = error.downcast_ref::<BadRange>() {
             let next = match error {

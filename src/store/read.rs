@@ -45,11 +45,15 @@ pub enum Selection {
 
 impl Store {
     /// Reads at one instant: what others commit meanwhile is not seen. Thousands of small questions cost less so, too.
-    pub(crate) fn at_one_instant<T>(
+    /// As long as it lasts, another process' write-ahead log cannot begin anew.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what `read` returns.
+    pub fn at_one_instant<T, E: From<StoreError>>(
         &self,
-        read: impl FnOnce() -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let told = told(&self.path);
+        read: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let told = |error| E::from(told(&self.path)(error));
         let instant = self.connection.unchecked_transaction().map_err(told)?;
         let found = read()?;
         instant.commit().map_err(told)?;

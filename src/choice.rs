@@ -1,0 +1,170 @@
+//! Which part of a file is meant: symbols, timeframes and a range, as they are typed for everything that reads candles.
+//! No I/O.
+
+use chrono::Weekday;
+
+use crate::range::Moment;
+use crate::span::Span;
+use crate::store::SeriesRow;
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
+
+/// A part of what a file holds. Empty lists and absent ends mean everything.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The symbols.
+    pub symbols: Vec<Symbol>,
+    /// The timeframes.
+    pub timeframes: Vec<Timeframe>,
+    /// From this market day or instant on.
+    pub start: Option<Moment>,
+    /// Up to this market day, inclusive, or instant, exclusive.
+    pub end: Option<Moment>,
+}
+
+/// A series with the span of it that was chosen.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// The series.
+    pub series: SeriesRow,
+    /// The span, whole candles; everything reaches from `i64::MIN` to `i64::MAX`.
+    pub span: Span,
+}
+
+/// Why nothing can be chosen so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadChoice {
+    /// The file holds no series of a symbol.
+    #[error("the file holds no {symbol}")]
+    UnknownSymbol {
+        /// The symbol.
+        symbol: Symbol,
+        /// The most similar ones that it holds, a few.
+        nearest: Vec<Symbol>,
+    },
+    /// None of the chosen symbols has a timeframe.
+    #[error("the file holds no {timeframe} of what was asked for")]
+    UnknownTimeframe {
+        /// The timeframe.
+        timeframe: Timeframe,
+        /// Those that the chosen symbols have.
+        held: Vec<Timeframe>,
+    },
+    /// The end is not after the start.
+    #[error("the end {end} is before the start {start}")]
+    Reversed {
+        /// The start as typed.
+        start: String,
+        /// The end as typed.
+        end: String,
+    },
+    /// There is no series at all.
+    #[error("the file holds no series")]
+    Nothing,
+}
+
+impl BadChoice {
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        let listed = |names: Vec<String>| {
+            format!("it holds {}; `candlefile list` shows all", names.join(", "))
+        };
+        match self {
+            BadChoice::UnknownSymbol { nearest, .. } => {
+                listed(nearest.iter().map(Symbol::to_string).collect())
+            }
+            BadChoice::UnknownTimeframe { held, .. } => {
+                listed(held.iter().map(Timeframe::to_string).collect())
+            }
+            BadChoice::Reversed { .. } => "exchange --start and --end".into(),
+            BadChoice::Nothing => "fill it with `candlefile backfill`".into(),
+        }
+    }
+}
+
+/// Similar symbols that are named at most.
+const NEAREST: usize = 5;
+
+impl Choice {
+    /// Picks the chosen ones of a file's series, ascending by symbol and timeframe as text.
+    ///
+    /// # Errors
+    /// A symbol or timeframe that the file does not hold, a reversed range, a file without series.
+    pub fn of(&self, series: Vec<SeriesRow>) -> Result<Vec<Chosen>, BadChoice> {
+        if series.is_empty() {
+            return Err(BadChoice::Nothing);
+        }
+        for symbol in &self.symbols {
+            if !series.iter().any(|held| held.key.symbol == *symbol) {
+                let nearest = nearest(symbol, &series);
+                let symbol = symbol.clone();
+                return Err(BadChoice::UnknownSymbol { symbol, nearest });
+            }
+        }
+        let of_symbols: Vec<SeriesRow> = series
+            .into_iter()
+            .filter(|held| self.symbols.is_empty() || self.symbols.contains(&held.key.symbol))
+            .collect();
+        for &timeframe in &self.timeframes {
+            let mut held: Vec<Timeframe> =
+                of_symbols.iter().map(|held| held.key.timeframe).collect();
+            if !held.contains(&timeframe) {
+                held.sort();
+                held.dedup();
+                return Err(BadChoice::UnknownTimeframe { timeframe, held });
+            }
+        }
+        let mut chosen = of_symbols
+            .into_iter()
+            .filter(|held| {
+                self.timeframes.is_empty() || self.timeframes.contains(&held.key.timeframe)
+            })
+            .map(|series| self.span(&series).map(|span| Chosen { series, span }))
+            .collect::<Result<Vec<Chosen>, _>>()?;
+        chosen.sort_by_cached_key(|chosen| {
+            (
+                chosen.series.key.symbol.clone(),
+                chosen.series.key.timeframe.to_string(),
+            )
+        });
+        Ok(chosen)
+    }
+
+    /// The span that the range means for a series.
+    ///
+    /// # Errors
+    /// The end is not after the start.
+    pub fn span(&self, series: &SeriesRow) -> Result<Span, BadChoice> {
+        // The weekday that begins a week only matters for where a date lies between two weeks.
+        let market = series.key.market(Weekday::Sun);
+        let start = self
+            .start
+            .as_ref()
+            .map_or(i64::MIN, |start| start.first_candle(&market));
+        let end = self
+            .end
+            .as_ref()
+            .map_or(i64::MAX, |end| end.last_candle_end(&market));
+        let words = |moment: &Option<Moment>| {
+            moment
+                .as_ref()
+                .map_or_else(String::new, |moment| moment.words().to_owned())
+        };
+        Span::new(start, end).ok_or_else(|| BadChoice::Reversed {
+            start: words(&self.start),
+            end: words(&self.end),
+        })
+    }
+}
+
+fn nearest(symbol: &Symbol, series: &[SeriesRow]) -> Vec<Symbol> {
+    let upper = symbol.as_str().to_uppercase();
+    let mut held: Vec<&Symbol> = series.iter().map(|held| &held.key.symbol).collect();
+    held.sort();
+    held.dedup();
+    held.sort_by_cached_key(|held| {
+        strsim::damerau_levenshtein(&held.as_str().to_uppercase(), &upper)
+    });
+    held.into_iter().take(NEAREST).cloned().collect()
+}

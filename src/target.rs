@@ -1,0 +1,430 @@
+//! A file that others will read: written beside its place, synced, and only then given its name. Until then whatever had
+//! that name is as it was; a failure leaves nothing, and where the system has files without a name a kill leaves nothing
+//! either.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a file could not be written under its name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// The folder that should hold the file is missing.
+    #[error("the folder {} does not exist", .0.display())]
+    NoFolder(PathBuf),
+    /// Something has that name.
+    #[error("{} exists", .0.display())]
+    Exists(PathBuf),
+    /// It is the file that is read, perhaps by another name.
+    #[error("{} is the file that is read", .0.display())]
+    IsInput(PathBuf),
+    /// It is a folder or a device.
+    #[error("{} is {what}", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Another process is writing it.
+    #[error("another process is writing {}", .0.display())]
+    Busy(PathBuf),
+    /// The disk is full.
+    #[error("the disk is full while writing {}", .0.display())]
+    Full(PathBuf),
+    /// Anything else that the system says.
+    #[error("cannot write {}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// The error.
+        source: io::Error,
+    },
+}
+
+impl TargetError {
+    /// What the system says of a path.
+    pub fn io(path: &Path, source: io::Error) -> TargetError {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => TargetError::Full(path),
+            io::ErrorKind::AlreadyExists => TargetError::Exists(path),
+            _ => TargetError::Io { path, source },
+        }
+    }
+
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        match self {
+            TargetError::NoFolder(path) => format!("create it first: mkdir -p {}", path.display()),
+            TargetError::Exists(_) => {
+                "name another file with -o, or replace this one with --overwrite".into()
+            }
+            TargetError::IsInput(_) | TargetError::NotAFile { .. } => {
+                "name another file with -o".into()
+            }
+            TargetError::Busy(_) => "wait for it, or name another file with -o".into(),
+            TargetError::Full(_) => {
+                "make room, then run the same command again; nothing was left behind".into()
+            }
+            TargetError::Io { .. } => {
+                "check the file's folder, then run the same command again".into()
+            }
+        }
+    }
+}
+
+/// Where a file is to stand.
+#[derive(Clone, Debug)]
+pub struct Target {
+    path: PathBuf,
+    overwrite: bool,
+}
+
+impl Target {
+    /// Checks that a file can stand there. `inputs` are what is read meanwhile: none of them, nor what lies beside it, may
+    /// be written, by whatever name.
+    ///
+    /// # Errors
+    /// A missing folder, a folder or device in its place, an existing file unless it may be overwritten, an input.
+    pub fn new(path: &Path, overwrite: bool, inputs: &[&Path]) -> Result<Target, TargetError> {
+        let folder = folder_of(path);
+        if !folder.is_dir() {
+            return Err(TargetError::NoFolder(folder.to_path_buf()));
+        }
+        let not_a_file = |what| TargetError::NotAFile {
+            path: path.to_path_buf(),
+            what,
+        };
+        if path.file_name().is_none() || path.is_dir() {
+            return Err(not_a_file("a folder"));
+        }
+        for input in inputs {
+            for suffix in ["", "-wal", "-shm", "-journal"] {
+                if is_same(path, &with_suffix(input, suffix)) {
+                    return Err(TargetError::IsInput(path.to_path_buf()));
+                }
+            }
+        }
+        match fs::symlink_metadata(path) {
+            Err(_) => {}
+            Ok(_) if !overwrite => return Err(TargetError::Exists(path.to_path_buf())),
+            Ok(found) if found.is_file() || found.is_symlink() => {}
+            Ok(_) => return Err(not_a_file("no regular file")),
+        }
+        Ok(Target {
+            path: path.to_path_buf(),
+            overwrite,
+        })
+    }
+
+    /// The path that the file will have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins a file that is written through its handle. It has no name until it is done, where the system can do so.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn begin(&self) -> Result<Part<'_>, TargetError> {
+        match nameless(folder_of(&self.path)) {
+            Some(file) => Ok(Part {
+                target: self,
+                file,
+                name: None,
+            }),
+            None => self.begin_named(),
+        }
+    }
+
+    /// Begins a file that is written by its path, [`Part::path`].
+    ///
+    /// # Errors
+    /// The folder cannot be written, or another process is writing the same target.
+    pub fn begin_named(&self) -> Result<Part<'_>, TargetError> {
+        let name = self.part_name();
+        let told = |error| TargetError::io(&self.path, error);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&name)
+            .map_err(told)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(TargetError::Busy(self.path.clone())),
+            Err(TryLockError::Error(error)) => return Err(told(error)),
+        }
+        // What a killed process left of it.
+        file.set_len(0).map_err(told)?;
+        Ok(Part {
+            target: self,
+            file,
+            name: Some(name),
+        })
+    }
+
+    /// Always the same, so that what a kill leaves is found and used by the next run.
+    fn part_name(&self) -> PathBuf {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(".part");
+        self.path.with_file_name(name)
+    }
+
+    fn place(&self, from: &Path) -> io::Result<()> {
+        if self.overwrite {
+            fs::rename(from, &self.path)
+        } else {
+            rename_to_new(from, &self.path)
+        }
+    }
+}
+
+/// A file on its way to its name. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Part<'a> {
+    target: &'a Target,
+    file: File,
+    name: Option<PathBuf>,
+}
+
+impl Part<'_> {
+    /// The handle that writes it.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Where it stands meanwhile, if it has a name.
+    pub fn path(&self) -> Option<&Path> {
+        self.name.as_deref()
+    }
+
+    /// Makes it durable and gives it its name.
+    ///
+    /// # Errors
+    /// The disk is full or fails, or the name was taken meanwhile. Nothing is left behind then.
+    pub fn finish(mut self) -> Result<(), TargetError> {
+        let target = self.target;
+        let told = |error| TargetError::io(&target.path, error);
+        self.file.sync_all().map_err(told)?;
+        match self.name.take() {
+            Some(name) => target.place(&name).inspect_err(|_| {
+                let _ = fs::remove_file(&name);
+            }),
+            None if target.overwrite => {
+                let name = target.part_name();
+                let _ = fs::remove_file(&name);
+                name_it(&self.file, &name).and_then(|()| target.place(&name))
+            }
+            None => name_it(&self.file, &target.path),
+        }
+        .map_err(told)?;
+        // A name is durable once its folder is.
+        File::open(folder_of(&target.path))
+            .and_then(|folder| folder.sync_all())
+            .map_err(told)
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            for suffix in ["", "-journal", "-wal", "-shm"] {
+                let _ = fs::remove_file(with_suffix(name, suffix));
+            }
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Whether two paths are one file. Neither is opened: closing it again would take away the locks that `SQLite` holds.
+fn is_same(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+        matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
+    }
+    #[cfg(not(unix))]
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(target_os = "linux")]
+fn nameless(folder: &Path) -> Option<File> {
+    use rustix::fs::{CWD, Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, folder, flags, Mode::from_raw_mode(0o666))
+        .ok()
+        .map(File::from)
+        .filter(|_| Path::new("/proc/self/fd").is_dir())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(_: &Path) -> Option<File> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn name_it(file: &File, path: &Path) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    use rustix::fs::{AtFlags, CWD};
+    let handle = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::linkat(
+        CWD,
+        handle,
+        CWD,
+        path,
+        AtFlags::SYMLINK_FOLLOW,
+    )?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn name_it(_: &File, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Fails where the name is taken.
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags};
+        match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            other => return Ok(other?),
+        }
+    }
+    if to.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    fs::rename(from, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let mut names: Vec<_> = entries
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("a name")
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_has_its_name_only_when_it_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        for named in [false, true] {
+            for overwrite in [false, true] {
+                let target = Target::new(&path, overwrite, &[]).expect("a target");
+                let begin = || {
+                    if named {
+                        target.begin_named()
+                    } else {
+                        target.begin()
+                    }
+                };
+                let mut part = begin().expect("a part");
+                part.file().write_all(b"half").expect("room");
+                assert!(!names(folder.path()).contains(&"out".to_owned()) || overwrite);
+                drop(part);
+                assert_eq!(names(folder.path()).len(), usize::from(overwrite));
+                let mut part = begin().expect("a part");
+                let text = format!("{named}{overwrite}");
+                part.file().write_all(text.as_bytes()).expect("room");
+                part.finish().expect("a name");
+                assert_eq!(names(folder.path()), ["out"]);
+                assert_eq!(fs::read_to_string(&path).expect("a file"), text);
+            }
+            fs::remove_file(&path).expect("a file");
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_taken_meanwhile_is_not_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        for named in [false, true] {
+            let target = Target::new(&path, false, &[]).expect("a target");
+            let part = if named {
+                target.begin_named()
+            } else {
+                target.begin()
+            };
+            fs::write(&path, "theirs").expect("a file");
+            let error = part.expect("a part").finish().expect_err("taken");
+            assert!(matches!(error, TargetError::Exists(_)), "{error}");
+            assert_eq!(names(folder.path()), ["out"]);
+            assert_eq!(fs::read_to_string(&path).expect("a file"), "theirs");
+            fs::remove_file(&path).expect("a file");
+        }
+    }
+
+    #[test]
+    fn one_process_writes_a_named_part_and_the_next_takes_over_what_a_kill_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = Target::new(&folder.path().join("out"), false, &[]).expect("a target");
+        let first = target.begin_named().expect("a part");
+        assert!(matches!(target.begin_named(), Err(TargetError::Busy(_))));
+        drop(first);
+        fs::write(folder.path().join(".out.part"), "left").expect("a file");
+        target
+            .begin_named()
+            .expect("a part")
+            .finish()
+            .expect("a name");
+        assert_eq!(names(folder.path()), ["out"]);
+        assert_eq!(fs::read(target.path()).expect("a file"), b"");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_input_is_not_a_target_by_whatever_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let input = folder.path().join("in");
+        fs::write(&input, "").expect("a file");
+        fs::write(folder.path().join("in-wal"), "").expect("a file");
+        std::os::unix::fs::symlink(&input, folder.path().join("link")).expect("a link");
+        fs::hard_link(&input, folder.path().join("hard")).expect("a link");
+        for name in ["in", "in-wal", "link", "hard", "../x/../in"] {
+            let path = folder.path().join(name);
+            let found = Target::new(&path, true, &[&input]);
+            assert!(
+                matches!(
+                    found,
+                    Err(TargetError::IsInput(_) | TargetError::NoFolder(_))
+                ),
+                "{name}: {found:?}"
+            );
+        }
+    }
+}
