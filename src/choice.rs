@@ -62,6 +62,9 @@ pub enum BadChoice {
     /// There is no series at all.
     #[error("the file holds no series")]
     Nothing,
+    /// The series that were chosen have nothing in the range.
+    #[error("there are no candles in this range")]
+    Empty,
 }
 
 impl BadChoice {
@@ -79,6 +82,9 @@ impl BadChoice {
             }
             BadChoice::Reversed { .. } => "exchange --start and --end".into(),
             BadChoice::Nothing => "fill it with `candlefile backfill`".into(),
+            BadChoice::Empty => {
+                "choose another range; `candlefile list` shows what there is".into()
+            }
         }
     }
 }

@@ -67,6 +67,8 @@ pub enum Command {
     List,
     /// The candles of a series, newest last
     Show(Show),
+    /// Make a read-only file to be handed over, with digests of everything in it
+    Pack(Pack),
     /// Forget a series whole
     Drop(Drop),
     /// The providers: what each needs, its timeframes and limits
@@ -209,6 +211,36 @@ impl From<Part> for Choice {
             end: part.end,
         }
     }
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  candlefile pack -o all.db
+  candlefile pack AAPL -t 1d --start 2024-01-01 -o aapl.db && candlefile verify aapl.db")]
+pub struct Pack {
+    #[command(flatten)]
+    pub part: Part,
+    /// The file to make; its checksum is written beside it as FILE.sha256
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Keep jobs, provisional candles, rejects and all times: the same data then no longer gives the same bytes
+    #[arg(long)]
+    pub with_history: bool,
+    /// Tables that SQLite before 3.37 reads too
+    #[arg(long)]
+    pub compat: bool,
+    /// Replace the file if there is one
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  candlefile verify market.db
+  candlefile pack -o packed.db && candlefile verify packed.db --json")]
+pub struct Verify {
+    /// The file
+    pub file: PathBuf,
 }
 
 #[derive(Args, Debug)]

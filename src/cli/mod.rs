@@ -7,6 +7,7 @@ mod error;
 mod jobs;
 mod list;
 mod output;
+mod pack;
 mod progress;
 mod providers;
 mod report;
@@ -45,6 +46,7 @@ pub fn main() -> i32 {
         Command::Status(args) => status::run(&cli.global, &args),
         Command::List => list::run(&cli.global),
         Command::Show(args) => show::run(&cli.global, &args),
+        Command::Pack(args) => pack::run(&cli.global, args),
         Command::Drop(args) => drop::run(&cli.global, &args),
         Command::Providers => providers::run(&cli.global),
     };

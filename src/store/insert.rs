@@ -1,10 +1,8 @@
 //! Candles that come from elsewhere: stored like fetched ones, but without an answer behind them.
 
-use rusqlite::TransactionBehavior;
-
 use super::rows::{RowError, Rows};
 use super::series::bind;
-use super::{Counts, SeriesKey, Store, StoreError, told};
+use super::{Counts, SeriesKey, Store, StoreError};
 use crate::candle::{Candle, Rejected, Unstorable};
 
 impl Store {
@@ -40,11 +38,7 @@ impl Store {
         candles: &[Candle],
         now: i64,
     ) -> Result<Counts, StoreError> {
-        let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
+        let tx = self.begin()?;
         let series_id = bind(&tx, key, None, now, &self.path)?;
         let mut rows = Rows {
             tx: &tx,
@@ -79,7 +73,7 @@ impl Store {
         };
         store().map_err(|error| error.at(&self.path))?;
         let counts = rows.counts;
-        tx.commit().map_err(told)?;
+        tx.commit()?;
         Ok(counts)
     }
 }

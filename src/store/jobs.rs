@@ -1,7 +1,7 @@
 //! Jobs, what they ask of which series, and their slices: created and ended.
 
 use chrono::Weekday;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, params};
 
 use super::series::bind;
 use super::status::ITS_PROCESS_IS_GONE;
@@ -71,10 +71,7 @@ impl Store {
         targets: &[Target],
     ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
         let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
+        let tx = self.begin()?;
         insert_job(&tx, job, targets).map_err(told)?;
         let mut made = Vec::with_capacity(targets.len());
         for target in targets {
@@ -100,7 +97,7 @@ impl Store {
                 insert_slices(&tx, job.job_id, series_id, &target.slices).map_err(told)?,
             ));
         }
-        tx.commit().map_err(told)?;
+        tx.commit()?;
         Ok(made)
     }
 
@@ -119,10 +116,7 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
+        let tx = self.begin()?;
         let sql = "UPDATE backfill_jobs SET status = ?3, error = ?4, resume_at = ?5, completed_at = ?6, heartbeat_at = ?6
                    WHERE job_id = ?1 AND owner = ?2 AND status = 'running'";
         let ended = tx
@@ -141,7 +135,7 @@ impl Store {
         if ended == 1 {
             lay_down(&tx, job_id).map_err(told)?;
         }
-        tx.commit().map_err(told)
+        tx.commit()
     }
 
     /// Records jobs as interrupted whose owner is gone.
@@ -150,10 +144,7 @@ impl Store {
     /// The file cannot be written.
     pub fn reap_jobs(&mut self, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
+        let tx = self.begin()?;
         let sql = "SELECT job_id, owner, heartbeat_at FROM backfill_jobs WHERE status IN ('running', 'queued')";
         let claimed: Vec<(String, Option<String>, Option<i64>)> = tx
             .prepare(sql)
@@ -173,11 +164,11 @@ impl Store {
                 .map_err(told)?;
             lay_down(&tx, &job_id).map_err(told)?;
         }
-        tx.commit().map_err(told)
+        tx.commit()
     }
 }
 
-fn insert_job(tx: &Transaction<'_>, job: &NewJob<'_>, targets: &[Target]) -> rusqlite::Result<()> {
+fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite::Result<()> {
     let start = targets
         .iter()
         .map(|target| target.span.start())

@@ -1,15 +1,20 @@
 //! The SQLite file: opening it safely, its format, and the one error of this layer. The only module that knows SQL, and
 //! one that never sees a provider.
 
+mod begin;
+mod check;
 mod counts;
+mod history;
 mod insert;
 mod jobs;
 mod log;
 mod migrate;
 mod open;
+mod packing;
 mod path;
 mod read;
 mod rows;
+mod seal;
 mod series;
 mod stamp;
 mod states;
@@ -18,8 +23,11 @@ mod takeover;
 mod write;
 
 pub use counts::Counts;
+pub(crate) use history::{HistoryRow, Times};
 pub use jobs::{NewJob, Progress, Target};
+pub(crate) use packing::{Oddity, Packing, Row};
 pub use read::{Selection, SeriesRow};
+pub use seal::{MARK, Seal};
 pub use series::SeriesKey;
 pub use states::{
     JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceRow,
@@ -27,6 +35,7 @@ pub use states::{
 };
 pub use write::{Asked, Batch, PageWrite, SliceEnd};
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +55,8 @@ pub struct Store {
     path: PathBuf,
     /// What the file was found to be: an older format is read as it is.
     format: i32,
+    /// Whether the file is a packed one, with its seal still on.
+    sealed: Cell<bool>,
     /// Size of the write-ahead log at which it is to be emptied next, bytes.
     log_bound: u64,
 }
@@ -200,7 +211,7 @@ impl StoreError {
             }
             StoreError::Newer { .. } => "use a newer candlefile for this file".into(),
             StoreError::ReadOnly(path) => format!(
-                "make it writable, or go on with a copy: cp {0} copy.db && chmod u+w copy.db",
+                "make it writable, or go on with a copy: cp {0} copy.db && chmod u+w copy.db, then --db copy.db",
                 path.display()
             ),
             StoreError::ReadOnlyFolder(_) => {

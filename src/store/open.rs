@@ -1,21 +1,23 @@
 //! Opening the file: what it must be, how connections are set up, and how a new one is made. A file that is not ours is
 //! never written.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::log::LARGE;
 use super::migrate::migrate;
 use super::path::{
     beside, check_exists, check_path, check_writable, folder_of, is_read_only, percent_encoded,
 };
+use super::seal::is_sealed;
 use super::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, told};
 
-const SCHEMA: &str = include_str!("../../schema.sql");
+pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Pages of 8 KiB after which the writer checkpoints: 16 MiB, so that a bulk load rewrites inner pages seldom.
 const CHECKPOINT_PAGES: i32 = 2000;
@@ -60,21 +62,7 @@ impl Store {
         check_path(path)?;
         check_exists(path)?;
         let connection = connect_for_reading(path)?;
-        let told = told(path);
-        // A reader of a WAL file takes part in its shared memory, and the last one to leave removes it: that needs a
-        // connection that could write. The pragma sees to it that no statement does.
-        connection
-            .pragma_update(None, "query_only", true)
-            .map_err(told)?;
-        match header(&connection, path)? {
-            Found::Ours(format) => Ok(Store {
-                connection,
-                path: path.to_path_buf(),
-                format,
-                log_bound: LARGE,
-            }),
-            Found::Empty => Err(StoreError::Empty(path.to_path_buf())),
-        }
+        reading(connection, path)
     }
 
     fn open_for_writing(path: &Path, create: OpenFlags) -> Result<Store, StoreError> {
@@ -87,6 +75,7 @@ impl Store {
             connection,
             path: path.to_path_buf(),
             format: FORMAT,
+            sealed: Cell::new(false),
             log_bound: LARGE,
         };
         if matches!(found, Found::Empty) {
@@ -95,12 +84,15 @@ impl Store {
                 .pragma_update(None, "page_size", 8192)
                 .map_err(told)?;
         }
-        let mode = switch_to_wal(&store.connection).map_err(told)?;
-        if mode != "wal" {
-            return Err(StoreError::NotAFile {
-                path: path.to_path_buf(),
-                what: "on a file system without shared memory",
-            });
+        if is_sealed(&store.connection).map_err(told)? {
+            // The first transaction still has a rollback journal, and its end is durable with its folder.
+            store.sealed.set(true);
+            store
+                .connection
+                .pragma_update(None, "synchronous", "extra")
+                .map_err(told)?;
+        } else {
+            switch_to_wal(&store.connection, path)?;
         }
         for (pragma, value) in [
             ("wal_autocheckpoint", i64::from(CHECKPOINT_PAGES)),
@@ -115,7 +107,7 @@ impl Store {
         match found {
             Found::Empty => store.make()?,
             Found::Ours(FORMAT) => {}
-            Found::Ours(_) => migrate(&mut store.connection, path)?,
+            Found::Ours(_) => migrate(&store)?,
         }
         Ok(store)
     }
@@ -123,10 +115,7 @@ impl Store {
     /// Writes the schema into an empty file. Another process may have done so since it was found empty.
     fn make(&mut self) -> Result<(), StoreError> {
         let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
+        let tx = self.begin()?;
         if let Found::Empty = header(&tx, &self.path)? {
             tx.execute_batch(SCHEMA).map_err(told)?;
             tx.pragma_update(None, "application_id", APPLICATION_ID)
@@ -134,7 +123,7 @@ impl Store {
             tx.pragma_update(None, "user_version", FORMAT)
                 .map_err(told)?;
         }
-        tx.commit().map_err(told)?;
+        tx.commit()?;
         // A new name is durable once its folder is.
         if let Ok(folder) = fs::File::open(folder_of(&self.path)) {
             let _ = folder.sync_all();
@@ -162,9 +151,9 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// The switch of a new file fails at once where another process is at it: the busy timeout does not hold for it.
-fn switch_to_wal(connection: &Connection) -> rusqlite::Result<String> {
+pub(super) fn switch_to_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let began = Instant::now();
-    loop {
+    let mode: String = loop {
         match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
@@ -172,20 +161,47 @@ fn switch_to_wal(connection: &Connection) -> rusqlite::Result<String> {
             {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            other => return other,
+            other => break other.map_err(told(path))?,
         }
+    };
+    if mode == "wal" {
+        Ok(())
+    } else {
+        Err(StoreError::NotAFile {
+            path: path.to_path_buf(),
+            what: "on a file system without shared memory",
+        })
+    }
+}
+
+/// As [`Store::packed`] says.
+pub(super) fn read_immutable(path: &Path) -> Result<Store, StoreError> {
+    check_path(path)?;
+    check_exists(path)?;
+    reading(connect_to_immutable(path).map_err(told(path))?, path)
+}
+
+fn reading(connection: Connection, path: &Path) -> Result<Store, StoreError> {
+    let told = told(path);
+    // A reader of a WAL file takes part in its shared memory, and the last one to leave removes it: that needs a
+    // connection that could write. The pragma sees to it that no statement does.
+    connection
+        .pragma_update(None, "query_only", true)
+        .map_err(told)?;
+    match header(&connection, path)? {
+        Found::Ours(format) => Ok(Store {
+            sealed: Cell::new(is_sealed(&connection).map_err(told)?),
+            connection,
+            path: path.to_path_buf(),
+            format,
+            log_bound: LARGE,
+        }),
+        Found::Empty => Err(StoreError::Empty(path.to_path_buf())),
     }
 }
 
 fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
     let told = told(path);
-    let connect = |path: &Path, flags| {
-        let connection =
-            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        set_up(&connection)?;
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Ok(connection)
-    };
     if !is_read_only(path) && !is_read_only(folder_of(path)) {
         match connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
             // A read-only medium says so only now.
@@ -197,13 +213,23 @@ fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
     if beside(path, "-wal").exists() {
         return connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(told);
     }
-    // Cleanly closed and not to be written: a reader needs no shared memory, and leaves nothing beside the file.
+    connect_to_immutable(path).map_err(told)
+}
+
+/// Cleanly closed and not to be written: a reader needs no shared memory, and leaves nothing beside the file.
+fn connect_to_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let immutable = format!("file:{}?immutable=1", percent_encoded(path));
     connect(
         Path::new(&immutable),
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
     )
-    .map_err(told)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    set_up(&connection)?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
 }
 
 fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::packing::Oddity;
 use super::rows::candle_of;
 use super::series::{check_unclaimed, coverage, empty_spans};
 use super::stamp::{stamp, stamp_if_any};
@@ -24,6 +25,8 @@ pub struct SeriesRow {
     pub first_ts: Option<i64>,
     /// Start of the last candle.
     pub last_ts: Option<i64>,
+    /// The weekday that begins a week, 1 Monday to 7 Sunday, for `1w` alone.
+    pub week_start: Option<u8>,
     /// The spans with the provider's final answer.
     pub coverage: SpanSet,
     /// The spans for which the provider had nothing.
@@ -141,12 +144,32 @@ impl Store {
             Selection::All => (i64::MIN, i64::MAX),
             Selection::Tail(count) => (self.tail_start(series.id, count).map_err(told)?, i64::MAX),
         };
-        let sql = "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
+        let span = Span::new(start, end);
+        span.map_or(Ok(()), |span| {
+            self.each_row(series.id, span, |candle, _| each(candle))
+        })
+    }
+
+    /// Reads the rows of a series in ascending order: candles, each with the slice that brought it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what `each` returns.
+    pub(crate) fn each_row<E: From<StoreError>>(
+        &self,
+        series_id: i64,
+        span: Span,
+        mut each: impl FnMut(Candle, Option<i64>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let told = |error| E::from(told(&self.path)(error));
+        let sql =
+            "SELECT ts, open, high, low, close, volume, vwap, trades, slice_id FROM candle_data
                    WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts";
         let mut select = self.connection.prepare_cached(sql).map_err(told)?;
-        let mut rows = select.query([series.id, start, end]).map_err(told)?;
+        let mut rows = select
+            .query([series_id, span.start(), span.end()])
+            .map_err(told)?;
         while let Some(row) = rows.next().map_err(told)? {
-            each(candle_of(row).map_err(told)?)?;
+            each(candle_of(row).map_err(told)?, row.get(8).map_err(told)?)?;
         }
         Ok(())
     }
@@ -190,15 +213,27 @@ impl Store {
     ) -> Result<SeriesRow, StoreError> {
         let series = self.find_series(symbol, timeframe)?;
         let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(told)?;
+        let tx = self.begin()?;
         check_unclaimed(&tx, series.id, now).map_err(told)??;
         tx.execute("DELETE FROM series WHERE id = ?", [series.id])
             .map_err(told)?;
-        tx.commit().map_err(told)?;
+        tx.commit()?;
         Ok(series)
+    }
+
+    /// What is odd about candles of a series in a span: start, check and detail, ascending.
+    pub(crate) fn oddities(&self, series_id: i64, span: Span) -> Result<Vec<Oddity>, StoreError> {
+        let sql = "SELECT ts, check_name, detail FROM quality_issues
+                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts, check_name";
+        let read = || {
+            self.connection
+                .prepare_cached(sql)?
+                .query_map([series_id, span.start(), span.end()], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(told(&self.path))
     }
 
     fn tail_start(&self, series_id: i64, count: u32) -> rusqlite::Result<i64> {
@@ -233,6 +268,7 @@ impl Store {
             first_ts: stamp_if_any(row, 6)?,
             last_ts: stamp_if_any(row, 7)?,
             requested_from: stamp_if_any(row, 8)?,
+            week_start: row.get(9)?,
             coverage: coverage(&self.connection, id)?,
             empty: empty_spans(&self.connection, id)?
                 .into_iter()
@@ -245,8 +281,8 @@ impl Store {
 /// `min` skips what is absent only as an aggregate; the scalar one would be NULL as soon as one argument is.
 const SERIES_COLUMNS: &str = "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, s.candles, s.first_ts, s.last_ts,
     (SELECT min(start_ts) FROM (SELECT min(start_ts) AS start_ts FROM coverage WHERE series_id = s.id
-        UNION ALL SELECT min(start_ts) FROM backfill_series WHERE series_id = s.id))
-    FROM series AS s";
+        UNION ALL SELECT min(start_ts) FROM backfill_series WHERE series_id = s.id)),
+    s.week_start FROM series AS s";
 
 /// A key from five columns `symbol, timeframe, source, adjusted`.
 pub(super) fn key_of(row: &Row<'_>, at: usize) -> rusqlite::Result<SeriesKey> {

@@ -1,6 +1,6 @@
 //! Taking a job up again: a new owner, and what is missing now in place of the slices that were not done.
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, params};
 
 use super::jobs::{PROGRAM, Progress, Target, insert_slices};
 use super::series::{bind, coverage, empty_spans};
@@ -27,10 +27,7 @@ impl Store {
         targets: &[Target],
     ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
         let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
+        let tx = self.begin()?;
         let job = find_job(&tx, job_id, now)
             .map_err(told)?
             .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
@@ -66,7 +63,7 @@ impl Store {
             ],
         )
         .map_err(told)?;
-        tx.commit().map_err(told)?;
+        tx.commit()?;
         Ok(made)
     }
 }

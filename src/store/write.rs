@@ -3,8 +3,9 @@
 //! Order within a page: what was provisional in the stretch that becomes covered is read first, since an insert hides it;
 //! then the rows go in; then what the final answer no longer has goes out.
 
-use rusqlite::{Transaction, TransactionBehavior, params, params_from_iter};
+use rusqlite::{params, params_from_iter};
 
+use super::begin::Writing;
 use super::rows::{RowError, Rows, has_candles};
 use super::series::cover;
 use super::{Counts, Store, StoreError, told};
@@ -59,7 +60,7 @@ pub struct Asked {
 
 /// One transaction of a job's owner. Dropping it takes everything back.
 pub struct Batch<'a> {
-    tx: Transaction<'a>,
+    tx: Writing<'a>,
     path: &'a std::path::Path,
 }
 
@@ -70,10 +71,7 @@ impl Store {
     /// The job is no longer this owner's, or the file cannot be written.
     pub fn batch(&mut self, job_id: &str, owner: &str, now: i64) -> Result<Batch<'_>, StoreError> {
         let told = told(&self.path);
-        let tx = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(told)?;
+        let tx = self.begin()?;
         let sql = "UPDATE backfill_jobs SET heartbeat_at = ?3 WHERE job_id = ?1 AND owner = ?2 AND status = 'running'";
         let alive = tx
             .prepare_cached(sql)
@@ -201,8 +199,7 @@ impl Batch<'_> {
     /// # Errors
     /// The file cannot be written; nothing of the batch is stored then.
     pub fn commit(self) -> Result<(), StoreError> {
-        let told = told(self.path);
-        self.tx.commit().map_err(told)
+        self.tx.commit()
     }
 
     fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {

@@ -1,0 +1,64 @@
+//! `candlefile pack`: a read-only file to be handed over.
+
+use anyhow::Result;
+use candlefile::pack::{Options, PackError, checksum_path, pack};
+use candlefile::{Choice, Store, Target};
+use serde_json::json;
+
+use super::args::{Global, Pack};
+use super::error::Exit;
+use super::output::{self, bytes, count};
+
+pub fn run(global: &Global, args: Pack) -> Result<Exit> {
+    let inputs = [global.db.as_path()];
+    let target = Target::new(&args.output, args.overwrite, &inputs)?;
+    let checksum = Target::new(&checksum_path(&args.output), args.overwrite, &inputs)?;
+    let store = Store::read(&global.db)?;
+    let options = Options {
+        history: args.with_history,
+        compat: args.compat,
+    };
+    let choice = Choice::from(args.part);
+    let packed = pack(&store, &choice, &target, &checksum, options).map_err(plain)?;
+    let manifest = &packed.manifest;
+    let candles: u64 = manifest.series.iter().map(|series| series.candles).sum();
+    if global.json {
+        output::json(&json!({
+            "path": target.path(), "bytes": packed.bytes, "format": manifest.format, "program": manifest.program,
+            "series": manifest.series.len(), "candles": candles, "left_out": packed.left_out,
+            "digest": manifest.digest, "file_digest": packed.file_digest, "sha256": packed.sha256,
+            "checksum": packed.checksum,
+        }))?;
+        return Ok(Exit::Complete);
+    }
+    output::print(format!(
+        "packed {} series with {} candles into {} ({})",
+        manifest.series.len(),
+        count(candles),
+        target.path().display(),
+        bytes(packed.bytes)
+    ))?;
+    if packed.left_out > 0 {
+        output::print(format!(
+            "  {} provisional candles were left out; --with-history keeps them",
+            count(packed.left_out)
+        ))?;
+    }
+    output::print(format!("  data   {}", manifest.digest))?;
+    output::print(format!(
+        "  sha256 {} in {}",
+        packed.sha256,
+        packed.checksum.display()
+    ))?;
+    Ok(Exit::Complete)
+}
+
+/// What lies under an error, where that says more.
+fn plain(error: PackError) -> anyhow::Error {
+    match error {
+        PackError::Choice(error) => error.into(),
+        PackError::Store(error) => error.into(),
+        PackError::Target(error) => error.into(),
+        other => other.into(),
+    }
+}
