@@ -39,6 +39,7 @@ pub mod store;
 pub mod symbol;
 pub mod target;
 pub mod timeframe;
+pub mod verify;
 
 pub use candle::Candle;
 pub use choice::{BadChoice, Choice, Chosen};

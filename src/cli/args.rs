@@ -69,6 +69,8 @@ pub enum Command {
     Show(Show),
     /// Make a read-only file to be handed over, with digests of everything in it
     Pack(Pack),
+    /// Whether a file is what it was packed as, and sound
+    Verify(Verify),
     /// Forget a series whole
     Drop(Drop),
     /// The providers: what each needs, its timeframes and limits

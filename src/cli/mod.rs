@@ -15,6 +15,7 @@ mod resume;
 mod show;
 mod status;
 mod update;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -47,6 +48,7 @@ pub fn main() -> i32 {
         Command::List => list::run(&cli.global),
         Command::Show(args) => show::run(&cli.global, &args),
         Command::Pack(args) => pack::run(&cli.global, args),
+        Command::Verify(args) => verify::run(&cli.global, &args),
         Command::Drop(args) => drop::run(&cli.global, &args),
         Command::Providers => providers::run(&cli.global),
     };

@@ -1,9 +1,20 @@
 //! Whether a file is sound: what `SQLite` says of its pages and rows, and what its tables say of each other. Nothing in it
-//! is trusted or run.
+//! is trusted, and nothing is run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Store, StoreError, told};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::open::{SCHEMA, read_immutable};
+use super::packing::loose;
+use super::path::{beside, check_exists, check_path};
+use super::seal::SQL;
+use super::{FORMAT, Store, StoreError, told};
+
+/// What stands in the schema under a type and a name: a table's columns, or the text of an index or view.
+type Schema = BTreeMap<(String, String), String>;
 
 impl Store {
     /// Opens a packed file for reading, and never writes a byte of it or beside it. Others must not write it meanwhile.
@@ -11,7 +22,40 @@ impl Store {
     /// # Errors
     /// As [`Store::read`].
     pub fn packed(path: &Path) -> Result<Store, StoreError> {
-        super::open::read_immutable(path)
+        read_immutable(path)
+    }
+
+    /// Opens a working file to be judged: what lies beside it stays there as it is.
+    ///
+    /// # Errors
+    /// As [`Store::read`], and where a write was interrupted that the next writer has to take back.
+    pub fn working(path: &Path) -> Result<Store, StoreError> {
+        let is_there =
+            |suffix| std::fs::metadata(beside(path, suffix)).is_ok_and(|found| found.len() > 0);
+        if is_there("-journal") {
+            return Err(StoreError::Interrupted(path.to_path_buf()));
+        }
+        let has_log = is_there("-wal");
+        let store = Store::read(path)?;
+        store
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)
+            .map_err(told(path))?;
+        Ok(store)
+    }
+
+    /// Whether something stands at a path that may be a file of ours.
+    ///
+    /// # Errors
+    /// A path that cannot be a file of ours, or nothing there.
+    pub fn check_path(path: &Path) -> Result<(), StoreError> {
+        check_path(path)?;
+        check_exists(path)
+    }
+
+    /// The file's format.
+    pub fn format(&self) -> i32 {
+        self.format
     }
 
     /// What `SQLite` finds wrong with the file's pages and rows, a hundred findings at most; none in a sound file.
@@ -19,15 +63,106 @@ impl Store {
     /// # Errors
     /// The file cannot be read at all.
     pub fn damage(&self) -> Result<Vec<String>, StoreError> {
-        let found = || {
-            let mut found: Vec<String> = self
+        self.lines("PRAGMA integrity_check", |line| line != "ok")
+    }
+
+    /// What is not as the format has it: tables, indices and views that are missing or different, and in a packed file
+    /// those that it should not have. Where there is any, nothing else in the file says what it seems to.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn schema_faults(&self) -> Result<Vec<String>, StoreError> {
+        let told = told(&self.path);
+        let held = schema(&self.connection, self.is_packed()).map_err(told)?;
+        let expected = |sql: &str| {
+            let memory = Connection::open_in_memory()?;
+            memory.execute_batch(sql)?;
+            schema(&memory, self.is_packed())
+        };
+        let faults = |expected: &Schema| {
+            let mut faults = Vec::new();
+            for ((kind, name), text) in expected {
+                match held.get(&(kind.clone(), name.clone())) {
+                    None => faults.push(format!("the {kind} {name} is missing")),
+                    // An older format has fewer columns.
+                    Some(found) if found != text && self.format == FORMAT => {
+                        faults.push(format!("the {kind} {name} is not as the format has it"));
+                    }
+                    Some(_) => {}
+                }
+            }
+            if self.is_packed() {
+                let stranger = |key: &&(String, String)| !expected.contains_key(*key);
+                let strangers = held.keys().filter(stranger);
+                faults.extend(
+                    strangers
+                        .map(|(kind, name)| format!("the {kind} {name} is none of the format's")),
+                );
+            }
+            faults
+        };
+        if !self.is_packed() {
+            return Ok(faults(&expected(SCHEMA).map_err(told)?));
+        }
+        let strict = format!("{SCHEMA}{SQL}");
+        let found = faults(&expected(&strict).map_err(told)?);
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let of_loose = faults(&expected(&loose(&strict)).map_err(told)?);
+        Ok(if of_loose.len() < found.len() {
+            of_loose
+        } else {
+            found
+        })
+    }
+
+    /// What the tables say against each other, beside the candles themselves.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn contradictions(&self) -> Result<Vec<String>, StoreError> {
+        let mut found = self.lines(
+            "SELECT DISTINCT 'a row of ' || \"table\" || ' belongs to no row of ' || parent FROM pragma_foreign_key_check",
+            |_| true,
+        )?;
+        found.extend(self.lines(
+            "SELECT DISTINCT 'the coverage of ' || s.symbol || ' ' || s.timeframe || ' overlaps itself'
+             FROM (SELECT series_id, start_ts, lag(end_ts) OVER (PARTITION BY series_id ORDER BY start_ts) AS before FROM coverage)
+             JOIN series AS s ON s.id = series_id WHERE before >= start_ts",
+            |_| true,
+        )?);
+        Ok(found)
+    }
+
+    fn lines(&self, sql: &str, keep: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
+        let read = || {
+            let mut lines: Vec<String> = self
                 .connection
-                .prepare("PRAGMA integrity_check")?
+                .prepare(sql)?
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
-            found.retain(|line| line != "ok");
-            Ok(found)
+            lines.retain(|line| keep(line));
+            Ok(lines)
         };
-        found().map_err(told(&self.path))
+        read().map_err(told(&self.path))
     }
+}
+
+/// To the letter, comments included, or by the columns of tables: a column that was added to an older file stands without
+/// its comment.
+fn schema(connection: &Connection, to_the_letter: bool) -> rusqlite::Result<Schema> {
+    let text = if to_the_letter {
+        "coalesce(sql, '')"
+    } else {
+        "CASE type WHEN 'table' THEN (SELECT group_concat(name || ' ' || type || ' ' || \"notnull\" || ' ' || pk)
+         FROM pragma_table_xinfo(m.name)) ELSE coalesce(sql, '') END"
+    };
+    let sql = format!("SELECT type, name, {text} FROM sqlite_schema AS m");
+    let mut select = connection.prepare(&sql)?;
+    let rows = select.query_map([], |row| {
+        let text = row.get::<_, Option<String>>(2)?.unwrap_or_default();
+        Ok(((row.get(0)?, row.get(1)?), text))
+    })?;
+    rows.collect()
 }

@@ -166,6 +166,9 @@ pub enum StoreError {
         /// The candle.
         ts: i64,
     },
+    /// A write into a file without a write-ahead log was interrupted.
+    #[error("a write to {} was interrupted", .0.display())]
+    Interrupted(PathBuf),
     /// The disk is full.
     #[error("the disk is full while writing {}", .0.display())]
     Full(PathBuf),
@@ -239,6 +242,10 @@ impl StoreError {
             StoreError::Vanished { .. } => {
                 "please report this; nothing of the batch was stored".into()
             }
+            StoreError::Interrupted(path) => format!(
+                "let the next command that reads it take it back: candlefile --db {} list",
+                path.display()
+            ),
             StoreError::Full(_) => {
                 "make room, then go on with `candlefile resume`; everything reported is saved"
                     .into()

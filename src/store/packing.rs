@@ -181,7 +181,8 @@ fn manifest_sql() -> (&'static str, &'static str) {
     SQL.split_at(at)
 }
 
-fn loose(sql: &str) -> String {
+/// The same tables without STRICT.
+pub(super) fn loose(sql: &str) -> String {
     sql.replace(") STRICT, WITHOUT ROWID;", ") WITHOUT ROWID;")
         .replace(") STRICT;", ");")
 }

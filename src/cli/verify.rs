@@ -1,0 +1,83 @@
+//! `candlefile verify`: whether a file is what it was packed as, and sound.
+
+use anyhow::Result;
+use candlefile::verify::{Check, Verdict, verify};
+use serde_json::json;
+
+use super::args::{Global, Verify};
+use super::error::Exit;
+use super::output::{self, count};
+
+pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
+    let verdict = verify(&args.file)?;
+    let sound = verdict.problems.is_empty();
+    let manifest = verdict.seal.as_ref().map(|seal| &seal.manifest);
+    if global.json {
+        output::json(&json!({
+            "path": args.file, "ok": sound, "packed": verdict.packed, "format": verdict.format,
+            "program": manifest.map(|manifest| &manifest.program), "series": verdict.counted.0,
+            "candles": verdict.counted.1, "digest": manifest.map(|manifest| manifest.digest),
+            "file_digest": verdict.seal.as_ref().map(|seal| seal.file_digest), "checked": verdict.checked,
+            "problems": verdict.problems,
+        }))?;
+    } else {
+        output::print(head(&args.file.display().to_string(), &verdict))?;
+        for check in &verdict.checked {
+            let of = verdict
+                .problems
+                .iter()
+                .filter(|problem| problem.check == *check);
+            let said = match of.count() {
+                0 => "ok".to_owned(),
+                1 => "1 problem".to_owned(),
+                several => format!("{several} problems"),
+            };
+            output::print(format!("  {:<10} {said}", name(*check)))?;
+        }
+        for problem in &verdict.problems {
+            let series = problem.series.as_ref().map(|series| format!("{series}: "));
+            output::print(format!("  {}{}", series.unwrap_or_default(), problem.what))?;
+        }
+    }
+    if sound {
+        return Ok(Exit::Complete);
+    }
+    if !global.json {
+        let next = if verdict.packed {
+            "get the file again from whoever packed it"
+        } else {
+            "restore the file from a copy, or fill a new one with --db"
+        };
+        output::say(format!(
+            "candlefile: {} is not as it should be\n  next: {next}",
+            args.file.display()
+        ));
+    }
+    Ok(Exit::Failed)
+}
+
+fn head(path: &str, verdict: &Verdict) -> String {
+    let holds = format!(
+        "{} series, {} candles",
+        count(verdict.counted.0),
+        count(verdict.counted.1)
+    );
+    match &verdict.seal {
+        Some(seal) => format!(
+            "{path}: packed by candlefile {}, {holds}\n  data       {}",
+            seal.manifest.program, seal.manifest.digest
+        ),
+        None if verdict.packed => format!("{path}: a packed file"),
+        None => format!("{path}: a working file without a digest to be judged by, {holds}"),
+    }
+}
+
+fn name(check: Check) -> &'static str {
+    match check {
+        Check::FileDigest => "whole file",
+        Check::Integrity => "integrity",
+        Check::Schema => "schema",
+        Check::Manifest => "manifest",
+        Check::Books => "books",
+    }
+}

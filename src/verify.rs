@@ -1,0 +1,275 @@
+//! Whether a file is what it was packed as, and sound. It reads every byte, changes none, and trusts nothing.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use sha2::Digest as _;
+
+use crate::digest::{CandleDigest, Digest};
+use crate::manifest::{Entry, digest_of};
+use crate::pack::{DIGEST, hash_all_but_the_end};
+use crate::span::Span;
+use crate::store::{MARK, Seal, SeriesKey, SeriesRow, Store, StoreError};
+
+/// What is checked, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// Every byte, against the digest that is embedded in a packed file.
+    FileDigest,
+    /// The file's pages and rows, as `SQLite` judges them.
+    Integrity,
+    /// The tables and views, against the format.
+    Schema,
+    /// The manifest of a packed file, against its contents.
+    Manifest,
+    /// The series' rows and coverage, against the candles.
+    Books,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Problem {
+    /// Which check found it.
+    pub check: Check,
+    /// The series that it is about, if it is about one: symbol and timeframe.
+    pub series: Option<String>,
+    /// What it is.
+    pub what: String,
+}
+
+/// What was found of a file.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Whether it was packed; a working file has no digest to be judged by.
+    pub packed: bool,
+    /// Its format, where it can be read.
+    pub format: Option<i32>,
+    /// What its seal says.
+    pub seal: Option<Seal>,
+    /// Its series and candles, as counted.
+    pub counted: (u64, u64),
+    /// What was checked.
+    pub checked: Vec<Check>,
+    /// What is wrong. A file without any is sound.
+    pub problems: Vec<Problem>,
+}
+
+/// Judges a file.
+///
+/// # Errors
+/// It is no file of ours, of a newer format, or cannot be read at all; of a packed file that was changed since, a verdict
+/// says so.
+pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
+    Store::check_path(path)?;
+    let (digests, is_marked) = digests(path).map_err(|error| unreadable(path, &error))?;
+    let mut judging = Judging(Verdict {
+        packed: is_marked,
+        format: None,
+        seal: None,
+        counted: (0, 0),
+        checked: Vec::new(),
+        problems: Vec::new(),
+    });
+    if is_marked {
+        judging.file_digest(digests);
+    }
+    let opened = if is_marked {
+        Store::packed(path)
+    } else {
+        Store::working(path)
+    };
+    match opened.and_then(|store| judging.contents(&store, is_marked)) {
+        Err(error) if is_marked => judging.finds(Check::Integrity, None, error),
+        other => other?,
+    }
+    Ok(judging.0)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_path_buf(),
+        why: error.to_string(),
+    }
+}
+
+/// The digest that the file has and the one that it says, and whether it ends like a packed file.
+fn digests(path: &Path) -> std::io::Result<((Digest, Digest), bool)> {
+    let mut file = File::open(path)?;
+    let size = file.seek(SeekFrom::End(0))?;
+    let mut end = vec![0; MARK.len() + DIGEST];
+    if size > end.len() as u64 {
+        file.seek(SeekFrom::End(-(end.len() as i64)))?;
+        file.read_exact(&mut end)?;
+    }
+    let (mark, said) = end.split_at(MARK.len());
+    let said = Digest::from(<[u8; DIGEST]>::try_from(said).unwrap_or_default());
+    if mark != MARK.as_bytes() {
+        return Ok(((said, said), false));
+    }
+    let (hash, _) = hash_all_but_the_end(&mut file)?;
+    let has: [u8; DIGEST] = hash.chain_update([0; DIGEST]).finalize().into();
+    Ok(((has.into(), said), true))
+}
+
+struct Judging(Verdict);
+
+impl Judging {
+    fn finds(&mut self, check: Check, series: Option<&SeriesKey>, what: impl ToString) {
+        self.0.problems.push(Problem {
+            check,
+            series: series.map(|key| format!("{} {}", key.symbol, key.timeframe)),
+            what: what.to_string(),
+        });
+    }
+
+    fn file_digest(&mut self, (has, said): (Digest, Digest)) {
+        self.0.checked.push(Check::FileDigest);
+        if has != said {
+            let what = format!("the file was changed: its digest is {has}, and it says {said}");
+            self.finds(Check::FileDigest, None, what);
+        }
+    }
+
+    fn contents(&mut self, store: &Store, is_marked: bool) -> Result<(), StoreError> {
+        self.0.packed |= store.is_packed();
+        self.0.format = Some(store.format());
+        if store.is_packed() != is_marked {
+            let what = if is_marked {
+                "the file ends like a packed one, and has no manifest"
+            } else {
+                "the file has a manifest, and not the end of a packed one: it was cut or written to"
+            };
+            self.finds(Check::FileDigest, None, what);
+        }
+        store.at_one_instant(|| {
+            self.0.checked.extend([Check::Integrity, Check::Schema]);
+            for line in store.damage()? {
+                self.finds(Check::Integrity, None, line);
+            }
+            let faults = store.schema_faults()?;
+            if !faults.is_empty() {
+                faults
+                    .into_iter()
+                    .for_each(|fault| self.finds(Check::Schema, None, fault));
+                return Ok(());
+            }
+            let found = self.books(store)?;
+            if let Some(seal) = store.seal()? {
+                self.manifest(&seal, &found);
+                self.0.seal = Some(seal);
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads every candle, and says what each series holds.
+    fn books(&mut self, store: &Store) -> Result<Vec<Entry>, StoreError> {
+        self.0.checked.push(Check::Books);
+        for line in store.contradictions()? {
+            self.finds(Check::Books, None, line);
+        }
+        let mut found = Vec::new();
+        for series in store.series()? {
+            match self.series(store, &series) {
+                Ok(entry) => {
+                    self.0.counted.0 += 1;
+                    self.0.counted.1 += entry.candles;
+                    found.push(entry);
+                }
+                Err(error) => self.finds(Check::Books, Some(&series.key), error),
+            }
+        }
+        found.sort_by_cached_key(|entry| {
+            (entry.key.symbol.clone(), entry.key.timeframe.to_string())
+        });
+        Ok(found)
+    }
+
+    fn series(&mut self, store: &Store, series: &SeriesRow) -> Result<Entry, StoreError> {
+        let key = &series.key;
+        let everything = Span::new(i64::MIN, i64::MAX).expect("not empty");
+        let mut digest = CandleDigest::new();
+        let (mut candles, mut first_ts, mut last_ts) = (0, None, None);
+        let mut unstorable = None;
+        store.each_row(series.id, everything, |candle, _| {
+            digest.add(&candle);
+            candles += 1;
+            first_ts = first_ts.or(Some(candle.ts));
+            last_ts = Some(candle.ts);
+            if let Err(why) = candle.storable(key.symbol.asset_class()) {
+                unstorable.get_or_insert_with(|| format!("the candle at {}: {why}", candle.ts));
+            } else if !key.timeframe.on_grid(candle.ts) {
+                unstorable
+                    .get_or_insert_with(|| format!("the candle at {} is off the grid", candle.ts));
+            }
+            Ok::<(), StoreError>(())
+        })?;
+        if let Some(what) = unstorable {
+            self.finds(Check::Books, Some(key), what);
+        }
+        let says = (series.candles, series.first_ts, series.last_ts);
+        if says != (candles, first_ts, last_ts) {
+            let what = format!(
+                "its row says {} candles, and it has {candles}",
+                series.candles
+            );
+            self.finds(Check::Books, Some(key), what);
+        }
+        Ok(Entry {
+            key: key.clone(),
+            week_start: series.week_start,
+            candles,
+            first_ts,
+            last_ts,
+            coverage: series.coverage.clone(),
+            digest: digest.finish(),
+        })
+    }
+
+    fn manifest(&mut self, seal: &Seal, found: &[Entry]) {
+        self.0.checked.push(Check::Manifest);
+        let stated = &seal.manifest;
+        for entry in &stated.series {
+            match found.iter().find(|held| same_series(held, entry)) {
+                None => self.finds(Check::Manifest, Some(&entry.key), "it is missing"),
+                Some(held) if held.digest != entry.digest => {
+                    self.finds(
+                        Check::Manifest,
+                        Some(&entry.key),
+                        "its candles were changed",
+                    );
+                }
+                Some(held) if held != entry => {
+                    self.finds(
+                        Check::Manifest,
+                        Some(&entry.key),
+                        "its row or its coverage was changed",
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+        for held in found {
+            if !stated.series.iter().any(|entry| same_series(held, entry)) {
+                self.finds(
+                    Check::Manifest,
+                    Some(&held.key),
+                    "it is not in the manifest",
+                );
+            }
+        }
+        if digest_of(&stated.series) != stated.digest {
+            self.finds(
+                Check::Manifest,
+                None,
+                "the manifest was changed: its digest is another",
+            );
+        }
+    }
+}
+
+fn same_series(one: &Entry, other: &Entry) -> bool {
+    one.key.symbol == other.key.symbol && one.key.timeframe == other.key.timeframe
+}
