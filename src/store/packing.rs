@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params, params_from_iter};
+use rusqlite::{Connection, OpenFlags, ToSql, params, params_from_iter};
 
 use super::history::{HistoryRow, Times};
 use super::open::SCHEMA;
@@ -18,10 +18,15 @@ pub(crate) type Row = (Candle, Option<i64>);
 /// Something odd about a candle: its start, the check's name and what it says.
 pub(crate) type Oddity = (i64, String, String);
 
+/// Candles of one statement: each statement has a beginning and an end to be paid for.
+const GROUP: usize = 32;
+
 pub(crate) struct Packing {
     connection: Connection,
     /// The name that the file will have, for errors.
     path: PathBuf,
+    /// The statements that append a [`GROUP`] of candles and a single one.
+    append: [String; 2],
 }
 
 impl Packing {
@@ -49,24 +54,40 @@ impl Packing {
         Ok(Packing {
             connection: begin().map_err(told(path))?,
             path: path.to_path_buf(),
+            append: [GROUP, 1].map(appending),
         })
     }
 
     /// Appends candles of a series, in ascending order.
     pub(crate) fn candles(&self, series_id: i64, rows: &[Row]) -> Result<(), StoreError> {
-        let append = || {
-            let sql = "INSERT INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let append = |rows: &[Row]| {
+            let sql = &self.append[usize::from(rows.len() == 1)];
             let mut insert = self.connection.prepare_cached(sql)?;
+            let mut at = 0;
+            let mut bind = |value: &dyn ToSql| {
+                at += 1;
+                insert.raw_bind_parameter(at, value)
+            };
             for (c, slice_id) in rows {
-                insert.execute(params![
-                    series_id, c.ts, c.open, c.high, c.low, c.close, c.volume, c.vwap, c.trades,
-                    slice_id
-                ])?;
+                bind(&series_id)?;
+                bind(&c.ts)?;
+                for price in [&c.open, &c.high, &c.low, &c.close] {
+                    bind(price)?;
+                }
+                bind(&c.volume)?;
+                bind(&c.vwap)?;
+                bind(&c.trades)?;
+                bind(slice_id)?;
             }
-            Ok(())
+            insert.raw_execute().map(|_| ())
         };
-        append().map_err(told(&self.path))
+        let (groups, rest) = rows.as_chunks::<GROUP>();
+        groups
+            .iter()
+            .map(<[Row; GROUP]>::as_slice)
+            .chain(rest.chunks(1))
+            .try_for_each(append)
+            .map_err(told(&self.path))
     }
 
     /// Writes what else there is of a series.
@@ -122,7 +143,9 @@ impl Packing {
 
     /// Writes the manifest and the seal, whose last bytes, the file's last ones, are left to be filled in.
     pub(crate) fn seal(self, manifest: &Manifest) -> Result<(), StoreError> {
-        let Packing { connection, path } = self;
+        let Packing {
+            connection, path, ..
+        } = self;
         let write = || {
             let sql = "INSERT INTO manifest (symbol, timeframe, source, adjusted, week_start, candles, first_ts, last_ts, coverage,
                        digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -173,6 +196,13 @@ impl Packing {
         write().map_err(told(&path))?;
         connection.close().map_err(|(_, error)| told(&path)(error))
     }
+}
+
+fn appending(rows: usize) -> String {
+    let values = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; rows].join(", ");
+    format!(
+        "INSERT INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id) VALUES {values}"
+    )
 }
 
 /// The statements for `manifest` and for `seal`.

@@ -114,6 +114,7 @@ pub(crate) struct Cli {
     base_url: Option<String>,
     db: Option<PathBuf>,
     file_blocks: Option<u32>,
+    outlives: bool,
 }
 
 impl Cli {
@@ -132,6 +133,7 @@ impl Cli {
             base_url: None,
             db: Some(folder.join("market.db")),
             file_blocks: None,
+            outlives: false,
         }
     }
 
@@ -168,6 +170,12 @@ impl Cli {
         self
     }
 
+    /// The same without the signal: the write fails and nothing else.
+    pub(crate) fn full_disk(mut self, blocks: u32) -> Self {
+        self.outlives = true;
+        self.file_blocks(blocks)
+    }
+
     pub(crate) fn stdin(mut self, text: &str) -> Self {
         text.clone_into(&mut self.stdin);
         self
@@ -178,7 +186,8 @@ impl Cli {
         let mut command = Command::new(program);
         if let Some(blocks) = self.file_blocks {
             command = Command::new("sh");
-            let limits = format!("ulimit -c 0; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+            let signal = if self.outlives { "trap '' XFSZ;" } else { "" };
+            let limits = format!("{signal} ulimit -c 0; ulimit -f {blocks}; exec \"$0\" \"$@\"");
             command.arg("-c").arg(limits).arg(program);
         }
         command.current_dir(&self.folder).env_clear();
