@@ -10,6 +10,7 @@ use std::sync::mpsc::Receiver;
 use sha2::{Digest as _, Sha256};
 
 use crate::choice::{BadChoice, Choice, Chosen};
+use crate::clock::Cancel;
 use crate::digest::{CandleDigest, Digest};
 use crate::manifest::{Entry, Manifest, digest_of};
 use crate::pipe::{Sender, Stopped, both, pipe};
@@ -65,6 +66,9 @@ pub enum PackError {
     /// What was written cannot be read back as it should be: a defect of the disk or of this program.
     #[error("what was written is not what was read: {0}")]
     NotAsWritten(String),
+    /// It was asked to stop.
+    #[error("packing was stopped")]
+    Cancelled,
     /// The writing side ended early; its error is told instead.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -86,19 +90,21 @@ pub fn checksum_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Packs what was chosen of a file, at one instant, while others may write it.
+/// Packs what was chosen of a file, at one instant, while others may write it. As long as it reads, their write-ahead log
+/// cannot begin anew: one state takes one snapshot.
 ///
 /// # Errors
-/// Nothing to pack, a file that cannot be read or written, a target that was taken meanwhile.
+/// Nothing to pack, a cancellation, a file that cannot be read or written, a target that was taken meanwhile.
 pub fn pack(
     store: &Store,
     choice: &Choice,
     target: &Target,
     checksum: &Target,
     options: Options,
+    cancel: &Cancel,
 ) -> Result<Packed, PackError> {
     let mut part = target.begin_named()?;
-    let (manifest, left_out) = fill(store, choice, target, &part, options)?;
+    let (manifest, left_out) = fill(store, choice, target, &part, options, cancel)?;
     let name = part.path().unwrap_or(target.path()).to_path_buf();
     let (digests, damage) = both(
         || seal(part.file()),
@@ -134,6 +140,7 @@ fn fill(
     target: &Target,
     part: &Part<'_>,
     options: Options,
+    cancel: &Cancel,
 ) -> Result<(Manifest, u64), PackError> {
     let name = part.path().unwrap_or(target.path());
     let packing = Packing::create(name, target.path(), !options.compat)?;
@@ -142,6 +149,7 @@ fn fill(
             let mut reading = Reading {
                 store,
                 sender: &sender,
+                cancel,
                 history: options.history,
                 left_out: 0,
             };
@@ -170,6 +178,7 @@ fn write(packing: Packing, items: &Receiver<Item>) -> Result<(), PackError> {
 struct Reading<'a> {
     store: &'a Store,
     sender: &'a Sender<Item>,
+    cancel: &'a Cancel,
     history: bool,
     left_out: u64,
 }
@@ -223,6 +232,9 @@ impl Reading<'_> {
             last_ts = Some(candle.ts);
             rows.push((candle, slice_id.filter(|_| self.history)));
             if rows.len() == BATCH {
+                if self.cancel.is_cancelled() {
+                    return Err(PackError::Cancelled);
+                }
                 let full = std::mem::replace(&mut rows, Vec::with_capacity(BATCH));
                 self.sender.send(Item::Rows(id, full))?;
             }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::args::{Fetch, Global};
 use super::error::{CliError, Exit, usage};
-use super::{output, progress};
+use super::{output, progress, signals};
 
 /// Bytes that one candle takes in the file; measured on minutes of US stocks.
 const CANDLE_BYTES: u64 = 72;
@@ -111,15 +111,8 @@ impl Fetching {
 
     /// The first signal asks the job to stop, the second ends the program: both are safe.
     pub fn stop_on_signals(&self) {
-        let cancel = self.cancel.clone();
-        // Refused only where a handler is set already.
-        let _ = ctrlc::set_handler(move || {
-            if cancel.is_cancelled() {
-                std::process::exit(Exit::Interrupted.code());
-            }
-            cancel.cancel();
-            output::say("stopping; what was fetched is being saved (again to stop at once)");
-        });
+        let words = "stopping; what was fetched is being saved (again to stop at once)";
+        signals::stop_on_signals(&self.cancel, Some(words));
     }
 }
 

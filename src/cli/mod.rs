@@ -13,6 +13,7 @@ mod providers;
 mod report;
 mod resume;
 mod show;
+mod signals;
 mod status;
 mod update;
 mod verify;

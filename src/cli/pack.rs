@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 use candlefile::pack::{Options, PackError, checksum_path, pack};
-use candlefile::{Choice, Store, Target};
+use candlefile::{Cancel, Choice, Store, Target};
 use serde_json::json;
 
 use super::args::{Global, Pack};
 use super::error::Exit;
 use super::output::{self, bytes, count};
+use super::signals::stop_on_signals;
 
 pub fn run(global: &Global, args: Pack) -> Result<Exit> {
     let inputs = [global.db.as_path()];
@@ -19,7 +20,12 @@ pub fn run(global: &Global, args: Pack) -> Result<Exit> {
         compat: args.compat,
     };
     let choice = Choice::from(args.part);
-    let packed = pack(&store, &choice, &target, &checksum, options).map_err(plain)?;
+    let cancel = Cancel::new();
+    stop_on_signals(&cancel, None);
+    let packed = match pack(&store, &choice, &target, &checksum, options, &cancel) {
+        Err(PackError::Cancelled) => return Ok(Exit::Interrupted),
+        packed => packed.map_err(plain)?,
+    };
     let manifest = &packed.manifest;
     let candles: u64 = manifest.series.iter().map(|series| series.candles).sum();
     if global.json {

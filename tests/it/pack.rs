@@ -395,12 +395,20 @@ fn a_full_disk_and_a_kill_leave_no_half_file() {
     home.cli(words).full_disk(1_000).run().exit(1);
     assert_eq!(fs::read(home.path("out.db")).unwrap(), b"mine");
 
-    let running = home.cli(words).spawn();
-    crate::running::eventually("a part", || {
-        fs::metadata(home.path(".out.db.part")).is_ok_and(|part| part.len() > 100_000)
-    });
-    running.kill();
+    let begun = || {
+        let running = home.cli(words).spawn();
+        crate::running::eventually("a part", || {
+            fs::metadata(home.path(".out.db.part")).is_ok_and(|part| part.len() > 100_000)
+        });
+        running
+    };
+    let interrupted = begun();
+    interrupted.interrupt();
+    interrupted.wait().exit(130);
+    assert_eq!(names(&home.path("")), ["market.db", "out.db"]);
+    begun().kill();
     assert_eq!(fs::read(home.path("out.db")).unwrap(), b"mine");
+    // What the kill has left is used up by the next run.
     home.cli(words).run().ok();
     assert_eq!(
         names(&home.path("")),
