@@ -8,6 +8,8 @@
 --
 -- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 2, page size 8192, journal mode WAL.
 --
+-- A packed file has the tables of manifest.sql too, and a rollback journal in place of WAL.
+--
 -- For reading use the views `candles` and `market_data`, and filter on symbol, timeframe and ts.
 
 -- A series: all candles of one symbol and timeframe, from exactly one source with one adjustment.
