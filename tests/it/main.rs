@@ -60,6 +60,7 @@ mod plan_properties;
 mod power;
 mod rate;
 mod readers;
+mod recipes;
 mod recorded;
 mod reports;
 mod running;
