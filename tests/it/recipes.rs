@@ -1,5 +1,5 @@
-//! `docs/recipes.md`, followed by somebody who was given a packed file and has the readers, but not this program. What is
-//! needed and missing is said, and what needs it is left out.
+//! `docs/recipes.md`, followed by somebody who was given a packed file and has the readers, but not this program. What a
+//! machine does not have is said, and what needs it is left out.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,11 @@ fn recipes() -> Vec<Recipe> {
         let body: String = body.flat_map(|line| [line, "\n"]).collect();
         if language == "text" {
             let before = recipes.last_mut().unwrap();
-            assert!(before.output.replace(body).is_none(), "line {}: two outputs", at + 1);
+            assert!(
+                before.output.replace(body).is_none(),
+                "line {}: two outputs",
+                at + 1
+            );
         } else {
             recipes.push(Recipe {
                 line: at + 1,
@@ -56,8 +60,10 @@ fn missing(recipe: &Recipe) -> Option<&'static str> {
         return Some("CANDLEFILE_PYTHON names no interpreter (.ci/python makes one)");
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |program| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    (recipe.language == "sh" && calls("sqlite3") && !is_there("sqlite3")).then_some("there is no sqlite3 shell")
+    let is_there =
+        |program| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    (recipe.language == "sh" && calls("sqlite3") && !is_there("sqlite3"))
+        .then_some("there is no sqlite3 shell")
 }
 
 /// Runs code in a folder, far from UTC: what a page shows must not depend on where it is read.
@@ -73,7 +79,11 @@ fn run(folder: &Path, language: &str, code: &str) -> Run {
     let folders = packages.into_iter().chain(program).map(Path::to_owned);
     let path = std::env::join_paths(folders.chain(std::env::split_paths(&path))).unwrap();
     command
-        .args(if language == "python" { ["-c"].as_slice() } else { &["-eu", "-c"] })
+        .args(if language == "python" {
+            ["-c"].as_slice()
+        } else {
+            &["-eu", "-c"]
+        })
         .arg(code)
         .current_dir(folder)
         .env_clear()
@@ -95,9 +105,21 @@ fn given() -> Home {
     let (maker, reader) = (Home::new(), Home::new());
     let words = "AAPL MSFT --provider sample -t 1d,1m --start 2024-01-02 --end 2024-03-28";
     maker.cli(["backfill"]).args(words).run().ok();
-    maker.cli(["pack", "-o"]).arg(reader.path("market.db")).run().ok();
-    maker.cli(["export", "-o"]).arg(reader.path("candles.parquet")).run().ok();
-    maker.cli(["export", "--layout", "hive", "-o"]).arg(reader.path("candles")).run().ok();
+    maker
+        .cli(["pack", "-o"])
+        .arg(reader.path("market.db"))
+        .run()
+        .ok();
+    maker
+        .cli(["export", "-o"])
+        .arg(reader.path("candles.parquet"))
+        .run()
+        .ok();
+    maker
+        .cli(["export", "--layout", "hive", "-o"])
+        .arg(reader.path("candles"))
+        .run()
+        .ok();
     let metadata = maker.cli(["info", "--datasette"]).run().ok().stdout;
     std::fs::write(reader.path("metadata.json"), metadata).unwrap();
     reader
@@ -115,7 +137,11 @@ fn every_recipe_of_the_page_prints_what_the_page_shows_and_leaves_the_file_as_it
     let mut wrong = String::new();
     for recipe in recipes() {
         if !["python", "sh"].contains(&recipe.language) {
-            assert!(recipe.output.is_none(), "line {}: an output of what is not run", recipe.line);
+            assert!(
+                recipe.output.is_none(),
+                "line {}: an output of what is not run",
+                recipe.line
+            );
             continue;
         }
         let place = format!("docs/recipes.md:{}", recipe.line);
@@ -124,13 +150,19 @@ fn every_recipe_of_the_page_prints_what_the_page_shows_and_leaves_the_file_as_it
             continue;
         }
         let run = run(&home.path("."), recipe.language, &recipe.code);
-        let shown = recipe.output.as_deref().map_or_else(|| trimmed(&run.stdout), trimmed);
+        let shown = recipe
+            .output
+            .as_deref()
+            .map_or_else(|| trimmed(&run.stdout), trimmed);
         if run.failed() || trimmed(&run.stdout) != shown {
             wrong += &format!("{place}\n{run:?}\n-- the page shows\n{shown}\n\n");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(std::fs::read(home.path("market.db")).unwrap() == packed, "the packed file was changed");
+    assert!(
+        std::fs::read(home.path("market.db")).unwrap() == packed,
+        "the packed file was changed"
+    );
     for suffix in ["-wal", "-shm", "-journal"] {
         let beside = home.path(&format!("market.db{suffix}"));
         assert!(!beside.exists(), "{} was left", beside.display());
@@ -140,7 +172,14 @@ fn every_recipe_of_the_page_prints_what_the_page_shows_and_leaves_the_file_as_it
 #[test]
 fn the_traps_that_the_page_tells_of_are_there() {
     if python().is_none() {
-        return say("skipped: the traps: CANDLEFILE_PYTHON names no interpreter (.ci/python makes one)");
+        return say(
+            "skipped: the traps: CANDLEFILE_PYTHON names no interpreter (.ci/python makes one)",
+        );
     }
-    run(&given().path("."), "python", include_str!("../python/traps.py")).ok();
+    run(
+        &given().path("."),
+        "python",
+        include_str!("../python/traps.py"),
+    )
+    .ok();
 }

@@ -1,4 +1,4 @@
-"""The traps that docs/recipes.md tells of, each met on purpose: once a reader is cured of one, the page may forget it."""
+"""The traps that docs/recipes.md tells of, met on purpose. Once a reader is cured of one, the page may forget it."""
 
 import os
 import shutil
@@ -39,7 +39,8 @@ assert count("file:work.db?immutable=1") == everything
 assert count("file:copy.db?mode=ro") == everything
 
 # NULL in all of the first rows: readers that guess types from them give up later, those that ask the file do not.
-writer.execute("UPDATE candle_data SET vwap = NULL WHERE series_id = (SELECT id FROM series WHERE timeframe = '1m' LIMIT 1)")
+first = "(SELECT id FROM series WHERE timeframe = '1m' LIMIT 1)"
+writer.execute(f"UPDATE candle_data SET vwap = NULL WHERE series_id = {first}")
 vwap = "SELECT vwap FROM candles WHERE timeframe = '1m' ORDER BY vwap IS NOT NULL"
 fails("expected INT64 but got DOUBLE", lambda: pd.read_sql_query(vwap, adbc.connect("work.db")))
 fails("expected INT64 but got DOUBLE", lambda: pl.read_database_uri(vwap, "sqlite://work.db", engine="adbc"))
