@@ -105,22 +105,18 @@ fn given() -> Home {
     let (maker, reader) = (Home::new(), Home::new());
     let words = "AAPL MSFT --provider sample -t 1d,1m --start 2024-01-02 --end 2024-03-28";
     maker.cli(["backfill"]).args(words).run().ok();
-    maker
-        .cli(["pack", "-o"])
-        .arg(reader.path("market.db"))
-        .run()
-        .ok();
-    maker
-        .cli(["export", "-o"])
-        .arg(reader.path("candles.parquet"))
-        .run()
-        .ok();
-    maker
-        .cli(["export", "--layout", "hive", "-o"])
-        .arg(reader.path("candles"))
-        .run()
-        .ok();
-    let metadata = maker.cli(["info", "--datasette"]).run().ok().stdout;
+    for (words, name) in [
+        ("pack -o", "market.db"),
+        ("export -o", "candles.parquet"),
+        ("export --layout hive -o", "candles"),
+    ] {
+        maker
+            .cli(words.split(' '))
+            .arg(reader.path(name))
+            .run()
+            .ok();
+    }
+    let metadata = reader.cli(["info", "--datasette"]).run().ok().stdout;
     std::fs::write(reader.path("metadata.json"), metadata).unwrap();
     reader
 }
