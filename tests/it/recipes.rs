@@ -1,14 +1,15 @@
 //! `docs/recipes.md`, followed by somebody who was given a packed file and has the readers, but not this program. What a
 //! machine does not have is said, and what needs it is left out.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::harness::{Home, Run};
 use crate::running::Running;
+use crate::seeded::say;
 
 const PAGE: &str = include_str!("../../docs/recipes.md");
+const NO_PYTHON: &str = "CANDLEFILE_PYTHON names no interpreter (.ci/python makes one)";
 
 /// A fenced block of the page, with the `text` block that follows it.
 struct Recipe {
@@ -56,7 +57,7 @@ fn python() -> Option<PathBuf> {
 fn missing(recipe: &Recipe) -> Option<&'static str> {
     let calls = |program: &str| recipe.code.contains(program);
     if (recipe.language == "python" || calls("datasette")) && python().is_none() {
-        return Some("CANDLEFILE_PYTHON names no interpreter (.ci/python makes one)");
+        return Some(NO_PYTHON);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let is_there =
@@ -120,12 +121,6 @@ fn given() -> Home {
     reader
 }
 
-/// Says it even where the output of tests is kept back.
-fn say(line: &str) {
-    let line = format!("{line}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
-}
-
 #[test]
 fn every_recipe_of_the_page_prints_what_the_page_shows_and_leaves_the_file_as_it_was() {
     let home = given();
@@ -142,7 +137,7 @@ fn every_recipe_of_the_page_prints_what_the_page_shows_and_leaves_the_file_as_it
         }
         let place = format!("docs/recipes.md:{}", recipe.line);
         if let Some(missing) = missing(&recipe) {
-            say(&format!("skipped: {place}: {missing}"));
+            say(format!("skipped: {place}: {missing}"));
             continue;
         }
         let run = run(&home.path("."), recipe.language, &recipe.code);
@@ -168,14 +163,8 @@ fn every_recipe_of_the_page_prints_what_the_page_shows_and_leaves_the_file_as_it
 #[test]
 fn the_traps_that_the_page_tells_of_are_there() {
     if python().is_none() {
-        return say(
-            "skipped: the traps: CANDLEFILE_PYTHON names no interpreter (.ci/python makes one)",
-        );
+        return say(format!("skipped: {NO_PYTHON}"));
     }
-    run(
-        &given().path("."),
-        "python",
-        include_str!("../python/traps.py"),
-    )
-    .ok();
+    let traps = include_str!("../python/traps.py");
+    run(&given().path("."), "python", traps).ok();
 }
