@@ -69,30 +69,26 @@ fn missing(recipe: &Recipe) -> Option<&'static str> {
 /// Runs code in a folder, far from UTC: what a page shows must not depend on where it is read.
 fn run(folder: &Path, language: &str, code: &str) -> Run {
     let python = python();
-    let mut command = match language {
-        "python" => Command::new(python.as_deref().unwrap()),
-        _ => Command::new("sh"),
-    };
     let packages = python.as_deref().and_then(Path::parent);
     let program = Path::new(env!("CARGO_BIN_EXE_candlefile")).parent();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = packages.into_iter().chain(program).map(Path::to_owned);
     let path = std::env::join_paths(folders.chain(std::env::split_paths(&path))).unwrap();
-    command
-        .args(if language == "python" {
-            ["-c"].as_slice()
-        } else {
-            &["-eu", "-c"]
-        })
-        .arg(code)
+    let (shell, flags) = match language {
+        "python" => (python.as_deref().unwrap(), "-c"),
+        _ => (Path::new("sh"), "-euc"),
+    };
+    let child = Command::new(shell)
+        .args([flags, code])
         .current_dir(folder)
         .env_clear()
         .envs([("HOME", folder.as_os_str()), ("PATH", &path)])
         .envs([("TZ", "Asia/Tokyo"), ("LC_ALL", "C.UTF-8")])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    Running::new(format!("{language}: {code}"), command.spawn().unwrap()).wait()
+        .stderr(Stdio::piped())
+        .spawn();
+    Running::new(format!("{language}: {code}"), child.unwrap()).wait()
 }
 
 fn trimmed(text: &str) -> String {
