@@ -14,6 +14,7 @@
 //! - [`store`]: the SQLite file;
 //! - [`choice`], [`target`], [`digest`]: which part of a file is meant, where it is written, and what tells that it is the
 //!   same;
+//! - [`mod@diff`]: what two files do not have in common;
 //! - [`monitor`], [`clock`], [`owner`]: how a run is watched, timed and owned.
 //!
 //! The file's format is documented in `schema.sql`.
@@ -24,6 +25,7 @@ pub mod backfill;
 pub mod candle;
 pub mod choice;
 pub mod clock;
+pub mod diff;
 pub mod digest;
 pub mod manifest;
 pub mod market;
@@ -44,6 +46,7 @@ pub mod verify;
 pub use candle::Candle;
 pub use choice::{BadChoice, Choice, Chosen};
 pub use clock::{Cancel, Clock, ManualClock, SystemClock};
+pub use diff::{Difference, diff};
 pub use digest::{CandleDigest, Digest};
 pub use market::{Market, Policy};
 pub use provider::Provider;

@@ -73,6 +73,13 @@ pub enum Command {
     Verify(Verify),
     /// Forget a series whole
     Drop(Drop),
+    /// What two files do not have in common
+    ///
+    /// Series, candles and coverage are compared, each file at one instant. What was asked when and with what answer is
+    /// not: jobs, spans without candles, rejected rows, conflicts, restatements. Exit codes: 0 they hold the same, 3 they
+    /// differ, 1 it could not be told.
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(Diff),
     /// The providers: what each needs, its timeframes and limits
     Providers,
 }
@@ -256,6 +263,24 @@ pub struct Drop {
     #[arg(long)]
     pub yes: bool,
 }
+
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// One file
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// The other
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Rows of each kind to show; all are counted
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub limit: u64,
+}
+
+const DIFF_EXAMPLES: &str = "Examples:
+  cp market.db copy.db
+  candlefile diff market.db copy.db
+  candlefile diff market.db copy.db --json --limit 100";
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderName {

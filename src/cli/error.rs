@@ -15,7 +15,7 @@ use super::output;
 pub enum Exit {
     /// Everything asked for is there.
     Complete,
-    /// It ran, and something is missing.
+    /// It ran, and something is missing or differs.
     Incomplete,
     /// It could not run, or an error of the whole job stopped it.
     Failed,

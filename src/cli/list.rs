@@ -9,6 +9,17 @@ use super::args::Global;
 use super::error::Exit;
 use super::output::{self, count, days, short, time};
 
+/// Titles of the table of series.
+pub const TITLES: [&str; 7] = [
+    "symbol",
+    "timeframe",
+    "source",
+    "first",
+    "last",
+    ">candles",
+    "covered",
+];
+
 pub fn run(global: &Global) -> Result<Exit> {
     let series = Store::read(&global.db)?.series()?;
     if global.json {
@@ -17,21 +28,13 @@ pub fn run(global: &Global) -> Result<Exit> {
     } else if series.is_empty() {
         output::print("the file is empty")?;
     } else {
-        let titles = [
-            "symbol",
-            "timeframe",
-            "source",
-            "first",
-            "last",
-            ">candles",
-            "covered",
-        ];
-        output::print(output::table(&titles, series.iter().map(row)))?;
+        output::print(output::table(&TITLES, series.iter().map(row)))?;
     }
     Ok(Exit::Complete)
 }
 
-fn document(series: &SeriesRow) -> Value {
+/// A series as JSON.
+pub fn document(series: &SeriesRow) -> Value {
     let coverage: Vec<Value> = series.coverage.iter().map(output::span).collect();
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
@@ -40,7 +43,8 @@ fn document(series: &SeriesRow) -> Value {
     })
 }
 
-fn row(series: &SeriesRow) -> Vec<String> {
+/// A series in the table.
+pub fn row(series: &SeriesRow) -> Vec<String> {
     let timeframe = series.key.timeframe;
     let adjusted = if series.key.adjusted { " adjusted" } else { "" };
     let day = |ts: Option<i64>| ts.map(|ts| short(ts, timeframe)).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod args;
 mod backfill;
+mod diff;
 mod drop;
 mod error;
 mod jobs;
@@ -20,6 +21,7 @@ mod verify;
 
 use std::ffi::OsString;
 
+use candlefile::StoreError;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
@@ -51,13 +53,15 @@ pub fn main() -> i32 {
         Command::Pack(args) => pack::run(&cli.global, args),
         Command::Verify(args) => verify::run(&cli.global, &args),
         Command::Drop(args) => drop::run(&cli.global, &args),
+        Command::Diff(args) => diff::run(&cli.global, &args),
         Command::Providers => providers::run(&cli.global),
     };
     match outcome {
         Ok(exit) => exit.code(),
         Err(error) if output::is_broken_pipe(&error) => Exit::Complete.code(),
         Err(error) => {
-            let said = Said::of(&error).on(&db);
+            let named = error.downcast_ref().and_then(StoreError::path);
+            let said = Said::of(&error).on(named.unwrap_or(&db));
             said.print(json);
             said.exit.code()
         }

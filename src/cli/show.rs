@@ -6,7 +6,7 @@ use anyhow::Result;
 use candlefile::range::Moment;
 use candlefile::{Candle, Market, Selection, Span, Store, StoreError};
 use chrono::Weekday;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{Global, Show};
 use super::error::{Exit, Said, usage};
@@ -154,11 +154,7 @@ fn json_document(
     write!(out, "{},\"candles\":[", head.trim_end_matches('}'))?;
     let mut separator = "";
     let read = store.each_candle(&args.symbol, args.timeframe, selection, |c| {
-        let candle = json!({
-            "ts": c.ts, "datetime": time(c.ts), "open": c.open, "high": c.high, "low": c.low, "close": c.close,
-            "volume": c.volume, "vwap": c.vwap, "trades": c.trades,
-        });
-        write!(out, "{separator}{candle}")?;
+        write!(out, "{separator}{}", document(&c))?;
         separator = ",";
         anyhow::Ok(())
     });
@@ -177,4 +173,12 @@ fn json_document(
     };
     out.flush()?;
     Ok(exit)
+}
+
+/// A candle as JSON.
+pub fn document(c: &Candle) -> Value {
+    json!({
+        "ts": c.ts, "datetime": time(c.ts), "open": c.open, "high": c.high, "low": c.low, "close": c.close,
+        "volume": c.volume, "vwap": c.vwap, "trades": c.trades,
+    })
 }

@@ -2,6 +2,7 @@
 //! one that never sees a provider.
 
 mod begin;
+mod candles;
 mod check;
 mod counts;
 mod history;
@@ -22,6 +23,7 @@ mod status;
 mod takeover;
 mod write;
 
+pub use candles::Candles;
 pub use counts::Counts;
 pub(crate) use history::{HistoryRow, Times};
 pub use jobs::{NewJob, Progress, Target};
@@ -198,17 +200,33 @@ fn adjustment(adjusted: bool) -> &'static str {
 }
 
 impl StoreError {
+    /// The file that it is about, where it names one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            StoreError::NotFound(path)
+            | StoreError::Empty(path)
+            | StoreError::Foreign(path)
+            | StoreError::ReadOnly(path)
+            | StoreError::ReadOnlyFolder(path)
+            | StoreError::Full(path)
+            | StoreError::Busy(path)
+            | StoreError::NotAFile { path, .. }
+            | StoreError::Newer { path, .. }
+            | StoreError::Damaged { path, .. }
+            | StoreError::Sqlite { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn next(&self) -> String {
         match self {
             StoreError::NotFound(_) => {
-                "name another file with --db, or fill this one with `candlefile backfill`".into()
+                "name another file, or fill this one with `candlefile backfill`".into()
             }
             StoreError::Empty(_) => "fill it with `candlefile backfill`".into(),
             StoreError::NoFolder(path) => format!("create it first: mkdir -p {}", path.display()),
-            StoreError::NotAFile { .. } | StoreError::Foreign(_) => {
-                "name another file with --db".into()
-            }
+            StoreError::NotAFile { .. } | StoreError::Foreign(_) => "name another file".into(),
             StoreError::NotAPath(text) => {
                 format!("write the path as ./{text} if you mean a file of that name")
             }
