@@ -14,7 +14,7 @@
 //! - [`store`]: the SQLite file;
 //! - [`choice`], [`target`], [`digest`]: which part of a file is meant, where it is written, and what tells that it is the
 //!   same;
-//! - [`mod@diff`]: what two files do not have in common;
+//! - [`mod@diff`], [`mod@merge`]: what two files do not have in common, and the union of files;
 //! - [`monitor`], [`clock`], [`owner`]: how a run is watched, timed and owned.
 //!
 //! The file's format is documented in `schema.sql`.
@@ -29,6 +29,7 @@ pub mod diff;
 pub mod digest;
 pub mod manifest;
 pub mod market;
+pub mod merge;
 pub mod monitor;
 pub mod owner;
 pub mod pack;
@@ -49,6 +50,7 @@ pub use clock::{Cancel, Clock, ManualClock, SystemClock};
 pub use diff::{Difference, diff};
 pub use digest::{CandleDigest, Digest};
 pub use market::{Market, Policy};
+pub use merge::{MergeError, Merged, merge};
 pub use provider::Provider;
 pub use provider::polygon::Polygon;
 pub use provider::sample::Sample;

@@ -80,6 +80,13 @@ pub enum Command {
     /// differ, 1 it could not be told.
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
+    /// The union of files as a new one, which can be filled further
+    ///
+    /// A final candle beats a provisional one. Among final candles that of the file named first stays, and one that
+    /// differs is counted and kept in the table conflicts; among provisional ones the later fetched wins. What gives way
+    /// is kept in restatements. Another source or adjustment for a series is an error. The files are not changed.
+    #[command(after_help = MERGE_EXAMPLES)]
+    Merge(Merge),
     /// The providers: what each needs, its timeframes and limits
     Providers,
 }
@@ -276,6 +283,24 @@ pub struct Diff {
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub limit: u64,
 }
+
+#[derive(Args, Debug)]
+pub struct Merge {
+    /// The files, two or more; of two final candles that of the file named first stays
+    #[arg(value_name = "FILE", required = true, num_args = 2..)]
+    pub files: Vec<PathBuf>,
+    /// The new file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace the new file if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+const MERGE_EXAMPLES: &str = "Examples:
+  candlefile --db other.db backfill SPY --start 2024-01-02 --end 2024-03-28 --provider sample
+  candlefile merge market.db other.db -o both.db
+  candlefile --db both.db list";
 
 const DIFF_EXAMPLES: &str = "Examples:
   cp market.db copy.db

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candlefile::provider::{BadKey, ProviderError};
 use candlefile::range::BadRange;
-use candlefile::{BadChoice, StoreError, TargetError};
+use candlefile::{BadChoice, MergeError, StoreError, TargetError};
 use serde_json::json;
 
 use super::output;
@@ -76,6 +76,9 @@ impl Said {
                 _ => "file",
             };
             return said(kind, error.next(), Exit::Failed);
+        }
+        if let Some(error) = error.downcast_ref::<MergeError>() {
+            return said("series", error.next(), Exit::Failed);
         }
         if let Some(error) = error.downcast_ref::<BadChoice>() {
             return match error {

@@ -7,6 +7,7 @@ mod drop;
 mod error;
 mod jobs;
 mod list;
+mod merge;
 mod output;
 mod pack;
 mod progress;
@@ -54,6 +55,7 @@ pub fn main() -> i32 {
         Command::Verify(args) => verify::run(&cli.global, &args),
         Command::Drop(args) => drop::run(&cli.global, &args),
         Command::Diff(args) => diff::run(&cli.global, &args),
+        Command::Merge(args) => merge::run(&cli.global, &args),
         Command::Providers => providers::run(&cli.global),
     };
     match outcome {

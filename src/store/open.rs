@@ -65,6 +65,16 @@ impl Store {
         reading(connection, path)
     }
 
+    /// The name by which another connection of this process attaches the file, to read it as this one does.
+    pub(super) fn uri(&self) -> String {
+        let how = match self.connection.is_readonly("main") {
+            Ok(false) => "mode=rw",
+            _ if beside(&self.path, "-wal").exists() => "mode=ro",
+            _ => "mode=ro&immutable=1",
+        };
+        format!("file:{}?{how}", percent_encoded(&self.path))
+    }
+
     fn open_for_writing(path: &Path, create: OpenFlags) -> Result<Store, StoreError> {
         let told = told(path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;

@@ -162,10 +162,20 @@ fn held(connection: &Connection, key: &SeriesKey) -> rusqlite::Result<Option<Hel
 }
 
 fn known(connection: &Connection, series_id: i64) -> rusqlite::Result<Known> {
-    let sql =
-        "SELECT candles, tail_asked_from, tail_asked_to, tail_asked_at FROM series WHERE id = ?";
+    known_in("main", connection, series_id)
+}
+
+/// What the file attached by that name knows of a series; the connection's own is `main`.
+pub(super) fn known_in(
+    file: &str,
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<Known> {
+    let sql = format!(
+        "SELECT candles, tail_asked_from, tail_asked_to, tail_asked_at FROM {file}.series WHERE id = ?"
+    );
     let (candles, tail) = connection
-        .prepare_cached(sql)?
+        .prepare_cached(&sql)?
         .query_row([series_id], |row| {
             let tail = (
                 stamp_if_any(row, 1)?,
@@ -180,18 +190,22 @@ fn known(connection: &Connection, series_id: i64) -> rusqlite::Result<Known> {
     };
     Ok(Known {
         has_candles: candles > 0,
-        coverage: coverage(connection, series_id)?,
-        empty: empty_spans(connection, series_id)?,
+        coverage: coverage_in(file, connection, series_id)?,
+        empty: empty_spans_in(file, connection, series_id)?,
         tail,
     })
 }
 
 /// The spans with the provider's final answer.
 pub(super) fn coverage(connection: &Connection, series_id: i64) -> rusqlite::Result<SpanSet> {
+    coverage_in("main", connection, series_id)
+}
+
+fn coverage_in(file: &str, connection: &Connection, series_id: i64) -> rusqlite::Result<SpanSet> {
     connection
-        .prepare_cached(
-            "SELECT start_ts, end_ts FROM coverage WHERE series_id = ? ORDER BY start_ts",
-        )?
+        .prepare_cached(&format!(
+            "SELECT start_ts, end_ts FROM {file}.coverage WHERE series_id = ? ORDER BY start_ts"
+        ))?
         .query_map([series_id], |row| {
             Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?))
         })?
@@ -204,8 +218,16 @@ pub(super) fn empty_spans(
     connection: &Connection,
     series_id: i64,
 ) -> rusqlite::Result<Vec<EmptySpan>> {
+    empty_spans_in("main", connection, series_id)
+}
+
+fn empty_spans_in(
+    file: &str,
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<Vec<EmptySpan>> {
     connection
-        .prepare_cached("SELECT start_ts, end_ts, asked_at FROM empty_spans WHERE series_id = ? ORDER BY start_ts")?
+        .prepare_cached(&format!("SELECT start_ts, end_ts, asked_at FROM {file}.empty_spans WHERE series_id = ? ORDER BY start_ts"))?
         .query_map([series_id], |row| {
             let asked_at = stamp(row, 2)?;
             Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?).map(|span| EmptySpan { span, asked_at }))

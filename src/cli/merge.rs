@@ -1,0 +1,68 @@
+//! `candlefile merge`: the union of files as a new one.
+
+use std::path::Path;
+
+use anyhow::Result;
+use candlefile::{Clock, MergeError, Store, SystemClock, Target, merge};
+use serde_json::{Value, json};
+
+use super::args::{Global, Merge};
+use super::error::Exit;
+use super::output::{self, count};
+
+pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
+    let inputs = args
+        .files
+        .iter()
+        .map(|file| Store::read(file))
+        .collect::<Result<Vec<_>, _>>()?;
+    let paths: Vec<&Path> = inputs.iter().map(Store::path).collect();
+    let target = Target::new(&args.output, args.overwrite, &paths)?;
+    let merged = match merge(&inputs, &target, SystemClock::default().now()) {
+        Err(MergeError::Store(error)) => return Err(error.into()),
+        Err(MergeError::Target(error)) => return Err(error.into()),
+        merged => merged?,
+    };
+    let candles: u64 = merged.series.iter().map(|series| series.candles).sum();
+    let inputs = args.files.iter().zip(&merged.inputs);
+    if global.json {
+        let input = |(file, added)| -> Value { json!({ "file": file, "brought": added }) };
+        output::json(&json!({
+            "output": args.output, "series": merged.series.len(), "candles": candles,
+            "inputs": inputs.map(input).collect::<Vec<_>>(),
+        }))?;
+        return Ok(Exit::Complete);
+    }
+    let titles = [
+        "file",
+        ">series",
+        ">candles",
+        ">added",
+        ">same",
+        ">conflicting",
+        ">superseded",
+        ">restated",
+    ];
+    let rows = inputs.map(|(file, added)| {
+        let counts = [
+            added.series,
+            added.candles,
+            added.added,
+            added.same,
+            added.conflicting,
+            added.superseded,
+            added.restated,
+        ];
+        let mut row = vec![file.display().to_string()];
+        row.extend(counts.map(count));
+        row
+    });
+    output::print(output::table(&titles, rows))?;
+    output::print(format!(
+        "{} holds {} series with {} candles",
+        args.output.display(),
+        merged.series.len(),
+        count(candles)
+    ))?;
+    Ok(Exit::Complete)
+}

@@ -1,0 +1,132 @@
+//! The union of files as a new one. The inputs are never written, and the new file has its name only once it is whole.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::store::{Added, SeriesRow, Store, StoreError};
+use crate::target::{Target, TargetError};
+
+/// What became of each file, in their order.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// What each file has brought.
+    pub inputs: Vec<Added>,
+    /// The series of the new file.
+    pub series: Vec<SeriesRow>,
+}
+
+/// Why files could not be merged. Nothing was written then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The new one cannot be written.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Two files hold a series from another source, with another adjustment or other weeks.
+    #[error("{} holds {} from {}, and {} from {}", first.display(), name(held), binding(held), second.display(), binding(found))]
+    Bound {
+        /// The file that comes first.
+        first: PathBuf,
+        /// The series in it.
+        held: Box<SeriesRow>,
+        /// The other file.
+        second: PathBuf,
+        /// The series in the other.
+        found: Box<SeriesRow>,
+    },
+}
+
+impl MergeError {
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        match self {
+            MergeError::Store(error) => error.next(),
+            MergeError::Target(error) => error.next(),
+            MergeError::Bound { found, .. } => format!(
+                "forget the series in a copy of one of them with `candlefile drop {} -t {}`, and merge that",
+                found.key.symbol, found.key.timeframe
+            ),
+        }
+    }
+}
+
+fn name(series: &SeriesRow) -> String {
+    format!("{} {}", series.key.symbol, series.key.timeframe)
+}
+
+fn binding(series: &SeriesRow) -> String {
+    let adjustment = if series.key.adjusted {
+        "adjusted"
+    } else {
+        "raw"
+    };
+    let weeks = series
+        .week_start
+        .map_or_else(String::new, |day| format!(", week_start {day}"));
+    format!("{} ({adjustment}{weeks})", series.key.source)
+}
+
+/// Writes the union of the files to the target: a final candle beats a provisional one, among final ones that of the
+/// first file stays and the other is kept in `conflicts`, and among provisional ones the later fetched wins. The result
+/// can be filled further like any other file. Each file is read at one instant.
+///
+/// # Errors
+/// A file cannot be read, two hold a series from different sources or with different adjustments, or the target cannot be
+/// written; nothing is left behind then.
+pub fn merge(inputs: &[Store], target: &Target, now: i64) -> Result<Merged, MergeError> {
+    check_bindings(inputs)?;
+    let part = target.begin_named()?;
+    let path = part.path().unwrap_or(target.path());
+    let made = make(inputs, path, now).map_err(|error| match error {
+        StoreError::Full(full) if full == path => {
+            TargetError::Full(target.path().to_path_buf()).into()
+        }
+        other => MergeError::Store(other),
+    })?;
+    part.finish()?;
+    Ok(made)
+}
+
+fn make(inputs: &[Store], path: &Path, now: i64) -> Result<Merged, StoreError> {
+    let out = Store::create_unseen(path)?;
+    let inputs = inputs
+        .iter()
+        .map(|input| out.add(input, now))
+        .collect::<Result<_, _>>()?;
+    let series = out.series()?;
+    out.close_unseen()?;
+    Ok(Merged { inputs, series })
+}
+
+/// Before anything is written.
+fn check_bindings(inputs: &[Store]) -> Result<(), MergeError> {
+    let mut bound: HashMap<_, (&Path, SeriesRow)> = HashMap::new();
+    for input in inputs {
+        for found in input.series()? {
+            // A series with neither candle nor coverage binds nothing.
+            if found.candles == 0 && found.coverage.is_empty() {
+                continue;
+            }
+            let key = (found.key.symbol.clone(), found.key.timeframe);
+            let (first, held) = bound
+                .entry(key)
+                .or_insert_with(|| (input.path(), found.clone()));
+            let other_weeks = held
+                .week_start
+                .zip(found.week_start)
+                .is_some_and(|(held, found)| held != found);
+            if held.key != found.key || other_weeks {
+                return Err(MergeError::Bound {
+                    first: first.to_path_buf(),
+                    held: Box::new(held.clone()),
+                    second: input.path().to_path_buf(),
+                    found: Box::new(found),
+                });
+            }
+        }
+    }
+    Ok(())
+}
