@@ -2,13 +2,17 @@
 //! what answer, is not compared.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use itertools::{EitherOrBoth, Itertools};
 
 use crate::candle::Candle;
+use crate::manifest::{Entry, Manifest};
 use crate::span::SpanSet;
-use crate::store::{SeriesRow, Store, StoreError};
+use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
+use crate::symbol::Symbol;
 use crate::target::is_same;
+use crate::timeframe::Timeframe;
 
 /// What two files, A and B, do not have in common. Series are in ascending order of symbol and timeframe.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +100,8 @@ impl SeriesDifference {
     }
 }
 
-/// Compares two files, each read at one instant. All rows are counted; of each kind the first `limit` are kept.
+/// Compares two files, each read at one instant. All rows are counted; of each kind the first `limit` are kept. Of two
+/// packed files the manifests are believed, so that only series whose digests differ are read.
 ///
 /// # Errors
 /// One of the files cannot be read; the error names it.
@@ -109,7 +114,18 @@ pub fn diff(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> 
 }
 
 fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
-    let name = |series: &SeriesRow| (series.key.symbol.clone(), series.key.timeframe);
+    let manifests = a
+        .seal()?
+        .zip(b.seal()?)
+        .map(|(a, b)| (a.manifest, b.manifest));
+    if manifests
+        .as_ref()
+        .is_some_and(|(a, b)| a.digest == b.digest)
+    {
+        return Ok(Difference::default());
+    }
+    let same = manifests.map_or_else(HashSet::new, |(a, b)| same_candles(&a, &b));
+    let name = |series: &SeriesRow| name(&series.key);
     let sorted = |mut series: Vec<SeriesRow>| {
         series.sort_by_cached_key(name);
         series
@@ -132,7 +148,9 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
                     a: of_a,
                     b: of_b,
                 };
-                compare_candles(a, b, &mut series, &mut found.rows, limit)?;
+                if !same.contains(&name(&series.a)) {
+                    compare_candles(a, b, &mut series, &mut found.rows, limit)?;
+                }
                 if !series.is_none() {
                     found.series.push(series);
                 }
@@ -140,6 +158,18 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
         }
     }
     Ok(found)
+}
+
+fn name(key: &SeriesKey) -> (Symbol, Timeframe) {
+    (key.symbol.clone(), key.timeframe)
+}
+
+/// The series of which two packed files say that their candles are the same.
+fn same_candles(a: &Manifest, b: &Manifest) -> HashSet<(Symbol, Timeframe)> {
+    let digest = |of: &Entry| (name(&of.key), of.digest);
+    let of_a: HashSet<_> = a.series.iter().map(digest).collect();
+    let of_b = b.series.iter().map(digest);
+    of_b.filter(|of| of_a.contains(of)).map(|of| of.0).collect()
 }
 
 fn compare_candles(

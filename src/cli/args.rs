@@ -76,8 +76,8 @@ pub enum Command {
     /// What two files do not have in common
     ///
     /// Series, candles and coverage are compared, each file at one instant. What was asked when and with what answer is
-    /// not: jobs, spans without candles, rejected rows, conflicts, restatements. Exit codes: 0 they hold the same, 3 they
-    /// differ, 1 it could not be told.
+    /// not: jobs, spans without candles, rejected rows, conflicts, restatements. Of two packed files the manifests are
+    /// believed; `candlefile verify` judges them. Exit codes: 0 they hold the same, 3 they differ, 1 it could not be told.
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
     /// The union of files as a new one, which can be filled further
