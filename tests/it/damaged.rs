@@ -12,7 +12,7 @@ use crate::seeded::{Seeded, first_seed, rounds, say, size};
 /// A command that lasts longer hangs.
 const ENOUGH: Duration = Duration::from_secs(10);
 
-const READING: [&str; 9] = [
+const READING: [&str; 13] = [
     "list",
     "status",
     "status ID",
@@ -22,6 +22,10 @@ const READING: [&str; 9] = [
     "show MSFT -t 1m --tail 20",
     "backfill AAPL -t 1d --start 2024-01-02 --end 2024-06-28 --provider sample --dry-run",
     "update --dry-run",
+    "diff market.db good.db",
+    "diff good.db market.db --limit 1",
+    "merge market.db good.db -o out.db --overwrite",
+    "merge good.db market.db -o out.db --overwrite",
 ];
 const WRITING: [&str; 5] = [
     "backfill AAPL MSFT -t 1d --start 2023-12-01 --end 2024-06-28 --provider sample",
@@ -68,7 +72,10 @@ fn assert_clear(run: &Run, json: bool) {
         let error = &document["error"];
         let said = |field: &str| error[field].as_str().is_some_and(|text| text.len() > 3);
         assert!(
-            said("message") && said("next") || document.get("status").is_some(),
+            said("message") && said("next")
+                || ["status", "same"]
+                    .iter()
+                    .any(|field| document.get(field).is_some()),
             "{run:?}"
         );
     } else {
@@ -105,6 +112,7 @@ fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
     fs::write(home.db_path(), &good.0).unwrap();
     let how = damage(&home.db_path(), &mut random);
     let damaged = fs::read(home.db_path()).unwrap();
+    fs::write(home.path("good.db"), &good.0).unwrap();
     for words in READING.iter().chain(&WRITING) {
         let reads = READING.contains(words);
         let words = words.replace("ID", &good.1);
@@ -122,6 +130,8 @@ fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
                 fs::read(home.db_path()).unwrap() == damaged,
                 "reading has changed the file"
             );
+            assert!(!has_tripped(&home.path("out.db")), "a trigger ran");
+            assert!(!home.path(".out.db.part").exists(), "half a file");
         } else {
             assert!(!has_tripped(&home.db_path()), "a trigger ran");
             // The next one gets the damage as it was.
