@@ -28,7 +28,7 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
     if global.json {
         let input = |(file, added)| -> Value { json!({ "file": file, "brought": added }) };
         output::json(&json!({
-            "output": args.output, "series": merged.series.len(), "candles": candles,
+            "path": target.path(), "series": merged.series.len(), "candles": candles,
             "inputs": inputs.map(input).collect::<Vec<_>>(),
         }))?;
         return Ok(Exit::Complete);

@@ -10,7 +10,6 @@ mod insert;
 mod jobs;
 mod log;
 mod merge;
-mod merge_history;
 mod migrate;
 mod open;
 mod packing;

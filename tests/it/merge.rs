@@ -129,7 +129,7 @@ fn three_files_are_merged_as_two_are_and_each_candle_says_when_it_was_fetched() 
     let report = merged(&home, "c.db a.db b.db", "market.db");
     same(&home, "one.db", "market.db");
     check_books(&home.db());
-    fields(&report, "output series candles inputs");
+    fields(&report, "path series candles inputs");
     fields(&report["inputs"][2], "file brought");
     let brought = &report["inputs"][2]["brought"];
     fields(

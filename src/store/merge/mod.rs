@@ -1,0 +1,215 @@
+//! Adding one file to another. Its rows are copied by statements over spans, with the file attached: what is final beats
+//! what is provisional, among final candles the first stays, among provisional ones the one that was fetched later. The
+//! added file is never written, and nothing that is in it is run.
+
+mod history;
+mod known;
+mod rows;
+
+use std::path::Path;
+
+use chrono::Weekday;
+use rusqlite::{Connection, ErrorCode, ffi};
+
+use super::read::key_of;
+use super::series::{bind, known_in};
+use super::stamp::stamp_if_any;
+use super::{SeriesKey, Store, StoreError, told};
+use crate::plan::Known;
+use crate::span::SpanSet;
+
+/// What became of the candles of an added file: `candles = added + same + conflicting + superseded`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Added {
+    /// Series that it holds.
+    pub series: u64,
+    /// Candles that it holds.
+    pub candles: u64,
+    /// New ones, and those that took the place of a provisional one.
+    pub added: u64,
+    /// Those that were there with the same values.
+    pub same: u64,
+    /// Those that differ from a final one, which stays.
+    pub conflicting: u64,
+    /// Provisional ones that a final answer, or a later one, has replaced or removed.
+    pub superseded: u64,
+    /// Provisional candles of the files before it that it has replaced or removed.
+    pub restated: u64,
+}
+
+/// A series of the added file.
+struct Theirs {
+    id: i64,
+    key: SeriesKey,
+    week_start: Option<Weekday>,
+    created_at: Option<i64>,
+    known: Known,
+}
+
+impl Store {
+    /// Makes a file that nobody reads before it is whole, to add others to.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn create_unseen(path: &Path) -> Result<Store, StoreError> {
+        let store = Store::create(path)?;
+        let ready = "PRAGMA journal_mode = delete;
+            PRAGMA synchronous = off;
+            CREATE TEMP TABLE added_series (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
+            CREATE TEMP TABLE added_slices (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL)";
+        store.connection.execute_batch(ready).map_err(told(path))?;
+        Ok(store)
+    }
+
+    /// Makes a file that was made [unseen](Store::create_unseen) one like any other, and closes it. It is not synced.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn close_unseen(self) -> Result<(), StoreError> {
+        let closed = || {
+            self.connection.pragma_update(None, "journal_mode", "wal")?;
+            self.connection.close().map_err(|(_, error)| error)
+        };
+        closed().map_err(told(&self.path))
+    }
+
+    /// Adds everything that another file holds at this instant. Values that give way are kept in `conflicts` and
+    /// `restatements`, seen `now`.
+    ///
+    /// # Errors
+    /// A series is held from another source or with another adjustment, or a file cannot be read or written; the file is of
+    /// no use then.
+    pub fn add(&self, other: &Store, now: i64) -> Result<Added, StoreError> {
+        let told = told_of(&self.path, &other.path);
+        self.connection
+            .execute("ATTACH ? AS input", [other.uri()])
+            .map_err(told)?;
+        // Not immediate: that would lock the other file, too.
+        let tx = self.connection.unchecked_transaction().map_err(told)?;
+        let added = add_attached(&tx, other.format, now, &self.path, told)?;
+        tx.commit().map_err(told)?;
+        self.connection
+            .execute_batch("DETACH input")
+            .map_err(told)?;
+        Ok(added)
+    }
+}
+
+/// Only the file that is made can be too large for the disk. A row that it does not take is damage in the added one.
+fn told_of(ours: &Path, theirs: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy {
+    move |error| match error.sqlite_error() {
+        Some(failure)
+            if failure.code == ErrorCode::DiskFull
+                || failure.extended_code == ffi::SQLITE_IOERR_WRITE =>
+        {
+            told(ours)(error)
+        }
+        Some(failure) if failure.code == ErrorCode::ConstraintViolation => StoreError::Damaged {
+            path: theirs.to_path_buf(),
+            why: error.to_string(),
+        },
+        _ => told(theirs)(error),
+    }
+}
+
+fn add_attached(
+    tx: &Connection,
+    format: i32,
+    now: i64,
+    path: &Path,
+    told: impl Fn(rusqlite::Error) -> StoreError + Copy,
+) -> Result<Added, StoreError> {
+    let clear = "DELETE FROM temp.added_series; DELETE FROM temp.added_slices";
+    tx.execute_batch(clear).map_err(told)?;
+    let mut added = Added::default();
+    let mut pairs = Vec::new();
+    for theirs in series_of_input(tx).map_err(told)? {
+        let created_at = theirs.created_at.unwrap_or(now);
+        let ours = match bind(tx, &theirs.key, theirs.week_start, created_at, path) {
+            // A series with neither candle nor coverage binds nothing.
+            Err(StoreError::Bound { .. })
+                if !theirs.known.has_candles && theirs.known.coverage.is_empty() =>
+            {
+                continue;
+            }
+            bound => bound?,
+        };
+        tx.execute(
+            "INSERT INTO temp.added_series VALUES (?, ?)",
+            [theirs.id, ours],
+        )
+        .map_err(told)?;
+        pairs.push((ours, theirs));
+    }
+    history::add(tx, format).map_err(told)?;
+    for (ours, theirs) in pairs {
+        let mut pair = Pair {
+            tx,
+            ours,
+            theirs: theirs.id,
+            now,
+            added: &mut added,
+        };
+        pair.add(&theirs.known).map_err(told)?;
+    }
+    history::tidy(tx).map_err(told)?;
+    let other = added.added + added.conflicting + added.superseded;
+    added.same = added.candles.saturating_sub(other);
+    Ok(added)
+}
+
+fn series_of_input(tx: &Connection) -> rusqlite::Result<Vec<Theirs>> {
+    let sql = "SELECT id, symbol, timeframe, source, adjusted, week_start, created_at FROM input.series ORDER BY id";
+    let mut select = tx.prepare(sql)?;
+    let rows = select.query_map([], |row| {
+        let id = row.get(0)?;
+        Ok(Theirs {
+            id,
+            key: key_of(row, 1)?,
+            week_start: weekday(row.get(5)?),
+            created_at: stamp_if_any(row, 6)?,
+            known: known_in("input", tx, id)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Monday is 1.
+fn weekday(day: Option<u8>) -> Option<Weekday> {
+    Weekday::try_from(day?.checked_sub(1)?).ok()
+}
+
+/// A series of ours and the same one of theirs.
+struct Pair<'a> {
+    tx: &'a Connection,
+    ours: i64,
+    theirs: i64,
+    now: i64,
+    added: &'a mut Added,
+}
+
+impl Pair<'_> {
+    fn add(&mut self, theirs: &Known) -> rusqlite::Result<()> {
+        let ours = known_in("main", self.tx, self.ours)?;
+        self.add_candles(&answered(&ours), &answered(theirs))?;
+        let candles: i64 = self
+            .tx
+            .prepare_cached("SELECT count(*) FROM input.candle_data WHERE series_id = ?")?
+            .query_row([self.theirs], |row| row.get(0))?;
+        self.added.series += 1;
+        self.added.candles += candles.unsigned_abs();
+        self.settle(&ours, theirs)
+    }
+}
+
+/// Where a file has the provider's final answer. Before the first candle the empty ones stand apart.
+fn answered(known: &Known) -> SpanSet {
+    if known.has_candles {
+        return known.coverage.clone();
+    }
+    known.coverage.union(&empty(known))
+}
+
+fn empty(known: &Known) -> SpanSet {
+    known.empty.iter().map(|empty| empty.span).collect()
+}

@@ -1,0 +1,110 @@
+//! The rows of a series: those of the added file, ours, and what becomes of each. Whatever gives way is kept.
+
+use rusqlite::params_from_iter;
+
+use super::Pair;
+use crate::span::{Span, SpanSet};
+
+/// In all statements: ?1 and ?2 are our series and theirs, ?3 and ?4 a span, ?5 is now.
+const OURS: &str = "main.candle_data AS ours LEFT JOIN input.candle_data AS theirs ON theirs.series_id = ?2 AND theirs.ts = ours.ts
+    WHERE ours.series_id = ?1 AND ours.ts >= ?3 AND ours.ts < ?4";
+const THEIRS: &str = "input.candle_data AS theirs LEFT JOIN main.candle_data AS ours ON ours.series_id = ?1 AND ours.ts = theirs.ts
+    WHERE theirs.series_id = ?2 AND theirs.ts >= ?3 AND theirs.ts < ?4";
+pub(super) const DIFFERENT: &str = "(ours.open, ours.high, ours.low, ours.close, ours.volume, ours.vwap, ours.trades) IS NOT
+    (theirs.open, theirs.high, theirs.low, theirs.close, theirs.volume, theirs.vwap, theirs.trades)";
+const IN_BOTH: &str = "ours.ts IS NOT NULL AND theirs.ts IS NOT NULL";
+/// Candles that were handed in were never fetched.
+const FETCHED_LATER: &str = "coalesce((SELECT started_at FROM input.backfill_progress WHERE slice_id = theirs.slice_id), -9e18) >
+    coalesce((SELECT started_at FROM main.backfill_progress WHERE slice_id = ours.slice_id), -9e18)";
+
+impl Pair<'_> {
+    /// Span by span, by which side has the final answer.
+    pub(super) fn add_candles(&mut self, ours: &SpanSet, theirs: &SpanSet) -> rusqlite::Result<()> {
+        let only_ours = ours.subtract(theirs);
+        for span in ours.subtract(&only_ours).iter() {
+            self.keep_conflicts(span, IN_BOTH)?;
+            self.insert(span)?;
+        }
+        for span in only_ours.iter() {
+            self.supersede(span, "true")?;
+        }
+        for span in theirs.subtract(ours).iter() {
+            self.restate(span, "true")?;
+            self.insert(span)?;
+        }
+        let everywhere = Span::new(i64::MIN, i64::MAX)
+            .map(SpanSet::from)
+            .unwrap_or_default();
+        for span in everywhere.subtract(&ours.union(theirs)).iter() {
+            self.restate(span, &format!("{IN_BOTH} AND {FETCHED_LATER}"))?;
+            self.supersede(span, &format!("{IN_BOTH} AND theirs.slice_id IS NOT NULL"))?;
+            // As for all candles that are handed in.
+            self.keep_conflicts(span, &format!("{IN_BOTH} AND theirs.slice_id IS NULL"))?;
+            self.insert(span)?;
+        }
+        Ok(())
+    }
+
+    /// Their rows, where we have none.
+    fn insert(&mut self, span: Span) -> rusqlite::Result<()> {
+        // Not `OR IGNORE`, which would pass over rows that cannot be stored.
+        let sql = "INSERT INTO main.candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
+            SELECT ?1, ts, open, high, low, close, volume, vwap, trades,
+                (SELECT ours FROM temp.added_slices AS slice WHERE slice.theirs = candle.slice_id)
+            FROM input.candle_data AS candle WHERE series_id = ?2 AND ts >= ?3 AND ts < ?4 ORDER BY ts
+            ON CONFLICT DO NOTHING";
+        self.added.added += self.run(span, sql)?;
+        Ok(())
+    }
+
+    /// Logs and deletes those of our rows that theirs are to replace, or that they do not have.
+    fn restate(&mut self, span: Span, which: &str) -> rusqlite::Result<()> {
+        self.added.restated +=
+            self.log_restated(span, "ours", "theirs", &format!("{OURS} AND {which}"))?;
+        for table in ["quality_issues", "candle_data"] {
+            let sql = format!(
+                "DELETE FROM main.{table} WHERE series_id = ?1 AND ts IN
+                 (SELECT ours.ts FROM {OURS} AND {DIFFERENT} AND {which})"
+            );
+            self.run(span, &sql)?;
+        }
+        Ok(())
+    }
+
+    /// Logs those of their rows that differ from ours or that we do not have.
+    fn supersede(&mut self, span: Span, which: &str) -> rusqlite::Result<()> {
+        self.added.superseded +=
+            self.log_restated(span, "theirs", "ours", &format!("{THEIRS} AND {which}"))?;
+        Ok(())
+    }
+
+    fn log_restated(&self, span: Span, old: &str, new: &str, rows: &str) -> rusqlite::Result<u64> {
+        let sql = format!(
+            "INSERT INTO main.restatements (series_id, ts, action, old_open, old_high, old_low, old_close, old_volume,
+                old_vwap, old_trades, seen_at)
+             SELECT ?1, {old}.ts, iif({new}.ts IS NULL, 'removed', 'replaced'), {old}.open, {old}.high, {old}.low,
+                {old}.close, {old}.volume, {old}.vwap, {old}.trades, ?5
+             FROM {rows} AND {DIFFERENT}"
+        );
+        self.run(span, &sql)
+    }
+
+    /// Counts every one; those that are known are taken out again in the end.
+    fn keep_conflicts(&mut self, span: Span, which: &str) -> rusqlite::Result<()> {
+        let sql = format!(
+            "INSERT INTO main.conflicts (series_id, ts, open, high, low, close, volume, vwap, trades, seen_at)
+             SELECT ?1, theirs.ts, theirs.open, theirs.high, theirs.low, theirs.close, theirs.volume, theirs.vwap,
+                theirs.trades, ?5
+             FROM {THEIRS} AND {DIFFERENT} AND {which}"
+        );
+        self.added.conflicting += self.run(span, &sql)?;
+        Ok(())
+    }
+
+    fn run(&self, span: Span, sql: &str) -> rusqlite::Result<u64> {
+        let values = [self.ours, self.theirs, span.start(), span.end(), self.now];
+        let mut statement = self.tx.prepare_cached(sql)?;
+        let used = statement.parameter_count();
+        Ok(statement.execute(params_from_iter(&values[..used]))? as u64)
+    }
+}
