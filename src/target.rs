@@ -30,6 +30,9 @@ pub enum TargetError {
     /// Another process is writing it.
     #[error("another process is writing {}", .0.display())]
     Busy(PathBuf),
+    /// It lies where the new file's own would: the file of that name is open, or was not closed.
+    #[error("{} belongs to a file that is open, or was not closed", .0.display())]
+    InUse(PathBuf),
     /// The disk is full.
     #[error("the disk is full while writing {}", .0.display())]
     Full(PathBuf),
@@ -67,6 +70,9 @@ impl TargetError {
                 "name another file with -o".into()
             }
             TargetError::Busy(_) => "wait for it, or name another file with -o".into(),
+            TargetError::InUse(_) => {
+                "close the file that it belongs to, or name another file with -o".into()
+            }
             TargetError::Full(_) => {
                 "make room, then run the same command again; nothing was left behind".into()
             }
@@ -144,8 +150,9 @@ impl Target {
     /// Begins a file that is written by its path, [`Part::path`].
     ///
     /// # Errors
-    /// The folder cannot be written, or another process is writing the same target.
+    /// The folder cannot be written, another process is writing the same target, or the one that is there is in use.
     pub fn begin_named(&self) -> Result<Part<'_>, TargetError> {
+        self.check_unused()?;
         let name = self.part_name();
         let told = |error| TargetError::io(&self.path, error);
         let file = OpenOptions::new()
@@ -167,6 +174,16 @@ impl Target {
             file,
             name: Some(name),
         })
+    }
+
+    /// What an old file has beside it `SQLite` would take for the new one's own.
+    fn check_unused(&self) -> Result<(), TargetError> {
+        let mut beside = ["-wal", "-journal"]
+            .map(|suffix| with_suffix(&self.path, suffix))
+            .into_iter();
+        beside
+            .find(|path| path.exists())
+            .map_or(Ok(()), |path| Err(TargetError::InUse(path)))
     }
 
     /// Always the same, so that what a kill leaves is found and used by the next run.
@@ -213,6 +230,9 @@ impl Part<'_> {
         let target = self.target;
         let told = |error| TargetError::io(&target.path, error);
         self.file.sync_all().map_err(told)?;
+        if self.name.is_some() {
+            target.check_unused()?;
+        }
         match self.name.take() {
             Some(name) => target.place(&name).inspect_err(|_| {
                 let _ = fs::remove_file(&name);
@@ -404,6 +424,20 @@ mod tests {
             .expect("a name");
         assert_eq!(names(folder.path()), ["out"]);
         assert_eq!(fs::read(target.path()).expect("a file"), b"");
+    }
+
+    #[test]
+    fn the_log_of_an_old_file_never_meets_a_new_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = Target::new(&folder.path().join("out"), true, &[]).expect("a target");
+        let log = folder.path().join("out-wal");
+        fs::write(&log, "").expect("a file");
+        assert!(matches!(target.begin_named(), Err(TargetError::InUse(path)) if path == log));
+        fs::remove_file(&log).expect("a file");
+        let part = target.begin_named().expect("a part");
+        fs::write(&log, "").expect("a file");
+        assert!(matches!(part.finish(), Err(TargetError::InUse(_))));
+        assert_eq!(names(folder.path()), ["out-wal"]);
     }
 
     #[cfg(unix)]

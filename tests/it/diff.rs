@@ -1,6 +1,7 @@
 //! `diff`: what two files do not have in common, told by exit code, table and JSON, with counts that are exact.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
@@ -190,4 +191,34 @@ fn one_row_in_a_long_series_is_found_wherever_it_stands_and_zeros_have_no_sign()
         ));
     }
     run(&home, "diff market.db copy.db").ok();
+}
+
+#[test]
+fn of_two_packed_files_only_series_with_other_digests_are_read() {
+    let home = two(&format!(
+        "UPDATE candle_data SET close = close + 1 WHERE {AAPL} AND ts = 1704153600"
+    ));
+    for (file, pack) in [
+        ("market.db", "a.db"),
+        ("market.db", "same.db"),
+        ("copy.db", "b.db"),
+    ] {
+        run(&home, &format!("pack --db {file} -o {pack}")).ok();
+    }
+    // What is not read is not missed.
+    for pack in ["same.db", "b.db"] {
+        fs::set_permissions(home.path(pack), fs::Permissions::from_mode(0o644)).unwrap();
+        let pack = rusqlite::Connection::open(home.path(pack)).unwrap();
+        pack.execute_batch("UPDATE candle_data SET open = 9 WHERE series_id > 1")
+            .unwrap();
+    }
+    run(&home, "diff a.db same.db").ok();
+    let found = run(&home, "diff a.db b.db --json").exit(3).json();
+    assert_eq!(
+        found["rows"],
+        json!({"only_in_a": 0, "only_in_b": 0, "different": 1})
+    );
+    // A working file says nothing of its candles that could be believed.
+    run(&home, "diff a.db market.db").ok();
+    run(&home, "diff market.db same.db").exit(3);
 }

@@ -254,6 +254,7 @@ fn bad_inputs_and_targets_are_refused_with_the_next_step_and_leave_nothing() {
     fs::write(home.path("empty.db"), "").unwrap();
     fs::create_dir(home.path("folder")).unwrap();
     std::os::unix::fs::symlink(home.path("b.db"), home.path("link.db")).unwrap();
+    fs::write(home.path("open.db-wal"), "of another program").unwrap();
     for (words, names) in [
         ("merge market.db gone.db -o out.db", &["gone.db"][..]),
         ("merge market.db foreign.db -o out.db", &["foreign.db"]),
@@ -269,6 +270,10 @@ fn bad_inputs_and_targets_are_refused_with_the_next_step_and_leave_nothing() {
         (
             "merge market.db b.db -o link.db --overwrite",
             &["link.db", "-o"],
+        ),
+        (
+            "merge market.db b.db -o open.db --overwrite",
+            &["open.db-wal", "-o"],
         ),
         (
             "merge market.db b.db -o b.db-wal --overwrite",
