@@ -15,6 +15,7 @@
 //! - [`choice`], [`target`], [`digest`]: which part of a file is meant, where it is written, and what tells that it is the
 //!   same;
 //! - [`mod@diff`], [`mod@merge`]: what two files do not have in common, and the union of files;
+//! - [`export`]: candles for other programs;
 //! - [`monitor`], [`clock`], [`owner`]: how a run is watched, timed and owned.
 //!
 //! The file's format is documented in `schema.sql`.
@@ -27,6 +28,7 @@ pub mod choice;
 pub mod clock;
 pub mod diff;
 pub mod digest;
+pub mod export;
 pub mod manifest;
 pub mod market;
 pub mod merge;
@@ -49,6 +51,7 @@ pub use choice::{BadChoice, Choice, Chosen};
 pub use clock::{Cancel, Clock, ManualClock, SystemClock};
 pub use diff::{Difference, diff};
 pub use digest::{CandleDigest, Digest};
+pub use export::{Export, ExportError};
 pub use market::{Market, Policy};
 pub use merge::{MergeError, Merged, merge};
 pub use provider::Provider;

@@ -1,11 +1,15 @@
-//! What a running backfill tells whoever watches it. The library never prints.
+//! What a running backfill or export tells whoever watches it. The library never prints.
 
 use crate::provider::Waiting;
 use crate::span::Span;
 use crate::store::{Counts, SeriesKey};
 
-/// Watches a running backfill. Called from the writer, after the commit that it speaks of: what is reported is saved.
+/// Watches what runs. A backfill calls it from the writer, after the commit that it speaks of: what is reported is saved.
 pub trait Monitor {
+    /// One state of the file has been read for so long that the write-ahead log beside it, which cannot begin anew
+    /// meanwhile, may have grown. Told once.
+    fn log_held(&self) {}
+
     /// How far the job is: after every commit, and about twice a second while nothing is committed.
     fn progress(&self, progress: &Snapshot<'_>) {
         let _ = progress;

@@ -153,7 +153,7 @@ impl Target {
     /// The folder cannot be written, another process is writing the same target, or the one that is there is in use.
     pub fn begin_named(&self) -> Result<Part<'_>, TargetError> {
         self.check_unused()?;
-        let name = self.part_name();
+        let name = part_name(&self.path);
         let told = |error| TargetError::io(&self.path, error);
         let file = OpenOptions::new()
             .read(true)
@@ -184,14 +184,6 @@ impl Target {
         beside
             .find(|path| path.exists())
             .map_or(Ok(()), |path| Err(TargetError::InUse(path)))
-    }
-
-    /// Always the same, so that what a kill leaves is found and used by the next run.
-    fn part_name(&self) -> PathBuf {
-        let mut name = std::ffi::OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(".part");
-        self.path.with_file_name(name)
     }
 
     fn place(&self, from: &Path) -> io::Result<()> {
@@ -238,7 +230,7 @@ impl Part<'_> {
                 let _ = fs::remove_file(&name);
             }),
             None if target.overwrite => {
-                let name = target.part_name();
+                let name = part_name(&target.path);
                 let _ = fs::remove_file(&name);
                 name_it(&self.file, &name).and_then(|()| target.place(&name))
             }
@@ -262,11 +254,19 @@ impl Drop for Part<'_> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// What stands for a path until it is whole. Always the same, so that what a kill leaves is found and used by the next run.
+pub(crate) fn part_name(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".part");
+    path.with_file_name(name)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -275,8 +275,14 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether two paths are one file. Neither is opened: closing it again would take away the locks that `SQLite` holds.
+/// Whether two paths are one file, or would be. Neither is opened: closing it again would take away the locks that
+/// `SQLite` holds.
 pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+    let is_same_folder = || is_same_file(folder_of(one), folder_of(other));
+    is_same_file(one, other) || one.file_name() == other.file_name() && is_same_folder()
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -323,7 +329,7 @@ fn name_it(_: &File, _: &Path) -> io::Result<()> {
 }
 
 /// Fails where the name is taken.
-fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags};
@@ -449,7 +455,7 @@ mod tests {
         fs::write(folder.path().join("in-wal"), "").expect("a file");
         std::os::unix::fs::symlink(&input, folder.path().join("link")).expect("a link");
         fs::hard_link(&input, folder.path().join("hard")).expect("a link");
-        for name in ["in", "in-wal", "link", "hard", "../x/../in"] {
+        for name in ["in", "in-wal", "in-journal", "link", "hard", "../x/../in"] {
             let path = folder.path().join(name);
             let found = Target::new(&path, true, &[&input]);
             assert!(

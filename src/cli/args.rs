@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use candlefile::export::Column;
 use candlefile::provider::rate::Rate;
 use candlefile::range::Moment;
 use candlefile::{Choice, Policy, Symbol, Timeframe};
@@ -67,6 +68,8 @@ pub enum Command {
     List,
     /// The candles of a series, newest last
     Show(Show),
+    /// Write candles for other programs: Parquet, Arrow, CSV or JSON Lines
+    Export(Export),
     /// Make a read-only file to be handed over, with digests of everything in it
     Pack(Pack),
     /// Whether a file is what it was packed as, and sound
@@ -227,6 +230,57 @@ impl From<Part> for Choice {
             end: part.end,
         }
     }
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  candlefile export -o candles.parquet
+  candlefile export AAPL -t 1d --start 2024-01-01 -o aapl.csv.gz
+  candlefile export -t 1m --layout hive -o minutes
+  candlefile export AAPL --columns datetime,close --format csv -o - | head
+
+Columns: symbol, timeframe, ts, datetime, open, high, low, close, volume, vwap, trades, source, adjusted, known_at. Times
+are timestamps in UTC in Parquet and Arrow, and Unix seconds in text; datetime is ts as text.")]
+pub struct Export {
+    #[command(flatten)]
+    pub part: Part,
+    /// Where to: the name's end tells the format (.parquet, .arrow, .csv, .jsonl, and .gz or .zst after the last two); - is
+    /// stdout
+    #[arg(short, long, value_name = "PATH")]
+    pub output: PathBuf,
+    /// The format, whatever the name says
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<FormatName>,
+    /// A folder of Parquet files instead of one, like timeframe=1d/symbol=AAPL/year=2024/part-0.parquet
+    #[arg(long, value_name = "LAYOUT")]
+    pub layout: Option<Layout>,
+    /// The columns, in this order [default: all but source, adjusted and known_at; datetime in text only]
+    #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
+    pub columns: Vec<Column>,
+    /// Add known_at: when each candle's values were first stored
+    #[arg(long)]
+    pub known_at: bool,
+    /// Replace what has that name
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatName {
+    /// Apache Parquet
+    Parquet,
+    /// Apache Arrow IPC (Feather)
+    Arrow,
+    /// Comma-separated values
+    Csv,
+    /// JSON Lines
+    Jsonl,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Folders named key=value
+    Hive,
 }
 
 #[derive(Args, Debug)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candlefile::provider::{BadKey, ProviderError};
 use candlefile::range::BadRange;
-use candlefile::{BadChoice, MergeError, StoreError, TargetError};
+use candlefile::{BadChoice, ExportError, MergeError, StoreError, TargetError};
 use serde_json::json;
 
 use super::output;
@@ -85,6 +85,14 @@ impl Said {
                 BadChoice::Reversed { .. } => said("usage", error.next(), Exit::Usage),
                 _ => said("series", error.next(), Exit::Failed),
             };
+        }
+        if let Some(error) = error.downcast_ref::<ExportError>() {
+            let (kind, exit) = match error {
+                ExportError::NotBuilt { .. } => ("feature", Exit::Failed),
+                ExportError::Cancelled => ("interrupted", Exit::Interrupted),
+                _ => ("io", Exit::Failed),
+            };
+            return said(kind, error.next(), exit);
         }
         if let Some(error) = error.downcast_ref::<BadRange>() {
             let next = match error {

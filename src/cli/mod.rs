@@ -5,6 +5,7 @@ mod backfill;
 mod diff;
 mod drop;
 mod error;
+mod export;
 mod jobs;
 mod list;
 mod merge;
@@ -53,6 +54,7 @@ pub fn main() -> i32 {
         Command::Show(args) => show::run(&cli.global, &args),
         Command::Pack(args) => pack::run(&cli.global, args),
         Command::Verify(args) => verify::run(&cli.global, &args),
+        Command::Export(args) => export::run(&cli.global, args),
         Command::Drop(args) => drop::run(&cli.global, &args),
         Command::Diff(args) => diff::run(&cli.global, &args),
         Command::Merge(args) => merge::run(&cli.global, &args),

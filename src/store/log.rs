@@ -13,10 +13,19 @@ pub(super) const LARGE: u64 = 24 << 20;
 const WAIT: Duration = Duration::from_millis(500);
 
 impl Store {
+    /// Whether a write-ahead log with anything in it lies beside the file.
+    pub fn has_log(&self) -> bool {
+        self.log_size() > 0
+    }
+
+    fn log_size(&self) -> u64 {
+        fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len())
+    }
+
     /// Empties the log when it has grown large, between two transactions. Where a reader stays, it is tried again when the
     /// log has doubled, so that waiting stays a small part of the work.
     pub fn bound_log(&mut self) {
-        let size = fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len());
+        let size = self.log_size();
         if size < self.log_bound {
             return;
         }

@@ -1,5 +1,7 @@
 //! Reading what the file holds: the list of series, and candles in spans. Listing reads no candle.
 
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::packing::Oddity;
@@ -172,6 +174,22 @@ impl Store {
             each(candle_of(row).map_err(told)?, row.get(8).map_err(told)?)?;
         }
         Ok(())
+    }
+
+    /// When the slices of a series brought their candles: the end of each, or its start while it still runs.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn slice_times(&self, series_id: i64) -> Result<HashMap<i64, i64>, StoreError> {
+        let sql = "SELECT slice_id, coalesce(completed_at, started_at) AS at FROM backfill_progress
+                   WHERE series_id = ? AND at IS NOT NULL";
+        let read = || {
+            self.connection
+                .prepare_cached(sql)?
+                .query_map([series_id], |row| Ok((row.get(0)?, stamp(row, 1)?)))?
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(told(&self.path))
     }
 
     /// The newest covered candles of a series, ascending, at most `count`: what a split would have changed.

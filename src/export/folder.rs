@@ -1,0 +1,171 @@
+//! A folder that others will read: filled beside its place, synced, and only then given its name. Until then whatever had
+//! that name is as it was. It must never remove anything but what an export wrote.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::target::{TargetError, folder_of, part_name, rename_to_new};
+
+/// What every folder holds.
+pub(super) const PART: &str = "part-0.parquet";
+/// What the folders' names begin with, from the outermost on.
+pub(super) const LEVELS: [&str; 3] = ["timeframe=", "symbol=", "year="];
+
+/// Where a folder of files is to stand.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    overwrite: bool,
+}
+
+impl Folder {
+    /// Checks that a folder can stand there.
+    ///
+    /// # Errors
+    /// A missing folder around it, anything that has its name unless it may be overwritten, and then anything but an
+    /// earlier export.
+    pub fn new(path: &Path, overwrite: bool) -> Result<Folder, TargetError> {
+        let around = folder_of(path);
+        if !around.is_dir() {
+            return Err(TargetError::NoFolder(around.to_path_buf()));
+        }
+        let not = |path: &Path, what| TargetError::NotAFile {
+            path: path.to_path_buf(),
+            what,
+        };
+        if path.file_name().is_none() {
+            return Err(not(path, "no name for a new folder"));
+        }
+        match fs::symlink_metadata(path) {
+            Err(_) => {}
+            Ok(_) if !overwrite => return Err(TargetError::Exists(path.to_path_buf())),
+            Ok(found) if found.is_dir() => {
+                if let Some(odd) =
+                    foreign(path, &LEVELS).map_err(|error| TargetError::io(path, error))?
+                {
+                    return Err(not(&odd, "no part of an export, and would be lost"));
+                }
+            }
+            Ok(_) => return Err(not(path, "no folder")),
+        }
+        Ok(Folder {
+            path: path.to_path_buf(),
+            overwrite,
+        })
+    }
+
+    /// The path that the folder will have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins an empty one. Its name is always the same, so that what a kill leaves is found and removed by the next run.
+    pub(super) fn begin(&self) -> Result<Part<'_>, TargetError> {
+        let told = |error| TargetError::io(&self.path, error);
+        let path = part_name(&self.path);
+        if !path.is_dir() {
+            fs::create_dir(&path).map_err(told)?;
+        }
+        let lock = File::open(&path).map_err(told)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(TargetError::Busy(self.path.clone())),
+            Err(TryLockError::Error(error)) => return Err(told(error)),
+        }
+        for left in fs::read_dir(&path).map_err(told)? {
+            fs::remove_dir_all(left.map_err(told)?.path()).map_err(told)?;
+        }
+        Ok(Part {
+            folder: self,
+            path,
+            lock,
+        })
+    }
+}
+
+/// A folder on its way to its name. Dropped, it is gone.
+pub(super) struct Part<'a> {
+    folder: &'a Folder,
+    path: PathBuf,
+    lock: File,
+}
+
+impl Part<'_> {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes it durable and gives it its name. Says how many bytes its files have.
+    pub(super) fn finish(self) -> Result<u64, TargetError> {
+        let to = &self.folder.path;
+        let place = || -> io::Result<u64> {
+            let bytes = sync(&self.path)?;
+            if self.folder.overwrite && to.exists() {
+                replace(&self.path, to)?;
+            } else {
+                rename_to_new(&self.path, to)?;
+            }
+            File::open(folder_of(to))?.sync_all()?;
+            Ok(bytes)
+        };
+        place().map_err(|error| TargetError::io(to, error))
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        // What was exchanged for it, or what did not become whole.
+        let _ = fs::remove_dir_all(&self.path);
+        let _ = self.lock.unlock();
+    }
+}
+
+/// The first thing in a folder that no export wrote.
+fn foreign(folder: &Path, levels: &[&str]) -> io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        let is_ours = match levels.first() {
+            Some(level) => kind.is_dir() && name.to_string_lossy().starts_with(level),
+            None => kind.is_file() && name == PART,
+        };
+        if !is_ours {
+            return Ok(Some(entry.path()));
+        }
+        if let [_, below @ ..] = levels
+            && let Some(odd) = foreign(&entry.path(), below)?
+        {
+            return Ok(Some(odd));
+        }
+    }
+    Ok(None)
+}
+
+/// Brings everything below a folder to the disk. Says how many bytes its files have.
+fn sync(path: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            bytes += sync(&entry?.path())?;
+        }
+    } else {
+        bytes = fs::metadata(path)?.len();
+    }
+    File::open(path)?.sync_all()?;
+    Ok(bytes)
+}
+
+/// Puts a folder in another's place, which is gone for a moment where the system cannot exchange the two.
+fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags};
+        match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE) {
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            other => return Ok(other?),
+        }
+    }
+    fs::remove_dir_all(to)?;
+    fs::rename(from, to)
+}
