@@ -1,7 +1,7 @@
 //! What handing a file over costs, one line each: `cargo bench --bench handover`. Ratios are of one run.
 //!
 //! `CANDLEFILE_BENCH_SCALE=0.1` makes everything ten times smaller, `CANDLEFILE_BENCH_ONLY` runs the figures of a group
-//! alone: export. `CANDLEFILE_PYTHON` names an interpreter with DuckDB and its sqlite extension, to compare with.
+//! alone: export, pack, diff. `CANDLEFILE_PYTHON` names an interpreter with DuckDB and its sqlite extension, to compare with.
 
 #![allow(
     clippy::print_stdout,
@@ -18,6 +18,7 @@ mod export;
 #[path = "../speed/memory.rs"]
 mod memory;
 mod others;
+mod pack;
 #[path = "../speed/program.rs"]
 mod program;
 
@@ -30,7 +31,11 @@ fn main() {
     let only = std::env::var("CANDLEFILE_BENCH_ONLY").unwrap_or_default();
     let folder = tempfile::tempdir().unwrap();
     println!("{:<62} {:>18}  floor", "figure", "value");
-    for (name, group) in [("export", export::run as fn(&Path))] {
+    for (name, group) in [
+        ("export", export::run as fn(&Path)),
+        ("pack", pack::pack),
+        ("diff", pack::diff),
+    ] {
         if only.is_empty() || only == name {
             group(folder.path());
         }

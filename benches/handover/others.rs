@@ -41,6 +41,28 @@ print(time.perf_counter() - began)
     }))
 }
 
+/// `VACUUM INTO` by the `sqlite3` shell, and `sha256sum` of the result.
+pub fn vacuum_and_sum(db: &Path, to: &Path) -> Option<Other> {
+    for program in ["sqlite3", "sha256sum"] {
+        let mut there = Command::new(program);
+        there.arg("--version").stdout(Stdio::null()).status().ok()?;
+    }
+    let (db, to): (PathBuf, PathBuf) = (db.to_owned(), to.to_owned());
+    Some(Box::new(move || {
+        drop(std::fs::remove_file(&to));
+        let began = Instant::now();
+        let vacuum = format!("VACUUM INTO '{}'", to.display());
+        let status = Command::new("sqlite3").arg(&db).arg(vacuum).status();
+        assert!(status.unwrap().success());
+        let mut sum = Command::new("sha256sum");
+        let status = sum.arg(&to).stdout(Stdio::null()).status();
+        assert!(status.unwrap().success());
+        let took = began.elapsed();
+        std::fs::remove_file(&to).unwrap();
+        took
+    }))
+}
+
 /// Written by the `sqlite3` shell.
 pub fn sqlite_csv(db: &Path, to: &Path) -> Option<Other> {
     Command::new("sqlite3")

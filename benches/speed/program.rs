@@ -34,6 +34,11 @@ pub fn backfill(db: &Path, url: &str, span: Span, workers: u32) -> Run {
 }
 
 pub fn run(db: &Path, words: &[&str]) -> Run {
+    ending(db, words, 0)
+}
+
+/// One that ends with this exit code.
+pub fn ending(db: &Path, words: &[&str], code: i32) -> Run {
     let began = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_candlefile"))
         .args(["-q", "--json", "--db"])
@@ -53,7 +58,7 @@ pub fn run(db: &Path, words: &[&str]) -> Run {
     let peak_mib = peak_while_running(&mut child);
     let status = child.wait().unwrap();
     let (stdout, ended) = reader.join().unwrap();
-    assert!(status.success(), "{status}: {stdout}");
+    assert_eq!(status.code(), Some(code), "{stdout}");
     Run {
         elapsed: ended - began,
         peak_mib,

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::args::{self, FormatName, Global, Layout};
 use super::error::{Exit, usage};
 use super::output::{self, count, time};
+use super::signals::stop_on_signals;
 
 pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
     let to_stdout = args.output == Path::new("-");
@@ -28,7 +29,7 @@ pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
     };
     let store = Store::read(&global.db)?;
     let cancel = Cancel::new();
-    stop_on_signals(&cancel);
+    stop_on_signals(&cancel, None);
     let beside = Beside {
         clock: &SystemClock::default(),
         cancel: &cancel,
@@ -145,18 +146,6 @@ fn line(report: &Report) -> String {
         count(report.candles),
         count(report.series)
     )
-}
-
-/// The first signal stops it between two blocks, so that a folder leaves nothing behind; the second ends the program.
-fn stop_on_signals(cancel: &Cancel) {
-    let cancel = cancel.clone();
-    // Refused only where a handler is set already.
-    let _ = ctrlc::set_handler(move || {
-        if cancel.is_cancelled() {
-            std::process::exit(Exit::Interrupted.code());
-        }
-        cancel.cancel();
-    });
 }
 
 struct Words;
