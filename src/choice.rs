@@ -1,9 +1,8 @@
 //! Which part of a file is meant: symbols, timeframes and a range, as they are typed for everything that reads candles.
 //! No I/O.
 
-use chrono::Weekday;
-
-use crate::range::Moment;
+use crate::nearest::nearest;
+use crate::range::{Moment, are_reversed};
 use crate::span::Span;
 use crate::store::SeriesRow;
 use crate::symbol::Symbol;
@@ -89,9 +88,6 @@ impl BadChoice {
     }
 }
 
-/// Similar symbols that are named at most.
-const NEAREST: usize = 5;
-
 impl Choice {
     /// Picks the chosen ones of a file's series, ascending by symbol and timeframe as text.
     ///
@@ -103,9 +99,11 @@ impl Choice {
         }
         for symbol in &self.symbols {
             if !series.iter().any(|held| held.key.symbol == *symbol) {
-                let nearest = nearest(symbol, &series);
-                let symbol = symbol.clone();
-                return Err(BadChoice::UnknownSymbol { symbol, nearest });
+                let held = series.into_iter().map(|held| held.key.symbol);
+                return Err(BadChoice::UnknownSymbol {
+                    symbol: symbol.clone(),
+                    nearest: nearest(symbol.as_str(), held, |held| held.as_str()),
+                });
             }
         }
         let of_symbols: Vec<SeriesRow> = series
@@ -142,8 +140,7 @@ impl Choice {
     /// # Errors
     /// The end is not after the start.
     pub fn span(&self, series: &SeriesRow) -> Result<Span, BadChoice> {
-        // The weekday that begins a week only matters for where a date lies between two weeks.
-        let market = series.key.market(Weekday::Sun);
+        let market = series.market();
         let start = self
             .start
             .as_ref()
@@ -157,20 +154,11 @@ impl Choice {
                 .as_ref()
                 .map_or_else(String::new, |moment| moment.words().to_owned())
         };
-        Span::new(start, end).ok_or_else(|| BadChoice::Reversed {
-            start: words(&self.start),
-            end: words(&self.end),
-        })
+        Span::new(start, end)
+            .filter(|_| !are_reversed(self.start.as_ref(), self.end.as_ref()))
+            .ok_or_else(|| BadChoice::Reversed {
+                start: words(&self.start),
+                end: words(&self.end),
+            })
     }
-}
-
-fn nearest(symbol: &Symbol, series: &[SeriesRow]) -> Vec<Symbol> {
-    let upper = symbol.as_str().to_uppercase();
-    let mut held: Vec<&Symbol> = series.iter().map(|held| &held.key.symbol).collect();
-    held.sort();
-    held.dedup();
-    held.sort_by_cached_key(|held| {
-        strsim::damerau_levenshtein(&held.as_str().to_uppercase(), &upper)
-    });
-    held.into_iter().take(NEAREST).cloned().collect()
 }

@@ -12,8 +12,8 @@
 //! - [`provider`]: one slice becomes pages of candles;
 //! - [`backfill`]: fetchers, a channel, one writer;
 //! - [`store`]: the SQLite file;
-//! - [`choice`], [`target`], [`digest`]: which part of a file is meant, where it is written, and what tells that it is the
-//!   same;
+//! - [`choice`], [`nearest`], [`target`], [`digest`]: which part of a file is meant, what a mistyped name may mean, where
+//!   a file is written, and what tells that it is the same;
 //! - [`mod@diff`], [`mod@merge`]: what two files do not have in common, and the union of files;
 //! - [`export`]: candles for other programs;
 //! - [`monitor`], [`clock`], [`owner`]: how a run is watched, timed and owned.
@@ -33,6 +33,7 @@ pub mod manifest;
 pub mod market;
 pub mod merge;
 pub mod monitor;
+pub mod nearest;
 pub mod owner;
 pub mod pack;
 pub mod pipe;

@@ -112,6 +112,15 @@ impl Moment {
     }
 }
 
+/// Two ends of the same kind are compared as typed: rounding outward would hide that they are reversed.
+pub(crate) fn are_reversed(start: Option<&Moment>, end: Option<&Moment>) -> bool {
+    match (start.map(|start| start.value), end.map(|end| end.value)) {
+        (Some(Value::Date(start)), Some(Value::Date(end))) => end < start,
+        (Some(Value::Instant(start)), Some(Value::Instant(end))) => end <= start,
+        _ => false,
+    }
+}
+
 /// The span from a candle's start up to and with the candle that holds `now`.
 pub fn up_to_now(market: &Market, start: i64, now: i64) -> Option<Span> {
     Span::new(start, market.next(market.label(now - 1)))
@@ -130,7 +139,7 @@ impl Range {
             None => begun,
             Some(moment) => {
                 let end = moment.last_candle_end(market);
-                if end <= start || self.is_reversed() {
+                if end <= start || are_reversed(Some(&self.start), self.end.as_ref()) {
                     return Err(BadRange::Reversed {
                         start: self.start.words.clone(),
                         end: moment.words.clone(),
@@ -142,14 +151,5 @@ impl Range {
         Span::new(start, end).ok_or_else(|| BadRange::Future {
             start: self.start.words.clone(),
         })
-    }
-
-    /// Two ends of the same kind are compared as typed: rounding outward would hide that they are reversed.
-    fn is_reversed(&self) -> bool {
-        match (self.start.value, self.end.as_ref().map(|end| end.value)) {
-            (Value::Date(start), Some(Value::Date(end))) => end < start,
-            (Value::Instant(start), Some(Value::Instant(end))) => end <= start,
-            _ => false,
-        }
     }
 }

@@ -9,6 +9,8 @@ use candlefile::range::Moment;
 use candlefile::{Choice, Policy, Symbol, Timeframe};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::zone::Zone;
+
 /// OHLCV candles from a market data provider in one SQLite file: backfilled in parallel, resumable, and exact about
 /// what is missing.
 #[derive(Parser, Debug)]
@@ -57,24 +59,58 @@ pub struct Global {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Fetch what is missing of the given symbols and timeframes
+    #[command(after_help = "Examples:
+  candlefile backfill AAPL MSFT --provider sample -t 1d,1m --start 2024-01-02 --end 2024-03-28
+  candlefile backfill X:BTCUSD --provider sample -t 1h --start 2024-01-02T12:00:00Z --dry-run")]
     Backfill(Backfill),
     /// Bring everything the file holds up to now, holes included
+    #[command(after_help = "Examples:
+  candlefile update --dry-run")]
     Update(Update),
     /// Go on with jobs that were interrupted or failed in part
+    #[command(after_help = "Examples:
+  candlefile resume")]
     Resume(Resume),
     /// Jobs, slices, counts and errors
+    #[command(after_help = "Examples:
+  candlefile status
+  candlefile status --json")]
     Status(Status),
     /// What the file holds
+    #[command(after_help = "Examples:
+  candlefile list")]
     List,
+    /// The file at a glance: format, size, range, sources, jobs, and what is missing
+    #[command(after_help = "Examples:
+  candlefile info
+  candlefile info --datasette > metadata.json")]
+    Info(Info),
     /// The candles of a series, newest last
+    #[command(after_help = "Examples:
+  candlefile show AAPL --tail 5
+  candlefile show AAPL -t 1m --start 2024-01-02 --end 2024-01-02 --tz market
+  candlefile show MSFT -t 1d --csv > msft.csv")]
     Show(Show),
     /// Write candles for other programs: Parquet, Arrow, CSV or JSON Lines
     Export(Export),
     /// Make a read-only file to be handed over, with digests of everything in it
+    #[command(after_help = "Examples:
+  candlefile pack -o out.db
+  candlefile pack AAPL -t 1d --start 2024-02-01 -o aapl.db")]
     Pack(Pack),
     /// Whether a file is what it was packed as, and sound
+    #[command(after_help = "Examples:
+  candlefile verify market.db")]
     Verify(Verify),
-    /// Forget a series whole
+    /// Ask the file in SQL; it only reads
+    #[command(after_help = "Examples:
+  candlefile sql \"select symbol, max(close) from candles where timeframe = '1d' group by symbol\"
+  candlefile sql \"select * from market_data where symbol = 'AAPL'\" --csv --limit 0 > aapl.csv")]
+    Sql(Sql),
+    /// Forget a series, whole or in part
+    #[command(after_help = "Examples:
+  candlefile drop AAPL -t 1d --start 2024-02-01 --end 2024-02-29 --yes
+  candlefile drop MSFT -t 1m --yes")]
     Drop(Drop),
     /// What two files do not have in common
     ///
@@ -91,7 +127,18 @@ pub enum Command {
     #[command(after_help = MERGE_EXAMPLES)]
     Merge(Merge),
     /// The providers: what each needs, its timeframes and limits
+    #[command(after_help = "Examples:
+  candlefile providers")]
     Providers,
+    /// What a shell needs to complete these commands
+    #[command(after_help = "Examples:
+  candlefile completions bash > candlefile.bash")]
+    Completions(Completions),
+    /// The manual: the main page, or all pages into a folder
+    #[command(after_help = "Examples:
+  candlefile man > candlefile.1
+  candlefile man --dir .")]
+    Man(Man),
 }
 
 #[derive(Args, Debug)]
@@ -195,9 +242,48 @@ pub struct Show {
     /// Up to this market day, inclusive, or instant, exclusive
     #[arg(long, value_name = "DATE")]
     pub end: Option<Moment>,
+    /// The zone of the times: market, utc, or a name like Europe/London; 1d and longer stay dates
+    #[arg(long, default_value = "utc", value_name = "ZONE")]
+    pub tz: Zone,
     /// Write CSV
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Info {
+    /// Write the metadata that Datasette takes with --metadata
+    #[arg(long, conflicts_with = "json")]
+    pub datasette: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Sql {
+    /// One statement; - is stdin
+    #[arg(value_name = "STATEMENT")]
+    pub sql: String,
+    /// Rows at most; 0 for all
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub limit: u64,
+    /// Time that SQLite may take
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub timeout: Duration,
+    /// Write CSV
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct Man {
+    /// Write a page for each command into this folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// Which part of the file.
@@ -320,6 +406,12 @@ pub struct Drop {
     /// The timeframe
     #[arg(short, long, value_name = "TIMEFRAME")]
     pub timeframe: Timeframe,
+    /// Only from this market day or instant on
+    #[arg(long, value_name = "DATE")]
+    pub start: Option<Moment>,
+    /// Only up to this market day, inclusive, or instant, exclusive
+    #[arg(long, value_name = "DATE")]
+    pub end: Option<Moment>,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::args::{Diff, Global};
 use super::error::Exit;
 use super::output::{self, count, short};
-use super::{list, show};
+use super::{list, show, table};
 
 pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
     let (a, b) = (Store::read(&args.a)?, Store::read(&args.b)?);
@@ -87,7 +87,7 @@ impl Section<'_> {
         output::print(format!("\n{}: {}{part}", self.title, count(self.all)))?;
         if shown > 0 {
             let rows = self.shown.into_iter().flatten();
-            output::print(output::table(self.titles, rows))?;
+            table::print(self.titles.iter().copied(), rows)?;
         }
         Ok(())
     }
@@ -173,7 +173,7 @@ const VALUES: [&str; 11] = [
     ">open",
     ">high",
     ">low",
-    ">close",
+    "!>close",
     ">volume",
     ">vwap",
     ">trades",

@@ -1,10 +1,10 @@
-//! `candlefile drop`: forget a series whole.
+//! `candlefile drop`: forget a series, whole or in part.
 
 use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
-use candlefile::{Clock, Store, SystemClock};
-use serde_json::json;
+use candlefile::{Choice, Clock, Store, SystemClock};
+use serde_json::{Value, json};
 
 use super::args::{Drop, Global};
 use super::error::{Exit, usage};
@@ -13,26 +13,46 @@ use super::output;
 pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
     let mut store = Store::open(&global.db)?;
     let series = store.find_series(&args.symbol, args.timeframe)?;
-    let what = format!(
-        "{} {} with {} candles",
-        args.symbol,
-        args.timeframe,
-        output::count(series.candles)
-    );
-    if !args.yes && !confirmed(&what)? {
-        if global.json {
-            output::json(&json!({ "dropped": null }))?;
-        } else {
-            output::print("nothing was dropped")?;
-        }
-        return Ok(Exit::Complete);
+    let choice = Choice {
+        start: args.start.clone(),
+        end: args.end.clone(),
+        ..Choice::default()
+    };
+    let span = choice.span(&series)?;
+    let whole = args.start.is_none() && args.end.is_none();
+    let mut name = format!("{} {}", args.symbol, args.timeframe);
+    let mut dropped = json!({ "symbol": args.symbol, "timeframe": args.timeframe, "candles": 0 });
+    let mut candles = series.candles;
+    if !whole {
+        let Some((held, known)) = store.part(&series, span)? else {
+            return said(global, &dropped, &format!("{name} holds nothing there"));
+        };
+        name += &format!(", {},", output::days(&series.key, known));
+        dropped["start"] = json!(output::time(known.start()));
+        dropped["end"] = json!(output::time(known.end()));
+        candles = held;
     }
-    store.drop_series(&args.symbol, args.timeframe, SystemClock::default().now())?;
+    let what = |candles| format!("{name} with {} candles", output::count(candles));
+    if !args.yes && !confirmed(&what(candles))? {
+        return said(global, &json!(null), "nothing was dropped");
+    }
+    let now = SystemClock::default().now();
+    let candles = if whole {
+        store
+            .drop_series(&args.symbol, args.timeframe, now)?
+            .candles
+    } else {
+        store.drop_part(&args.symbol, args.timeframe, span, now)?
+    };
+    dropped["candles"] = json!(candles);
+    said(global, &dropped, &format!("dropped {}", what(candles)))
+}
+
+fn said(global: &Global, dropped: &Value, text: &str) -> Result<Exit> {
     if global.json {
-        let dropped = json!({ "symbol": args.symbol, "timeframe": args.timeframe, "candles": series.candles });
         output::json(&json!({ "dropped": dropped }))?;
     } else {
-        output::print(format!("dropped {what}"))?;
+        output::print(text)?;
     }
     Ok(Exit::Complete)
 }

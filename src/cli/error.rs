@@ -162,6 +162,7 @@ fn kind_of(error: &StoreError) -> &'static str {
         | StoreError::AmbiguousJob { .. }
         | StoreError::Owned { .. }
         | StoreError::LostJob(_) => "job",
+        StoreError::BadSql(_) | StoreError::OnlyReads | StoreError::TooSlow(_) => "sql",
         StoreError::Full(_) => "disk_full",
         _ => "file",
     }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::args::{Fetch, Global};
 use super::error::{CliError, Exit, usage};
-use super::{output, progress, signals};
+use super::{output, progress, signals, table};
 
 /// Bytes that one candle takes in the file; measured on minutes of US stocks.
 const CANDLE_BYTES: u64 = 72;
@@ -167,15 +167,15 @@ pub fn dry_run(global: &Global, fetching: &Fetching, runs: &[(Runner, Request)])
     let all = total.row("total".into(), String::new(), String::new());
     let titles = [
         "symbol",
-        "timeframe",
-        "range",
+        "!timeframe",
+        "~range",
         ">slices",
         ">requests",
         ">rows",
         ">size",
         ">time",
     ];
-    output::print(output::table(&titles, rows.chain([all])))?;
+    table::print(titles, rows.chain([all]))?;
     output::print("nothing was sent; rows, size and time are estimates")?;
     Ok(Exit::Complete)
 }

@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 use super::args::Global;
 use super::error::Exit;
 use super::output::{self, count, days, short, time};
+use super::table;
 
 /// Titles of the table of series.
 pub const TITLES: [&str; 7] = [
     "symbol",
-    "timeframe",
+    "!timeframe",
     "source",
     "first",
     "last",
-    ">candles",
-    "covered",
+    "!>candles",
+    "!~covered",
 ];
 
 pub fn run(global: &Global) -> Result<Exit> {
@@ -28,7 +29,7 @@ pub fn run(global: &Global) -> Result<Exit> {
     } else if series.is_empty() {
         output::print("the file is empty")?;
     } else {
-        output::print(output::table(&TITLES, series.iter().map(row)))?;
+        table::print(TITLES, series.iter().map(row))?;
     }
     Ok(Exit::Complete)
 }
@@ -67,7 +68,7 @@ fn covered(series: &SeriesRow) -> String {
     let whole = Span::new(first.start(), last.end())
         .map(|span| days(&series.key, span))
         .unwrap_or_default();
-    match spans.len() - 1 {
+    match series.holes() {
         0 => whole,
         1 => format!("{whole}, 1 hole"),
         holes => format!("{whole}, {holes} holes"),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::args::{Global, Merge};
 use super::error::Exit;
 use super::output::{self, count};
+use super::table;
 
 pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
     let inputs = args
@@ -57,7 +58,7 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
         row.extend(counts.map(count));
         row
     });
-    output::print(output::table(&titles, rows))?;
+    table::print(titles, rows)?;
     output::print(format!(
         "{} holds {} series with {} candles",
         args.output.display(),

@@ -2,12 +2,17 @@
 
 mod args;
 mod backfill;
+mod completions;
+mod datasette;
 mod diff;
+mod document;
 mod drop;
 mod error;
 mod export;
+mod info;
 mod jobs;
 mod list;
+mod man;
 mod merge;
 mod output;
 mod pack;
@@ -17,9 +22,12 @@ mod report;
 mod resume;
 mod show;
 mod signals;
+mod sql;
 mod status;
+mod table;
 mod update;
 mod verify;
+mod zone;
 
 use std::ffi::OsString;
 
@@ -51,14 +59,18 @@ pub fn main() -> i32 {
         Command::Resume(args) => resume::run(&cli.global, &args),
         Command::Status(args) => status::run(&cli.global, &args),
         Command::List => list::run(&cli.global),
+        Command::Info(args) => info::run(&cli.global, &args),
         Command::Show(args) => show::run(&cli.global, &args),
         Command::Pack(args) => pack::run(&cli.global, args),
         Command::Verify(args) => verify::run(&cli.global, &args),
         Command::Export(args) => export::run(&cli.global, args),
+        Command::Sql(args) => sql::run(&cli.global, &args),
         Command::Drop(args) => drop::run(&cli.global, &args),
         Command::Diff(args) => diff::run(&cli.global, &args),
         Command::Merge(args) => merge::run(&cli.global, &args),
         Command::Providers => providers::run(&cli.global),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&cli.global, &args),
     };
     match outcome {
         Ok(exit) => exit.code(),

@@ -1,4 +1,4 @@
-//! How things are written: tables, times, counts, JSON.
+//! How things are written: times, counts, JSON.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +7,6 @@ use anyhow::Result;
 use candlefile::market::date_of;
 use candlefile::{SeriesKey, Span, Timeframe};
 use chrono::{DateTime, SecondsFormat, Weekday};
-use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
 
 /// RFC 3339, UTC, seconds.
 pub fn time(ts: i64) -> String {
@@ -87,6 +86,11 @@ pub fn print(text: impl std::fmt::Display) -> Result<()> {
     Ok(())
 }
 
+/// Bytes on stdout as they are.
+pub fn write(bytes: &[u8]) -> Result<()> {
+    Ok(std::io::stdout().lock().write_all(bytes)?)
+}
+
 /// Text on stderr. Nobody may be listening, and a job does not stop for that.
 pub fn say(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -130,27 +134,4 @@ pub fn command(db: &Path, words: &str) -> String {
         format!("'{}'", path.replace('\'', "'\\''"))
     };
     format!("candlefile --db {path} {words}")
-}
-
-/// An aligned table; columns whose title begins with `>` hold numbers.
-pub fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    table.set_header(titles.iter().map(|title| {
-        let cell = Cell::new(title.trim_start_matches('>'));
-        if plain {
-            cell
-        } else {
-            cell.add_attribute(Attribute::Bold)
-        }
-    }));
-    table.add_rows(rows);
-    for (column, title) in table.column_iter_mut().zip(titles) {
-        column.set_padding((0, 2));
-        if title.starts_with('>') {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.trim_fmt()
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::args::Global;
 use super::error::Exit;
-use super::output;
+use super::{output, table};
 
 const TIMEFRAMES: [&str; 5] = ["Nm (N divides 60)", "Nh (N divides 24)", "1d", "1w", "1mo"];
 
@@ -42,10 +42,7 @@ pub fn run(global: &Global) -> Result<Exit> {
         ],
     ];
     let rows = rows.map(|row| row.map(str::to_owned).to_vec());
-    output::print(output::table(
-        &["provider", "needs", "covers", "limits"],
-        rows,
-    ))?;
+    table::print(["provider", "~needs", "~covers", "~limits"], rows)?;
     output::print(format!("timeframes: {}", TIMEFRAMES.join(", ")))?;
     Ok(Exit::Complete)
 }

@@ -1,110 +1,168 @@
 //! `candlefile show`: the candles of a series, newest last.
 
-use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
-use candlefile::range::Moment;
-use candlefile::{Candle, Market, Selection, Span, Store, StoreError};
-use chrono::Weekday;
+use candlefile::store::SeriesRow;
+use candlefile::{Candle, Choice, Selection, Store};
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::args::{Global, Show};
-use super::error::{Exit, Said, usage};
-use super::output::{self, short, time};
+use super::document::ListDocument;
+use super::error::Exit;
+use super::{output, table};
 
 /// Candles of a table without a range or a number; data for other programs is whole.
 const TAIL: u32 = 20;
 
 pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     let store = Store::read(&global.db)?;
-    let selection = selection(args, global.json)?;
+    let shown = Shown::new(&store, args, global.json)?;
     if args.csv {
-        csv(&store, args, selection)?;
+        shown.csv()?;
     } else if global.json {
-        return json_document(&store, global, args, selection);
+        return shown.json(&global.db);
     } else {
-        let mut candles = Vec::new();
-        store.each_candle(&args.symbol, args.timeframe, selection, |candle| {
-            candles.push(candle);
-            anyhow::Ok(())
-        })?;
-        if candles.is_empty() {
-            output::print("no candles in this range")?;
-        } else {
-            let titles = [
-                "time (UTC)",
-                ">open",
-                ">high",
-                ">low",
-                ">close",
-                ">volume",
-                ">vwap",
-                ">trades",
-            ];
-            output::print(output::table(&titles, rows(&candles, args)))?;
-        }
+        shown.table()?;
     }
     Ok(Exit::Complete)
 }
 
-fn selection(args: &Show, json: bool) -> Result<Selection> {
-    if args.start.is_none() && args.end.is_none() {
-        let all = json || args.csv;
-        return Ok(args
-            .tail
-            .or((!all).then_some(TAIL))
-            .map_or(Selection::All, Selection::Tail));
-    }
-    // The weekday that begins a week only matters for where a date lies between two weeks.
-    let market = Market::new(args.symbol.asset_class(), args.timeframe, Weekday::Sun);
-    let start = args
-        .start
-        .as_ref()
-        .map_or(i64::MIN, |start| start.first_candle(&market));
-    let end = args
-        .end
-        .as_ref()
-        .map_or(i64::MAX, |end| end.last_candle_end(&market));
-    let words = |moment: &Option<Moment>| {
-        moment
-            .as_ref()
-            .map_or("now".to_owned(), |moment| moment.words().to_owned())
-    };
-    Span::new(start, end).map(Selection::Within).ok_or_else(|| {
-        let message = format!(
-            "the end {} is before the start {}",
-            words(&args.end),
-            words(&args.start)
-        );
-        usage(message, "exchange --start and --end")
-    })
+/// What is shown, and how.
+struct Shown<'a> {
+    store: &'a Store,
+    series: SeriesRow,
+    selection: Selection,
+    zone: Tz,
 }
 
-/// The candles as text, each column with as many decimals as its longest number needs.
-fn rows(candles: &[Candle], args: &Show) -> Vec<Vec<String>> {
-    let prices = |candle: &Candle| [candle.open, candle.high, candle.low, candle.close];
-    let most = |values: &mut dyn Iterator<Item = f64>| values.map(decimals).max().unwrap_or(0);
-    let of_prices = most(&mut candles.iter().flat_map(prices));
-    let of_volume = most(&mut candles.iter().filter_map(|candle| candle.volume));
-    let of_vwap = most(&mut candles.iter().filter_map(|candle| candle.vwap));
-    let fixed = |value: Option<f64>, decimals| {
-        value
-            .map(|value| format!("{value:.decimals$}"))
-            .unwrap_or_default()
-    };
-    let row = |candle: &Candle| {
-        let mut row = vec![short(candle.ts, args.timeframe)];
-        row.extend(prices(candle).map(|price| fixed(Some(price), of_prices)));
-        row.extend([fixed(candle.volume, of_volume), fixed(candle.vwap, of_vwap)]);
-        row.push(
-            candle
-                .trades
-                .map(|trades| trades.to_string())
-                .unwrap_or_default(),
-        );
-        row
-    };
-    candles.iter().map(row).collect()
+impl Shown<'_> {
+    fn new<'a>(store: &'a Store, args: &Show, json: bool) -> Result<Shown<'a>> {
+        let series = store.find_series(&args.symbol, args.timeframe)?;
+        let choice = Choice {
+            start: args.start.clone(),
+            end: args.end.clone(),
+            ..Choice::default()
+        };
+        let whole = json || args.csv || args.start.is_some() || args.end.is_some();
+        let selection = match args.tail.or((!whole).then_some(TAIL)) {
+            Some(tail) => Selection::Tail(tail),
+            None => Selection::Within(choice.span(&series)?),
+        };
+        Ok(Shown {
+            store,
+            zone: args.tz.of(&series),
+            series,
+            selection,
+        })
+    }
+
+    fn each_candle(&self, each: impl FnMut(Candle) -> Result<()>) -> Result<()> {
+        let key = &self.series.key;
+        self.store
+            .each_candle(&key.symbol, key.timeframe, self.selection, each)
+    }
+
+    fn table(&self) -> Result<()> {
+        let mut candles = Vec::new();
+        self.each_candle(|candle| {
+            candles.push(candle);
+            Ok(())
+        })?;
+        if candles.is_empty() {
+            return output::print("no candles in this range");
+        }
+        let time = if self.series.key.timeframe.is_label() {
+            "date".to_owned()
+        } else {
+            format!("time ({})", self.zone)
+        };
+        let titles = [
+            &time, ">open", ">high", ">low", "!>close", ">volume", ">vwap", ">trades",
+        ];
+        table::print(titles, self.rows(&candles))
+    }
+
+    /// The candles as text, each column with as many decimals as its longest number needs.
+    fn rows(&self, candles: &[Candle]) -> Vec<Vec<String>> {
+        let prices = |candle: &Candle| [candle.open, candle.high, candle.low, candle.close];
+        let most = |values: &mut dyn Iterator<Item = f64>| values.map(decimals).max().unwrap_or(0);
+        let of_prices = most(&mut candles.iter().flat_map(prices));
+        let of_volume = most(&mut candles.iter().filter_map(|candle| candle.volume));
+        let of_vwap = most(&mut candles.iter().filter_map(|candle| candle.vwap));
+        let fixed = |value: Option<f64>, decimals| {
+            value
+                .map(|value| format!("{value:.decimals$}"))
+                .unwrap_or_default()
+        };
+        let row = |candle: &Candle| {
+            let mut row = vec![self.short(candle.ts)];
+            row.extend(prices(candle).map(|price| fixed(Some(price), of_prices)));
+            row.extend([fixed(candle.volume, of_volume), fixed(candle.vwap, of_vwap)]);
+            row.push(
+                candle
+                    .trades
+                    .map(|trades| trades.to_string())
+                    .unwrap_or_default(),
+            );
+            row
+        };
+        candles.iter().map(row).collect()
+    }
+
+    /// A candle's start for people. A label is a date whatever the zone; in a zone with a summer time the name of the time
+    /// tells the hour that comes twice.
+    fn short(&self, ts: i64) -> String {
+        if self.series.key.timeframe.is_label() || self.zone == Tz::UTC {
+            return output::short(ts, self.series.key.timeframe);
+        }
+        self.local(ts).format("%Y-%m-%d %H:%M %Z").to_string()
+    }
+
+    /// A candle's start for programs: RFC 3339 with the zone's offset. A label is no instant of any zone.
+    fn datetime(&self, ts: i64) -> String {
+        if self.series.key.timeframe.is_label() || self.zone == Tz::UTC {
+            return output::time(ts);
+        }
+        self.local(ts).to_rfc3339_opts(SecondsFormat::Secs, false)
+    }
+
+    fn local(&self, ts: i64) -> DateTime<Tz> {
+        let utc = DateTime::from_timestamp(ts, 0).unwrap_or_default();
+        utc.with_timezone(&self.zone)
+    }
+
+    fn csv(&self) -> Result<()> {
+        let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+        writer.write_record([
+            "ts", "datetime", "open", "high", "low", "close", "volume", "vwap", "trades",
+        ])?;
+        self.each_candle(|c| {
+            let time = self.datetime(c.ts);
+            Ok(writer.serialize((
+                c.ts, time, c.open, c.high, c.low, c.close, c.volume, c.vwap, c.trades,
+            ))?)
+        })?;
+        writer.flush()?;
+        Ok(())
+    }
+
+    fn json(&self, db: &Path) -> Result<Exit> {
+        let key = &self.series.key;
+        let head = json!({
+            "symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjusted": key.adjusted,
+            "tz": self.zone.name(),
+        });
+        let mut document = ListDocument::begin(&head, "candles")?;
+        let read = self.each_candle(|c| {
+            let mut candle = self::document(&c);
+            candle["datetime"] = json!(self.datetime(c.ts));
+            document.item(&candle)
+        });
+        document.end(read.map(|()| json!({})), db)
+    }
 }
 
 /// Decimals that a number needs to be read back exactly.
@@ -115,70 +173,10 @@ fn decimals(value: f64) -> usize {
         .map_or(0, |(_, decimals)| decimals.len())
 }
 
-fn csv(store: &Store, args: &Show, selection: Selection) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
-    writer.write_record([
-        "ts", "datetime", "open", "high", "low", "close", "volume", "vwap", "trades",
-    ])?;
-    store.each_candle(&args.symbol, args.timeframe, selection, |c| {
-        writer.serialize((
-            c.ts,
-            time(c.ts),
-            c.open,
-            c.high,
-            c.low,
-            c.close,
-            c.volume,
-            c.vwap,
-            c.trades,
-        ))?;
-        anyhow::Ok(())
-    })?;
-    writer.flush()?;
-    Ok(())
-}
-
-/// Written candle by candle: a year of minutes is not held in memory.
-fn json_document(
-    store: &Store,
-    global: &Global,
-    args: &Show,
-    selection: Selection,
-) -> Result<Exit> {
-    let series = store.find_series(&args.symbol, args.timeframe)?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let head = json!({
-        "symbol": args.symbol, "timeframe": args.timeframe, "source": series.key.source, "adjusted": series.key.adjusted,
-    });
-    let head = head.to_string();
-    write!(out, "{},\"candles\":[", head.trim_end_matches('}'))?;
-    let mut separator = "";
-    let read = store.each_candle(&args.symbol, args.timeframe, selection, |c| {
-        write!(out, "{separator}{}", document(&c))?;
-        separator = ",";
-        anyhow::Ok(())
-    });
-    // What began as one document ends as one: a file that cannot be read to its end says so in the same one.
-    let exit = match read {
-        Ok(()) => {
-            writeln!(out, "]}}")?;
-            Exit::Complete
-        }
-        Err(error) if error.is::<StoreError>() => {
-            let said = Said::of(&error).on(&global.db);
-            writeln!(out, "],\"error\":{}}}", said.document()["error"])?;
-            said.exit
-        }
-        Err(error) => return Err(error),
-    };
-    out.flush()?;
-    Ok(exit)
-}
-
 /// A candle as JSON.
 pub fn document(c: &Candle) -> Value {
     json!({
-        "ts": c.ts, "datetime": time(c.ts), "open": c.open, "high": c.high, "low": c.low, "close": c.close,
+        "ts": c.ts, "datetime": output::time(c.ts), "open": c.open, "high": c.high, "low": c.low, "close": c.close,
         "volume": c.volume, "vwap": c.vwap, "trades": c.trades,
     })
 }

@@ -11,6 +11,7 @@ use super::args::{Global, Status};
 use super::error::Exit;
 use super::output::{self, count, time};
 use super::progress::Following;
+use super::table;
 
 /// Hex digits of a job id that name the millisecond it was made in.
 const SHORT_ID: usize = 13;
@@ -90,9 +91,9 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
         ]
     });
     let titles = [
-        "job", "status", "what", ">slices", ">candles", "asked", ">took", "error",
+        "job", "!status", "~what", ">slices", ">candles", "asked", ">took", "!~error",
     ];
-    output::print(output::table(&titles, rows))
+    table::print(titles, rows)
 }
 
 fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
@@ -140,13 +141,13 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     let titles = [
         "symbol",
         "timeframe",
-        "range",
-        "status",
+        "!~range",
+        "!status",
         ">fetched",
         ">inserted",
-        "error",
+        "!~error",
     ];
-    output::print(output::table(&titles, rows))
+    table::print(titles, rows)
 }
 
 /// A job with its series and slices.

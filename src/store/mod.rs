@@ -5,7 +5,9 @@ mod begin;
 mod candles;
 mod check;
 mod counts;
+mod drop;
 mod history;
+mod info;
 mod insert;
 mod jobs;
 mod log;
@@ -16,8 +18,10 @@ mod packing;
 mod path;
 mod read;
 mod rows;
+mod schema;
 mod seal;
 mod series;
+mod sql;
 mod stamp;
 mod states;
 mod status;
@@ -27,12 +31,15 @@ mod write;
 pub use candles::Candles;
 pub use counts::Counts;
 pub(crate) use history::{HistoryRow, Times};
+pub use info::FileInfo;
 pub use jobs::{NewJob, Progress, Target};
 pub use merge::Added;
 pub(crate) use packing::{Oddity, Packing, Row};
 pub use read::{Selection, SeriesRow};
+pub use schema::{TableDoc, tables};
 pub use seal::{MARK, Seal};
 pub use series::SeriesKey;
+pub use sql::{SqlClock, SqlValue, TakeRows};
 pub use states::{
     JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceRow,
     SliceStatus,
@@ -173,6 +180,15 @@ pub enum StoreError {
     /// A write into a file without a write-ahead log was interrupted.
     #[error("a write to {} was interrupted", .0.display())]
     Interrupted(PathBuf),
+    /// SQLite does not understand a question, or cannot answer it.
+    #[error("{0}")]
+    BadSql(String),
+    /// A question that would change the file, or reach beyond it.
+    #[error("the statement does more than read")]
+    OnlyReads,
+    /// A question that took too long.
+    #[error("the answer takes longer than {}", humantime::format_duration(*.0))]
+    TooSlow(Duration),
     /// The disk is full.
     #[error("the disk is full while writing {}", .0.display())]
     Full(PathBuf),
@@ -266,6 +282,15 @@ impl StoreError {
                 "let the next command that reads it take it back: candlefile --db {} list",
                 path.display()
             ),
+            StoreError::BadSql(_) => {
+                "see what there is with `candlefile sql \"select name from sqlite_schema\"`".into()
+            }
+            StoreError::OnlyReads => {
+                "write one select; candles come and go with `candlefile backfill` and `drop`".into()
+            }
+            StoreError::TooSlow(_) => {
+                "filter on symbol, timeframe and ts, or allow more with --timeout".into()
+            }
             StoreError::Full(_) => {
                 "make room, then go on with `candlefile resume`; everything reported is saved"
                     .into()

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
+use chrono::Weekday;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::packing::Oddity;
 use super::rows::candle_of;
-use super::series::{check_unclaimed, coverage, empty_spans};
+use super::series::{coverage, empty_spans};
 use super::stamp::{stamp, stamp_if_any};
 use super::{SeriesKey, Store, StoreError, told};
 use crate::candle::Candle;
+use crate::market::Market;
+use crate::nearest::nearest;
 use crate::span::{Span, SpanSet};
 use crate::symbol::Symbol;
 use crate::timeframe::Timeframe;
@@ -35,6 +38,21 @@ pub struct SeriesRow {
     pub empty: SpanSet,
     /// The first position that was ever asked for.
     pub requested_from: Option<i64>,
+}
+
+impl SeriesRow {
+    /// The market of the series. Before its first job nobody knows where its weeks begin, and nothing hangs on it.
+    pub fn market(&self) -> Market {
+        let known = self
+            .week_start
+            .and_then(|day| Weekday::try_from(day.wrapping_sub(1)).ok());
+        self.key.market(known.unwrap_or(Weekday::Sun))
+    }
+
+    /// Stretches between its first and its last covered position that are not covered.
+    pub fn holes(&self) -> usize {
+        self.coverage.iter().count().saturating_sub(1)
+    }
 }
 
 /// Which candles of a series to read.
@@ -219,26 +237,6 @@ impl Store {
         read().map_err(told(&self.path))
     }
 
-    /// Forgets a series whole: its candles and everything that was known of it.
-    ///
-    /// # Errors
-    /// The file holds no such series, a running job works on it, or the file cannot be written.
-    pub fn drop_series(
-        &mut self,
-        symbol: &Symbol,
-        timeframe: Timeframe,
-        now: i64,
-    ) -> Result<SeriesRow, StoreError> {
-        let series = self.find_series(symbol, timeframe)?;
-        let told = told(&self.path);
-        let tx = self.begin()?;
-        check_unclaimed(&tx, series.id, now).map_err(told)??;
-        tx.execute("DELETE FROM series WHERE id = ?", [series.id])
-            .map_err(told)?;
-        tx.commit()?;
-        Ok(series)
-    }
-
     /// What is odd about candles of a series in a span: start, check and detail, ascending.
     pub(crate) fn oddities(&self, series_id: i64, span: Span) -> Result<Vec<Oddity>, StoreError> {
         let sql = "SELECT ts, check_name, detail FROM quality_issues
@@ -263,17 +261,20 @@ impl Store {
     }
 
     fn no_series(&self, symbol: &Symbol, timeframe: Timeframe) -> StoreError {
-        let sql = "SELECT symbol || ' ' || timeframe FROM series ORDER BY symbol = ? DESC, upper(symbol) = upper(?1) DESC, symbol LIMIT 5";
         let held = || {
             self.connection
-                .prepare(sql)?
-                .query_map([symbol.as_str()], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()
+                .prepare("SELECT symbol, timeframe FROM series")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(String, String)>>>()
         };
+        let held = held().unwrap_or_default();
         StoreError::NoSeries {
             symbol: symbol.to_string(),
             timeframe: timeframe.to_string(),
-            held: held().unwrap_or_default(),
+            held: nearest(symbol.as_str(), held, |(symbol, _)| symbol)
+                .into_iter()
+                .map(|(symbol, timeframe)| format!("{symbol} {timeframe}"))
+                .collect(),
         }
     }
 

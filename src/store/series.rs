@@ -254,22 +254,76 @@ pub(super) fn coverage_touching(
         .collect()
 }
 
-/// Adds spans to the coverage, merging what touches.
+/// Adds a span to the coverage, merging what touches.
 pub(super) fn cover(connection: &Connection, series_id: i64, span: Span) -> rusqlite::Result<()> {
     let touching = coverage_touching(connection, series_id, span)?;
     let merged = touching.union(&span.into());
-    if merged == touching {
+    replace_coverage(connection, series_id, &touching, &merged)
+}
+
+/// Cuts a span out of the coverage.
+pub(super) fn uncover(connection: &Connection, series_id: i64, span: Span) -> rusqlite::Result<()> {
+    let touching = coverage_touching(connection, series_id, span)?;
+    let rest = touching.subtract(&span.into());
+    replace_coverage(connection, series_id, &touching, &rest)
+}
+
+fn replace_coverage(
+    connection: &Connection,
+    series_id: i64,
+    old: &SpanSet,
+    new: &SpanSet,
+) -> rusqlite::Result<()> {
+    if old == new {
         return Ok(());
     }
-    for old in touching.iter() {
+    for span in old.iter() {
         connection
             .prepare_cached("DELETE FROM coverage WHERE series_id = ? AND start_ts = ?")?
-            .execute([series_id, old.start()])?;
+            .execute([series_id, span.start()])?;
     }
-    for new in merged.iter() {
+    for span in new.iter() {
         connection
             .prepare_cached("INSERT INTO coverage (series_id, start_ts, end_ts) VALUES (?, ?, ?)")?
-            .execute([series_id, new.start(), new.end()])?;
+            .execute([series_id, span.start(), span.end()])?;
     }
     Ok(())
+}
+
+/// Cuts a span out of the empty ones.
+pub(super) fn forget_empty(
+    connection: &Connection,
+    series_id: i64,
+    span: Span,
+) -> rusqlite::Result<()> {
+    let kept = empty_spans(connection, series_id)?;
+    for old in kept.iter().filter(|old| old.span.intersect(span).is_some()) {
+        connection
+            .prepare_cached("DELETE FROM empty_spans WHERE series_id = ? AND start_ts = ?")?
+            .execute([series_id, old.span.start()])?;
+        for rest in SpanSet::from(old.span).subtract(&span.into()).iter() {
+            let asked_at = old.asked_at;
+            insert_empty(
+                connection,
+                series_id,
+                EmptySpan {
+                    span: rest,
+                    asked_at,
+                },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn insert_empty(
+    connection: &Connection,
+    series_id: i64,
+    empty: EmptySpan,
+) -> rusqlite::Result<()> {
+    let EmptySpan { span, asked_at } = empty;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO empty_spans (series_id, start_ts, end_ts, asked_at) VALUES (?, ?, ?, ?)")?
+        .execute([series_id, span.start(), span.end(), asked_at])
+        .map(|_| ())
 }

@@ -7,10 +7,10 @@ use rusqlite::{params, params_from_iter};
 
 use super::begin::Writing;
 use super::rows::{RowError, Rows, has_candles};
-use super::series::cover;
+use super::series::{cover, forget_empty, insert_empty};
 use super::{Counts, Store, StoreError, told};
 use crate::candle::{Candle, Rejected};
-use crate::plan::Tail;
+use crate::plan::{EmptySpan, Tail};
 use crate::span::{Span, SpanSet};
 
 /// One page of a slice, judged: only closed candles, ascending.
@@ -230,19 +230,7 @@ impl Batch<'_> {
 
     /// Two kinds are kept: slices without any row, and from the asked start to the series' first candle.
     fn remember_empty(&self, end: SliceEnd) -> rusqlite::Result<()> {
-        let kept = super::series::empty_spans(&self.tx, end.series_id)?;
-        let asked = SpanSet::from(end.span);
-        for old in kept
-            .iter()
-            .filter(|old| old.span.intersect(end.span).is_some())
-        {
-            self.tx
-                .prepare_cached("DELETE FROM empty_spans WHERE series_id = ? AND start_ts = ?")?
-                .execute([end.series_id, old.span.start()])?;
-            for rest in SpanSet::from(old.span).subtract(&asked).iter() {
-                self.insert_empty(end.series_id, rest, old.asked_at)?;
-            }
-        }
+        forget_empty(&self.tx, end.series_id, end.span)?;
         let first: Option<i64> = self
             .tx
             .prepare_cached("SELECT first_ts FROM series WHERE id = ?")?
@@ -255,16 +243,10 @@ impl Batch<'_> {
         let nothing = end
             .proven
             .and_then(|proven| Span::new(proven.start(), proven.end().min(until)));
+        let asked_at = end.seen_at;
         nothing.map_or(Ok(()), |span| {
-            self.insert_empty(end.series_id, span, end.seen_at)
+            insert_empty(&self.tx, end.series_id, EmptySpan { span, asked_at })
         })
-    }
-
-    fn insert_empty(&self, series_id: i64, span: Span, asked_at: i64) -> rusqlite::Result<()> {
-        self.tx
-            .prepare_cached("INSERT OR REPLACE INTO empty_spans (series_id, start_ts, end_ts, asked_at) VALUES (?, ?, ?, ?)")?
-            .execute([series_id, span.start(), span.end(), asked_at])
-            .map(|_| ())
     }
 
     fn tail(&self, series_id: i64, asked: Asked) -> rusqlite::Result<Option<Tail>> {

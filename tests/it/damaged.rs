@@ -12,8 +12,12 @@ use crate::seeded::{Seeded, first_seed, rounds, say, size};
 /// A command that lasts longer hangs.
 const ENOUGH: Duration = Duration::from_secs(10);
 
-const READING: [&str; 13] = [
+/// Words are split at spaces, and `_` is one.
+const READING: [&str; 16] = [
     "list",
+    "info",
+    "sql select_*_from_candles_limit_5 --timeout 3s",
+    "sql select_*_from_series,_coverage --timeout 3s --csv",
     "status",
     "status ID",
     "status --watch",
@@ -27,12 +31,13 @@ const READING: [&str; 13] = [
     "merge market.db good.db -o out.db --overwrite",
     "merge good.db market.db -o out.db --overwrite",
 ];
-const WRITING: [&str; 5] = [
+const WRITING: [&str; 6] = [
     "backfill AAPL MSFT -t 1d --start 2023-12-01 --end 2024-06-28 --provider sample",
     "update",
     "resume",
     "resume ID",
     "drop AAPL -t 1d --yes",
+    "drop AAPL -t 1d --start 2024-01-02 --end 2024-02-01 --yes",
 ];
 
 /// A good file with two series and two jobs, the newer one interrupted; its bytes and that job's id.
@@ -118,7 +123,7 @@ fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
         let words = words.replace("ID", &good.1);
         let json = random.one_in(2) && !words.contains("--csv");
         let _named = Named(format!("seed {seed}: {how}: {words}"));
-        let mut cli = home.cli(words.split(' '));
+        let mut cli = home.cli(words.split(' ').map(|word| word.replace('_', " ")));
         if json {
             cli = cli.arg("--json");
         }

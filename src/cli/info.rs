@@ -1,0 +1,293 @@
+//! `candlefile info`: the file at a glance. Reads no candle.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use candlefile::store::{FORMAT, FileInfo, JobFilter, JobRow, SeriesRow};
+use candlefile::{Clock, JobStatus, Store, StoreError, SystemClock, Timeframe};
+use serde_json::{Value, json};
+
+use super::args::{Global, Info};
+use super::datasette;
+use super::error::{Exit, Said};
+use super::output::{self, bytes, count, short, time};
+
+/// The newest so many jobs are named.
+const JOBS: usize = 3;
+
+pub fn run(global: &Global, args: &Info) -> Result<Exit> {
+    let store = match Store::read(&global.db) {
+        Err(error @ StoreError::Newer { .. }) => return newer(global, error),
+        other => other?,
+    };
+    let now = SystemClock::default().now();
+    let glance = store.at_one_instant(|| {
+        anyhow::Ok(Glance {
+            file: store.info()?,
+            series: store.series()?,
+            jobs: store.jobs(&JobFilter::All, now)?,
+        })
+    })?;
+    if args.datasette {
+        output::json(&datasette::metadata(&global.db, &glance.series))?;
+    } else if global.json {
+        output::json(&glance.document(global))?;
+    } else {
+        glance.print(global)?;
+    }
+    Ok(Exit::Complete)
+}
+
+/// What can be said of a file that this program cannot read.
+fn newer(global: &Global, error: StoreError) -> Result<Exit> {
+    let StoreError::Newer { found, .. } = error else {
+        return Err(error.into());
+    };
+    let size = std::fs::metadata(&global.db).map_or(0, |metadata| metadata.len());
+    let said = Said::of(&error.into()).on(&global.db);
+    if global.json {
+        let mut document = said.document();
+        document["path"] = json!(global.db.display().to_string());
+        document["format"] = json!(found);
+        document["known_format"] = json!(FORMAT);
+        document["bytes"] = json!(size);
+        output::json(&document)?;
+    } else {
+        output::print(format!(
+            "{}: format {found}, {}",
+            global.db.display(),
+            bytes(size)
+        ))?;
+        said.print(false);
+    }
+    Ok(said.exit)
+}
+
+struct Glance {
+    file: FileInfo,
+    series: Vec<SeriesRow>,
+    jobs: Vec<JobRow>,
+}
+
+/// What is known to be missing or failed.
+#[derive(serde::Serialize)]
+struct Missing {
+    /// Uncovered stretches between covered ones.
+    holes: usize,
+    series_with_holes: usize,
+    series_without_candles: usize,
+    unfinished_jobs: usize,
+    failed_slices: u64,
+}
+
+impl Glance {
+    fn candles(&self) -> u64 {
+        let each = self.series.iter().map(|series| series.candles);
+        each.fold(0, u64::saturating_add)
+    }
+
+    fn symbols(&self) -> usize {
+        let each = self.series.iter().map(|series| series.key.symbol.as_str());
+        each.collect::<BTreeSet<_>>().len()
+    }
+
+    /// The first and the last candle of all, each with the timeframe it is of.
+    fn ends(&self) -> Option<[(i64, Timeframe); 2]> {
+        let first = self
+            .series
+            .iter()
+            .filter_map(|series| Some((series.first_ts?, series.key.timeframe)));
+        let last = self
+            .series
+            .iter()
+            .filter_map(|series| Some((series.last_ts?, series.key.timeframe)));
+        Some([first.min()?, last.max_by_key(|end| end.0)?])
+    }
+
+    fn timeframes(&self) -> BTreeSet<Timeframe> {
+        self.series
+            .iter()
+            .map(|series| series.key.timeframe)
+            .collect()
+    }
+
+    fn sources(&self) -> BTreeSet<(&str, bool)> {
+        let each = self.series.iter().map(|series| &series.key);
+        each.map(|key| (key.source.as_str(), key.adjusted))
+            .collect()
+    }
+
+    /// The version that packed the file, or ran its newest job.
+    fn program(&self) -> Option<&str> {
+        match &self.file.seal {
+            Some(seal) => Some(&seal.manifest.program),
+            None => self.jobs.first()?.program.as_deref(),
+        }
+    }
+
+    fn missing(&self) -> Missing {
+        let holes = self.series.iter().map(SeriesRow::holes);
+        let unfinished = self.jobs.iter().filter(|job| {
+            !matches!(
+                job.status,
+                JobStatus::Completed | JobStatus::Running | JobStatus::Queued
+            )
+        });
+        Missing {
+            holes: holes.clone().sum(),
+            series_with_holes: holes.filter(|&holes| holes > 0).count(),
+            series_without_candles: self
+                .series
+                .iter()
+                .filter(|series| series.candles == 0)
+                .count(),
+            unfinished_jobs: unfinished.clone().count(),
+            failed_slices: unfinished.map(|job| job.slices.failed).sum(),
+        }
+    }
+
+    fn next(&self, global: &Global) -> Option<String> {
+        (self.file.format < FORMAT).then(|| {
+            let update = output::command(&global.db, "update");
+            format!(
+                "the first command that writes, like `{update}`, brings it up to format {FORMAT}"
+            )
+        })
+    }
+
+    fn document(&self, global: &Global) -> Value {
+        let ends = self.ends();
+        let sources: Vec<Value> = self
+            .sources()
+            .into_iter()
+            .map(|(source, adjusted)| json!({ "source": source, "adjusted": adjusted }))
+            .collect();
+        let jobs: Vec<Value> = self
+            .jobs
+            .iter()
+            .take(JOBS)
+            .map(|job| {
+                json!({
+                    "job_id": job.job_id, "status": job.status, "created_at": time(job.created_at),
+                    "completed_at": job.completed_at.map(time), "error": job.error,
+                })
+            })
+            .collect();
+        let file = &self.file;
+        json!({
+            "path": global.db.display().to_string(), "format": file.format, "known_format": FORMAT, "program": self.program(),
+            "packed": file.seal.is_some(), "digest": file.seal.as_ref().map(|seal| seal.manifest.digest),
+            "bytes": file.bytes, "wal_bytes": file.wal_bytes, "journal_mode": file.journal_mode,
+            "page_size": file.page_size, "free_pages": file.free_pages,
+            "series": self.series.len(), "symbols": self.symbols(), "candles": self.candles(),
+            "first": ends.map(|[first, _]| time(first.0)), "last": ends.map(|[_, last]| time(last.0)),
+            "timeframes": self.timeframes(), "sources": sources,
+            "missing": self.missing(), "jobs": jobs, "next": self.next(global),
+        })
+    }
+
+    fn print(&self, global: &Global) -> Result<()> {
+        let file = &self.file;
+        let did = if file.seal.is_some() {
+            "packed"
+        } else {
+            "last written"
+        };
+        let by = self
+            .program()
+            .map(|program| format!(", {did} by candlefile {program}"));
+        output::print(format!(
+            "{}: format {}{}",
+            global.db.display(),
+            file.format,
+            by.unwrap_or_default()
+        ))?;
+        let log = match file.wal_bytes {
+            0 => "no -wal beside it".into(),
+            size => format!("{} in the -wal beside it", bytes(size)),
+        };
+        let line = |name: &str, text: String| output::print(format!("  {name:<10}  {text}"));
+        line(
+            "size",
+            format!(
+                "{}, pages of {} bytes, {} free",
+                bytes(file.bytes),
+                file.page_size,
+                count(file.free_pages.into())
+            ),
+        )?;
+        line(
+            "state",
+            match &file.seal {
+                Some(seal) => format!("packed, digest {}", seal.manifest.digest),
+                None => format!("working, journal mode {}, {log}", file.journal_mode),
+            },
+        )?;
+        line(
+            "holds",
+            format!(
+                "{} candles in {} series of {} symbols",
+                count(self.candles()),
+                self.series.len(),
+                self.symbols()
+            ),
+        )?;
+        if let Some([first, last]) = self.ends() {
+            line(
+                "range",
+                format!("{} to {}", short(first.0, first.1), short(last.0, last.1)),
+            )?;
+        }
+        if !self.series.is_empty() {
+            let each: Vec<String> = self.timeframes().iter().map(Timeframe::to_string).collect();
+            line("timeframes", each.join(", "))?;
+            let name =
+                |(source, adjusted)| format!("{source}{}", if adjusted { " adjusted" } else { "" });
+            let each: Vec<String> = self.sources().into_iter().map(name).collect();
+            line("sources", each.join(", "))?;
+        }
+        line("missing", self.missing().to_string())?;
+        for (index, job) in self.jobs.iter().take(JOBS).enumerate() {
+            let title = if index == 0 { "last jobs" } else { "" };
+            let error = job.error.as_ref().map(|error| format!(": {error}"));
+            line(
+                title,
+                format!(
+                    "{} {}{}",
+                    time(job.created_at),
+                    job.status.as_str(),
+                    error.unwrap_or_default()
+                ),
+            )?;
+        }
+        self.next(global).map_or(Ok(()), |next| line("next", next))
+    }
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        if self.holes > 0 {
+            parts.push(format!(
+                "{} holes in {} series",
+                self.holes, self.series_with_holes
+            ));
+        }
+        if self.series_without_candles > 0 {
+            parts.push(format!(
+                "{} series without candles",
+                self.series_without_candles
+            ));
+        }
+        if self.unfinished_jobs > 0 {
+            parts.push(format!(
+                "{} jobs not complete, {} slices failed",
+                self.unfinished_jobs, self.failed_slices
+            ));
+        }
+        if parts.is_empty() {
+            parts.push("nothing that is known of".into());
+        }
+        f.write_str(&parts.join("; "))
+    }
+}

@@ -1,0 +1,113 @@
+//! Forgetting a series, whole or in part: in one transaction everything that was known of it goes, so that the next
+//! backfill asks for exactly that again. What jobs did stays written in their slices.
+
+use rusqlite::{Connection, params};
+
+use super::series::{check_unclaimed, forget_empty, uncover};
+use super::stamp::stamp_if_any;
+use super::{SeriesRow, Store, StoreError, told};
+use crate::span::Span;
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
+
+impl Store {
+    /// Forgets a series whole: its candles and everything that was known of it.
+    ///
+    /// # Errors
+    /// The file holds no such series, a running job works on it, or the file cannot be written.
+    pub fn drop_series(
+        &mut self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+        now: i64,
+    ) -> Result<SeriesRow, StoreError> {
+        let series = self.find_series(symbol, timeframe)?;
+        self.forget(series.id, now, |tx| {
+            tx.execute("DELETE FROM series WHERE id = ?", [series.id])
+        })?;
+        Ok(series)
+    }
+
+    /// What a series holds in a span: the number of candles, and from where to where anything is known; `None` where
+    /// nothing is.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn part(&self, series: &SeriesRow, span: Span) -> Result<Option<(u64, Span)>, StoreError> {
+        let sql = "SELECT count(*), min(ts), max(ts) FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ?";
+        let within = params![series.id, span.start(), span.end()];
+        let (candles, first, last) = self
+            .connection
+            .query_row(sql, within, |row| {
+                Ok((
+                    row.get::<_, i64>(0)?.cast_unsigned(),
+                    stamp_if_any(row, 1)?,
+                    stamp_if_any(row, 2)?,
+                ))
+            })
+            .map_err(told(&self.path))?;
+        let stamps = first
+            .zip(last)
+            .and_then(|(first, last)| Span::new(first, last + 1));
+        let asked = series.coverage.union(&series.empty).within(span);
+        Ok(asked
+            .iter()
+            .chain(stamps)
+            .reduce(Span::hull)
+            .map(|known| (candles, known)))
+    }
+
+    /// Forgets what a series holds in a span, and that it was ever asked for. Returns the number of candles that went.
+    ///
+    /// # Errors
+    /// As [`Store::drop_series`].
+    pub fn drop_part(
+        &mut self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+        span: Span,
+        now: i64,
+    ) -> Result<u64, StoreError> {
+        let series = self.find_series(symbol, timeframe)?;
+        let gone = self.forget(series.id, now, |tx| forget_part(tx, series.id, span))?;
+        Ok(gone as u64)
+    }
+
+    fn forget(
+        &mut self,
+        series_id: i64,
+        now: i64,
+        delete: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
+    ) -> Result<usize, StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        check_unclaimed(&tx, series_id, now).map_err(told)??;
+        let gone = delete(&tx).map_err(told)?;
+        tx.commit()?;
+        Ok(gone)
+    }
+}
+
+fn forget_part(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<usize> {
+    let within = params![series_id, span.start(), span.end()];
+    let forget = |table: &str| {
+        let sql = format!("DELETE FROM {table} WHERE series_id = ? AND ts >= ? AND ts < ?");
+        tx.execute(&sql, within)
+    };
+    let gone = forget("candle_data")?;
+    for table in ["rejected", "conflicts", "restatements", "quality_issues"] {
+        forget(table)?;
+    }
+    uncover(tx, series_id, span)?;
+    forget_empty(tx, series_id, span)?;
+    // What was asked at the live edge counts from the end of the part on.
+    let sql = "UPDATE series SET candles = candles - ?2,
+               first_ts = (SELECT min(ts) FROM candle_data WHERE series_id = ?1),
+               last_ts = (SELECT max(ts) FROM candle_data WHERE series_id = ?1),
+               tail_asked_at = iif(?3 < tail_asked_to, tail_asked_at, NULL),
+               tail_asked_from = iif(?3 < tail_asked_to, max(?3, tail_asked_from), NULL),
+               tail_asked_to = iif(?3 < tail_asked_to, tail_asked_to, NULL) WHERE id = ?1";
+    let fewer = i64::try_from(gone).unwrap_or(i64::MAX);
+    tx.execute(sql, params![series_id, fewer, span.end()])?;
+    Ok(gone)
+}

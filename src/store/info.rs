@@ -1,0 +1,53 @@
+//! The file itself, apart from what it holds: its format, its size, what lies beside it. Reads no candle.
+
+use std::fs;
+
+use super::path::beside;
+use super::{Seal, Store, StoreError, told};
+
+/// The file itself.
+#[derive(Clone, Debug)]
+pub struct FileInfo {
+    /// Its format, as it was found.
+    pub format: i32,
+    /// Its size, without what lies beside it.
+    pub bytes: u64,
+    /// Size of the write-ahead log beside it, 0 where there is none.
+    pub wal_bytes: u64,
+    /// SQLite's journal mode: `wal`, or `delete` for a packed file.
+    pub journal_mode: String,
+    /// Size of a page in bytes.
+    pub page_size: u32,
+    /// Pages that hold nothing.
+    pub free_pages: u32,
+    /// What a packed file says of itself; `None` for a working one.
+    pub seal: Option<Seal>,
+}
+
+impl Store {
+    /// The file itself.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn info(&self) -> Result<FileInfo, StoreError> {
+        let told = told(&self.path);
+        let size = |path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let pragma = |name| {
+            self.connection
+                .pragma_query_value(None, name, |row| row.get(0))
+                .map_err(told)
+        };
+        Ok(FileInfo {
+            format: self.format,
+            bytes: size(self.path.clone()),
+            wal_bytes: size(beside(&self.path, "-wal")),
+            journal_mode: self
+                .connection
+                .pragma_query_value(None, "journal_mode", |row| row.get(0))
+                .map_err(told)?,
+            page_size: pragma("page_size")?,
+            free_pages: pragma("freelist_count")?,
+            seal: self.seal()?,
+        })
+    }
+}
