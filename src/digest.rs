@@ -151,7 +151,9 @@ mod tests {
 
     fn of(candles: &[Candle]) -> String {
         let mut digest = CandleDigest::new();
-        candles.iter().for_each(|candle| digest.add(candle));
+        for candle in candles {
+            digest.add(candle);
+        }
         digest.finish().to_string()
     }
 

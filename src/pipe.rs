@@ -35,9 +35,9 @@ pub fn pipe<T: Send, R, W: Send, E: Send>(
 ) -> Result<(R, W), E> {
     let (sender, receiver) = sync_channel(waiting);
     std::thread::scope(|scope| {
-        let writing = scope.spawn(|| write(receiver));
+        let other = scope.spawn(|| write(receiver));
         let read = read(Sender(sender));
-        let written = match writing.join() {
+        let written = match other.join() {
             Ok(written) => written?,
             Err(panic) => std::panic::resume_unwind(panic),
         };

@@ -182,7 +182,7 @@ impl Target {
             .map(|suffix| with_suffix(&self.path, suffix))
             .into_iter();
         beside
-            .find(|path| path.exists())
+            .find(|path| fs::metadata(path).is_ok_and(|found| found.len() > 0))
             .map_or(Ok(()), |path| Err(TargetError::InUse(path)))
     }
 

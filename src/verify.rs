@@ -100,7 +100,7 @@ fn digests(path: &Path) -> std::io::Result<((Digest, Digest), bool)> {
     let size = file.seek(SeekFrom::End(0))?;
     let mut end = vec![0; MARK.len() + DIGEST];
     if size > end.len() as u64 {
-        file.seek(SeekFrom::End(-(end.len() as i64)))?;
+        file.seek(SeekFrom::Start(size - end.len() as u64))?;
         file.read_exact(&mut end)?;
     }
     let (mark, said) = end.split_at(MARK.len());
@@ -116,7 +116,7 @@ fn digests(path: &Path) -> std::io::Result<((Digest, Digest), bool)> {
 struct Judging(Verdict);
 
 impl Judging {
-    fn finds(&mut self, check: Check, series: Option<&SeriesKey>, what: impl ToString) {
+    fn finds(&mut self, check: Check, series: Option<&SeriesKey>, what: impl std::fmt::Display) {
         self.0.problems.push(Problem {
             check,
             series: series.map(|key| format!("{} {}", key.symbol, key.timeframe)),
@@ -150,9 +150,9 @@ impl Judging {
             }
             let faults = store.schema_faults()?;
             if !faults.is_empty() {
-                faults
-                    .into_iter()
-                    .for_each(|fault| self.finds(Check::Schema, None, fault));
+                for fault in faults {
+                    self.finds(Check::Schema, None, fault);
+                }
                 return Ok(());
             }
             let found = self.books(store)?;

@@ -36,7 +36,7 @@ impl Store {
     }
 }
 
-impl<'a> Writing<'a> {
+impl Writing<'_> {
     pub(super) fn commit(self) -> Result<(), StoreError> {
         let told = told(self.path);
         self.tx.commit().map_err(told)?;

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candlefile::verify::verify;
 use candlefile::{Candle, SeriesKey, Store};
@@ -28,7 +28,7 @@ fn copied(server: &Server) -> (Home, PathBuf) {
     (home, copy)
 }
 
-fn sealed(path: &PathBuf) -> bool {
+fn sealed(path: &Path) -> bool {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('manifest', 'seal')";
     Db::open(path).count(sql) > 0
 }
