@@ -1,5 +1,6 @@
 //! `docs/recipes.md`, followed by somebody who was given a packed file and has the readers, but not this program. What a
 //! machine does not have is said, and what needs it is left out.
+#![cfg(feature = "parquet")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
