@@ -437,11 +437,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let target = Target::new(&folder.path().join("out"), true, &[]).expect("a target");
         let log = folder.path().join("out-wal");
-        fs::write(&log, "").expect("a file");
+        fs::write(&log, "rows").expect("a file");
         assert!(matches!(target.begin_named(), Err(TargetError::InUse(path)) if path == log));
         fs::remove_file(&log).expect("a file");
         let part = target.begin_named().expect("a part");
-        fs::write(&log, "").expect("a file");
+        fs::write(&log, "rows").expect("a file");
         assert!(matches!(part.finish(), Err(TargetError::InUse(_))));
         assert_eq!(names(folder.path()), ["out-wal"]);
     }
