@@ -16,6 +16,7 @@ from duckdb_extensions import extension_importer
 extension_importer.import_extension('sqlite_scanner')
 db = duckdb.connect()
 db.execute('LOAD sqlite_scanner')
+db.execute('SET enable_progress_bar = false')
 began = time.perf_counter()
 db.execute(f\"ATTACH '{sys.argv[1]}' AS s (TYPE sqlite, READ_ONLY)\")
 db.execute(f\"COPY (SELECT * FROM s.candles) TO '{sys.argv[2]}' (FORMAT parquet, COMPRESSION zstd)\")
@@ -36,7 +37,6 @@ print(time.perf_counter() - began)
             String::from_utf8_lossy(&done.stderr)
         );
         let seconds = String::from_utf8(done.stdout).unwrap();
-        println!("    ({} MiB)", std::fs::metadata(&to).unwrap().len() >> 20);
         Duration::from_secs_f64(seconds.trim().parse().unwrap())
     }))
 }

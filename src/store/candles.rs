@@ -1,8 +1,18 @@
-//! The candles of a series, pulled one by one, so that two files can be read side by side. Memory stays flat.
+//! Reading candles, pushed or pulled one by one: memory stays flat.
 
+use std::collections::HashMap;
+
+use rusqlite::params;
+
+use super::coverage::coverage;
+use super::packing::Oddity;
 use super::rows::candle_of;
+use super::stamp::stamp;
 use super::{SeriesRow, Store, StoreError, told};
 use crate::candle::Candle;
+use crate::span::Span;
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
 
 /// Candles that are read at once.
 const BATCH: usize = 4096;
@@ -17,6 +27,17 @@ pub struct Candles<'a> {
     after: Option<i64>,
 }
 
+/// Which candles of a series to read.
+#[derive(Clone, Copy, Debug)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// Those in a span.
+    Within(Span),
+    /// The newest so many, in ascending order.
+    Tail(u32),
+}
+
 impl Store {
     /// The candles of a series that this file holds. What others write meanwhile may be seen, unless it is read
     /// [at one instant](Store::at_one_instant).
@@ -27,6 +48,159 @@ impl Store {
             batch: Vec::new().into_iter(),
             after: Some(i64::MIN),
         }
+    }
+
+    /// Reads the candles of a series in ascending order, one after the other: memory stays flat.
+    ///
+    /// # Errors
+    /// The file holds no such series or cannot be read, or what `each` returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use candlefile::{Candle, SeriesKey, Store};
+    /// use candlefile::{Selection, Span};
+    /// # let folder = std::env::temp_dir().join(format!("candlefile-read-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("read.db");
+    /// # let mut store = Store::create(&path)?;
+    /// # let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted: false };
+    /// # let candle = Candle { ts: 1_704_153_600, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: Some(1.0), vwap: None, trades: None };
+    /// # store.insert_candles(&key, &[candle], 0)?;
+    /// # drop(store);
+    ///
+    /// let store = Store::read(&path)?;
+    /// let january = Span::new(1_704_067_200, 1_706_745_600).expect("not empty");
+    /// let mut closes = Vec::new();
+    /// store.each_candle(&"AAPL".parse()?, "1d".parse()?, Selection::Within(january), |candle| {
+    ///     closes.push(candle.close);
+    ///     Ok::<(), candlefile::StoreError>(())
+    /// })?;
+    /// assert_eq!(closes, [1.0]);
+    /// # drop(store); std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_candle<E: From<StoreError>>(
+        &self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+        selection: Selection,
+        mut each: impl FnMut(Candle) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let told = |error| E::from(told(&self.path)(error));
+        let series = self.find_series(symbol, timeframe)?;
+        let (start, end) = match selection {
+            Selection::Within(span) => (span.start(), span.end()),
+            Selection::All => (i64::MIN, i64::MAX),
+            Selection::Tail(count) => (self.tail_start(series.id, count).map_err(told)?, i64::MAX),
+        };
+        let span = Span::new(start, end);
+        span.map_or(Ok(()), |span| {
+            self.each_row(series.id, span, |candle, _| each(candle))
+        })
+    }
+
+    /// Reads the rows of a series in ascending order: candles, each with the slice that brought it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what `each` returns.
+    pub(crate) fn each_row<E: From<StoreError>>(
+        &self,
+        series_id: i64,
+        span: Span,
+        mut each: impl FnMut(Candle, Option<i64>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let told = |error| E::from(told(&self.path)(error));
+        let sql =
+            "SELECT ts, open, high, low, close, volume, vwap, trades, slice_id FROM candle_data
+                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts";
+        let mut select = self.connection.prepare_cached(sql).map_err(told)?;
+        let mut rows = select
+            .query([series_id, span.start(), span.end()])
+            .map_err(told)?;
+        let mut before = None;
+        while let Some(row) = rows.next().map_err(told)? {
+            let candle = candle_of(row).map_err(told)?;
+            // A damaged file could lead in circles.
+            if before >= Some(candle.ts) {
+                return Err(self.out_of_order(candle.ts).into());
+            }
+            before = Some(candle.ts);
+            each(candle, row.get(8).map_err(told)?)?;
+        }
+        Ok(())
+    }
+
+    /// When the slices of a series brought their candles: the end of each, or its start while it still runs.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn slice_times(&self, series_id: i64) -> Result<HashMap<i64, i64>, StoreError> {
+        let sql = "SELECT slice_id, coalesce(completed_at, started_at) AS at FROM backfill_progress
+                   WHERE series_id = ? AND at IS NOT NULL";
+        let read = || {
+            self.connection
+                .prepare_cached(sql)?
+                .query_map([series_id], |row| Ok((row.get(0)?, stamp(row, 1)?)))?
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// The newest covered candles of a series, ascending, at most `count`: what a split would have changed.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn newest_covered(&self, series_id: i64, count: usize) -> Result<Vec<Candle>, StoreError> {
+        let sql = "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
+                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts DESC LIMIT ?";
+        let read = || {
+            let mut newest = Vec::new();
+            let mut select = self.connection.prepare_cached(sql)?;
+            for span in coverage(&self.connection, series_id)?.iter().rev() {
+                let wanted = i64::try_from(count - newest.len()).unwrap_or(i64::MAX);
+                for row in
+                    select.query_map([series_id, span.start(), span.end(), wanted], candle_of)?
+                {
+                    newest.push(row?);
+                }
+                if newest.len() >= count {
+                    break;
+                }
+            }
+            newest.reverse();
+            Ok(newest)
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// What is odd about candles of a series in a span: start, check and detail, ascending.
+    pub(crate) fn oddities(&self, series_id: i64, span: Span) -> Result<Vec<Oddity>, StoreError> {
+        let sql = "SELECT ts, check_name, detail FROM quality_issues
+                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts, check_name";
+        let read = || {
+            self.connection
+                .prepare_cached(sql)?
+                .query_map([series_id, span.start(), span.end()], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(told(&self.path))
+    }
+
+    fn out_of_order(&self, ts: i64) -> StoreError {
+        StoreError::Damaged {
+            path: self.path.clone(),
+            why: format!("candles are out of order at {ts}"),
+        }
+    }
+
+    fn tail_start(&self, series_id: i64, count: u32) -> rusqlite::Result<i64> {
+        let sql = "SELECT min(ts) FROM (SELECT ts FROM candle_data WHERE series_id = ? ORDER BY ts DESC LIMIT ?)";
+        let first: Option<i64> =
+            self.connection
+                .query_row(sql, params![series_id, count], |row| row.get(0))?;
+        Ok(first.unwrap_or(i64::MAX))
     }
 }
 
@@ -44,14 +218,10 @@ impl Candles<'_> {
             Ok(rows)
         };
         let rows = rows().map_err(told(&self.store.path))?;
-        // A damaged index could lead in circles.
         let mut before = after;
         for candle in &rows {
             if candle.ts <= before {
-                return Err(StoreError::Damaged {
-                    path: self.store.path.clone(),
-                    why: format!("candles are out of order at {}", candle.ts),
-                });
+                return Err(self.store.out_of_order(candle.ts));
             }
             before = candle.ts;
         }

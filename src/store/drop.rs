@@ -3,7 +3,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::series::{check_unclaimed, forget_empty, uncover};
+use super::coverage::{forget_empty, uncover};
+use super::series::check_unclaimed;
 use super::stamp::stamp_if_any;
 use super::{SeriesRow, Store, StoreError, told};
 use crate::span::Span;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
-use super::series::{cover, coverage_touching};
+use super::coverage::{cover, coverage_touching, empty_spans};
 use super::stamp::stamp;
 use super::{Counts, StoreError, told};
 use crate::candle::{Candle, Rejected};
@@ -239,7 +239,7 @@ impl Rows<'_> {
             .prepare_cached(sql)?
             .execute([self.series_id, grown])?;
         if was_empty && grown > 0 {
-            for empty in super::series::empty_spans(self.tx, self.series_id)? {
+            for empty in empty_spans(self.tx, self.series_id)? {
                 cover(self.tx, self.series_id, empty.span)?;
             }
         }

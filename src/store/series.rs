@@ -1,13 +1,13 @@
-//! Series and what is known of them: the row that binds a source and an adjustment, coverage, empty spans, the tail.
+//! Series and what is known of them: the row that binds a source and an adjustment, and the tail.
 
 use chrono::Weekday;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::stamp::{stamp, stamp_if_any};
+use super::coverage::{coverage_in, empty_spans_in};
+use super::stamp::stamp_if_any;
 use super::{Store, StoreError, told};
 use crate::market::Market;
-use crate::plan::{EmptySpan, Known, Tail};
-use crate::span::{Span, SpanSet};
+use crate::plan::{Known, Tail};
 use crate::symbol::Symbol;
 use crate::timeframe::Timeframe;
 
@@ -194,136 +194,4 @@ pub(super) fn known_in(
         empty: empty_spans_in(file, connection, series_id)?,
         tail,
     })
-}
-
-/// The spans with the provider's final answer.
-pub(super) fn coverage(connection: &Connection, series_id: i64) -> rusqlite::Result<SpanSet> {
-    coverage_in("main", connection, series_id)
-}
-
-fn coverage_in(file: &str, connection: &Connection, series_id: i64) -> rusqlite::Result<SpanSet> {
-    connection
-        .prepare_cached(&format!(
-            "SELECT start_ts, end_ts FROM {file}.coverage WHERE series_id = ? ORDER BY start_ts"
-        ))?
-        .query_map([series_id], |row| {
-            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?))
-        })?
-        .filter_map(Result::transpose)
-        .collect()
-}
-
-/// The spans for which the provider had nothing.
-pub(super) fn empty_spans(
-    connection: &Connection,
-    series_id: i64,
-) -> rusqlite::Result<Vec<EmptySpan>> {
-    empty_spans_in("main", connection, series_id)
-}
-
-fn empty_spans_in(
-    file: &str,
-    connection: &Connection,
-    series_id: i64,
-) -> rusqlite::Result<Vec<EmptySpan>> {
-    connection
-        .prepare_cached(&format!("SELECT start_ts, end_ts, asked_at FROM {file}.empty_spans WHERE series_id = ? ORDER BY start_ts"))?
-        .query_map([series_id], |row| {
-            let asked_at = stamp(row, 2)?;
-            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?).map(|span| EmptySpan { span, asked_at }))
-        })?
-        .filter_map(Result::transpose)
-        .collect()
-}
-
-/// The coverage that touches a span, for merging and for judging rows inside it.
-pub(super) fn coverage_touching(
-    connection: &Connection,
-    series_id: i64,
-    span: Span,
-) -> rusqlite::Result<SpanSet> {
-    // The spans are disjoint: at most one that begins before this one reaches into it.
-    let sql = "SELECT start_ts, end_ts FROM coverage WHERE series_id = ?1 AND start_ts <= ?3 AND end_ts >= ?2
-               AND start_ts >= coalesce((SELECT max(start_ts) FROM coverage WHERE series_id = ?1 AND start_ts <= ?2), ?2)";
-    connection
-        .prepare_cached(sql)?
-        .query_map(params![series_id, span.start(), span.end()], |row| {
-            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?))
-        })?
-        .filter_map(Result::transpose)
-        .collect()
-}
-
-/// Adds a span to the coverage, merging what touches.
-pub(super) fn cover(connection: &Connection, series_id: i64, span: Span) -> rusqlite::Result<()> {
-    let touching = coverage_touching(connection, series_id, span)?;
-    let merged = touching.union(&span.into());
-    replace_coverage(connection, series_id, &touching, &merged)
-}
-
-/// Cuts a span out of the coverage.
-pub(super) fn uncover(connection: &Connection, series_id: i64, span: Span) -> rusqlite::Result<()> {
-    let touching = coverage_touching(connection, series_id, span)?;
-    let rest = touching.subtract(&span.into());
-    replace_coverage(connection, series_id, &touching, &rest)
-}
-
-fn replace_coverage(
-    connection: &Connection,
-    series_id: i64,
-    old: &SpanSet,
-    new: &SpanSet,
-) -> rusqlite::Result<()> {
-    if old == new {
-        return Ok(());
-    }
-    for span in old.iter() {
-        connection
-            .prepare_cached("DELETE FROM coverage WHERE series_id = ? AND start_ts = ?")?
-            .execute([series_id, span.start()])?;
-    }
-    for span in new.iter() {
-        connection
-            .prepare_cached("INSERT INTO coverage (series_id, start_ts, end_ts) VALUES (?, ?, ?)")?
-            .execute([series_id, span.start(), span.end()])?;
-    }
-    Ok(())
-}
-
-/// Cuts a span out of the empty ones.
-pub(super) fn forget_empty(
-    connection: &Connection,
-    series_id: i64,
-    span: Span,
-) -> rusqlite::Result<()> {
-    let kept = empty_spans(connection, series_id)?;
-    for old in kept.iter().filter(|old| old.span.intersect(span).is_some()) {
-        connection
-            .prepare_cached("DELETE FROM empty_spans WHERE series_id = ? AND start_ts = ?")?
-            .execute([series_id, old.span.start()])?;
-        for rest in SpanSet::from(old.span).subtract(&span.into()).iter() {
-            let asked_at = old.asked_at;
-            insert_empty(
-                connection,
-                series_id,
-                EmptySpan {
-                    span: rest,
-                    asked_at,
-                },
-            )?;
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn insert_empty(
-    connection: &Connection,
-    series_id: i64,
-    empty: EmptySpan,
-) -> rusqlite::Result<()> {
-    let EmptySpan { span, asked_at } = empty;
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO empty_spans (series_id, start_ts, end_ts, asked_at) VALUES (?, ?, ?, ?)")?
-        .execute([series_id, span.start(), span.end(), asked_at])
-        .map(|_| ())
 }

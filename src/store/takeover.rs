@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, params};
 
+use super::coverage::{coverage, empty_spans};
 use super::jobs::{PROGRAM, Progress, Target, insert_slices};
-use super::series::{bind, coverage, empty_spans};
+use super::series::bind;
 use super::stamp::stamp;
 use super::status::find_job;
 use super::{JobStatus, Store, StoreError, told};

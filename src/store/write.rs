@@ -6,8 +6,8 @@
 use rusqlite::{params, params_from_iter};
 
 use super::begin::Writing;
+use super::coverage::{cover, coverage, empty_spans, forget_empty, insert_empty};
 use super::rows::{RowError, Rows, has_candles};
-use super::series::{cover, forget_empty, insert_empty};
 use super::{Counts, Store, StoreError, told};
 use crate::candle::{Candle, Rejected};
 use crate::plan::{EmptySpan, Tail};
@@ -250,8 +250,8 @@ impl Batch<'_> {
     }
 
     fn tail(&self, series_id: i64, asked: Asked) -> rusqlite::Result<Option<Tail>> {
-        let covered = super::series::coverage(&self.tx, series_id)?;
-        let empty = super::series::empty_spans(&self.tx, series_id)?;
+        let covered = coverage(&self.tx, series_id)?;
+        let empty = empty_spans(&self.tx, series_id)?;
         let answered = covered.union(&empty.into_iter().map(|empty| empty.span).collect());
         let open = SpanSet::from(asked.span).subtract(&answered);
         let to = asked.span.end().min(asked.to);

@@ -6,7 +6,7 @@ use super::rows::DIFFERENT;
 use super::{Pair, answered, empty};
 use crate::plan::Known;
 use crate::span::SpanSet;
-use crate::store::series::cover;
+use crate::store::coverage::cover;
 use crate::store::stamp::stamp_if_any;
 
 impl Pair<'_> {

@@ -2,9 +2,14 @@
 //! that name is as it was; a failure leaves nothing, and where the system has files without a name a kill leaves nothing
 //! either.
 
+mod place;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub(crate) use place::{folder_of, is_same, part_name, rename_to_new, with_suffix};
+use place::{name_it, nameless};
 
 /// Why a file could not be written under its name.
 #[derive(Debug, thiserror::Error)]
@@ -252,96 +257,6 @@ impl Drop for Part<'_> {
             }
         }
     }
-}
-
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// What stands for a path until it is whole. Always the same, so that what a kill leaves is found and used by the next run.
-pub(crate) fn part_name(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".part");
-    path.with_file_name(name)
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Whether two paths are one file, or would be. Neither is opened: closing it again would take away the locks that
-/// `SQLite` holds.
-pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
-    let is_same_folder = || is_same_file(folder_of(one), folder_of(other));
-    is_same_file(one, other) || one.file_name() == other.file_name() && is_same_folder()
-}
-
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let id = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
-        matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
-    }
-    #[cfg(not(unix))]
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-#[cfg(target_os = "linux")]
-fn nameless(folder: &Path) -> Option<File> {
-    use rustix::fs::{CWD, Mode, OFlags};
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, folder, flags, Mode::from_raw_mode(0o666))
-        .ok()
-        .map(File::from)
-        .filter(|_| Path::new("/proc/self/fd").is_dir())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn nameless(_: &Path) -> Option<File> {
-    None
-}
-
-#[cfg(target_os = "linux")]
-fn name_it(file: &File, path: &Path) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-
-    use rustix::fs::{AtFlags, CWD};
-    let handle = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Ok(rustix::fs::linkat(
-        CWD,
-        handle,
-        CWD,
-        path,
-        AtFlags::SYMLINK_FOLLOW,
-    )?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn name_it(_: &File, _: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Fails where the name is taken.
-pub(crate) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{CWD, RenameFlags};
-        match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
-            other => return Ok(other?),
-        }
-    }
-    if to.exists() {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    fs::rename(from, to)
 }
 
 #[cfg(test)]

@@ -1,0 +1,167 @@
+//! Packing: what was chosen of a file becomes one read-only file that can be handed over, verified, and gone on with. The
+//! same data gives the same bytes: nothing in it may depend on when, where or in what order it was fetched.
+
+mod read;
+mod seal;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+
+pub(crate) use seal::{DIGEST, hash_all_but_the_end};
+
+use crate::choice::{BadChoice, Choice};
+use crate::clock::Cancel;
+use crate::digest::Digest;
+use crate::manifest::{Entry, Manifest};
+use crate::pipe::{Sender, Stopped, both, pipe};
+use crate::store::{HistoryRow, Oddity, Packing, Row, Store, StoreError, Times};
+use crate::target::{Part, Target, TargetError, with_suffix};
+use read::Reading;
+
+/// Batches of rows that may wait to be written.
+const WAITING: usize = 16;
+
+/// How to pack.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Keep jobs, provisional candles and everything else that says how the data came; the bytes are then not
+    /// reproducible.
+    pub history: bool,
+    /// Tables without STRICT, for readers older than SQLite 3.37.
+    pub compat: bool,
+}
+
+/// A file that was packed.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// What it holds.
+    pub manifest: Manifest,
+    /// Provisional candles that were left out.
+    pub left_out: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// The digest that is embedded in it.
+    pub file_digest: Digest,
+    /// Its SHA-256, as `sha256sum` says it.
+    pub sha256: Digest,
+    /// The file that `sha256sum -c` reads.
+    pub checksum: PathBuf,
+}
+
+/// Why a file could not be packed. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// Nothing can be chosen so.
+    #[error(transparent)]
+    Choice(#[from] BadChoice),
+    /// The file that is read, or the one that is written, as `SQLite` sees it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// What was written cannot be read back as it should be: a defect of the disk or of this program.
+    #[error("what was written is not what was read: {0}")]
+    NotAsWritten(String),
+    /// It was asked to stop.
+    #[error("packing was stopped")]
+    Cancelled,
+    /// The writing side ended early; its error is told instead.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// What the reading side hands to the writing one.
+enum Item {
+    Rows(i64, Vec<Row>),
+    Series(i64, Entry, Times, Vec<Oddity>),
+    History(HistoryRow),
+    /// Everything was read: without it nothing is finished.
+    End(Manifest),
+}
+
+/// Where the checksum of a file stands: beside it, with `.sha256` added to its name.
+pub fn checksum_path(path: &Path) -> PathBuf {
+    with_suffix(path, ".sha256")
+}
+
+/// Packs what was chosen of a file, at one instant, while others may write it. As long as it reads, their write-ahead log
+/// cannot begin anew: one state takes one snapshot.
+///
+/// # Errors
+/// Nothing to pack, a cancellation, a file that cannot be read or written, a target that was taken meanwhile.
+pub fn pack(
+    store: &Store,
+    choice: &Choice,
+    target: &Target,
+    checksum: &Target,
+    options: Options,
+    cancel: &Cancel,
+) -> Result<Packed, PackError> {
+    let mut part = target.begin_named()?;
+    let (manifest, left_out) = fill(store, choice, target, &part, options, cancel)?;
+    let name = part.path().unwrap_or(target.path()).to_path_buf();
+    let (digests, damage) = both(
+        || seal::fill_in(part.file()),
+        || Store::packed(&name).and_then(|store| store.damage()),
+    );
+    let told = |error| TargetError::io(target.path(), error);
+    let (file_digest, sha256, bytes) = digests.map_err(told)?;
+    if let Some(damage) = damage?.first() {
+        return Err(PackError::NotAsWritten(damage.clone()));
+    }
+    let mut permissions = part.file().metadata().map_err(told)?.permissions();
+    permissions.set_readonly(true);
+    part.file().set_permissions(permissions).map_err(told)?;
+    part.finish()?;
+    let mut line = checksum.begin()?;
+    let file_name = target.path().file_name().unwrap_or_default();
+    writeln!(line.file(), "{sha256}  {}", file_name.to_string_lossy())
+        .map_err(|error| TargetError::io(checksum.path(), error))?;
+    line.finish()?;
+    Ok(Packed {
+        manifest,
+        left_out,
+        bytes,
+        file_digest,
+        sha256,
+        checksum: checksum.path().to_path_buf(),
+    })
+}
+
+fn fill(
+    store: &Store,
+    choice: &Choice,
+    target: &Target,
+    part: &Part<'_>,
+    options: Options,
+    cancel: &Cancel,
+) -> Result<(Manifest, u64), PackError> {
+    let name = part.path().unwrap_or(target.path());
+    let packing = Packing::create(name, target.path(), !options.compat)?;
+    let read = |sender: Sender<Item>| {
+        store.at_one_instant(|| {
+            let mut reading = Reading::new(store, &sender, cancel, options.history);
+            let manifest = reading.all(choice.of(store.series()?)?)?;
+            sender.send(Item::End(manifest.clone()))?;
+            Ok((manifest, reading.left_out()))
+        })
+    };
+    pipe(WAITING, read, |items| write(packing, &items)).map(|(read, ())| read)
+}
+
+fn write(packing: Packing, items: &Receiver<Item>) -> Result<(), PackError> {
+    for item in items {
+        match item {
+            Item::Rows(id, rows) => packing.candles(id, &rows)?,
+            Item::Series(id, entry, times, oddities) => {
+                packing.series(id, &entry, times, &oddities)?;
+            }
+            Item::History(row) => packing.history(&row)?,
+            Item::End(manifest) => return Ok(packing.seal(&manifest)?),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! The one error of this layer, and what SQLite says put in its words.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::FORMAT;
+
+/// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
+/// in [`StoreError::next`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no file.
+    #[error("there is no file {}", .0.display())]
+    NotFound(PathBuf),
+    /// The file holds nothing at all yet.
+    #[error("{} is empty", .0.display())]
+    Empty(PathBuf),
+    /// The folder that should hold the file is missing.
+    #[error("the folder {} does not exist", .0.display())]
+    NoFolder(PathBuf),
+    /// The path cannot be a file of ours.
+    #[error("{} is {what}", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is instead.
+        what: &'static str,
+    },
+    /// A URI, `:memory:` or nothing at all: SQLite would open something else than a file of this name.
+    #[error("{0:?} is not a file name")]
+    NotAPath(String),
+    /// Another program's SQLite file.
+    #[error("{} is another program's SQLite file", .0.display())]
+    Foreign(PathBuf),
+    /// A file of a newer format.
+    #[error("{} has format {found}, and this program knows formats up to {FORMAT}", path.display())]
+    Newer {
+        /// The path.
+        path: PathBuf,
+        /// The format that it has.
+        found: i32,
+    },
+    /// The file or its folder cannot be written.
+    #[error("{} is read-only", .0.display())]
+    ReadOnly(PathBuf),
+    /// The file's folder cannot be written, and a file in use needs others beside it.
+    #[error("the folder of {} is read-only", .0.display())]
+    ReadOnlyFolder(PathBuf),
+    /// The series is held from another source or with another adjustment.
+    #[error("the file holds {symbol} {timeframe} from {source_held} ({}), and {source_asked} ({}) was asked", adjustment(*.adjusted_held), adjustment(*.adjusted_asked))]
+    Bound {
+        /// The symbol.
+        symbol: String,
+        /// The timeframe.
+        timeframe: String,
+        /// Source in the file.
+        source_held: String,
+        /// Adjustment in the file.
+        adjusted_held: bool,
+        /// Source asked for.
+        source_asked: String,
+        /// Adjustment asked for.
+        adjusted_asked: bool,
+    },
+    /// The file has no such series.
+    #[error("the file holds no {symbol} {timeframe}")]
+    NoSeries {
+        /// The symbol.
+        symbol: String,
+        /// The timeframe.
+        timeframe: String,
+        /// What it holds instead, a few.
+        held: Vec<String>,
+    },
+    /// No job has this id.
+    #[error("there is no job {0}")]
+    NoJob(String),
+    /// Several jobs have an id that begins so.
+    #[error("{count} jobs have an id that begins with {prefix}")]
+    AmbiguousJob {
+        /// The prefix.
+        prefix: String,
+        /// How many.
+        count: usize,
+    },
+    /// Another process runs the job.
+    #[error("job {job_id} is run by process {owner}")]
+    Owned {
+        /// The job.
+        job_id: String,
+        /// Who runs it.
+        owner: String,
+    },
+    /// The job belongs to someone else by now.
+    #[error("job {0} was taken over by another process")]
+    LostJob(String),
+    /// A candle that was ignored by the insert is not there: a defect of this program.
+    #[error("a candle of series {series_id} at {ts} was ignored by the insert and is not there")]
+    Vanished {
+        /// The series.
+        series_id: i64,
+        /// The candle.
+        ts: i64,
+    },
+    /// A write into a file without a write-ahead log was interrupted.
+    #[error("a write to {} was interrupted", .0.display())]
+    Interrupted(PathBuf),
+    /// SQLite does not understand a question, or cannot answer it.
+    #[error("{0}")]
+    BadSql(String),
+    /// A question that would change the file, or reach beyond it.
+    #[error("the statement does more than read")]
+    OnlyReads,
+    /// A question that took too long.
+    #[error("the answer takes longer than {}", humantime::format_duration(*.0))]
+    TooSlow(Duration),
+    /// The disk is full.
+    #[error("the disk is full while writing {}", .0.display())]
+    Full(PathBuf),
+    /// Another process held the file for too long.
+    #[error("{} stayed locked by another process", .0.display())]
+    Busy(PathBuf),
+    /// The file is damaged.
+    #[error("{} is damaged: {why}", path.display())]
+    Damaged {
+        /// The path.
+        path: PathBuf,
+        /// What SQLite says.
+        why: String,
+    },
+    /// Anything else that SQLite says.
+    #[error("cannot work with {}", path.display())]
+    Sqlite {
+        /// The path.
+        path: PathBuf,
+        /// The error.
+        source: rusqlite::Error,
+    },
+}
+
+fn adjustment(adjusted: bool) -> &'static str {
+    if adjusted { "adjusted" } else { "raw" }
+}
+
+impl StoreError {
+    /// The file that it is about, where it names one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            StoreError::NotFound(path)
+            | StoreError::Empty(path)
+            | StoreError::Foreign(path)
+            | StoreError::ReadOnly(path)
+            | StoreError::ReadOnlyFolder(path)
+            | StoreError::Full(path)
+            | StoreError::Busy(path)
+            | StoreError::NotAFile { path, .. }
+            | StoreError::Newer { path, .. }
+            | StoreError::Damaged { path, .. }
+            | StoreError::Sqlite { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        match self {
+            StoreError::NotFound(_) => {
+                "name another file, or fill this one with `candlefile backfill`".into()
+            }
+            StoreError::Empty(_) => "fill it with `candlefile backfill`".into(),
+            StoreError::NoFolder(path) => format!("create it first: mkdir -p {}", path.display()),
+            StoreError::NotAFile { .. } | StoreError::Foreign(_) => "name another file".into(),
+            StoreError::NotAPath(text) => {
+                format!("write the path as ./{text} if you mean a file of that name")
+            }
+            StoreError::Newer { .. } => "use a newer candlefile for this file".into(),
+            StoreError::ReadOnly(path) => format!(
+                "make it writable, or go on with a copy: cp {0} copy.db && chmod u+w copy.db, then --db copy.db",
+                path.display()
+            ),
+            StoreError::ReadOnlyFolder(_) => {
+                "make the folder writable, or name a file elsewhere with --db".into()
+            }
+            StoreError::Bound {
+                symbol, timeframe, ..
+            } => {
+                format!(
+                    "forget the series with `candlefile drop {symbol} -t {timeframe}`, or use another file with --db"
+                )
+            }
+            StoreError::NoSeries { held, .. } if held.is_empty() => {
+                "the file is empty: fill it with `candlefile backfill`".into()
+            }
+            StoreError::NoSeries { held, .. } => {
+                format!("it holds {}; `candlefile list` shows all", held.join(", "))
+            }
+            StoreError::NoJob(_) => "`candlefile status` lists the jobs".into(),
+            StoreError::AmbiguousJob { .. } => {
+                "write more of the id; `candlefile status` lists the jobs".into()
+            }
+            StoreError::Owned { .. } => "wait for it, or stop that process first".into(),
+            StoreError::LostJob(_) => "`candlefile status` shows who runs it".into(),
+            StoreError::Vanished { .. } => {
+                "please report this; nothing of the batch was stored".into()
+            }
+            StoreError::Interrupted(path) => format!(
+                "let the next command that reads it take it back: candlefile --db {} list",
+                path.display()
+            ),
+            StoreError::BadSql(_) => {
+                "see what there is with `candlefile sql \"select name from sqlite_schema\"`".into()
+            }
+            StoreError::OnlyReads => {
+                "write one select; candles come and go with `candlefile backfill` and `drop`".into()
+            }
+            StoreError::TooSlow(_) => {
+                "filter on symbol, timeframe and ts, or allow more with --timeout".into()
+            }
+            StoreError::Full(_) => {
+                "make room, then go on with `candlefile resume`; everything reported is saved"
+                    .into()
+            }
+            StoreError::Busy(_) => "try again when the other process has ended".into(),
+            StoreError::Damaged { .. } => {
+                "restore the file from a copy, or fill a new one with --db".into()
+            }
+            StoreError::Sqlite { .. } => {
+                "check the file and its folder, then run the same command again".into()
+            }
+        }
+    }
+}
+
+/// Puts the file's name to what SQLite says.
+pub(crate) fn told(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy + '_ {
+    use rusqlite::ErrorCode;
+    move |source| {
+        let path = path.to_path_buf();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full(path),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy(path),
+            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(path),
+            Some(ErrorCode::NotADatabase) => StoreError::NotAFile {
+                path,
+                what: "not an SQLite file",
+            },
+            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+                path,
+                why: source.to_string(),
+            },
+            // Our statements fit our schema, and what we store has its type: something else is in the file.
+            None | Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) => StoreError::Damaged {
+                path,
+                why: match source {
+                    rusqlite::Error::SqlInputError { msg, .. } => msg,
+                    other => other.to_string(),
+                },
+            },
+            _ => StoreError::Sqlite { path, source },
+        }
+    }
+}
