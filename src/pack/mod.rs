@@ -4,6 +4,7 @@
 mod read;
 mod seal;
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
@@ -13,11 +14,11 @@ pub(crate) use seal::{DIGEST, hash_all_but_the_end};
 use crate::choice::{BadChoice, Choice};
 use crate::clock::Cancel;
 use crate::digest::Digest;
-use crate::manifest::{Entry, Manifest};
-use crate::pipe::{Sender, Stopped, both, pipe};
-use crate::store::{HistoryRow, Oddity, Packing, Row, Store, StoreError, Times};
+use crate::manifest::Manifest;
+use crate::pipe::{Stopped, both, pipe};
+use crate::store::{Packing, Store, StoreError, Tree};
 use crate::target::{Part, Target, TargetError, with_suffix};
-use read::Reading;
+use read::{Batch, Reading};
 
 /// Batches of rows that may wait to be written.
 const WAITING: usize = 16;
@@ -73,15 +74,6 @@ pub enum PackError {
     Stopped(#[from] Stopped),
 }
 
-/// What the reading side hands to the writing one.
-enum Item {
-    Rows(i64, Vec<Row>),
-    Series(i64, Entry, Times, Vec<Oddity>),
-    History(HistoryRow),
-    /// Everything was read: without it nothing is finished.
-    End(Manifest),
-}
-
 /// Where the checksum of a file stands: beside it, with `.sha256` added to its name.
 pub fn checksum_path(path: &Path) -> PathBuf {
     with_suffix(path, ".sha256")
@@ -101,7 +93,7 @@ pub fn pack(
     cancel: &Cancel,
 ) -> Result<Packed, PackError> {
     let mut part = target.begin_named()?;
-    let (manifest, left_out) = fill(store, choice, target, &part, options, cancel)?;
+    let (manifest, left_out) = fill(store, choice, target, &mut part, options, cancel)?;
     let name = part.path().unwrap_or(target.path()).to_path_buf();
     let (digests, damage) = both(
         || seal::fill_in(part.file()),
@@ -135,33 +127,31 @@ fn fill(
     store: &Store,
     choice: &Choice,
     target: &Target,
-    part: &Part<'_>,
+    part: &mut Part<'_>,
     options: Options,
     cancel: &Cancel,
 ) -> Result<(Manifest, u64), PackError> {
-    let name = part.path().unwrap_or(target.path());
-    let packing = Packing::create(name, target.path(), !options.compat)?;
-    let read = |sender: Sender<Item>| {
-        store.at_one_instant(|| {
-            let mut reading = Reading::new(store, &sender, cancel, options.history);
-            let manifest = reading.all(choice.of(store.series()?)?)?;
-            sender.send(Item::End(manifest.clone()))?;
-            Ok((manifest, reading.left_out()))
-        })
-    };
-    pipe(WAITING, read, |items| write(packing, &items)).map(|(read, ())| read)
+    let path = target.path();
+    let name = part.path().unwrap_or(path).to_path_buf();
+    let told = |error| PackError::from(TargetError::io(path, error));
+    let root = Packing::begin(&name, path, !options.compat)?;
+    let file = part.file().try_clone().map_err(told)?;
+    store.at_one_instant(|| {
+        let chosen = choice.of(store.series()?)?;
+        let read = |sender| Reading::new(store, sender, cancel, options.history).candles(chosen);
+        let write = |batches| write(file, root, batches).map_err(told);
+        let (read, ()) = pipe(WAITING, read, write)?;
+        let packing = Packing::go_on(&name, path)?;
+        let manifest = read.rest(store, &packing, options.history)?;
+        packing.seal(&manifest)?;
+        Ok((manifest, read.left_out))
+    })
 }
 
-fn write(packing: Packing, items: &Receiver<Item>) -> Result<(), PackError> {
-    for item in items {
-        match item {
-            Item::Rows(id, rows) => packing.candles(id, &rows)?,
-            Item::Series(id, entry, times, oddities) => {
-                packing.series(id, &entry, times, &oddities)?;
-            }
-            Item::History(row) => packing.history(&row)?,
-            Item::End(manifest) => return Ok(packing.seal(&manifest)?),
-        }
+fn write(file: File, root: u32, batches: Receiver<Batch>) -> std::io::Result<()> {
+    let mut tree = Tree::new(file, root)?;
+    for (series_id, rows) in batches {
+        tree.add(series_id, &rows)?;
     }
-    Ok(())
+    tree.finish()
 }

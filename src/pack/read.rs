@@ -1,30 +1,50 @@
-//! The reading side: what was chosen, series by series, in the order in which it is written.
+//! The reading side: the candles of what was chosen, series by series, in the order in which they are written, and then the
+//! rest.
 
 use std::collections::HashMap;
 
-use super::{Item, PackError};
+use super::PackError;
 use crate::choice::{BadChoice, Chosen};
 use crate::clock::Cancel;
 use crate::digest::CandleDigest;
 use crate::manifest::{Entry, Manifest, digest_of};
 use crate::pipe::Sender;
-use crate::store::{FORMAT, Store, Times};
+use crate::span::Span;
+use crate::store::{FORMAT, Packing, Row, SeriesRow, Store, Times};
 
 /// Rows that are handed over at once.
 const BATCH: usize = 1024;
 
+/// Rows of a series, by its number in the new file.
+pub(super) type Batch = (i64, Vec<Row>);
+
 pub(super) struct Reading<'a> {
     store: &'a Store,
-    sender: &'a Sender<Item>,
+    sender: Sender<Batch>,
     cancel: &'a Cancel,
     history: bool,
     left_out: u64,
 }
 
+/// What was read.
+pub(super) struct Read {
+    /// Provisional candles that were left out.
+    pub(super) left_out: u64,
+    series: Vec<Kept>,
+}
+
+/// A series of the new file, numbered by its place.
+struct Kept {
+    /// Its row in the file that is read.
+    id: i64,
+    span: Span,
+    entry: Entry,
+}
+
 impl<'a> Reading<'a> {
     pub(super) fn new(
         store: &'a Store,
-        sender: &'a Sender<Item>,
+        sender: Sender<Batch>,
         cancel: &'a Cancel,
         history: bool,
     ) -> Reading<'a> {
@@ -37,51 +57,39 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Provisional candles that were left out so far.
-    pub(super) fn left_out(&self) -> u64 {
-        self.left_out
-    }
-
-    pub(super) fn all(&mut self, chosen: Vec<Chosen>) -> Result<Manifest, PackError> {
+    pub(super) fn candles(mut self, chosen: Vec<Chosen>) -> Result<Read, PackError> {
         let mut series = Vec::new();
-        let mut ids = HashMap::new();
-        for chosen in chosen {
-            let id = i64::try_from(series.len() + 1).unwrap_or(i64::MAX);
-            if let Some(entry) = self.series(id, &chosen)? {
-                ids.insert(chosen.series.id, id);
-                series.push(entry);
+        for Chosen { series: held, span } in chosen {
+            let number = number(series.len());
+            if let Some(entry) = self.series(number, &held, span)? {
+                let id = held.id;
+                series.push(Kept { id, span, entry });
             }
         }
         if series.is_empty() {
             return Err(BadChoice::Empty.into());
         }
-        if self.history {
-            self.store.each_of_history(&ids, |row| {
-                self.sender
-                    .send(Item::History(row))
-                    .map_err(PackError::from)
-            })?;
-        }
-        Ok(Manifest {
-            format: FORMAT,
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            digest: digest_of(&series),
+        Ok(Read {
+            left_out: self.left_out,
             series,
         })
     }
 
     /// Reads one series; `None` where there is nothing of it.
-    fn series(&mut self, id: i64, chosen: &Chosen) -> Result<Option<Entry>, PackError> {
-        let Chosen { series, span } = chosen;
-        let coverage = series.coverage.within(*span);
+    fn series(
+        &mut self,
+        number: i64,
+        held: &SeriesRow,
+        span: Span,
+    ) -> Result<Option<Entry>, PackError> {
+        let coverage = held.coverage.within(span);
         let mut digest = CandleDigest::new();
         let (mut candles, mut first_ts, mut last_ts) = (0, None, None);
-        let mut provisional = Vec::new();
         let mut rows = Vec::with_capacity(BATCH);
-        self.store.each_row(series.id, *span, |candle, slice_id| {
+        self.store.each_row(held.id, span, |candle, slice_id| {
             // What was handed in has no answer that could still change.
             if !self.history && slice_id.is_some() && !coverage.contains(candle.ts) {
-                provisional.push(candle.ts);
+                self.left_out += 1;
                 return Ok(());
             }
             digest.add(&candle);
@@ -94,33 +102,61 @@ impl<'a> Reading<'a> {
                     return Err(PackError::Cancelled);
                 }
                 let full = std::mem::replace(&mut rows, Vec::with_capacity(BATCH));
-                self.sender.send(Item::Rows(id, full))?;
+                self.sender.send((number, full))?;
             }
             Ok::<(), PackError>(())
         })?;
-        self.left_out += provisional.len() as u64;
         if candles == 0 && coverage.is_empty() {
             return Ok(None);
         }
-        self.sender.send(Item::Rows(id, rows))?;
-        let mut oddities = self.store.oddities(series.id, *span)?;
-        oddities.retain(|(ts, ..)| provisional.binary_search(ts).is_err());
-        let times = if self.history {
-            self.store.times(series.id)?
-        } else {
-            Times::default()
-        };
-        let entry = Entry {
-            key: series.key.clone(),
-            week_start: series.week_start,
+        self.sender.send((number, rows))?;
+        Ok(Some(Entry {
+            key: held.key.clone(),
+            week_start: held.week_start,
             candles,
             first_ts,
             last_ts,
             coverage,
             digest: digest.finish(),
-        };
-        self.sender
-            .send(Item::Series(id, entry.clone(), times, oddities))?;
-        Ok(Some(entry))
+        }))
     }
+}
+
+impl Read {
+    /// Writes everything but candles, and says what the file holds.
+    pub(super) fn rest(
+        &self,
+        store: &Store,
+        packing: &Packing,
+        history: bool,
+    ) -> Result<Manifest, PackError> {
+        let mut numbers = HashMap::new();
+        for (place, Kept { id, span, entry }) in self.series.iter().enumerate() {
+            let times = if history {
+                store.times(*id)?
+            } else {
+                Times::default()
+            };
+            let number = number(place);
+            packing.series(number, entry, times, &store.oddities(*id, *span)?)?;
+            numbers.insert(*id, number);
+        }
+        if history {
+            store.each_of_history(&numbers, |row| {
+                packing.history(&row).map_err(PackError::from)
+            })?;
+        }
+        let series: Vec<Entry> = self.series.iter().map(|kept| kept.entry.clone()).collect();
+        Ok(Manifest {
+            format: FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            digest: digest_of(&series),
+            series,
+        })
+    }
+}
+
+/// The row of a series by its place.
+fn number(place: usize) -> i64 {
+    i64::try_from(place + 1).unwrap_or(i64::MAX)
 }

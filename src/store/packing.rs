@@ -1,12 +1,14 @@
 //! A new file, filled in one go in the order of its keys, so that the same rows give the same bytes. It has no log and no
-//! journal: until it is whole it is nobody's, and nothing here may be used on a file that has a name.
+//! journal: until it is whole it is nobody's, and nothing here may be used on a file that has a name. The candles come
+//! first, and not by SQLite.
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, ToSql, params, params_from_iter};
+use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 
 use super::history::{HistoryRow, Times};
 use super::open::SCHEMA;
+use super::pages::PAGE;
 use super::seal::{MARK, SQL};
 use super::{APPLICATION_ID, FORMAT, StoreError, told};
 use crate::candle::Candle;
@@ -18,76 +20,39 @@ pub(crate) type Row = (Candle, Option<i64>);
 /// Something odd about a candle: its start, the check's name and what it says.
 pub(crate) type Oddity = (i64, String, String);
 
-/// Candles of one statement: each statement has a beginning and an end to be paid for.
-const GROUP: usize = 32;
-
+/// A file that is being packed, once its candles are there.
 pub(crate) struct Packing {
     connection: Connection,
     /// The name that the file will have, for errors.
     path: PathBuf,
-    /// The statements that append a [`GROUP`] of candles and a single one.
-    append: [String; 2],
 }
 
 impl Packing {
-    /// Begins a file in an empty one. Without `strict` the tables are such that SQLite before 3.37 reads them.
-    pub(crate) fn create(part: &Path, path: &Path, strict: bool) -> Result<Packing, StoreError> {
-        let begin = || {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(part, flags)?;
-            for (pragma, value) in [
-                ("page_size", "8192"),
-                ("locking_mode", "exclusive"),
-                ("journal_mode", "memory"),
-                ("synchronous", "off"),
-                ("foreign_keys", "off"),
-            ] {
-                connection.pragma_update(None, pragma, value)?;
-            }
-            connection.execute_batch("BEGIN")?;
+    /// Makes the tables in an empty file, all but the seal's. Without `strict` they are such that SQLite before 3.37 reads
+    /// them. Returns the page of the root of the candles' tree.
+    pub(crate) fn begin(part: &Path, path: &Path, strict: bool) -> Result<u32, StoreError> {
+        let make = |connection: Connection| {
+            let schema = format!("{SCHEMA}{}", manifest_sql().0);
+            let schema = if strict { schema } else { loose(&schema) };
+            connection.execute_batch(&format!("BEGIN; {schema}"))?;
             connection.pragma_update(None, "application_id", APPLICATION_ID)?;
             connection.pragma_update(None, "user_version", FORMAT)?;
-            let schema = format!("{SCHEMA}{}", manifest_sql().0);
-            connection.execute_batch(&if strict { schema } else { loose(&schema) })?;
-            Ok(connection)
+            connection.execute_batch("COMMIT")?;
+            let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'candle_data'";
+            let root = connection.query_row(sql, [], |row| row.get(0))?;
+            connection.close().map_err(|(_, error)| error)?;
+            Ok(root)
         };
-        Ok(Packing {
-            connection: begin().map_err(told(path))?,
-            path: path.to_path_buf(),
-            append: [GROUP, 1].map(appending),
-        })
+        connect(part).and_then(make).map_err(told(path))
     }
 
-    /// Appends candles of a series, in ascending order.
-    pub(crate) fn candles(&self, series_id: i64, rows: &[Row]) -> Result<(), StoreError> {
-        let append = |rows: &[Row]| {
-            let sql = &self.append[usize::from(rows.len() == 1)];
-            let mut insert = self.connection.prepare_cached(sql)?;
-            let mut at = 0;
-            let mut bind = |value: &dyn ToSql| {
-                at += 1;
-                insert.raw_bind_parameter(at, value)
-            };
-            for (c, slice_id) in rows {
-                bind(&series_id)?;
-                bind(&c.ts)?;
-                for price in [&c.open, &c.high, &c.low, &c.close] {
-                    bind(price)?;
-                }
-                bind(&c.volume)?;
-                bind(&c.vwap)?;
-                bind(&c.trades)?;
-                bind(slice_id)?;
-            }
-            insert.raw_execute().map(|_| ())
-        };
-        let (groups, rest) = rows.as_chunks::<GROUP>();
-        groups
-            .iter()
-            .map(<[Row; GROUP]>::as_slice)
-            .chain(rest.chunks(1))
-            .try_for_each(append)
-            .map_err(told(&self.path))
+    /// Goes on with a file when all candles are in it.
+    pub(crate) fn go_on(part: &Path, path: &Path) -> Result<Packing, StoreError> {
+        let begin = |connection: Connection| connection.execute_batch("BEGIN").map(|()| connection);
+        Ok(Packing {
+            connection: connect(part).and_then(begin).map_err(told(path))?,
+            path: path.to_path_buf(),
+        })
     }
 
     /// Writes what else there is of a series.
@@ -122,7 +87,9 @@ impl Packing {
             for span in entry.coverage.iter() {
                 insert.execute([series_id, span.start(), span.end()])?;
             }
-            let sql = "INSERT INTO quality_issues (series_id, ts, check_name, detail) VALUES (?, ?, ?, ?)";
+            // Of candles that are here.
+            let sql = "INSERT INTO quality_issues (series_id, ts, check_name, detail) SELECT ?1, ?2, ?3, ?4
+                       WHERE EXISTS (SELECT 1 FROM candle_data WHERE series_id = ?1 AND ts = ?2)";
             let mut insert = self.connection.prepare_cached(sql)?;
             for (ts, check_name, detail) in oddities {
                 insert.execute(params![series_id, ts, check_name, detail])?;
@@ -143,9 +110,7 @@ impl Packing {
 
     /// Writes the manifest and the seal, whose last bytes, the file's last ones, are left to be filled in.
     pub(crate) fn seal(self, manifest: &Manifest) -> Result<(), StoreError> {
-        let Packing {
-            connection, path, ..
-        } = self;
+        let Packing { connection, path } = self;
         let write = || {
             let sql = "INSERT INTO manifest (symbol, timeframe, source, adjusted, week_start, candles, first_ts, last_ts, coverage,
                        digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -198,11 +163,19 @@ impl Packing {
     }
 }
 
-fn appending(rows: usize) -> String {
-    let values = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; rows].join(", ");
-    format!(
-        "INSERT INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id) VALUES {values}"
-    )
+fn connect(part: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(part, flags)?;
+    for (pragma, value) in [
+        ("page_size", PAGE.to_string().as_str()),
+        ("locking_mode", "exclusive"),
+        ("journal_mode", "memory"),
+        ("synchronous", "off"),
+        ("foreign_keys", "off"),
+    ] {
+        connection.pragma_update(None, pragma, value)?;
+    }
+    Ok(connection)
 }
 
 /// The statements for `manifest` and for `seal`.
