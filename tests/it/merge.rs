@@ -415,7 +415,8 @@ fn a_final_answer_replaces_and_removes_what_was_provisional_in_the_other_file() 
     assert!(differ(&early.path(), &late.path()));
     for inputs in [[&early, &late], [&late, &early]] {
         let paths = inputs.map(Bench::path);
-        let out = early.path().with_file_name("out.db");
+        let home = Home::new();
+        let out = home.path("out.db");
         let merged = union(&[&paths[0], &paths[1]], &out).unwrap();
         assert!(!differ(&out, &one.path()), "as if fetched into one file");
         let db = Db::open(&out);
@@ -472,7 +473,8 @@ fn of_two_provisional_candles_the_later_fetched_wins_and_one_handed_in_never_doe
         (&early, &mine, 1, 1, 0),
         (&mine, &other, 3, 1, 0),
     ] {
-        let out = early.path().with_file_name("out.db");
+        let home = Home::new();
+        let out = home.path("out.db");
         union(&[&first.path(), &second.path()], &out).unwrap();
         let db = Db::open(&out);
         let open: f64 =
@@ -494,7 +496,8 @@ fn what_is_odd_about_a_candle_follows_the_one_that_stays() {
     let [mut first, mut second] = [Bench::new(), Bench::new()];
     first.hand_in(&key("AAPL 1d"), &[odd(ts), version(ts + 3 * DAY, 0)], ts);
     second.hand_in(&key("AAPL 1d"), &[odd(ts + 3 * DAY), odd(ts + 4 * DAY)], ts);
-    let out = first.path().with_file_name("out.db");
+    let home = Home::new();
+    let out = home.path("out.db");
     union(&[&first.path(), &second.path()], &out).unwrap();
     let db = Db::open(&out);
     let stamps = "SELECT group_concat(DISTINCT ts) FROM quality_issues";
@@ -523,7 +526,8 @@ fn where_one_provider_answer_was_nothing_the_union_remembers_what_both_say() {
     }
     let spans = |path: &Path| Db::open(path).spans("empty_spans", "AAPL", "1d");
     for inputs in [[&none, &some], [&some, &none]] {
-        let out = none.path().with_file_name("out.db");
+        let home = Home::new();
+        let out = home.path("out.db");
         union(&[&inputs[0].path(), &inputs[1].path()], &out).unwrap();
         assert!(!differ(&out, &one.path()));
         let merged: Vec<_> = spans(&out);
