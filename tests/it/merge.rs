@@ -360,13 +360,22 @@ fn a_job_that_still_runs_in_a_file_is_interrupted_in_the_union_and_can_be_resume
     )
     .ok();
     run(&home, "merge b.db market.db -o out.db").ok();
-    gate.open();
-    running.wait().ok();
-    let status = run(&home, "status --json --db out.db").ok().json();
-    assert_eq!(status["jobs"][1]["status"], "interrupted", "{status}");
+    // While its process lives.
     let db = Db::open(&home.path("out.db"));
     check_books(&db);
+    for (table, status) in [
+        ("backfill_jobs", "interrupted"),
+        ("backfill_series", "interrupted"),
+        ("backfill_progress", "pending"),
+    ] {
+        let open = format!(
+            "SELECT group_concat(DISTINCT status) FROM {table} WHERE status <> 'completed'"
+        );
+        assert_eq!(db.text(&open), status, "{table}");
+    }
     drop(db);
+    gate.open();
+    running.wait().ok();
     home.to(&server, "resume --db out.db".split(' ')).run().ok();
     let found = run(&home, "diff market.db out.db --json").exit(3).json();
     assert_eq!(found["series"], json!([]), "{found}");
@@ -403,6 +412,11 @@ fn a_final_answer_replaces_and_removes_what_was_provisional_in_the_other_file() 
         bench
             .provider
             .offer("AAPL 1d", candles(days("2024-03-04", "2024-03-09")));
+        let odd = Candle {
+            low: 5_000.0,
+            ..version(label("2024-03-07"), 0)
+        };
+        bench.provider.offer("AAPL 1d", [odd]);
         bench.backfill(evening, "AAPL 1d", week);
     }
     one.policy = late.policy;
@@ -444,8 +458,44 @@ fn a_final_answer_replaces_and_removes_what_was_provisional_in_the_other_file() 
             brought.candles,
             brought.added + brought.same + brought.conflicting + brought.superseded
         );
-        assert_eq!(db.count("SELECT count(*) FROM conflicts"), 0);
+        for empty in ["conflicts", "quality_issues"] {
+            assert_eq!(
+                db.count(&format!("SELECT count(*) FROM {empty}")),
+                0,
+                "{empty}"
+            );
+        }
+        let tail = "SELECT count(*) FROM series WHERE tail_asked_at IS NOT NULL";
+        assert_eq!(db.count(tail), 0, "both have asked");
     }
+    // What both files know is logged once.
+    let home = Home::new();
+    let (copy, out) = (home.path("copy.db"), home.path("out.db"));
+    union(&[&one.path()], &copy).unwrap();
+    union(&[&one.path(), &copy], &out).unwrap();
+    let logged = "SELECT count(*) FROM restatements";
+    assert_eq!(Db::open(&out).count(logged), one.number(logged));
+}
+
+#[test]
+fn the_live_edge_that_only_one_file_has_asked_is_not_asked_again() {
+    let evening = ny("2024-03-08 20:30");
+    let [mut one, mut other] = [Bench::new(), Bench::new()];
+    let start = label("2024-03-04");
+    for (bench, series) in [(&mut one, "AAPL 1d"), (&mut other, "MSFT 1d")] {
+        let days = (start..label("2024-03-09")).step_by(DAY as usize);
+        bench.provider.offer(series, candles(days));
+        bench.update(series, start, evening);
+    }
+    let home = Home::new();
+    let out = home.path("out.db");
+    union(&[&one.path(), &other.path()], &out).unwrap();
+    one.store = Store::open(&out).unwrap();
+    one.provider.take_asked();
+    for series in ["AAPL 1d", "MSFT 1d"] {
+        one.update(series, start, evening + 60);
+    }
+    assert_eq!(one.provider.take_asked(), []);
 }
 
 #[test]
@@ -533,6 +583,24 @@ fn where_one_provider_answer_was_nothing_the_union_remembers_what_both_say() {
         let merged: Vec<_> = spans(&out);
         let whole: i64 = merged.iter().map(|span| span.1 - span.0).sum();
         assert_eq!(whole, march - from, "{merged:?}");
+    }
+}
+
+#[test]
+fn what_one_file_found_empty_is_not_where_the_other_has_candles() {
+    let (now, march) = (ny("2024-06-03 13:00"), label("2024-03-04"));
+    let quarter = span(label("2024-01-01"), label("2024-04-01"));
+    let [mut none, mut some] = [Bench::new(), Bench::new()];
+    none.backfill(now, "AAPL 1d", quarter);
+    some.provider.offer("AAPL 1d", candles([march]));
+    some.backfill(now, "AAPL 1d", quarter);
+    for inputs in [[&none, &some], [&some, &none]] {
+        let home = Home::new();
+        let out = home.path("out.db");
+        union(&[&inputs[0].path(), &inputs[1].path()], &out).unwrap();
+        assert!(!differ(&out, &some.path()));
+        let empty = Db::open(&out).spans("empty_spans", "AAPL", "1d");
+        assert_eq!(empty, [(quarter.start(), march)]);
     }
 }
 
