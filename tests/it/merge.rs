@@ -36,6 +36,12 @@ fn merged(home: &Home, inputs: &str, output: &str) -> serde_json::Value {
     let mut after = home.files();
     after.retain(|(path, _)| *path != home.path(output));
     assert!(before == after, "an input has changed, or more was left");
+    let header = fs::read(home.path(output)).unwrap();
+    assert_eq!(
+        header[18..20],
+        [2, 2],
+        "a working file has a write-ahead log"
+    );
     report
 }
 
