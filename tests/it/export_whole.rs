@@ -129,6 +129,7 @@ fn ctrl_c_leaves_nothing() {
     #[cfg(feature = "parquet")]
     end_in_the_middle(&home, "out", "-o out --layout hive", interrupt);
     assert_eq!(names(&home), before);
+    assert!(!home.path(".out.part").exists());
 }
 
 /// A clock that does something in between, and on which every look takes long.
