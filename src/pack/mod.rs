@@ -13,7 +13,7 @@ pub(crate) use seal::{DIGEST, hash_all_but_the_end};
 
 use crate::choice::{BadChoice, Choice};
 use crate::clock::Cancel;
-use crate::digest::Digest;
+use crate::digest::{CandleDigest, Digest};
 use crate::manifest::Manifest;
 use crate::pipe::{Stopped, both, pipe};
 use crate::store::{Packing, Store, StoreError, Tree};
@@ -140,7 +140,8 @@ fn fill(
         let chosen = choice.of(store.series()?)?;
         let read = |sender| Reading::new(store, sender, cancel, options.history).candles(chosen);
         let write = |batches| write(file, root, batches).map_err(told);
-        let (read, ()) = pipe(WAITING, read, write)?;
+        let (read, digests) = pipe(WAITING, read, write)?;
+        let read = read.digested(digests);
         let packing = Packing::go_on(&name, path)?;
         let manifest = read.rest(store, &packing, options.history)?;
         packing.seal(&manifest)?;
@@ -148,10 +149,19 @@ fn fill(
     })
 }
 
-fn write(file: File, root: u32, batches: Receiver<Batch>) -> std::io::Result<()> {
+/// Writes the candles; returns the digest of each series. That is work which the reading side has no time for.
+fn write(file: File, root: u32, batches: Receiver<Batch>) -> std::io::Result<Vec<Digest>> {
     let mut tree = Tree::new(file, root)?;
+    let mut digests: Vec<CandleDigest> = Vec::new();
     for (series_id, rows) in batches {
+        while digests.len() < usize::try_from(series_id).unwrap_or(0) {
+            digests.push(CandleDigest::new());
+        }
+        if let Some(digest) = digests.last_mut() {
+            rows.iter().for_each(|(candle, _)| digest.add(candle));
+        }
         tree.add(series_id, &rows)?;
     }
-    tree.finish()
+    tree.finish()?;
+    Ok(digests.into_iter().map(CandleDigest::finish).collect())
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::PackError;
 use crate::choice::{BadChoice, Chosen};
 use crate::clock::Cancel;
-use crate::digest::CandleDigest;
+use crate::digest::Digest;
 use crate::manifest::{Entry, Manifest, digest_of};
 use crate::pipe::Sender;
 use crate::span::Span;
@@ -75,7 +75,7 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Reads one series; `None` where there is nothing of it.
+    /// Reads one series, but for its digest; `None` where there is nothing of it.
     fn series(
         &mut self,
         number: i64,
@@ -83,7 +83,6 @@ impl<'a> Reading<'a> {
         span: Span,
     ) -> Result<Option<Entry>, PackError> {
         let coverage = held.coverage.within(span);
-        let mut digest = CandleDigest::new();
         let (mut candles, mut first_ts, mut last_ts) = (0, None, None);
         let mut rows = Vec::with_capacity(BATCH);
         self.store.each_row(held.id, span, |candle, slice_id| {
@@ -92,7 +91,6 @@ impl<'a> Reading<'a> {
                 self.left_out += 1;
                 return Ok(());
             }
-            digest.add(&candle);
             candles += 1;
             first_ts = first_ts.or(Some(candle.ts));
             last_ts = Some(candle.ts);
@@ -117,12 +115,21 @@ impl<'a> Reading<'a> {
             first_ts,
             last_ts,
             coverage,
-            digest: digest.finish(),
+            // The writing side has it.
+            digest: Digest::of(b""),
         }))
     }
 }
 
 impl Read {
+    /// Takes the digests of the series in their order.
+    pub(super) fn digested(mut self, digests: Vec<Digest>) -> Read {
+        for (kept, digest) in self.series.iter_mut().zip(digests) {
+            kept.entry.digest = digest;
+        }
+        self
+    }
+
     /// Writes everything but candles, and says what the file holds.
     pub(super) fn rest(
         &self,
