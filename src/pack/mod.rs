@@ -158,7 +158,9 @@ fn write(file: File, root: u32, batches: Receiver<Batch>) -> std::io::Result<Vec
             digests.push(CandleDigest::new());
         }
         if let Some(digest) = digests.last_mut() {
-            rows.iter().for_each(|(candle, _)| digest.add(candle));
+            for (candle, _) in &rows {
+                digest.add(candle);
+            }
         }
         tree.add(series_id, &rows)?;
     }

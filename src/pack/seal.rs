@@ -18,6 +18,8 @@ pub(super) fn fill_in(file: &mut File) -> std::io::Result<(Digest, Digest, u64)>
     let digest = Digest::from(<[u8; DIGEST]>::from(zeros.finalize()));
     file.seek(SeekFrom::Start(size - DIGEST as u64))?;
     file.write_all(digest.as_bytes())?;
+    // Beside the check of what was written, and not after it.
+    file.sync_all()?;
     let whole = hash.chain_update(digest.as_bytes());
     Ok((
         digest,

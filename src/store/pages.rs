@@ -10,7 +10,7 @@ use super::packing::Row;
 /// Bytes of a page.
 pub(super) const PAGE: usize = 8192;
 /// The page that SQLite locks and never uses: the one with the byte at 1 GiB.
-const LOCK_PAGE: u32 = (1 << 30) / PAGE as u32 + 1;
+const LOCK_PAGE: u32 = (1 << 30) / 8192 + 1;
 /// Where the header of the file has its number of pages.
 const PAGES_AT: u64 = 28;
 const LEAF: u8 = 0x0a;

@@ -1,0 +1,96 @@
+//! What can be typed after the commands that fetch.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use candlefile::provider::rate::Rate;
+use candlefile::range::Moment;
+use candlefile::{Symbol, Timeframe};
+use clap::{Args, ValueEnum};
+
+use super::duration;
+
+#[derive(Args, Debug)]
+pub struct Backfill {
+    /// Symbols as the provider spells them: AAPL, BRK.B, X:BTCUSD, C:EURUSD, I:NDX
+    pub symbols: Vec<Symbol>,
+    /// More symbols from a file, one a line, # begins a comment; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub symbols_file: Option<PathBuf>,
+    /// Timeframes: 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w, 1mo ...
+    #[arg(
+        short,
+        long = "timeframe",
+        value_delimiter = ',',
+        default_value = "1d",
+        value_name = "TIMEFRAME"
+    )]
+    pub timeframes: Vec<Timeframe>,
+    /// First market day (YYYY-MM-DD), or an instant (RFC 3339)
+    #[arg(long, value_name = "DATE")]
+    pub start: Moment,
+    /// Last market day, inclusive, or an instant, exclusive [default: now]
+    #[arg(long, value_name = "DATE")]
+    pub end: Option<Moment>,
+    /// Where the candles come from
+    #[arg(long, default_value = "polygon")]
+    pub provider: ProviderName,
+    /// Prices adjusted for splits by the provider, instead of raw ones
+    #[arg(long)]
+    pub adjusted: bool,
+    #[command(flatten)]
+    pub fetch: Fetch,
+    /// Show the plan and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Update {
+    #[command(flatten)]
+    pub fetch: Fetch,
+    /// Show the plan and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Resume {
+    /// The job, by any unique prefix of its id [default: all that are not complete]
+    pub job: Option<String>,
+    #[command(flatten)]
+    pub fetch: Fetch,
+}
+
+/// How to fetch.
+#[derive(Args, Clone, Debug)]
+pub struct Fetch {
+    /// Requests under way at once
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    pub workers: u16,
+    /// Requests per time at most, like 5/min or 100/s [default for polygon: 100/s]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// How long after its last trading hour a candle counts as closed [default: 15m]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub delay: Option<Duration>,
+    /// How long after its last trading hour a candle counts as final [default: stocks and indices at noon of the next
+    /// market day, crypto and forex after 1h]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub final_after: Option<Duration>,
+    /// Ask for the live edge again even if nothing there has newly closed or become final
+    #[arg(long)]
+    pub force: bool,
+    /// Ask again where the provider had nothing
+    #[arg(long)]
+    pub refetch_empty: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderName {
+    /// Polygon.io, now Massive.com
+    #[value(alias = "massive")]
+    Polygon,
+    /// Embedded synthetic data, for trying things out
+    Sample,
+}

@@ -1,0 +1,84 @@
+//! What can be typed after the commands that look at a file or tidy it.
+
+use std::time::Duration;
+
+use candlefile::range::Moment;
+use candlefile::{Symbol, Timeframe};
+use clap::Args;
+
+use super::duration;
+use crate::cli::zone::Zone;
+
+#[derive(Args, Debug)]
+pub struct Status {
+    /// One job with its slices, by any unique prefix of its id
+    pub job: Option<String>,
+    /// Follow what runs to its end, and only then say where it stands
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The symbol
+    pub symbol: Symbol,
+    /// The timeframe
+    #[arg(short, long, default_value = "1d", value_name = "TIMEFRAME")]
+    pub timeframe: Timeframe,
+    /// The newest N candles [default: 20 for a table, all for --csv and --json]
+    #[arg(long, value_name = "N", conflicts_with_all = ["start", "end"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub tail: Option<u32>,
+    /// From this market day or instant on
+    #[arg(long, value_name = "DATE")]
+    pub start: Option<Moment>,
+    /// Up to this market day, inclusive, or instant, exclusive
+    #[arg(long, value_name = "DATE")]
+    pub end: Option<Moment>,
+    /// The zone of the times: market, utc, or a name like Europe/London; 1d and longer stay dates
+    #[arg(long, default_value = "utc", value_name = "ZONE")]
+    pub tz: Zone,
+    /// Write CSV
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Info {
+    /// Write the metadata that Datasette takes with --metadata
+    #[arg(long, conflicts_with = "json")]
+    pub datasette: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Sql {
+    /// One statement; - is stdin
+    #[arg(value_name = "STATEMENT")]
+    pub sql: String,
+    /// Rows at most; 0 for all
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub limit: u64,
+    /// Time that SQLite may take
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub timeout: Duration,
+    /// Write CSV
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Drop {
+    /// The symbol
+    pub symbol: Symbol,
+    /// The timeframe
+    #[arg(short, long, value_name = "TIMEFRAME")]
+    pub timeframe: Timeframe,
+    /// Only from this market day or instant on
+    #[arg(long, value_name = "DATE")]
+    pub start: Option<Moment>,
+    /// Only up to this market day, inclusive, or instant, exclusive
+    #[arg(long, value_name = "DATE")]
+    pub end: Option<Moment>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
