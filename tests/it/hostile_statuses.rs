@@ -150,7 +150,7 @@ pub(crate) fn statuses() -> Vec<Case> {
             // 15, 30, 60 and 120 s and then 180 s a time come to 15 minutes at the eighth; two workers that wait on a clock
             // that waiting moves are there sooner, and an answer to another series in between starts anew.
             |at| Outcome {
-                requests: at.page + 1..=at.page + 8 + 2 * 8,
+                requests: at.page + 1..=at.page + 8 + 4 * 8,
                 ..stops(JobStatus::Interrupted)(at)
             },
             status(429),
