@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::clock::Cancel;
 use crate::store::{Added, SeriesRow, Store, StoreError};
 use crate::target::{Target, TargetError};
 
@@ -22,6 +23,9 @@ pub enum MergeError {
     /// A file cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It was asked to stop.
+    #[error("merging was stopped")]
+    Cancelled,
     /// The new one cannot be written.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -45,6 +49,7 @@ impl MergeError {
         match self {
             MergeError::Store(error) => error.next(),
             MergeError::Target(error) => error.next(),
+            MergeError::Cancelled => "nothing was left behind; run the same command again".into(),
             MergeError::Bound { found, .. } => format!(
                 "forget the series in a copy of one of them with `candlefile drop {} -t {}`, and merge that",
                 found.key.symbol, found.key.timeframe
@@ -74,24 +79,34 @@ fn binding(series: &SeriesRow) -> String {
 /// can be filled further like any other file. Each file is read at one instant.
 ///
 /// # Errors
-/// A file cannot be read, two hold a series from different sources or with different adjustments, or the target cannot be
-/// written; nothing is left behind then.
-pub fn merge(inputs: &[Store], target: &Target, now: i64) -> Result<Merged, MergeError> {
+/// A cancellation, a file that cannot be read, two that hold a series from different sources or with different adjustments,
+/// a target that cannot be written; nothing is left behind then.
+pub fn merge(
+    inputs: &[Store],
+    target: &Target,
+    now: i64,
+    cancel: &Cancel,
+) -> Result<Merged, MergeError> {
     check_bindings(inputs)?;
     let part = target.begin_named()?;
     let path = part.path().unwrap_or(target.path());
-    let made = make(inputs, path, now).map_err(|error| match error {
+    let made = make(inputs, path, now, cancel).map_err(|error| match error {
+        _ if cancel.is_cancelled() => MergeError::Cancelled,
         StoreError::Full(full) if full == path => {
             TargetError::Full(target.path().to_path_buf()).into()
         }
         other => MergeError::Store(other),
     })?;
+    // Statements that are short end before they look.
+    if cancel.is_cancelled() {
+        return Err(MergeError::Cancelled);
+    }
     part.finish()?;
     Ok(made)
 }
 
-fn make(inputs: &[Store], path: &Path, now: i64) -> Result<Merged, StoreError> {
-    let out = Store::create_unseen(path)?;
+fn make(inputs: &[Store], path: &Path, now: i64, cancel: &Cancel) -> Result<Merged, StoreError> {
+    let out = Store::create_unseen(path, cancel)?;
     let inputs = inputs
         .iter()
         .map(|input| out.add(input, now))

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
-use candlefile::{Clock, MergeError, Store, SystemClock, Target, merge};
+use candlefile::{Cancel, Clock, MergeError, Store, SystemClock, Target, merge};
 use serde_json::{Value, json};
 
 use super::args::{Global, Merge};
 use super::error::Exit;
 use super::output::{self, count};
+use super::signals::stop_on_signals;
 use super::table;
 
 pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
@@ -19,7 +20,10 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
         .collect::<Result<Vec<_>, _>>()?;
     let paths: Vec<&Path> = inputs.iter().map(Store::path).collect();
     let target = Target::new(&args.output, args.overwrite, &paths)?;
-    let merged = match merge(&inputs, &target, SystemClock::default().now()) {
+    let cancel = Cancel::new();
+    stop_on_signals(&cancel, None);
+    let merged = match merge(&inputs, &target, SystemClock::default().now(), &cancel) {
+        Err(MergeError::Cancelled) => return Ok(Exit::Interrupted),
         Err(MergeError::Store(error)) => return Err(error.into()),
         Err(MergeError::Target(error)) => return Err(error.into()),
         merged => merged?,

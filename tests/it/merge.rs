@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use candlefile::{Candle, MergeError, Merged, Store, Target, TargetError, diff, merge};
+use candlefile::{Cancel, Candle, MergeError, Merged, Store, Target, TargetError, diff, merge};
 use serde_json::json;
 
 use crate::checker::check_books;
@@ -397,6 +397,7 @@ fn union(inputs: &[&Path], output: &Path) -> Result<Merged, MergeError> {
         &stores,
         &Target::new(output, true, inputs)?,
         label("2024-06-01"),
+        &Cancel::new(),
     )
 }
 
@@ -643,4 +644,23 @@ fn a_full_disk_leaves_no_file_and_the_old_one_as_it_was() {
     }
     assert!(room > 200_000);
     assert!(!differ(&out, inputs[0]));
+}
+
+#[test]
+fn what_is_stopped_leaves_no_file() {
+    let home = Home::new();
+    run(
+        &home,
+        "backfill AAPL -t 1h --start 2024-01-02 --end 2024-06-28 --provider sample",
+    )
+    .ok();
+    let before = home.files();
+    let inputs = [Store::read(&home.db_path()).unwrap()];
+    let target = Target::new(&home.path("out.db"), false, &[]).unwrap();
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let stopped = merge(&inputs, &target, 0, &cancel);
+    assert!(matches!(stopped, Err(MergeError::Cancelled)), "{stopped:?}");
+    drop(inputs);
+    assert!(home.files() == before);
 }

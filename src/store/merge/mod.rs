@@ -15,8 +15,12 @@ use super::read::key_of;
 use super::series::{bind, known_in};
 use super::stamp::stamp_if_any;
 use super::{SeriesKey, Store, StoreError, told};
+use crate::clock::Cancel;
 use crate::plan::Known;
 use crate::span::SpanSet;
+
+/// Steps of SQLite's machine between two looks at whether it is cancelled: some milliseconds.
+const STEPS: i32 = 100_000;
 
 /// What became of the candles of an added file: `candles = added + same + conflicting + superseded`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -47,12 +51,17 @@ struct Theirs {
 }
 
 impl Store {
-    /// Makes a file that nobody reads before it is whole, to add others to.
+    /// Makes a file that nobody reads before it is whole, to add others to. Once it is cancelled every statement fails.
     ///
     /// # Errors
     /// As [`Store::create`].
-    pub fn create_unseen(path: &Path) -> Result<Store, StoreError> {
-        let store = Store::create(path)?;
+    pub fn create_unseen(path: &Path, cancel: &Cancel) -> Result<Store, StoreError> {
+        let mut store = Store::create(path)?;
+        let cancel = cancel.clone();
+        store
+            .connection
+            .progress_handler(STEPS, Some(move || cancel.is_cancelled()))
+            .map_err(told(path))?;
         let ready = "PRAGMA journal_mode = delete;
             PRAGMA synchronous = off;
             CREATE TEMP TABLE added_series (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
