@@ -42,12 +42,14 @@ pub enum BadChoice {
         /// The most similar ones that it holds, a few.
         nearest: Vec<Symbol>,
     },
-    /// None of the chosen symbols has a timeframe.
-    #[error("the file holds no {timeframe} of what was asked for")]
+    /// A chosen symbol, or none of them all, has a timeframe.
+    #[error("the file holds no {timeframe} of {}", of(.symbol.as_ref()))]
     UnknownTimeframe {
+        /// The symbol, where one was named.
+        symbol: Option<Symbol>,
         /// The timeframe.
         timeframe: Timeframe,
-        /// Those that the chosen symbols have.
+        /// Those that it has.
         held: Vec<Timeframe>,
     },
     /// The end is not after the start.
@@ -64,6 +66,10 @@ pub enum BadChoice {
     /// The series that were chosen have nothing in the range.
     #[error("there are no candles in this range")]
     Empty,
+}
+
+fn of(symbol: Option<&Symbol>) -> String {
+    symbol.map_or_else(|| "any symbol".to_owned(), Symbol::to_string)
 }
 
 impl BadChoice {
@@ -94,6 +100,11 @@ impl Choice {
     /// # Errors
     /// A symbol or timeframe that the file does not hold, a reversed range, a file without series.
     pub fn of(&self, series: Vec<SeriesRow>) -> Result<Vec<Chosen>, BadChoice> {
+        // One of which nothing is known is there for its empty answers alone.
+        let series: Vec<SeriesRow> = series
+            .into_iter()
+            .filter(|held| held.candles > 0 || !held.coverage.is_empty())
+            .collect();
         if series.is_empty() {
             return Err(BadChoice::Nothing);
         }
@@ -111,12 +122,23 @@ impl Choice {
             .filter(|held| self.symbols.is_empty() || self.symbols.contains(&held.key.symbol))
             .collect();
         for &timeframe in &self.timeframes {
-            let mut held: Vec<Timeframe> =
-                of_symbols.iter().map(|held| held.key.timeframe).collect();
-            if !held.contains(&timeframe) {
-                held.sort();
-                held.dedup();
-                return Err(BadChoice::UnknownTimeframe { timeframe, held });
+            let named = self.symbols.iter().map(Some);
+            let any = self.symbols.is_empty().then_some(None);
+            for symbol in named.chain(any) {
+                let of_symbol =
+                    |held: &&SeriesRow| symbol.is_none_or(|symbol| held.key.symbol == *symbol);
+                let held = of_symbols.iter().filter(of_symbol);
+                let mut held: Vec<Timeframe> = held.map(|held| held.key.timeframe).collect();
+                if !held.contains(&timeframe) {
+                    held.sort();
+                    held.dedup();
+                    let symbol = symbol.cloned();
+                    return Err(BadChoice::UnknownTimeframe {
+                        symbol,
+                        timeframe,
+                        held,
+                    });
+                }
             }
         }
         let mut chosen = of_symbols

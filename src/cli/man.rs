@@ -6,11 +6,14 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use super::args::{Cli, Global, Man};
-use super::error::Exit;
+use super::error::{Exit, usage};
 use super::output;
 
 pub fn run(global: &Global, args: &Man) -> Result<Exit> {
     let Some(folder) = &args.dir else {
+        if global.json {
+            return Err(usage("a page of the manual is no JSON", "leave --json out"));
+        }
         let mut page = Vec::new();
         clap_mangen::Man::new(Cli::command()).render(&mut page)?;
         output::write(&page)?;

@@ -69,7 +69,7 @@ pub fn main() -> i32 {
         Command::Diff(args) => diff::run(&cli.global, &args),
         Command::Merge(args) => merge::run(&cli.global, &args),
         Command::Providers => providers::run(&cli.global),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&cli.global, &args),
         Command::Man(args) => man::run(&cli.global, &args),
     };
     match outcome {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, Sql};
 use super::document::ListDocument;
-use super::error::{Exit, Said};
+use super::error::{Exit, Said, usage};
 use super::output;
 use super::table::{self, Column};
 
@@ -19,6 +19,12 @@ use super::table::{self, Column};
 const GRACE: Duration = Duration::from_secs(1);
 
 pub fn run(global: &Global, args: &Sql) -> Result<Exit> {
+    if args.timeout.is_zero() {
+        return Err(usage(
+            "in no time there is no answer",
+            "give --timeout a time like 30s",
+        ));
+    }
     let store = Store::read(&global.db)?;
     let sql = statement(&args.sql)?;
     let most = (args.limit > 0).then_some(args.limit);

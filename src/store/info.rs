@@ -1,6 +1,7 @@
 //! The file itself, apart from what it holds: its format, its size, what lies beside it. Reads no candle.
 
 use std::fs;
+use std::io::Read;
 
 use super::path::beside;
 use super::{Seal, Store, StoreError, told};
@@ -41,13 +42,24 @@ impl Store {
             format: self.format,
             bytes: size(self.path.clone()),
             wal_bytes: size(beside(&self.path, "-wal")),
-            journal_mode: self
-                .connection
-                .pragma_query_value(None, "journal_mode", |row| row.get(0))
-                .map_err(told)?,
+            journal_mode: self.journal_mode().map_err(told)?,
             page_size: pragma("page_size")?,
             free_pages: pragma("freelist_count")?,
             seal: self.seal()?,
         })
+    }
+
+    /// What stands in the file, also where it was opened so that SQLite needs no journal.
+    fn journal_mode(&self) -> rusqlite::Result<String> {
+        if self.connection.is_readonly("main")? {
+            // Nobody who cannot write holds a lock that closing the file would take away.
+            let mut header = [0; 20];
+            let read = fs::File::open(&self.path).and_then(|mut file| file.read_exact(&mut header));
+            if read.is_ok() && header[18..] == [2, 2] {
+                return Ok("wal".to_owned());
+            }
+        }
+        self.connection
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
     }
 }

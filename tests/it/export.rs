@@ -22,7 +22,8 @@ pub(crate) fn minutes(home: &Home, series: u32, each: u32) {
         "INSERT INTO series (symbol, timeframe, source, adjusted) WITH RECURSIVE s(n) AS
          (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {series}) SELECT 'S' || n, '1m', 'x', 0 FROM s;
          INSERT INTO candle_data (series_id, ts, open, high, low, close, volume) WITH RECURSIVE m(n) AS
-         (SELECT 0 UNION ALL SELECT n + 1 FROM m WHERE n < {each} - 1) SELECT id, 60 * n, 1, 1, 1, 1, abs(random() / 7.0) FROM series, m WHERE source = 'x'",
+         (SELECT 0 UNION ALL SELECT n + 1 FROM m WHERE n < {each} - 1) SELECT id, 60 * n, 1, 1, 1, 1, abs(random() / 7.0) FROM series, m WHERE source = 'x';
+         UPDATE series SET candles = {each}, first_ts = 0, last_ts = 60 * ({each} - 1) WHERE source = 'x'",
     ));
 }
 

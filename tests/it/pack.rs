@@ -423,6 +423,9 @@ fn what_cannot_be_packed_is_said_and_leaves_nothing() {
     let home = Home::new();
     home.backfill(&Server::start(), &format!("AAPL MSFT -t 1d {DATES}"))
         .ok();
+    home.backfill(&Server::start(), &format!("AAPL -t 1h {DATES}"))
+        .ok();
+    home.sql("INSERT INTO series (symbol, timeframe, source, adjusted) VALUES ('GONE', '1d', 'polygon', 0)");
     std::os::unix::fs::symlink(home.db_path(), home.path("link.db")).unwrap();
     fs::hard_link(home.db_path(), home.path("hard.db")).unwrap();
     fs::write(home.path("taken.db"), "mine").unwrap();
@@ -438,7 +441,9 @@ fn what_cannot_be_packed_is_said_and_leaves_nothing() {
         ("pack -o link.db --overwrite", "is the file that is read"),
         ("pack -o hard.db --overwrite", "is the file that is read"),
         ("pack APPL -o out.db", "AAPL"),
-        ("pack AAPL -t 1m -o out.db", "it holds 1d"),
+        ("pack AAPL -t 1m -o out.db", "it holds "),
+        ("pack AAPL MSFT -t 1d,1h -o out.db", "no 1h of MSFT"),
+        ("pack AAPL GONE -o out.db", "no GONE"),
         (
             "pack AAPL --start 2030-01-01 -o out.db",
             "no candles in this range",
