@@ -1,5 +1,6 @@
 //! Whether a file is what it was packed as, and sound. It reads every byte, changes none, and trusts nothing.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -11,6 +12,8 @@ use crate::manifest::{Entry, digest_of};
 use crate::pack::{DIGEST, hash_all_but_the_end};
 use crate::span::Span;
 use crate::store::{MARK, Seal, SeriesKey, SeriesRow, Store, StoreError};
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
 
 /// What is checked, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -18,10 +21,10 @@ use crate::store::{MARK, Seal, SeriesKey, SeriesRow, Store, StoreError};
 pub enum Check {
     /// Every byte, against the digest that is embedded in a packed file.
     FileDigest,
-    /// The file's pages and rows, as `SQLite` judges them.
-    Integrity,
     /// The tables and views, against the format.
     Schema,
+    /// The file's pages and rows, as `SQLite` judges them.
+    Integrity,
     /// The manifest of a packed file, against its contents.
     Manifest,
     /// The series' rows and coverage, against the candles.
@@ -78,7 +81,7 @@ pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     let opened = if is_marked {
         Store::packed(path)
     } else {
-        Store::working(path)
+        Store::untouched(path)
     };
     match opened.and_then(|store| judging.contents(&store, is_marked)) {
         Err(error) if is_marked => judging.finds(Check::Integrity, None, error),
@@ -144,16 +147,17 @@ impl Judging {
             self.finds(Check::FileDigest, None, what);
         }
         store.at_one_instant(|| {
-            self.0.checked.extend([Check::Integrity, Check::Schema]);
-            for line in store.damage()? {
-                self.finds(Check::Integrity, None, line);
-            }
+            self.0.checked.push(Check::Schema);
             let faults = store.schema_faults()?;
             if !faults.is_empty() {
                 for fault in faults {
                     self.finds(Check::Schema, None, fault);
                 }
                 return Ok(());
+            }
+            self.0.checked.push(Check::Integrity);
+            for line in store.damage()? {
+                self.finds(Check::Integrity, None, line);
             }
             let found = self.books(store)?;
             if let Some(seal) = store.seal()? {
@@ -231,8 +235,9 @@ impl Judging {
     fn manifest(&mut self, seal: &Seal, found: &[Entry]) {
         self.0.checked.push(Check::Manifest);
         let stated = &seal.manifest;
+        let held: HashMap<_, _> = found.iter().map(|entry| (name(entry), entry)).collect();
         for entry in &stated.series {
-            match found.iter().find(|held| same_series(held, entry)) {
+            match held.get(&name(entry)) {
                 None => self.finds(Check::Manifest, Some(&entry.key), "it is missing"),
                 Some(held) if held.digest != entry.digest => {
                     self.finds(
@@ -241,7 +246,7 @@ impl Judging {
                         "its candles were changed",
                     );
                 }
-                Some(held) if held != entry => {
+                Some(held) if *held != entry => {
                     self.finds(
                         Check::Manifest,
                         Some(&entry.key),
@@ -251,8 +256,9 @@ impl Judging {
                 Some(_) => {}
             }
         }
+        let stated_names: HashSet<_> = stated.series.iter().map(name).collect();
         for held in found {
-            if !stated.series.iter().any(|entry| same_series(held, entry)) {
+            if !stated_names.contains(&name(held)) {
                 self.finds(
                     Check::Manifest,
                     Some(&held.key),
@@ -270,6 +276,6 @@ impl Judging {
     }
 }
 
-fn same_series(one: &Entry, other: &Entry) -> bool {
-    one.key.symbol == other.key.symbol && one.key.timeframe == other.key.timeframe
+fn name(entry: &Entry) -> (&Symbol, Timeframe) {
+    (&entry.key.symbol, entry.key.timeframe)
 }

@@ -12,7 +12,7 @@ use super::output::{self, count, short};
 use super::{list, show, table};
 
 pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
-    let (a, b) = (Store::read(&args.a)?, Store::read(&args.b)?);
+    let (a, b) = (Store::untouched(&args.a)?, Store::untouched(&args.b)?);
     let found = diff(&a, &b, args.limit)?;
     if global.json {
         output::json(&document(args, &found))?;

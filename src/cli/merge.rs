@@ -16,7 +16,7 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
     let inputs = args
         .files
         .iter()
-        .map(|file| Store::read(file))
+        .map(|file| Store::untouched(file))
         .collect::<Result<Vec<_>, _>>()?;
     let paths: Vec<&Path> = inputs.iter().map(Store::path).collect();
     let target = Target::new(&args.output, args.overwrite, &paths)?;

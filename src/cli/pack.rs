@@ -14,7 +14,7 @@ pub fn run(global: &Global, args: Pack) -> Result<Exit> {
     let inputs = [global.db.as_path()];
     let target = Target::new(&args.output, args.overwrite, &inputs)?;
     let checksum = Target::new(&checksum_path(&args.output), args.overwrite, &inputs)?;
-    let store = Store::read(&global.db)?;
+    let store = Store::untouched(&global.db)?;
     let options = Options {
         history: args.with_history,
         compat: args.compat,

@@ -107,11 +107,16 @@ pub fn pack(
     let mut permissions = part.file().metadata().map_err(told)?.permissions();
     permissions.set_readonly(true);
     part.file().set_permissions(permissions).map_err(told)?;
-    part.finish()?;
+    // Both are whole before either has its name.
     let mut line = checksum.begin()?;
     let file_name = target.path().file_name().unwrap_or_default();
     writeln!(line.file(), "{sha256}  {}", file_name.to_string_lossy())
+        .and_then(|()| line.file().sync_all())
         .map_err(|error| TargetError::io(checksum.path(), error))?;
+    if cancel.is_cancelled() {
+        return Err(PackError::Cancelled);
+    }
+    part.finish()?;
     line.finish()?;
     Ok(Packed {
         manifest,

@@ -84,11 +84,18 @@ impl<'a> Reading<'a> {
     ) -> Result<Option<Entry>, PackError> {
         let coverage = held.coverage.within(span);
         let (mut candles, mut first_ts, mut last_ts) = (0, None, None);
+        let mut left_out = 0;
         let mut rows = Vec::with_capacity(BATCH);
+        let hand_over = |number, rows| {
+            if self.cancel.is_cancelled() {
+                return Err(PackError::Cancelled);
+            }
+            Ok(self.sender.send((number, rows))?)
+        };
         self.store.each_row(held.id, span, |candle, slice_id| {
             // What was handed in has no answer that could still change.
             if !self.history && slice_id.is_some() && !coverage.contains(candle.ts) {
-                self.left_out += 1;
+                left_out += 1;
                 return Ok(());
             }
             candles += 1;
@@ -96,18 +103,18 @@ impl<'a> Reading<'a> {
             last_ts = Some(candle.ts);
             rows.push((candle, slice_id.filter(|_| self.history)));
             if rows.len() == BATCH {
-                if self.cancel.is_cancelled() {
-                    return Err(PackError::Cancelled);
-                }
                 let full = std::mem::replace(&mut rows, Vec::with_capacity(BATCH));
-                self.sender.send((number, full))?;
+                hand_over(number, full)?;
             }
             Ok::<(), PackError>(())
         })?;
+        if candles > 0 || !coverage.is_empty() {
+            hand_over(number, rows)?;
+        }
+        self.left_out += left_out;
         if candles == 0 && coverage.is_empty() {
             return Ok(None);
         }
-        self.sender.send((number, rows))?;
         Ok(Some(Entry {
             key: held.key.clone(),
             week_start: held.week_start,
@@ -139,10 +146,11 @@ impl Read {
     ) -> Result<Manifest, PackError> {
         let mut numbers = HashMap::new();
         for (place, Kept { id, span, entry }) in self.series.iter().enumerate() {
-            let times = if history {
-                store.times(*id)?
-            } else {
-                Times::default()
+            let times = match store.times(*id)? {
+                _ if !history => Times::default(),
+                // Of a part the end was not asked.
+                [created_at, ..] if *span != everything() => [created_at, None, None, None],
+                times => times,
             };
             let number = number(place);
             packing.series(number, entry, times, &store.oddities(*id, *span)?)?;
@@ -161,6 +169,10 @@ impl Read {
             series,
         })
     }
+}
+
+fn everything() -> Span {
+    Span::new(i64::MIN, i64::MAX).expect("not empty")
 }
 
 /// The row of a series by its place.

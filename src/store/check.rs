@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 
 use super::open::{SCHEMA, read_immutable};
 use super::packing::loose;
-use super::path::{beside, check_exists, check_path};
+use super::path::{check_exists, check_not_interrupted, check_path, is_there};
 use super::seal::SQL;
 use super::{FORMAT, Store, StoreError, told};
 
@@ -25,17 +25,13 @@ impl Store {
         read_immutable(path)
     }
 
-    /// Opens a working file to be judged: what lies beside it stays there as it is.
+    /// Opens a file to be read, and leaves what lies beside it as it is.
     ///
     /// # Errors
     /// As [`Store::read`], and where a write was interrupted that the next writer has to take back.
-    pub fn working(path: &Path) -> Result<Store, StoreError> {
-        let is_there =
-            |suffix| std::fs::metadata(beside(path, suffix)).is_ok_and(|found| found.len() > 0);
-        if is_there("-journal") {
-            return Err(StoreError::Interrupted(path.to_path_buf()));
-        }
-        let has_log = is_there("-wal");
+    pub fn untouched(path: &Path) -> Result<Store, StoreError> {
+        check_not_interrupted(path)?;
+        let has_log = is_there(path, "-wal");
         let store = Store::read(path)?;
         store
             .connection
@@ -47,10 +43,11 @@ impl Store {
     /// Whether something stands at a path that may be a file of ours.
     ///
     /// # Errors
-    /// A path that cannot be a file of ours, or nothing there.
+    /// A path that cannot be a file of ours, nothing there, or a write into it that was interrupted.
     pub fn check_path(path: &Path) -> Result<(), StoreError> {
         check_path(path)?;
-        check_exists(path)
+        check_exists(path)?;
+        check_not_interrupted(path)
     }
 
     /// The file's format.
@@ -63,7 +60,30 @@ impl Store {
     /// # Errors
     /// The file cannot be read at all.
     pub fn damage(&self) -> Result<Vec<String>, StoreError> {
-        self.lines("PRAGMA integrity_check", |line| line != "ok")
+        // A condition in the file is a stranger's program, and may never end.
+        self.connection
+            .pragma_update(None, "ignore_check_constraints", true)
+            .map_err(told(&self.path))?;
+        if self.is_packed() {
+            return self.lines("PRAGMA integrity_check", |line| line != "ok");
+        }
+        // Tables that somebody has added are theirs.
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (SELECT value FROM json_each(?))";
+        let ours = self.connection.prepare(tables).and_then(|mut select| {
+            let names = serde_json::json!(table_names()?).to_string();
+            select
+                .query_map([names], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()
+        });
+        let mut found = Vec::new();
+        for table in ours.map_err(told(&self.path))? {
+            found.extend(
+                self.lines(&format!("PRAGMA integrity_check({table})"), |line| {
+                    line != "ok"
+                })?,
+            );
+        }
+        Ok(found)
     }
 
     /// What is not as the format has it: tables, indices and views that are missing or different, and in a packed file
@@ -74,6 +94,15 @@ impl Store {
     pub fn schema_faults(&self) -> Result<Vec<String>, StoreError> {
         let told = told(&self.path);
         let held = schema(&self.connection, self.is_packed()).map_err(told)?;
+        // An index over an expression, or over a part, is a program, too.
+        let programs = self.lines(
+            "SELECT DISTINCT 'the index ' || l.name || ' is none of the format''s' FROM sqlite_schema AS t,
+                pragma_index_list(t.name) AS l, pragma_index_xinfo(l.name) AS x
+             WHERE t.type = 'table' AND (x.cid = -2 OR l.partial) AND t.name IN ('series', 'candle_data', 'coverage',
+                'empty_spans', 'backfill_jobs', 'backfill_series', 'backfill_progress', 'rejected', 'conflicts',
+                'restatements', 'quality_issues')",
+            |_| true,
+        )?;
         let expected = |sql: &str| {
             let memory = Connection::open_in_memory()?;
             memory.execute_batch(sql)?;
@@ -90,6 +119,9 @@ impl Store {
                     }
                     Some(_) => {}
                 }
+            }
+            if !self.is_packed() {
+                faults.extend(programs.iter().cloned());
             }
             if self.is_packed() {
                 let stranger = |key: &&(String, String)| !expected.contains_key(*key);
@@ -147,6 +179,15 @@ impl Store {
         };
         read().map_err(told(&self.path))
     }
+}
+
+fn table_names() -> rusqlite::Result<Vec<String>> {
+    let memory = Connection::open_in_memory()?;
+    memory.execute_batch(SCHEMA)?;
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table'";
+    let mut select = memory.prepare(sql)?;
+    let names = select.query_map([], |row| row.get(0))?;
+    names.collect()
 }
 
 /// To the letter, comments included, or by the columns of tables: a column that was added to an older file stands without

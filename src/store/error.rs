@@ -205,7 +205,7 @@ impl StoreError {
                 "please report this; nothing of the batch was stored".into()
             }
             StoreError::Interrupted(path) => format!(
-                "let the next command that reads it take it back: candlefile --db {} list",
+                "let a command that may write take it back: chmod u+w {0} && candlefile --db {0} list",
                 path.display()
             ),
             StoreError::BadSql(_) => {

@@ -12,7 +12,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::log::LARGE;
 use super::migrate::migrate;
 use super::path::{
-    beside, check_exists, check_path, check_writable, folder_of, is_read_only, percent_encoded,
+    beside, check_exists, check_not_interrupted, check_path, check_writable, folder_of,
+    is_read_only, percent_encoded,
 };
 use super::seal::is_sealed;
 use super::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, told};
@@ -188,6 +189,7 @@ pub(super) fn switch_to_wal(connection: &Connection, path: &Path) -> Result<(), 
 pub(super) fn read_immutable(path: &Path) -> Result<Store, StoreError> {
     check_path(path)?;
     check_exists(path)?;
+    check_not_interrupted(path)?;
     reading(connect_to_immutable(path).map_err(told(path))?, path)
 }
 
@@ -223,6 +225,7 @@ fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
     if beside(path, "-wal").exists() {
         return connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(told);
     }
+    check_not_interrupted(path)?;
     connect_to_immutable(path).map_err(told)
 }
 

@@ -2,6 +2,7 @@
 //! closing it again would take away the locks of the connection that this process may have.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -50,6 +51,22 @@ pub(super) fn check_exists(path: &Path) -> Result<(), StoreError> {
     } else {
         Err(StoreError::NotFound(path.to_path_buf()))
     }
+}
+
+/// A rollback journal has what an interrupted write has to be taken back with. Only a writer can do so.
+pub(super) fn check_not_interrupted(path: &Path) -> Result<(), StoreError> {
+    let mut first = [0];
+    // One that begins with a zero has nothing in it that counts yet.
+    let read = fs::File::open(beside(path, "-journal")).and_then(|mut log| log.read(&mut first));
+    if read.is_ok() && first != [0] {
+        return Err(StoreError::Interrupted(path.to_path_buf()));
+    }
+    Ok(())
+}
+
+/// Whether something that is not empty lies beside a file.
+pub(super) fn is_there(path: &Path, suffix: &str) -> bool {
+    fs::metadata(beside(path, suffix)).is_ok_and(|found| found.len() > 0)
 }
 
 pub(super) fn is_read_only(path: &Path) -> bool {

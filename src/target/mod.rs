@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use place::{folder_of, is_same, part_name, rename_to_new, with_suffix};
-use place::{name_it, nameless};
+use place::{is_named, name_it, nameless};
 
 /// Why a file could not be written under its name.
 #[derive(Debug, thiserror::Error)]
@@ -114,9 +114,14 @@ impl Target {
             return Err(not_a_file("a folder"));
         }
         for input in inputs {
-            for suffix in ["", "-wal", "-shm", "-journal"] {
-                if is_same(path, &with_suffix(input, suffix)) {
-                    return Err(TargetError::IsInput(path.to_path_buf()));
+            // What lies beside a file lies beside the one that a link leads to.
+            let resolved = input.canonicalize();
+            let names = std::iter::once(*input).chain(resolved.as_deref());
+            for name in names {
+                for suffix in ["", "-wal", "-shm", "-journal"] {
+                    if is_same(path, &with_suffix(name, suffix)) {
+                        return Err(TargetError::IsInput(path.to_path_buf()));
+                    }
                 }
             }
         }
@@ -160,18 +165,18 @@ impl Target {
         self.check_unused()?;
         let name = part_name(&self.path);
         let told = |error| TargetError::io(&self.path, error);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&name)
-            .map_err(told)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(TargetError::Busy(self.path.clone())),
-            Err(TryLockError::Error(error)) => return Err(told(error)),
-        }
+        let file = loop {
+            let file = open_part(&name).map_err(told)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(TargetError::Busy(self.path.clone())),
+                Err(TryLockError::Error(error)) => return Err(told(error)),
+            }
+            // Between the two, another process may have given the same file its last name.
+            if is_named(&file, &name) {
+                break file;
+            }
+        };
         // What a killed process left of it.
         file.set_len(0).map_err(told)?;
         Ok(Part {
@@ -197,6 +202,22 @@ impl Target {
         } else {
             rename_to_new(from, &self.path)
         }
+    }
+}
+
+fn open_part(name: &Path) -> io::Result<File> {
+    let open = || {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        options.open(name)
+    };
+    match open() {
+        // One that was killed just before the end has left it read-only.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            fs::remove_file(name)?;
+            open()
+        }
+        opened => opened,
     }
 }
 

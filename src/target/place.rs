@@ -44,6 +44,21 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
+/// Whether an open file is the one of this name.
+pub(super) fn is_named(file: &File, name: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |found: io::Result<fs::Metadata>| found.map(|found| (found.dev(), found.ino()));
+        matches!((id(file.metadata()), id(fs::symlink_metadata(name))), (Ok(file), Ok(name)) if file == name)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        name.exists()
+    }
+}
+
 #[cfg(target_os = "linux")]
 pub(super) fn nameless(folder: &Path) -> Option<File> {
     use rustix::fs::{CWD, Mode, OFlags};

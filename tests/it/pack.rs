@@ -290,6 +290,21 @@ fn what_could_still_change_is_left_out_unless_the_history_is_wanted() {
 }
 
 #[test]
+fn a_part_with_history_does_not_know_the_end_of_the_whole() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, &format!("AAPL -t 1d {DATES}")).ok();
+    let times = "tail_asked_at = 1, tail_asked_from = 1705000000, tail_asked_to = 1706000000";
+    home.sql(&format!("UPDATE series SET {times}"));
+    for (words, kept) in [("--end 2024-01-15", 0), ("", 1)] {
+        let words = format!("pack -o out.db --overwrite --with-history {words}");
+        home.cli(words.trim_end().split(' ')).run().ok();
+        let db = immutable(&home.path("out.db"));
+        assert_eq!(db.count("SELECT count(tail_asked_to) FROM series"), kept);
+        assert_eq!(db.count("SELECT count(created_at) FROM series"), 1);
+    }
+}
+
+#[test]
 fn candles_that_were_handed_in_are_packed_without_coverage() {
     let home = Home::new();
     home.backfill(&Server::start(), &format!("AAPL -t 1d {DATES}"))
@@ -440,6 +455,10 @@ fn what_cannot_be_packed_is_said_and_leaves_nothing() {
         ("pack -o market.db --overwrite", "is the file that is read"),
         ("pack -o link.db --overwrite", "is the file that is read"),
         ("pack -o hard.db --overwrite", "is the file that is read"),
+        (
+            "pack --db link.db -o market.db-wal --overwrite",
+            "is the file that is read",
+        ),
         ("pack APPL -o out.db", "AAPL"),
         ("pack AAPL -t 1m -o out.db", "it holds "),
         ("pack AAPL MSFT -t 1d,1h -o out.db", "no 1h of MSFT"),

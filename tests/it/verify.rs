@@ -304,9 +304,13 @@ fn what_is_no_packed_file_is_told_apart() {
 fn nothing_in_a_hostile_file_is_run() {
     let (home, path) = packed();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let slow = "instr(zeroblob(9000 * abs(x)), zeroblob(4000) || x'01')";
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
     for harm in [
         "CREATE TRIGGER t AFTER INSERT ON series BEGIN DELETE FROM candle_data; END".to_owned(),
+        format!("CREATE TABLE t (x CHECK ({slow} = 0)); INSERT INTO t VALUES (1)"),
+        format!("CREATE TABLE t (x, y AS ({slow})); INSERT INTO t VALUES (1)"),
+        format!("CREATE TABLE t (x); INSERT INTO t VALUES (1); CREATE INDEX i ON t ({slow})"),
         format!("DROP TABLE manifest; CREATE VIEW manifest AS {endless}"),
         format!("DROP TABLE seal; CREATE VIEW seal AS {endless}"),
         format!("DROP VIEW candles; CREATE VIEW candles AS {endless}"),
@@ -327,4 +331,59 @@ fn nothing_in_a_hostile_file_is_run() {
         assert_eq!(run.json()["ok"], false, "{harm}");
         assert!(fs::read(&target).unwrap() == bytes, "{harm}");
     }
+}
+
+#[test]
+fn conditions_and_indices_of_strangers_in_a_working_file_are_not_run() {
+    let slow = "instr(zeroblob(4000000), zeroblob(1999999) || x'01')";
+    let home = Home::new();
+    home.backfill(&Server::start(), &format!("AAPL -t 1d {DATES}"))
+        .ok();
+    home.sql(&format!(
+        "PRAGMA ignore_check_constraints = ON; CREATE TABLE notes (x CHECK ({slow} = 0)); INSERT INTO notes VALUES (1)"
+    ));
+    let running = home.cli(["verify", "market.db"]).spawn();
+    running.wait_within(std::time::Duration::from_secs(10)).ok();
+    home.sql("CREATE INDEX mine ON candle_data (abs(close))");
+    let run = home.cli(["verify", "market.db"]).run().exit(1);
+    assert!(run.stdout.contains("index mine"), "{run:?}");
+}
+
+#[test]
+fn a_write_that_was_interrupted_is_told_and_not_looked_past() {
+    let home = Home::new();
+    home.backfill(&Server::start(), &format!("AAPL -t 1m {DATES}"))
+        .ok();
+    home.cli(["pack", "-o", "out.db"]).run().ok();
+    let path = home.path("out.db");
+    let copy = home.path("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o644)).unwrap();
+    let connection = Connection::open(&copy).unwrap();
+    connection
+        .execute_batch("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE; UPDATE candle_data SET close = close + 1")
+        .unwrap();
+    let torn = home.path("torn.db");
+    fs::copy(&copy, &torn).unwrap();
+    fs::copy(home.path("copy.db-journal"), home.path("torn.db-journal")).unwrap();
+    drop(connection);
+    fs::set_permissions(&torn, fs::Permissions::from_mode(0o444)).unwrap();
+    for words in [
+        "verify torn.db",
+        "--db torn.db show AAPL -t 1m",
+        "--db torn.db pack -o p.db",
+        "diff torn.db out.db",
+    ] {
+        home.cli(words.split(' '))
+            .without_db()
+            .run()
+            .exit(1)
+            .says(&["torn.db was interrupted", "next:"]);
+    }
+    fs::set_permissions(&torn, fs::Permissions::from_mode(0o644)).unwrap();
+    home.cli(["--db", "torn.db", "list"])
+        .without_db()
+        .run()
+        .ok();
+    home.cli(["verify", "torn.db"]).run().ok();
 }

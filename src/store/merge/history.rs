@@ -40,14 +40,23 @@ pub(super) fn add(tx: &Connection, format: i32) -> rusqlite::Result<()> {
         FROM input.backfill_progress JOIN temp.added_series AS series ON series.theirs = series_id
         JOIN temp.added_slices AS slice ON slice.theirs = slice_id WHERE slice.ours > ?";
     tx.execute(sql, [newest])?;
-    // The rows of slices that both files know are here already.
+    // Of a slice that both files know the one that came further says more.
+    let sql = "UPDATE main.backfill_progress AS held SET (status, attempts, records_fetched, records_inserted, records_duplicate,
+            records_restated, records_conflicting, records_rejected, records_removed, error, completed_at) =
+            (iif(row.status = 'running', 'pending', row.status), row.attempts, row.records_fetched, row.records_inserted,
+            row.records_duplicate, row.records_restated, row.records_conflicting, row.records_rejected, row.records_removed,
+            row.error, row.completed_at)
+        FROM input.backfill_progress AS row JOIN temp.added_slices AS slice ON slice.theirs = row.slice_id
+        WHERE held.slice_id = slice.ours AND slice.ours <= ?
+            AND row.records_fetched + row.records_removed > held.records_fetched + held.records_removed";
+    tx.execute(sql, [newest])?;
     let sql = "INSERT INTO main.rejected (series_id, ts, reason, raw, slice_id, seen_at)
         SELECT series.ours, ts, reason, raw, slice.ours, seen_at
         FROM input.rejected AS row JOIN temp.added_series AS series ON series.theirs = series_id
         LEFT JOIN temp.added_slices AS slice ON slice.theirs = slice_id
-        WHERE slice.ours > ?1 OR slice.ours IS NULL AND NOT EXISTS (SELECT 1 FROM main.rejected AS held
-            WHERE held.series_id = series.ours AND (held.ts, held.reason, held.raw, held.seen_at) IS
-                (row.ts, row.reason, row.raw, row.seen_at))";
+        WHERE slice.ours > ?1 OR NOT EXISTS (SELECT 1 FROM main.rejected AS held
+            WHERE held.series_id = series.ours AND (held.ts, held.reason, held.raw, held.seen_at, held.slice_id) IS
+                (row.ts, row.reason, row.raw, row.seen_at, slice.ours))";
     tx.execute(sql, params![newest])?;
     tx.execute_batch(
         "INSERT INTO main.conflicts (series_id, ts, open, high, low, close, volume, vwap, trades, seen_at)
