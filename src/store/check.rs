@@ -94,59 +94,61 @@ impl Store {
     pub fn schema_faults(&self) -> Result<Vec<String>, StoreError> {
         let told = told(&self.path);
         let held = schema(&self.connection, self.is_packed()).map_err(told)?;
-        // An index over an expression, or over a part, is a program, too.
-        let programs = self.lines(
+        let expected = |sql: &str| {
+            let memory = Connection::open_in_memory()?;
+            memory.execute_batch(sql)?;
+            schema(&memory, self.is_packed())
+        };
+        if !self.is_packed() {
+            let mut faults = self.missing(&held, &expected(SCHEMA).map_err(told)?);
+            faults.extend(self.strange_indices()?);
+            return Ok(faults);
+        }
+        let strict = format!("{SCHEMA}{SQL}");
+        let [found, of_loose] = [expected(&strict), expected(&loose(&strict))].map(|expected| {
+            expected.map(|expected| {
+                let mut faults = self.missing(&held, &expected);
+                let strangers = held.keys().filter(|key| !expected.contains_key(*key));
+                faults.extend(
+                    strangers
+                        .map(|(kind, name)| format!("the {kind} {name} is none of the format's")),
+                );
+                faults
+            })
+        });
+        let (found, of_loose) = (found.map_err(told)?, of_loose.map_err(told)?);
+        Ok(if of_loose.len() < found.len() {
+            of_loose
+        } else {
+            found
+        })
+    }
+
+    fn missing(&self, held: &Schema, expected: &Schema) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (key @ (kind, name), text) in expected {
+            match held.get(key) {
+                None => faults.push(format!("the {kind} {name} is missing")),
+                // An older format has fewer columns.
+                Some(found) if found != text && self.format == FORMAT => {
+                    faults.push(format!("the {kind} {name} is not as the format has it"));
+                }
+                Some(_) => {}
+            }
+        }
+        faults
+    }
+
+    /// An index over an expression, or over a part, is a stranger's program, too.
+    fn strange_indices(&self) -> Result<Vec<String>, StoreError> {
+        self.lines(
             "SELECT DISTINCT 'the index ' || l.name || ' is none of the format''s' FROM sqlite_schema AS t,
                 pragma_index_list(t.name) AS l, pragma_index_xinfo(l.name) AS x
              WHERE t.type = 'table' AND (x.cid = -2 OR l.partial) AND t.name IN ('series', 'candle_data', 'coverage',
                 'empty_spans', 'backfill_jobs', 'backfill_series', 'backfill_progress', 'rejected', 'conflicts',
                 'restatements', 'quality_issues')",
             |_| true,
-        )?;
-        let expected = |sql: &str| {
-            let memory = Connection::open_in_memory()?;
-            memory.execute_batch(sql)?;
-            schema(&memory, self.is_packed())
-        };
-        let faults = |expected: &Schema| {
-            let mut faults = Vec::new();
-            for ((kind, name), text) in expected {
-                match held.get(&(kind.clone(), name.clone())) {
-                    None => faults.push(format!("the {kind} {name} is missing")),
-                    // An older format has fewer columns.
-                    Some(found) if found != text && self.format == FORMAT => {
-                        faults.push(format!("the {kind} {name} is not as the format has it"));
-                    }
-                    Some(_) => {}
-                }
-            }
-            if !self.is_packed() {
-                faults.extend(programs.iter().cloned());
-            }
-            if self.is_packed() {
-                let stranger = |key: &&(String, String)| !expected.contains_key(*key);
-                let strangers = held.keys().filter(stranger);
-                faults.extend(
-                    strangers
-                        .map(|(kind, name)| format!("the {kind} {name} is none of the format's")),
-                );
-            }
-            faults
-        };
-        if !self.is_packed() {
-            return Ok(faults(&expected(SCHEMA).map_err(told)?));
-        }
-        let strict = format!("{SCHEMA}{SQL}");
-        let found = faults(&expected(&strict).map_err(told)?);
-        if found.is_empty() {
-            return Ok(found);
-        }
-        let of_loose = faults(&expected(&loose(&strict)).map_err(told)?);
-        Ok(if of_loose.len() < found.len() {
-            of_loose
-        } else {
-            found
-        })
+        )
     }
 
     /// What the tables say against each other, beside the candles themselves.
@@ -162,6 +164,11 @@ impl Store {
             "SELECT DISTINCT 'the coverage of ' || s.symbol || ' ' || s.timeframe || ' overlaps itself'
              FROM (SELECT series_id, start_ts, lag(end_ts) OVER (PARTITION BY series_id ORDER BY start_ts) AS before FROM coverage)
              JOIN series AS s ON s.id = series_id WHERE before >= start_ts",
+            |_| true,
+        )?);
+        found.extend(self.lines(
+            "SELECT DISTINCT 'the counts of a slice do not add up' FROM backfill_progress WHERE records_fetched <>
+             records_inserted + records_duplicate + records_restated + records_conflicting + records_rejected",
             |_| true,
         )?);
         Ok(found)

@@ -212,6 +212,10 @@ fn a_working_file_is_judged_by_its_books_and_the_answer_says_so() {
             "overlaps",
         ),
         (
+            "PRAGMA ignore_check_constraints = ON; UPDATE backfill_progress SET records_fetched = records_fetched + 1",
+            "do not add up",
+        ),
+        (
             "UPDATE candle_data SET ts = ts + 1 WHERE series_id = 2",
             "off the grid",
         ),
