@@ -41,6 +41,18 @@ impl fmt::Display for Owner {
     }
 }
 
+/// What the owners of this process begin with.
+pub(crate) fn this_process() -> String {
+    let owner = Owner::of_this_process().0;
+    let run = owner.rfind('/').map_or(0, |at| at + 1);
+    owner[..run].to_owned()
+}
+
+/// Whether an owner is a run of this process.
+pub(crate) fn is_this_process(owner: &str) -> bool {
+    owner.starts_with(&this_process())
+}
+
 /// Whether an owner lives: on this host by its process, on another by its last sign of life.
 pub fn is_alive(owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
     let mut parts = owner.rsplitn(4, '/').skip(1);

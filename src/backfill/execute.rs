@@ -87,7 +87,7 @@ pub(super) fn execute(
             &job.job_id,
             &job.owner,
             JobStatus::Failed,
-            Some(&error.to_string()),
+            Some(&error.without_path()),
             None,
             now,
         );

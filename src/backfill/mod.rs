@@ -25,7 +25,9 @@ use crate::owner::Owner;
 use crate::plan::{Known, Wanted, plan};
 use crate::provider::Provider;
 use crate::span::Span;
-use crate::store::{NewJob, SeriesKey, SeriesStatus, Store, StoreError, Target};
+use crate::store::{
+    JobStatus, NewJob, Queued, SeriesKey, SeriesStatus, Store, StoreError, Target,
+};
 use execute::{Parts, execute};
 use fetch::Series;
 
@@ -170,36 +172,57 @@ pub fn run(
 ) -> Result<Report, StoreError> {
     let now = runner.clock.now();
     store.reap_jobs(now)?;
-    let mut targets = Vec::with_capacity(request.series.len());
-    let mut asked_before = Vec::with_capacity(request.series.len());
-    store.at_one_instant(|| {
-        for (key, span) in &distinct(&request.series) {
-            let known = store.known(key)?;
-            asked_before.push(Series::was_asked(&known));
-            targets.push(runner.target(key, *span, &known, now));
-        }
-        Ok(())
-    })?;
+    let (targets, asked_before) = look_up(store, runner, &request.series, now)?;
     let job = runner.job(uuid::Uuid::now_v7().to_string(), now);
-    let new = NewJob {
-        job_id: &job.job_id,
-        command: request.command,
-        source: runner.provider.name(),
-        start_words: request.start_words.as_deref(),
-        end_words: request.end_words.as_deref(),
-        policy: runner.policy,
-        owner: &job.owner,
-        now,
-    };
+    let new = request.as_job(&job, runner, JobStatus::Running);
     let made = store.create_job(&new, &targets)?;
     let parts = Parts::of(store, &targets, made, asked_before)?;
     execute(store, &job, parts, runner, monitor)
 }
 
+/// Records what is asked as a job of this process that waits for its turn, with what is missing now planned. [`resume`] runs
+/// it, and plans anew. Returns its id, or that of a job that asks for the same and is queued or running.
+///
+/// # Errors
+/// The file cannot be read or written, or a series is bound otherwise.
+pub fn enqueue(
+    store: &mut Store,
+    request: &Request,
+    runner: &Runner,
+) -> Result<String, StoreError> {
+    let now = runner.clock.now();
+    let (targets, _) = look_up(store, runner, &request.series, now)?;
+    let job = runner.job(uuid::Uuid::now_v7().to_string(), now);
+    let new = request.as_job(&job, runner, JobStatus::Queued);
+    Ok(match store.queue_job(&new, &targets)? {
+        Queued::New => job.job_id,
+        Queued::Already(job_id) => job_id,
+    })
+}
+
+/// What is missing of each series, at one instant, and whether it was asked before.
+fn look_up(
+    store: &Store,
+    runner: &Runner,
+    series: &[(SeriesKey, Span)],
+    now: i64,
+) -> Result<(Vec<Target>, Vec<bool>), StoreError> {
+    let mut targets = Vec::with_capacity(series.len());
+    let mut asked_before = Vec::with_capacity(series.len());
+    store.at_one_instant(|| {
+        for (key, span) in &distinct(series) {
+            let known = store.known(key)?;
+            asked_before.push(Series::was_asked(&known));
+            targets.push(runner.target(key, *span, &known, now));
+        }
+        Ok((targets, asked_before))
+    })
+}
+
 /// Takes a job up again under the same id: plans anew what is missing of its unfinished series, and fetches that.
 ///
 /// # Errors
-/// There is no such job, a living owner runs it, or the file cannot be read or written.
+/// There is no such job, a living owner runs it, another process has it queued, or the file cannot be read or written.
 pub fn resume(
     store: &mut Store,
     job_id: &str,
@@ -228,6 +251,22 @@ pub fn resume(
     let made = store.take_over(&job.job_id, runner.policy, &job.owner, now, &targets)?;
     let parts = Parts::of(store, &targets, made, asked_before)?;
     execute(store, &job, parts, runner, monitor)
+}
+
+impl Request {
+    fn as_job<'a>(&'a self, job: &'a Job, runner: &'a Runner, status: JobStatus) -> NewJob<'a> {
+        NewJob {
+            job_id: &job.job_id,
+            command: self.command,
+            source: runner.provider.name(),
+            start_words: self.start_words.as_deref(),
+            end_words: self.end_words.as_deref(),
+            policy: runner.policy,
+            status,
+            owner: &job.owner,
+            now: job.planned_at,
+        }
+    }
 }
 
 impl Runner {

@@ -89,7 +89,7 @@ fn stop_words(stop: Option<&Stop>) -> Option<&str> {
         Stop::Unauthorized(message)
         | Stop::Unreachable(message)
         | Stop::Throttled { message, .. } => Some(message),
-        Stop::Cancelled => Some("stopped by a signal"),
+        Stop::Cancelled => Some("stopped on request"),
         Stop::Defect => Some("a fetcher stopped unexpectedly"),
     }
 }

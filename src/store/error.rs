@@ -92,6 +92,14 @@ pub enum StoreError {
         /// Who runs it.
         owner: String,
     },
+    /// The job has ended, and what is asked is for one that has not.
+    #[error("job {job_id} is {}", status.as_str())]
+    Ended {
+        /// The job.
+        job_id: String,
+        /// How it ended.
+        status: super::JobStatus,
+    },
     /// The job belongs to someone else by now.
     #[error("job {0} was taken over by another process")]
     LostJob(String),
@@ -154,12 +162,22 @@ impl StoreError {
             | StoreError::ReadOnlyFolder(path)
             | StoreError::Full(path)
             | StoreError::Busy(path)
+            | StoreError::NoFolder(path)
+            | StoreError::Interrupted(path)
             | StoreError::NotAFile { path, .. }
             | StoreError::Newer { path, .. }
             | StoreError::Damaged { path, .. }
             | StoreError::Sqlite { path, .. } => Some(path),
             _ => None,
         }
+    }
+
+    /// The message without the place of the file on this machine: what may leave it, or stay in a file that is handed over.
+    pub fn without_path(&self) -> String {
+        let text = self.to_string();
+        self.path().map_or(text.clone(), |path| {
+            text.replace(&path.display().to_string(), "the file")
+        })
     }
 
     /// What to do about it.
@@ -200,6 +218,7 @@ impl StoreError {
                 "write more of the id; `candlefile status` lists the jobs".into()
             }
             StoreError::Owned { .. } => "wait for it, or stop that process first".into(),
+            StoreError::Ended { .. } => "ask for it anew with `candlefile backfill`".into(),
             StoreError::LostJob(_) => "`candlefile status` shows who runs it".into(),
             StoreError::Vanished { .. } => {
                 "please report this; nothing of the batch was stored".into()

@@ -1,5 +1,7 @@
 //! Jobs, what they ask of which series, and their slices: created and ended.
 
+use std::path::Path;
+
 use chrono::Weekday;
 use rusqlite::{Connection, params};
 
@@ -41,7 +43,9 @@ pub struct NewJob<'a> {
     pub end_words: Option<&'a str>,
     /// When candles count as closed and final.
     pub policy: Policy,
-    /// Who runs it.
+    /// Running, or queued to be run later.
+    pub status: JobStatus,
+    /// Who runs it, or is going to.
     pub owner: &'a Owner,
     /// Now, Unix seconds.
     pub now: i64,
@@ -59,8 +63,8 @@ pub struct Progress {
 }
 
 impl Store {
-    /// Records a job as running, with its series bound and its slices pending. Returns, for each target, the series' row
-    /// and its slices.
+    /// Records a job, with its series bound and its slices pending. Returns, for each target, the series' row and its
+    /// slices.
     ///
     /// # Errors
     /// A series is held from another source or with another adjustment, or the file cannot be written; nothing is
@@ -70,33 +74,8 @@ impl Store {
         job: &NewJob<'_>,
         targets: &[Target],
     ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
-        let told = told(&self.path);
         let tx = self.begin()?;
-        insert_job(&tx, job, targets).map_err(told)?;
-        let mut made = Vec::with_capacity(targets.len());
-        for target in targets {
-            let series_id = bind(
-                &tx,
-                &target.key,
-                Some(target.week_start),
-                job.now,
-                &self.path,
-            )?;
-            let sql = "INSERT INTO backfill_series (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
-            let values = params![
-                job.job_id,
-                series_id,
-                target.span.start(),
-                target.span.end()
-            ];
-            tx.prepare_cached(sql)
-                .and_then(|mut insert| insert.execute(values))
-                .map_err(told)?;
-            made.push((
-                series_id,
-                insert_slices(&tx, job.job_id, series_id, &target.slices).map_err(told)?,
-            ));
-        }
+        let made = create(&tx, job, targets, &self.path)?;
         tx.commit()?;
         Ok(made)
     }
@@ -168,6 +147,36 @@ impl Store {
     }
 }
 
+/// As [`Store::create_job`], in a transaction that has begun.
+pub(super) fn create(
+    tx: &Connection,
+    job: &NewJob<'_>,
+    targets: &[Target],
+    path: &Path,
+) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
+    let told = told(path);
+    insert_job(tx, job, targets).map_err(told)?;
+    let mut made = Vec::with_capacity(targets.len());
+    for target in targets {
+        let series_id = bind(tx, &target.key, Some(target.week_start), job.now, path)?;
+        let sql = "INSERT INTO backfill_series (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
+        let values = params![
+            job.job_id,
+            series_id,
+            target.span.start(),
+            target.span.end()
+        ];
+        tx.prepare_cached(sql)
+            .and_then(|mut insert| insert.execute(values))
+            .map_err(told)?;
+        made.push((
+            series_id,
+            insert_slices(tx, job.job_id, series_id, &target.slices).map_err(told)?,
+        ));
+    }
+    Ok(made)
+}
+
 fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite::Result<()> {
     let start = targets
         .iter()
@@ -181,7 +190,7 @@ fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite
         .unwrap_or(0);
     let sql = "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words,
                end_words, source, delay_s, final_after_s, created_at, started_at, owner, heartbeat_at, program)
-               VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?12, ?14)";
+               VALUES (?1, ?15, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, iif(?15 = 'running', ?12, NULL), ?13, ?12, ?14)";
     let symbols = distinct(targets.iter().map(|target| target.key.symbol.to_string()));
     let timeframes = distinct(
         targets
@@ -204,7 +213,8 @@ fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite
             job.policy.final_after,
             job.now,
             job.owner.as_str(),
-            PROGRAM
+            PROGRAM,
+            job.status.as_str()
         ],
     )
     .map(|_| ())
@@ -232,7 +242,7 @@ pub(super) fn insert_slices(
 }
 
 /// A job that no longer runs has no running slice.
-fn lay_down(connection: &Connection, job_id: &str) -> rusqlite::Result<()> {
+pub(super) fn lay_down(connection: &Connection, job_id: &str) -> rusqlite::Result<()> {
     connection.execute(
         "UPDATE backfill_progress SET status = 'pending' WHERE job_id = ? AND status = 'running'",
         [job_id],
@@ -244,7 +254,7 @@ fn lay_down(connection: &Connection, job_id: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+pub(super) fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     texts.filter(|text| seen.insert(text.clone())).collect()
 }

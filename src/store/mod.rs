@@ -19,6 +19,8 @@ mod open;
 mod packing;
 mod pages;
 mod path;
+mod progress;
+mod queue;
 mod read;
 mod rows;
 mod schema;
@@ -41,6 +43,8 @@ pub use jobs::{NewJob, Progress, Target};
 pub use merge::Added;
 pub(crate) use packing::{Packing, Row};
 pub(crate) use pages::Tree;
+pub use progress::SeriesProgress;
+pub use queue::Queued;
 pub use read::SeriesRow;
 pub use schema::{TableDoc, tables};
 pub use seal::{MARK, Seal};
@@ -79,6 +83,39 @@ pub struct Store {
 }
 
 impl Store {
+    /// Waits for other programs' transactions no longer than this from now on, instead of a minute.
+    ///
+    /// # Errors
+    /// SQLite refuses it.
+    pub fn wait_at_most(&self, patience: Duration) -> Result<(), StoreError> {
+        self.connection
+            .busy_timeout(patience)
+            .map_err(told(&self.path))
+    }
+
+    /// Whether the file can be written now: nothing is.
+    ///
+    /// # Errors
+    /// It cannot, or another program is at it for too long.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        rusqlite::Transaction::new_unchecked(
+            &self.connection,
+            rusqlite::TransactionBehavior::Immediate,
+        )
+        .map(|_| ())
+        .map_err(told(&self.path))
+    }
+
+    /// A number that differs once another connection has changed the file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        self.connection
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(told(&self.path))
+    }
+
     /// The path that was opened.
     pub fn path(&self) -> &Path {
         &self.path

@@ -83,6 +83,8 @@ states! {
 pub enum JobFilter<'a> {
     /// All of them.
     All,
+    /// The newest so many.
+    Newest(u32),
     /// The one whose id begins so.
     Prefix(&'a str),
 }
@@ -117,6 +119,10 @@ pub struct JobRow {
     pub start_ts: i64,
     /// The latest end of its series.
     pub end_ts: i64,
+    /// The start as typed, if it was.
+    pub start_words: Option<String>,
+    /// The end as typed, if it was.
+    pub end_words: Option<String>,
     /// The provider's name.
     pub source: String,
     /// When candles count as closed and final.

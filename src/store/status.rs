@@ -21,24 +21,31 @@ impl Store {
     pub fn jobs(&self, filter: &JobFilter<'_>, now: i64) -> Result<Vec<JobRow>, StoreError> {
         let told = told(&self.path);
         let prefix = match filter {
-            JobFilter::All => "",
+            JobFilter::All | JobFilter::Newest(_) => "",
             JobFilter::Prefix(prefix) => prefix,
         };
-        let columns = job_columns(self.format);
+        let newest = match filter {
+            JobFilter::Newest(count) => i64::from(*count),
+            _ => -1,
+        };
+        // Ids are hexadecimal digits and hyphens.
+        let chosen = "SELECT * FROM backfill_jobs WHERE job_id >= ?1 AND job_id < ?1 || '~'
+                      ORDER BY created_at DESC, job_id DESC LIMIT ?2";
         let sql = format!(
-            "{columns} WHERE substr(j.job_id, 1, length(?1)) = ?1 ORDER BY j.created_at DESC, j.job_id DESC"
+            "{} ORDER BY j.created_at DESC, j.job_id DESC",
+            job_rows(self.format, chosen)
         );
         let jobs: Vec<JobRow> = self
             .connection
             .prepare(&sql)
             .and_then(|mut select| {
                 select
-                    .query_map([prefix], |row| job_of(row, now))?
+                    .query_map(params![prefix, newest], |row| job_of(row, now))?
                     .collect()
             })
             .map_err(told)?;
         match (filter, jobs.len()) {
-            (JobFilter::All, _) | (_, 1) => Ok(jobs),
+            (JobFilter::All | JobFilter::Newest(_), _) | (_, 1) => Ok(jobs),
             (_, 0) => Err(StoreError::NoJob(prefix.to_owned())),
             (_, _) if jobs.iter().any(|job| job.job_id == prefix) => Ok(jobs
                 .into_iter()
@@ -149,7 +156,8 @@ pub(super) const ITS_PROCESS_IS_GONE: &str = "its process is gone";
 /// Format 1 did not know which version ran a job.
 const PROGRAM_SINCE: i32 = 2;
 
-fn job_columns(format: i32) -> String {
+/// The jobs that a statement chooses, each with the sums of its slices: only theirs are read.
+fn job_rows(format: i32, chosen: &str) -> String {
     let program = if format < PROGRAM_SINCE {
         "NULL"
     } else {
@@ -158,13 +166,10 @@ fn job_columns(format: i32) -> String {
     format!(
         "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source, j.delay_s,
          j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
-         p.total, p.completed, p.failed, p.fetched, p.inserted, p.duplicate, p.restated, p.conflicting, p.rejected,
-         p.removed, {program} AS program
-         FROM backfill_jobs AS j LEFT JOIN (SELECT job_id, count(*) AS total, sum(status = 'completed') AS completed,
-             sum(status = 'failed') AS failed, sum(records_fetched) AS fetched, sum(records_inserted) AS inserted,
-             sum(records_duplicate) AS duplicate, sum(records_restated) AS restated,
-             sum(records_conflicting) AS conflicting, sum(records_rejected) AS rejected, sum(records_removed) AS removed
-             FROM backfill_progress GROUP BY job_id) AS p ON p.job_id = j.job_id"
+         count(p.slice_id), sum(p.status = 'completed'), sum(p.status = 'failed'), sum(p.records_fetched),
+         sum(p.records_inserted), sum(p.records_duplicate), sum(p.records_restated), sum(p.records_conflicting),
+         sum(p.records_rejected), sum(p.records_removed), {program} AS program, j.start_words, j.end_words
+         FROM ({chosen}) AS j LEFT JOIN backfill_progress AS p ON p.job_id = j.job_id GROUP BY j.job_id"
     )
 }
 
@@ -174,9 +179,9 @@ pub(super) fn find_job(
     now: i64,
 ) -> rusqlite::Result<Option<JobRow>> {
     connection
-        .prepare(&format!(
-            "{} WHERE j.job_id = ?",
-            job_columns(super::FORMAT)
+        .prepare(&job_rows(
+            super::FORMAT,
+            "SELECT * FROM backfill_jobs WHERE job_id = ?",
         ))?
         .query_row([job_id], |row| job_of(row, now))
         .optional()
@@ -209,6 +214,8 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
         timeframes: list(4)?,
         start_ts: stamp(row, 5)?,
         end_ts: stamp(row, 6)?,
+        start_words: row.get("start_words")?,
+        end_words: row.get("end_words")?,
         source: row.get(7)?,
         policy: Policy {
             delay: row.get::<_, Wait>(8)?.0,

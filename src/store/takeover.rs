@@ -9,7 +9,7 @@ use super::stamp::stamp;
 use super::status::find_job;
 use super::{JobStatus, Store, StoreError, told};
 use crate::market::Policy;
-use crate::owner::Owner;
+use crate::owner::{self, Owner};
 use crate::span::{Span, SpanSet};
 
 impl Store {
@@ -18,7 +18,7 @@ impl Store {
     /// for each target, the series' row and its new slices.
     ///
     /// # Errors
-    /// A living owner runs the job, a series is held otherwise, or the file cannot be written; the job is left as it was.
+    /// A living owner runs the job or has it queued, unless it is this process that queued it, a series is held otherwise, or the file cannot be written; the job is left as it was.
     pub fn take_over(
         &mut self,
         job_id: &str,
@@ -32,7 +32,9 @@ impl Store {
         let job = find_job(&tx, job_id, now)
             .map_err(told)?
             .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
-        if matches!(job.status, JobStatus::Running | JobStatus::Queued) {
+        let queued_here = job.status == JobStatus::Queued
+            && job.owner.as_deref().is_some_and(owner::is_this_process);
+        if matches!(job.status, JobStatus::Running | JobStatus::Queued) && !queued_here {
             return Err(StoreError::Owned {
                 job_id: job.job_id,
                 owner: job.owner.unwrap_or_default(),
@@ -50,7 +52,8 @@ impl Store {
                 insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?,
             ));
         }
-        let sql = "UPDATE backfill_jobs SET status = 'running', owner = ?2, heartbeat_at = ?3, completed_at = NULL, error = NULL,
+        let sql = "UPDATE backfill_jobs SET status = 'running', owner = ?2, heartbeat_at = ?3,
+                   started_at = coalesce(started_at, ?3), completed_at = NULL, error = NULL,
                    resume_at = NULL, delay_s = ?4, final_after_s = ?5, program = ?6 WHERE job_id = ?1";
         tx.execute(
             sql,

@@ -1,0 +1,241 @@
+//! Jobs that wait for their turn. Each has an owner, the process that is going to run it; the queue goes by age, and what a
+//! dead owner left is taken over.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::jobs::{create, distinct, lay_down};
+use super::status::{ITS_PROCESS_IS_GONE, find_job};
+use super::{JobRow, JobStatus, NewJob, Store, StoreError, Target, told};
+use crate::owner::{self, Owner};
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// It is a new job.
+    New,
+    /// The job with this id asks for the same, and is queued or running.
+    Already(String),
+}
+
+impl Store {
+    /// Records a job that waits for its turn, unless one that asks for the same is queued or running already.
+    ///
+    /// # Errors
+    /// As [`Store::create_job`].
+    pub fn queue_job(
+        &mut self,
+        job: &NewJob<'_>,
+        targets: &[Target],
+    ) -> Result<Queued, StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        if let Some(same) = same_job(&tx, job, targets).map_err(told)? {
+            return Ok(Queued::Already(same));
+        }
+        create(&tx, job, targets, &self.path)?;
+        tx.commit()?;
+        Ok(Queued::New)
+    }
+
+    /// The oldest job that this process has queued, or that the provider's limit has interrupted here until now, from one
+    /// of these sources.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn next_job(&self, sources: &[&str], now: i64) -> Result<Option<JobRow>, StoreError> {
+        let sql = "SELECT job_id FROM backfill_jobs WHERE substr(owner, 1, length(?1)) = ?1
+                   AND (status = 'queued' OR (status = 'interrupted' AND resume_at <= ?2))
+                   AND source IN (SELECT value FROM json_each(?3)) ORDER BY created_at, job_id LIMIT 1";
+        let sources = serde_json::to_string(sources).expect("text is always JSON");
+        let find = || {
+            let found: Option<String> = self
+                .connection
+                .prepare_cached(sql)?
+                .query_row(params![owner::this_process(), now, sources], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            found.map_or(Ok(None), |job_id| find_job(&self.connection, &job_id, now))
+        };
+        find().map_err(told(&self.path))
+    }
+
+    /// Puts a job that did not complete into the queue of this process. Its place is by its age.
+    ///
+    /// # Errors
+    /// There is no such job, a living owner has it, it is complete, or the file cannot be written.
+    pub fn requeue_job(&mut self, job_id: &str, now: i64) -> Result<(), StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        let job = find_job(&tx, job_id, now)
+            .map_err(told)?
+            .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
+        match job.status {
+            JobStatus::Running | JobStatus::Queued => {
+                let owner = job.owner.unwrap_or_default();
+                return Err(StoreError::Owned {
+                    job_id: job.job_id,
+                    owner,
+                });
+            }
+            JobStatus::Completed => {
+                return Err(StoreError::Ended {
+                    job_id: job.job_id,
+                    status: job.status,
+                });
+            }
+            JobStatus::Partial | JobStatus::Failed | JobStatus::Interrupted => {}
+        }
+        requeue(&tx, job_id, now).map_err(told)?;
+        tx.commit()
+    }
+
+    /// Ends a job that this process has queued, and that has not begun. Returns whether there was one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn end_queued_job(
+        &mut self,
+        job_id: &str,
+        status: JobStatus,
+        error: &str,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        let sql = "UPDATE backfill_jobs SET status = ?2, error = ?3, resume_at = NULL, completed_at = ?4, heartbeat_at = ?4
+                   WHERE job_id = ?1 AND substr(owner, 1, length(?5)) = ?5
+                   AND (status = 'queued' OR (status = 'interrupted' AND resume_at IS NOT NULL))";
+        let ended = tx
+            .execute(
+                sql,
+                params![job_id, status.as_str(), error, now, owner::this_process()],
+            )
+            .map_err(told)?;
+        if ended == 1 {
+            lay_down(&tx, job_id).map_err(told)?;
+        }
+        tx.commit()?;
+        Ok(ended == 1)
+    }
+
+    /// Takes over what owners that are gone had queued or running, and what the provider's limit interrupted under them, from
+    /// these sources. Nothing is written where there is nothing to take. Returns how many jobs were taken.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn take_over_queue(&mut self, sources: &[&str], now: i64) -> Result<usize, StoreError> {
+        let told = told(&self.path);
+        if left_behind(&self.connection, sources, now)
+            .map_err(told)?
+            .is_empty()
+        {
+            return Ok(0);
+        }
+        let tx = self.begin()?;
+        let jobs = left_behind(&tx, sources, now).map_err(told)?;
+        for (job_id, waits) in &jobs {
+            if *waits {
+                let sql = "UPDATE backfill_jobs SET owner = ?2, heartbeat_at = ?3 WHERE job_id = ?1";
+                let owner = Owner::of_this_process();
+                tx.execute(sql, params![job_id, owner.as_str(), now])
+                    .map_err(told)?;
+            } else {
+                requeue(&tx, job_id, now).map_err(told)?;
+            }
+        }
+        tx.commit()?;
+        Ok(jobs.len())
+    }
+
+    /// A sign of life of this process for every job that it has queued.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn beat_queue(&mut self, now: i64) -> Result<(), StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        let sql = "UPDATE backfill_jobs SET heartbeat_at = ?2 WHERE status = 'queued' AND substr(owner, 1, length(?1)) = ?1";
+        tx.execute(sql, params![owner::this_process(), now])
+            .map_err(told)?;
+        tx.commit()
+    }
+}
+
+fn requeue(tx: &Connection, job_id: &str, now: i64) -> rusqlite::Result<()> {
+    lay_down(tx, job_id)?;
+    let sql = "UPDATE backfill_jobs SET status = 'queued', owner = ?2, heartbeat_at = ?3, completed_at = NULL, error = NULL,
+               resume_at = NULL WHERE job_id = ?1";
+    tx.execute(
+        sql,
+        params![job_id, Owner::of_this_process().as_str(), now],
+    )?;
+    let sql = "UPDATE backfill_series SET status = 'pending', error = NULL
+               WHERE job_id = ? AND status = 'interrupted'";
+    tx.execute(sql, [job_id]).map(|_| ())
+}
+
+/// Jobs without a living owner that are to go on by themselves, each with whether it still waits for the provider's limit.
+/// One that someone else has found without an owner meanwhile is marked so.
+fn left_behind(
+    connection: &Connection,
+    sources: &[&str],
+    now: i64,
+) -> rusqlite::Result<Vec<(String, bool)>> {
+    let sql = "SELECT job_id, owner, heartbeat_at, coalesce(resume_at > ?1, 0), source FROM backfill_jobs
+               WHERE status IN ('queued', 'running')
+               OR (status = 'interrupted' AND (error = ?2 OR resume_at IS NOT NULL)) ORDER BY created_at, job_id";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params![now, ITS_PROCESS_IS_GONE])?;
+    let mut left = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (owner, heartbeat_at): (Option<String>, Option<i64>) = (row.get(1)?, row.get(2)?);
+        let source: String = row.get(4)?;
+        let lives = owner.is_some_and(|owner| owner::is_alive(&owner, heartbeat_at, now));
+        if !lives && sources.contains(&source.as_str()) {
+            left.push((row.get(0)?, row.get(3)?));
+        }
+    }
+    Ok(left)
+}
+
+/// A job that asks for the same and is queued or running. The order of symbols and timeframes does not matter.
+fn same_job(
+    tx: &Connection,
+    job: &NewJob<'_>,
+    targets: &[Target],
+) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT job_id, symbols, timeframes, owner, heartbeat_at FROM backfill_jobs AS j
+               WHERE status IN ('queued', 'running') AND command = ?1 AND source = ?2 AND start_words IS ?3 AND end_words IS ?4
+               AND NOT EXISTS (SELECT 1 FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
+                               WHERE b.job_id = j.job_id AND s.adjusted <> ?5) ORDER BY created_at, job_id";
+    let adjusted = targets.iter().any(|target| target.key.adjusted);
+    let mut select = tx.prepare(sql)?;
+    let values = params![
+        job.command,
+        job.source,
+        job.start_words,
+        job.end_words,
+        adjusted
+    ];
+    let mut rows = select.query(values)?;
+    let set = |texts: Vec<String>| texts.into_iter().collect::<HashSet<_>>();
+    let symbols = set(distinct(targets.iter().map(|t| t.key.symbol.to_string())));
+    let timeframes = set(distinct(
+        targets.iter().map(|t| t.key.timeframe.to_string()),
+    ));
+    while let Some(row) = rows.next()? {
+        let held = |index: usize| -> rusqlite::Result<HashSet<String>> {
+            let text: String = row.get(index)?;
+            Ok(set(serde_json::from_str(&text).unwrap_or_default()))
+        };
+        let (owner, heartbeat_at): (Option<String>, Option<i64>) = (row.get(3)?, row.get(4)?);
+        let lives = owner.is_some_and(|owner| owner::is_alive(&owner, heartbeat_at, job.now));
+        if lives && held(1)? == symbols && held(2)? == timeframes {
+            return row.get(0).map(Some);
+        }
+    }
+    Ok(None)
+}
