@@ -16,6 +16,7 @@
 //!   a file is written, and what tells that it is the same;
 //! - [`mod@diff`], [`mod@merge`]: what two files do not have in common, and the union of files;
 //! - [`export`]: candles for other programs;
+//! - `serve`: jobs and candles over HTTP, and the live page;
 //! - [`monitor`], [`clock`], [`owner`]: how a run is watched, timed and owned.
 //!
 //! The file's format is documented in `schema.sql`.
@@ -40,6 +41,8 @@ pub mod pipe;
 pub mod plan;
 pub mod provider;
 pub mod range;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod span;
 pub mod store;
 pub mod symbol;

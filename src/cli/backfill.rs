@@ -7,17 +7,14 @@ use anyhow::Result;
 use candlefile::backfill::Request;
 use candlefile::{Policy, Range, SeriesKey, Store, Symbol};
 
-use super::args::{Backfill, Global, ProviderName};
+use super::args::{Backfill, Global};
 use super::error::{Exit, usage};
 use super::jobs::{Fetching, dry_run};
 use super::{output, report};
 
 pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let symbols = symbols(args.symbols, args.symbols_file.as_deref())?;
-    let source = match args.provider {
-        ProviderName::Polygon => "polygon",
-        ProviderName::Sample => "sample",
-    };
+    let source = args.provider.source();
     let fetching = Fetching::new(global, &args.fetch);
     let range = Range {
         start: args.start,

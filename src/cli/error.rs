@@ -46,6 +46,12 @@ pub enum CliError {
     NoKey,
     #[error("{name} holds no key")]
     BadKey { name: &'static str, source: BadKey },
+    #[cfg(feature = "serve")]
+    #[error("the token file {} cannot be used: {why}", path.display())]
+    BadToken {
+        path: std::path::PathBuf,
+        why: String,
+    },
     #[error("candles from {0:?} have no provider to ask")]
     NoProvider(String),
 }
@@ -112,10 +118,26 @@ impl Said {
                 CliError::BadKey { name, .. } => {
                     said("key", format!("set {name} to the key alone, on one line"), Exit::Failed)
                 }
+                #[cfg(feature = "serve")]
+                CliError::BadToken { path, .. } => {
+                    let path = path.display();
+                    let make = format!("(umask 077; openssl rand -hex 32 > {path})");
+                    said("token", format!("make one: {make}, or close it: chmod 600 {path}"), Exit::Failed)
+                }
                 CliError::NoProvider(_) => {
                     said("provider", "`candlefile providers` lists those there are".into(), Exit::Failed)
                 }
             };
+        }
+        #[cfg(feature = "serve")]
+        if let Some(error) = error.downcast_ref::<candlefile::serve::ServeError>() {
+            use candlefile::serve::ServeError;
+            let kind = match error {
+                ServeError::Store(error) => kind_of(error),
+                ServeError::Bind { .. } => "address",
+                _ => "io",
+            };
+            return said(kind, error.next(), Exit::Failed);
         }
         if error.downcast_ref::<ProviderError>().is_some() {
             return said(

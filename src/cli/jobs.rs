@@ -55,10 +55,10 @@ impl Fetching {
             provider: self.provider(source)?,
             clock: Arc::clone(&self.clock),
             cancel: self.cancel.clone(),
-            workers: usize::from(self.fetch.workers),
+            workers: usize::from(self.fetch.pace.workers),
             policy: Policy {
-                delay: self.fetch.delay.map_or(recorded.delay, seconds),
-                final_after: self.fetch.final_after.map(seconds).or(recorded.final_after),
+                delay: self.fetch.pace.delay.map_or(recorded.delay, seconds),
+                final_after: self.fetch.pace.final_after.map(seconds).or(recorded.final_after),
             },
             force: self.fetch.force,
             refetch_empty: self.fetch.refetch_empty,
@@ -105,7 +105,7 @@ impl Fetching {
         if source == "sample" {
             None
         } else {
-            self.fetch.rate.or(default)
+            self.fetch.pace.rate.or(default)
         }
     }
 

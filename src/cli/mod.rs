@@ -20,6 +20,8 @@ mod progress;
 mod providers;
 mod report;
 mod resume;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod signals;
 mod sql;
@@ -46,11 +48,7 @@ pub fn main() -> i32 {
         Err(error) => return not_parsed(&error, &words).code(),
     };
     if cli.global.verbose {
-        tracing_subscriber::fmt()
-            .with_env_filter("candlefile=debug")
-            .with_writer(std::io::stderr)
-            .with_ansi(console::colors_enabled_stderr())
-            .init();
+        trace("candlefile=debug");
     }
     let (json, db) = (cli.global.json, cli.global.db.clone());
     let outcome = match cli.command {
@@ -68,6 +66,8 @@ pub fn main() -> i32 {
         Command::Drop(args) => drop::run(&cli.global, &args),
         Command::Diff(args) => diff::run(&cli.global, &args),
         Command::Merge(args) => merge::run(&cli.global, &args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&cli.global, args),
         Command::Providers => providers::run(&cli.global),
         Command::Completions(args) => completions::run(&cli.global, &args),
         Command::Man(args) => man::run(&cli.global, &args),
@@ -82,6 +82,16 @@ pub fn main() -> i32 {
             said.exit.code()
         }
     }
+}
+
+/// Writes what the library traces to stderr.
+fn trace(filter: &str) {
+    // Refused where it is set up already: what was asked first stays.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(console::colors_enabled_stderr())
+        .try_init();
 }
 
 fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {

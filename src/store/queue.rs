@@ -40,22 +40,28 @@ impl Store {
     }
 
     /// The oldest job that this process has queued, or that the provider's limit has interrupted here until now, from one
-    /// of these sources.
+    /// of these sources and none of those that are `taken`.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next_job(&self, sources: &[&str], now: i64) -> Result<Option<JobRow>, StoreError> {
+    pub fn next_job(
+        &self,
+        sources: &[&str],
+        taken: &[&str],
+        now: i64,
+    ) -> Result<Option<JobRow>, StoreError> {
         let sql = "SELECT job_id FROM backfill_jobs WHERE substr(owner, 1, length(?1)) = ?1
                    AND (status = 'queued' OR (status = 'interrupted' AND resume_at <= ?2))
-                   AND source IN (SELECT value FROM json_each(?3)) ORDER BY created_at, job_id LIMIT 1";
-        let sources = serde_json::to_string(sources).expect("text is always JSON");
+                   AND source IN (SELECT value FROM json_each(?3)) AND job_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY created_at, job_id LIMIT 1";
+        let list = |texts: &[&str]| serde_json::to_string(texts).expect("text is always JSON");
         let find = || {
             let found: Option<String> = self
                 .connection
                 .prepare_cached(sql)?
-                .query_row(params![owner::this_process(), now, sources], |row| {
-                    row.get(0)
-                })
+                .query_row(
+                    params![owner::this_process(), now, list(sources), list(taken)],
+                    |row| row.get(0),
+                )
                 .optional()?;
             found.map_or(Ok(None), |job_id| find_job(&self.connection, &job_id, now))
         };
@@ -122,20 +128,24 @@ impl Store {
     }
 
     /// Takes over what owners that are gone had queued or running, and what the provider's limit interrupted under them, from
-    /// these sources. Nothing is written where there is nothing to take. Returns how many jobs were taken.
+    /// these sources. A running job of this process that is not in `running` is one whose end could not be written. Nothing
+    /// is written where there is nothing to take. Returns how many jobs were taken.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn take_over_queue(&mut self, sources: &[&str], now: i64) -> Result<usize, StoreError> {
+    pub fn take_over_queue(
+        &mut self,
+        sources: &[&str],
+        running: &[&str],
+        now: i64,
+    ) -> Result<usize, StoreError> {
         let told = told(&self.path);
-        if left_behind(&self.connection, sources, now)
-            .map_err(told)?
-            .is_empty()
-        {
+        let left = |connection| left_behind(connection, sources, running, now).map_err(told);
+        if left(&self.connection)?.is_empty() {
             return Ok(0);
         }
         let tx = self.begin()?;
-        let jobs = left_behind(&tx, sources, now).map_err(told)?;
+        let jobs = left(&tx)?;
         for (job_id, waits) in &jobs {
             if *waits {
                 let sql = "UPDATE backfill_jobs SET owner = ?2, heartbeat_at = ?3 WHERE job_id = ?1";
@@ -153,9 +163,17 @@ impl Store {
     /// A sign of life of this process for every job that it has queued.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be read or written.
     pub fn beat_queue(&mut self, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
+        let sql = "SELECT EXISTS (SELECT 1 FROM backfill_jobs WHERE status = 'queued')";
+        let any: bool = self
+            .connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(told)?;
+        if !any {
+            return Ok(());
+        }
         let tx = self.begin()?;
         let sql = "UPDATE backfill_jobs SET heartbeat_at = ?2 WHERE status = 'queued' AND substr(owner, 1, length(?1)) = ?1";
         tx.execute(sql, params![owner::this_process(), now])
@@ -182,9 +200,11 @@ fn requeue(tx: &Connection, job_id: &str, now: i64) -> rusqlite::Result<()> {
 fn left_behind(
     connection: &Connection,
     sources: &[&str],
+    running: &[&str],
     now: i64,
 ) -> rusqlite::Result<Vec<(String, bool)>> {
-    let sql = "SELECT job_id, owner, heartbeat_at, coalesce(resume_at > ?1, 0), source FROM backfill_jobs
+    let sql = "SELECT job_id, owner, heartbeat_at, coalesce(resume_at > ?1, 0), source,
+               status FROM backfill_jobs
                WHERE status IN ('queued', 'running')
                OR (status = 'interrupted' AND (error = ?2 OR resume_at IS NOT NULL)) ORDER BY created_at, job_id";
     let mut select = connection.prepare_cached(sql)?;
@@ -192,10 +212,18 @@ fn left_behind(
     let mut left = Vec::new();
     while let Some(row) = rows.next()? {
         let (owner, heartbeat_at): (Option<String>, Option<i64>) = (row.get(1)?, row.get(2)?);
-        let source: String = row.get(4)?;
-        let lives = owner.is_some_and(|owner| owner::is_alive(&owner, heartbeat_at, now));
+        let (job_id, source, status): (String, String, JobStatus) =
+            (row.get(0)?, row.get(4)?, row.get(5)?);
+        let given_up = |owner: &str| {
+            status == JobStatus::Running
+                && owner::is_this_process(owner)
+                && !running.contains(&job_id.as_str())
+        };
+        let lives = owner.is_some_and(|owner| {
+            owner::is_alive(&owner, heartbeat_at, now) && !given_up(&owner)
+        });
         if !lives && sources.contains(&source.as_str()) {
-            left.push((row.get(0)?, row.get(3)?));
+            left.push((job_id, row.get(3)?));
         }
     }
     Ok(left)

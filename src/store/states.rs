@@ -125,6 +125,8 @@ pub struct JobRow {
     pub end_words: Option<String>,
     /// The provider's name.
     pub source: String,
+    /// Whether its series are adjusted.
+    pub adjusted: bool,
     /// When candles count as closed and final.
     pub policy: Policy,
     /// When it was asked, Unix seconds, as all times here.

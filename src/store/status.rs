@@ -168,7 +168,9 @@ fn job_rows(format: i32, chosen: &str) -> String {
          j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
          count(p.slice_id), sum(p.status = 'completed'), sum(p.status = 'failed'), sum(p.records_fetched),
          sum(p.records_inserted), sum(p.records_duplicate), sum(p.records_restated), sum(p.records_conflicting),
-         sum(p.records_rejected), sum(p.records_removed), {program} AS program, j.start_words, j.end_words
+         sum(p.records_rejected), sum(p.records_removed), {program} AS program, j.start_words, j.end_words,
+         (SELECT s.adjusted FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = j.job_id LIMIT 1)
+             AS adjusted
          FROM ({chosen}) AS j LEFT JOIN backfill_progress AS p ON p.job_id = j.job_id GROUP BY j.job_id"
     )
 }
@@ -239,6 +241,7 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
             pending: total - completed - failed,
         },
         records: counts_of(row, 20)?,
+        adjusted: row.get::<_, Option<bool>>("adjusted")?.unwrap_or(false),
         program: row.get("program")?,
     })
 }

@@ -65,6 +65,19 @@ pub struct Resume {
 /// How to fetch.
 #[derive(Args, Clone, Debug)]
 pub struct Fetch {
+    #[command(flatten)]
+    pub pace: Pace,
+    /// Ask for the live edge again even if nothing there has newly closed or become final
+    #[arg(long)]
+    pub force: bool,
+    /// Ask again where the provider had nothing
+    #[arg(long)]
+    pub refetch_empty: bool,
+}
+
+/// How fast to fetch, and what counts as closed.
+#[derive(Args, Clone, Debug)]
+pub struct Pace {
     /// Requests under way at once
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
     pub workers: u16,
@@ -78,12 +91,6 @@ pub struct Fetch {
     /// market day, crypto and forex after 1h]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub final_after: Option<Duration>,
-    /// Ask for the live edge again even if nothing there has newly closed or become final
-    #[arg(long)]
-    pub force: bool,
-    /// Ask again where the provider had nothing
-    #[arg(long)]
-    pub refetch_empty: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,4 +100,14 @@ pub enum ProviderName {
     Polygon,
     /// Embedded synthetic data, for trying things out
     Sample,
+}
+
+impl ProviderName {
+    /// The name that the file records.
+    pub fn source(self) -> &'static str {
+        match self {
+            ProviderName::Polygon => "polygon",
+            ProviderName::Sample => "sample",
+        }
+    }
 }

@@ -3,6 +3,8 @@
 mod fetch;
 mod hand_over;
 mod look;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,9 +12,11 @@ use std::time::Duration;
 use candlefile::Policy;
 use clap::{Args, Parser, Subcommand};
 
-pub use fetch::{Backfill, Fetch, ProviderName, Resume, Update};
+pub use fetch::{Backfill, Fetch, Pace, ProviderName, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
 pub use look::{Drop, Info, Show, Sql, Status};
+#[cfg(feature = "serve")]
+pub use serve::Serve;
 
 /// OHLCV candles from a market data provider in one SQLite file: backfilled in parallel, resumable, and exact about
 /// what is missing.
@@ -130,6 +134,18 @@ pub enum Command {
     /// is kept in restatements. Another source or adjustment for a series is an error. The files are not changed.
     #[command(after_help = MERGE_EXAMPLES)]
     Merge(Merge),
+    /// The file over HTTP, with jobs to be started, and a live page
+    ///
+    /// Jobs wait in the file for their turn, and go on after a restart. SIGTERM and Ctrl-C stop the server cleanly; the exit
+    /// code is then 0.
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Examples:
+  candlefile serve --provider sample
+
+Then open http://127.0.0.1:8000 or, from another terminal:
+  curl -X POST 'http://localhost:8000/api/v1/backfill?symbols=AAPL&start_date=2024-11-01&end_date=2024-11-15'
+  curl http://localhost:8000/api/v1/backfill/recent")]
+    Serve(Serve),
     /// The providers: what each needs, its timeframes and limits
     #[command(after_help = "Examples:
   candlefile providers")]

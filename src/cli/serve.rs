@@ -1,0 +1,78 @@
+//! `candlefile serve`: the file over HTTP, until a signal stops it.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::Result;
+use candlefile::Policy;
+use candlefile::serve::{Settings, Sockets, Token};
+use serde_json::json;
+
+use super::args::{Fetch, Global, Serve};
+use super::error::{CliError, Exit};
+use super::jobs::Fetching;
+use super::{output, signals};
+
+pub fn run(global: &Global, args: Serve) -> Result<Exit> {
+    if !global.quiet {
+        super::trace("candlefile=warn");
+    }
+    let token = args.token_file.as_deref().map(token).transpose()?;
+    let fetch = Fetch {
+        pace: args.pace,
+        force: false,
+        refetch_empty: false,
+    };
+    let fetching = Fetching::new(global, &fetch);
+    let first = fetching.runner(args.provider.source(), Policy::default())?;
+    // What the file holds from others is taken care of where that can be.
+    let others = ["polygon", "sample"].into_iter();
+    let others = others.filter(|&source| source != args.provider.source());
+    let others = others.filter_map(|source| fetching.runner(source, Policy::default()).ok());
+    let mut providers = vec![first.provider];
+    providers.extend(others.map(|runner| runner.provider));
+
+    let sockets = Sockets::bind(args.listen, args.port)?;
+    let (url, port) = (sockets.url(), sockets.port());
+    let settings = Settings {
+        db: global.db.clone(),
+        providers,
+        workers: first.workers,
+        policy: first.policy,
+        jobs: args.jobs.into(),
+        hosts: args.allow_host,
+        token,
+        clock: fetching.clock.clone(),
+        cancel: fetching.cancel.clone(),
+    };
+    let words = "stopping; what was fetched is being saved (again to stop at once)";
+    signals::stop_on_signals(&fetching.cancel, Some(words));
+    candlefile::serve::serve(settings, sockets, || {
+        let said = if global.json {
+            output::json(&json!({ "url": url, "port": port }))
+        } else {
+            output::print(format!("serving {} at {url}", global.db.display()))
+        };
+        // Whether anybody reads it does not matter to those who call.
+        drop(said);
+    })?;
+    Ok(Exit::Complete)
+}
+
+/// The token in a file that nobody else can read.
+fn token(path: &Path) -> Result<Token> {
+    let bad = |why: String| CliError::BadToken {
+        path: path.to_path_buf(),
+        why,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| bad(output::plain(&error)))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).map_err(|error| bad(output::plain(&error)))?;
+        if mode.permissions().mode() & 0o077 != 0 {
+            return Err(bad("others can read it".into()).into());
+        }
+    }
+    Ok(Token::from_str(text.trim()).map_err(|error| bad(error.to_string()))?)
+}

@@ -1,0 +1,170 @@
+//! What is answered: documents, and errors as `{"error": {"message", "kind", "next"}}` with the right status. No answer
+//! holds a place on this machine's disk, SQL or a key.
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::range::BadRange;
+use crate::store::StoreError;
+
+/// Why a call is refused or failed.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) status: StatusCode,
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+    pub(super) next: String,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+/// Seconds after which a call that found no room may be tried again.
+const TRY_AGAIN: &str = "1";
+
+impl Fault {
+    pub(super) fn new(
+        status: StatusCode,
+        kind: &'static str,
+        message: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Fault {
+        let header = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, TRY_AGAIN)),
+            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer")),
+            _ => None,
+        };
+        Fault {
+            status,
+            kind,
+            message: message.into(),
+            next: next.into(),
+            header: header.map(|(name, value)| (name, HeaderValue::from_static(value))),
+        }
+    }
+
+    /// The caller asked wrongly.
+    pub(super) fn usage(message: impl Into<String>, next: impl Into<String>) -> Fault {
+        Fault::new(StatusCode::BAD_REQUEST, "usage", message, next)
+    }
+
+    /// There is no room at the moment.
+    pub(super) fn busy(message: impl Into<String>) -> Fault {
+        let next = "try again in a second";
+        Fault::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message, next)
+    }
+
+    /// The method is not for this path.
+    pub(super) fn method(allowed: &'static str) -> Fault {
+        let mut fault = Fault::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method",
+            "the path does not take this method",
+            format!("use {allowed}"),
+        );
+        fault.header = Some((ALLOW, HeaderValue::from_static(allowed)));
+        fault
+    }
+
+    /// A defect of this program.
+    pub(super) fn defect(what: &str) -> Fault {
+        Fault::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "defect",
+            what,
+            "please report this; nothing that was saved is lost",
+        )
+    }
+
+    pub(super) fn document(&self) -> Value {
+        json!({ "error": { "message": self.message, "kind": self.kind, "next": self.next } })
+    }
+
+    pub(super) fn response(self) -> Response<Body> {
+        let mut response = json(self.status, &self.document());
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+/// A JSON document.
+pub(super) fn json(status: StatusCode, document: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(document.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    response
+}
+
+impl From<BadRange> for Fault {
+    fn from(error: BadRange) -> Fault {
+        let next = match error {
+            BadRange::Reversed { .. } => "exchange the start and the end",
+            BadRange::Future { .. } => {
+                "choose a start that has begun, or leave the end out for now"
+            }
+        };
+        Fault::usage(error.to_string(), next)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Fault {
+        const JOBS: &str = "GET /api/v1/backfill/recent lists the jobs";
+        let (status, kind, next) = match &error {
+            StoreError::NoSeries { held, .. } if held.is_empty() => {
+                let next = "the file is empty: fill it with POST /api/v1/backfill".to_owned();
+                (StatusCode::NOT_FOUND, "series", next)
+            }
+            StoreError::NoSeries { held, .. } => {
+                let next = format!("it holds {}; GET /api/v1/symbols lists all", held.join(", "));
+                (StatusCode::NOT_FOUND, "series", next)
+            }
+            StoreError::Bound {
+                symbol, timeframe, ..
+            } => {
+                let next = format!(
+                    "forget the series with `candlefile drop {symbol} -t {timeframe}`, or serve another file"
+                );
+                (StatusCode::CONFLICT, "series", next)
+            }
+            StoreError::NoJob(_) => (StatusCode::NOT_FOUND, "job", JOBS.into()),
+            StoreError::AmbiguousJob { .. } => {
+                let next = format!("write more of the id; {JOBS}");
+                (StatusCode::BAD_REQUEST, "job", next)
+            }
+            StoreError::Owned { .. } => {
+                let next = "wait for it, or stop the process that runs it".into();
+                (StatusCode::CONFLICT, "owned", next)
+            }
+            StoreError::Ended { .. } => {
+                let next = "ask for what is missing with POST /api/v1/backfill".into();
+                (StatusCode::CONFLICT, "job", next)
+            }
+            StoreError::LostJob(_) => (StatusCode::CONFLICT, "owned", JOBS.into()),
+            StoreError::Full(_) => {
+                let next = "make room on the server's disk; everything reported is saved".into();
+                (StatusCode::INSUFFICIENT_STORAGE, "disk_full", next)
+            }
+            StoreError::Busy(_) => {
+                let next = "try again when the other program has ended its transaction".into();
+                (StatusCode::SERVICE_UNAVAILABLE, "locked", next)
+            }
+            // What it says of the disk, or of SQL, is for whoever runs the server.
+            _ => {
+                tracing::error!(%error, "the file");
+                let next = "look at the server's own messages, and at the file with `candlefile info`";
+                (StatusCode::INTERNAL_SERVER_ERROR, "file", next.into())
+            }
+        };
+        let message = match kind {
+            "file" => "the file cannot be read or written".into(),
+            _ => error.without_path(),
+        };
+        Fault::new(status, kind, message, next)
+    }
+}

@@ -1,0 +1,142 @@
+//! Jobs: asked for, watched, cancelled and resumed.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::str::FromStr;
+
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use chrono::Weekday;
+use serde_json::json;
+
+use super::job;
+use crate::backfill::Request;
+use crate::range::{Moment, Range};
+use crate::serve::answer::{self, Fault};
+use crate::serve::params::{Params, shown};
+use crate::serve::routes::Call;
+use crate::store::{JobFilter, JobRow, SeriesKey};
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
+
+/// Symbols of a job at most.
+const SYMBOLS: usize = 10_000;
+/// Series of a job at most.
+const SERIES: usize = 50_000;
+
+pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault> {
+    let provider = &call.service.settings.providers[0];
+    let request = request(&call.params, provider.name(), provider.week_start(), call.service.now())?;
+    let job = call.service.enqueue(request).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &job::accepted(&job)))
+}
+
+pub(in crate::serve) async fn status(call: Call) -> Result<Response<Body>, Fault> {
+    let now = call.service.now();
+    let named = call.named;
+    let read = call.service.readers.read(move |store| {
+        store.at_one_instant(|| {
+            let job = store.jobs(&JobFilter::Prefix(&named), now)?.remove(0);
+            Ok(job::detail(store, &job, now)?)
+        })
+    });
+    Ok(answer::json(StatusCode::OK, &read.await?))
+}
+
+pub(in crate::serve) async fn recent(call: Call) -> Result<Response<Body>, Fault> {
+    let now = call.service.now();
+    let limit = call.params.number("limit", 20, 1..=1000)?;
+    let read = call.service.readers.read(move |store| {
+        let jobs = store.jobs(&JobFilter::Newest(limit), now)?;
+        let jobs = jobs.iter().map(|job| job::document(store, job, now));
+        Ok(json!({ "jobs": jobs.collect::<Result<Vec<_>, _>>()? }))
+    });
+    Ok(answer::json(StatusCode::OK, &read.await?))
+}
+
+pub(in crate::serve) async fn cancel(call: Call) -> Result<Response<Body>, Fault> {
+    let job = call.service.cancel(call.named.clone()).await?;
+    changed(&call, job).await
+}
+
+pub(in crate::serve) async fn resume(call: Call) -> Result<Response<Body>, Fault> {
+    let job = call.service.resume(call.named.clone()).await?;
+    changed(&call, job).await
+}
+
+async fn changed(call: &Call, job: JobRow) -> Result<Response<Body>, Fault> {
+    let now = call.service.now();
+    let read = move |store: &crate::Store| Ok(job::document(store, &job, now)?);
+    let document = call.service.readers.read(read).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &document))
+}
+
+fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Result<Request, Fault> {
+    let symbols: Vec<Symbol> = list(params, "symbols")?;
+    if symbols.is_empty() {
+        return Err(Fault::usage("no symbols", "name some: symbols=AAPL,MSFT"));
+    }
+    if symbols.len() > SYMBOLS {
+        return Err(Fault::usage(
+            format!("{} symbols are too many", symbols.len()),
+            format!("ask for {SYMBOLS} at most in one job"),
+        ));
+    }
+    let mut timeframes: Vec<Timeframe> = list(params, "timeframes")?;
+    if timeframes.is_empty() {
+        timeframes.push(Timeframe::Day);
+    }
+    if symbols.len() * timeframes.len() > SERIES {
+        return Err(Fault::usage(
+            format!("{} series are too many", symbols.len() * timeframes.len()),
+            format!("ask for {SERIES} at most in one job"),
+        ));
+    }
+    let start: Moment = params
+        .parsed("start_date")?
+        .ok_or_else(|| Fault::usage("no start_date", "give one: start_date=2024-11-01"))?;
+    let range = Range {
+        start,
+        end: params.parsed("end_date")?,
+    };
+    let adjusted = params.parsed("adjusted")?.unwrap_or(false);
+    let mut series = Vec::with_capacity(symbols.len() * timeframes.len());
+    for symbol in symbols {
+        for &timeframe in &timeframes {
+            let key = SeriesKey {
+                symbol: symbol.clone(),
+                timeframe,
+                source: source.to_owned(),
+                adjusted,
+            };
+            let span = range.span(&key.market(week_start), now)?;
+            series.push((key, span));
+        }
+    }
+    Ok(Request {
+        command: "backfill",
+        series,
+        start_words: Some(range.start.words().to_owned()),
+        end_words: range.end.as_ref().map(|end| end.words().to_owned()),
+    })
+}
+
+/// A list whose items are repeated or set apart by commas, each once.
+fn list<T>(params: &Params, name: &'static str) -> Result<Vec<T>, Fault>
+where
+    T: FromStr + Clone + Eq + Hash,
+    T::Err: std::fmt::Display,
+{
+    let words = params.all(name).flat_map(|text| text.split(','));
+    let mut seen = HashSet::new();
+    let mut items = Vec::new();
+    for word in words.map(str::trim).filter(|word| !word.is_empty()) {
+        let item: T = word.parse().map_err(|error| {
+            Fault::usage(format!("{name}: {}: {error}", shown(word)), "correct it")
+        })?;
+        if seen.insert(item.clone()) {
+            items.push(item);
+        }
+    }
+    Ok(items)
+}

@@ -1,0 +1,113 @@
+//! A job as it is told.
+
+use serde_json::{Value, json};
+
+use super::time;
+use crate::store::{JobRow, JobStatus, SeriesProgress, SeriesStatus, Store, StoreError};
+
+/// A job without its series.
+pub(in crate::serve) fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value, StoreError> {
+    let running = job.status == JobStatus::Running;
+    let eta = if running { store.eta(job, now)? } else { None };
+    let slices = job.slices;
+    Ok(json!({
+        "job_id": job.job_id, "command": job.command, "status": job.status, "source": job.source, "adjusted": job.adjusted,
+        "symbols": job.symbols, "timeframes": job.timeframes,
+        "start_date": job.start_words, "end_date": job.end_words, "start": time(job.start_ts), "end": time(job.end_ts),
+        "progress_pct": progress_pct(job), "total_slices": slices.total, "completed_slices": slices.completed,
+        "failed_slices": slices.failed, "total_records_fetched": job.records.fetched,
+        "total_records_inserted": job.records.inserted, "records": job.records, "eta_s": eta,
+        "created_at": time(job.created_at), "started_at": job.started_at.map(time),
+        "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": duration(job, now),
+        "error": error(job), "next": next(job),
+    }))
+}
+
+/// A job with its series.
+pub(super) fn detail(store: &Store, job: &JobRow, now: i64) -> Result<Value, StoreError> {
+    let mut document = document(store, job, now)?;
+    let series = store.series_progress(job)?;
+    document["details"] = series.iter().map(|series| one(job, series, now)).collect();
+    Ok(document)
+}
+
+/// A job that was just asked for.
+pub(super) fn accepted(job: &JobRow) -> Value {
+    json!({
+        "job_id": job.job_id, "status": job.status, "symbols": job.symbols, "timeframes": job.timeframes,
+        "start_date": job.start_words, "end_date": job.end_words, "slices": job.slices.total,
+    })
+}
+
+fn one(job: &JobRow, series: &SeriesProgress, now: i64) -> Value {
+    let status = match series.status {
+        SeriesStatus::Pending if series.has_begun && job.status == JobStatus::Running => "running",
+        status => status.as_str(),
+    };
+    let ended = if series.status == SeriesStatus::Pending {
+        Some(now)
+    } else {
+        series.completed_at
+    };
+    let hint = || {
+        let symbol = &series.key.symbol;
+        let hint = symbol.likely_spelling();
+        let hint = hint.map(|likely| format!(": did you mean {likely}?"));
+        let hint = hint.unwrap_or_default();
+        format!("the provider has no data for {symbol} in this range{hint}")
+    };
+    let no_data = (series.status == SeriesStatus::NoData).then(hint);
+    json!({
+        "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": status,
+        "records_inserted": series.inserted, "error": series.error.clone().or(no_data),
+        "duration_s": seconds_between(series.started_at, ended),
+    })
+}
+
+#[allow(clippy::cast_precision_loss)] // A share of slices.
+fn progress_pct(job: &JobRow) -> f64 {
+    let done = job.slices.completed + job.slices.failed;
+    match (job.slices.total, job.status) {
+        (0, JobStatus::Completed | JobStatus::Partial) => 100.0,
+        (0, _) => 0.0,
+        (total, _) => (done as f64 / total as f64 * 1000.0).round() / 10.0,
+    }
+}
+
+fn duration(job: &JobRow, now: i64) -> Option<f64> {
+    let ended = match job.status {
+        JobStatus::Running => Some(now),
+        _ => job.completed_at.or(job.heartbeat_at),
+    };
+    seconds_between(job.started_at, ended)
+}
+
+#[allow(clippy::cast_precision_loss)] // Seconds of a job.
+fn seconds_between(start: Option<i64>, end: Option<i64>) -> Option<f64> {
+    Some(end?.saturating_sub(start?).max(0) as f64)
+}
+
+/// What stopped a job, or what it lacks.
+fn error(job: &JobRow) -> Option<String> {
+    if job.error.is_some() || job.status != JobStatus::Partial {
+        return job.error.clone();
+    }
+    Some(match job.slices.failed {
+        0 => "the provider has no data for some of the series".into(),
+        failed => format!("{failed} of {} slices failed", job.slices.total),
+    })
+}
+
+/// What to do about a job that is not complete.
+fn next(job: &JobRow) -> Option<String> {
+    let resume = format!("POST /api/v1/backfill/{}/resume", job.job_id);
+    match (job.status, job.resume_at) {
+        (JobStatus::Interrupted, Some(at)) => Some(format!("it goes on by itself at {}", time(at))),
+        (JobStatus::Partial, _) if job.slices.failed == 0 => {
+            Some("check the spelling of the symbols without data".into())
+        }
+        (JobStatus::Interrupted | JobStatus::Partial, _) => Some(format!("go on with {resume}")),
+        (JobStatus::Failed, _) => Some(format!("mend what the error says, then {resume}")),
+        _ => None,
+    }
+}

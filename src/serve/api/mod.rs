@@ -1,0 +1,44 @@
+//! What the routes answer, one file a group of calls.
+
+pub(super) mod backfill;
+pub(super) mod events;
+pub(super) mod health;
+pub(super) mod historical;
+pub(super) mod job;
+pub(super) mod series;
+
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Value, json};
+
+use super::answer::Fault;
+use super::params::{Params, shown};
+use crate::span::{Span, SpanSet};
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
+
+/// RFC 3339, UTC, seconds.
+fn time(ts: i64) -> String {
+    DateTime::from_timestamp(ts, 0)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Spans as half-open pairs.
+fn spans(spans: &SpanSet) -> Value {
+    let span = |span: Span| json!({ "start": time(span.start()), "end": time(span.end()) });
+    spans.iter().map(span).collect()
+}
+
+/// The symbol that a path names.
+fn symbol(named: &str) -> Result<Symbol, Fault> {
+    named.parse().map_err(|_| {
+        Fault::usage(
+            format!("{} is no symbol", shown(named)),
+            "write it as the provider spells it, like AAPL, BRK.B or X:BTCUSD",
+        )
+    })
+}
+
+fn timeframe(params: &Params) -> Result<Timeframe, Fault> {
+    Ok(params.parsed("timeframe")?.unwrap_or(Timeframe::Day))
+}

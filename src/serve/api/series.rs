@@ -1,0 +1,70 @@
+//! What the file holds: the series, and what of each is there, missing and empty.
+
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::{spans, symbol, time, timeframe};
+use crate::market::Policy;
+use crate::plan::{Wanted, plan};
+use crate::range::up_to_now;
+use crate::serve::answer::{self, Fault};
+use crate::serve::routes::Call;
+use crate::span::SpanSet;
+use crate::store::{SeriesRow, Store, StoreError};
+
+pub(in crate::serve) async fn list(call: Call) -> Result<Response<Body>, Fault> {
+    let read = call.service.readers.read(|store| {
+        let series = store.series()?;
+        let one = |series: &SeriesRow| {
+            json!({
+                "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
+                "adjusted": series.key.adjusted, "first": series.first_ts.map(time), "last": series.last_ts.map(time),
+                "candles": series.candles,
+            })
+        };
+        Ok(json!({ "symbols": series.iter().map(one).collect::<Vec<_>>() }))
+    });
+    Ok(answer::json(StatusCode::OK, &read.await?))
+}
+
+pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fault> {
+    let (symbol, timeframe) = (symbol(&call.named)?, timeframe(&call.params)?);
+    let (policy, now) = (call.service.settings.policy, call.service.now());
+    let read = call.service.readers.read(move |store| {
+        store.at_one_instant(|| {
+            let series = store.find_series(&symbol, timeframe)?;
+            Ok(document(&series, &missing(store, &series, policy, now)?))
+        })
+    });
+    Ok(answer::json(StatusCode::OK, &read.await?))
+}
+
+/// What an update would ask for now.
+fn missing(store: &Store, series: &SeriesRow, policy: Policy, now: i64) -> Result<SpanSet, StoreError> {
+    let market = series.market();
+    let Some(span) = series.requested_from.and_then(|start| up_to_now(&market, start, now)) else {
+        return Ok(SpanSet::new());
+    };
+    let wanted = Wanted {
+        span,
+        force: false,
+        refetch_empty: false,
+    };
+    let known = store.known(&series.key)?;
+    Ok(plan(&market, &known, wanted, policy, now).into_iter().collect())
+}
+
+fn document(series: &SeriesRow, missing: &SpanSet) -> Value {
+    let covered_to = series.coverage.iter().next_back().map(|span| span.end());
+    // A candle that was stored and is not covered may still change.
+    let provisional_from = series
+        .last_ts
+        .filter(|&last| covered_to.is_none_or(|end| last >= end))
+        .and(covered_to.or(series.first_ts));
+    json!({
+        "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
+        "adjusted": series.key.adjusted, "covered": spans(&series.coverage), "missing": spans(missing),
+        "empty": spans(&series.empty), "provisional_from": provisional_from.map(time),
+    })
+}

@@ -1,0 +1,287 @@
+//! The sockets: how many connections there are, how long each may take to say what it wants, and how they end. Where all
+//! places are taken, the connection that has been silent for longest gives way to a new one.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio_io_timeout::TimeoutStream;
+
+use super::{ServeError, Service};
+
+/// Connections at once.
+const CONNECTIONS: usize = 512;
+/// How long a connection may take to send a request's head, the first or the next one.
+const HEAD: Duration = Duration::from_secs(5);
+/// How long a caller may take to read some of its answer.
+const STALL: Duration = Duration::from_secs(20);
+/// Bytes of a request's head that are read at all; what is allowed is less.
+const HEAD_BYTES: usize = 32 << 10;
+/// How long answers that are under way have to come to an end when the server stops.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// Bound sockets.
+#[derive(Debug)]
+pub struct Sockets {
+    listeners: Vec<TcpListener>,
+    /// The port of all of them.
+    port: u16,
+}
+
+impl Sockets {
+    /// Binds this machine's own addresses, or another one. Port 0 is any free one.
+    ///
+    /// # Errors
+    /// The port is in use or not allowed, or the address is not this machine's.
+    pub fn bind(listen: Option<IpAddr>, port: u16) -> Result<Sockets, ServeError> {
+        let bind = |address: SocketAddr| {
+            TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })
+        };
+        let first = bind((listen.unwrap_or(Ipv4Addr::LOCALHOST.into()), port).into())?;
+        let address = first.local_addr();
+        let address = address.map_err(|source| ServeError::Bind {
+            address: ([127, 0, 0, 1], port).into(),
+            source,
+        })?;
+        let mut listeners = vec![first];
+        if listen.is_none() {
+            match bind((Ipv6Addr::LOCALHOST, address.port()).into()) {
+                Ok(second) => listeners.push(second),
+                // Without IPv6 the one address is enough. With it, `localhost` would lead to somebody else.
+                Err(ServeError::Bind { address, source })
+                    if source.kind() == std::io::ErrorKind::AddrInUse =>
+                {
+                    return Err(ServeError::Bind { address, source });
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(Sockets {
+            listeners,
+            port: address.port(),
+        })
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where a browser on this machine finds it.
+    pub fn url(&self) -> String {
+        let address = self.listeners.first().and_then(|one| one.local_addr().ok());
+        match address {
+            Some(address) if !address.ip().is_unspecified() => format!("http://{address}"),
+            _ => format!("http://127.0.0.1:{}", self.port),
+        }
+    }
+}
+
+/// The connections that stand.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    next: AtomicU64,
+    open: Mutex<HashMap<u64, Open>>,
+    /// How many were sent away for others.
+    pub(super) evicted: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// Since when it asks nothing; `None` while it is answered.
+    silent_since: Option<Instant>,
+    leave: Arc<Notify>,
+}
+
+impl Connections {
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Makes a place, if need be by sending the one away that has been silent for longest.
+    fn enter(self: &Arc<Self>) -> Option<Place> {
+        let mut open = self.lock();
+        if open.len() >= CONNECTIONS {
+            let silent = open.iter().filter_map(|(id, one)| Some((one.silent_since?, *id)));
+            let (_, longest) = silent.min()?;
+            if let Some(gone) = open.remove(&longest) {
+                gone.leave.notify_one();
+                self.evicted.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let leave = Arc::new(Notify::new());
+        let entry = Open {
+            silent_since: Some(Instant::now()),
+            leave: Arc::clone(&leave),
+        };
+        open.insert(id, entry);
+        Some(Place {
+            connections: Arc::clone(self),
+            id,
+            leave,
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place.
+struct Place {
+    connections: Arc<Connections>,
+    id: u64,
+    leave: Arc<Notify>,
+}
+
+impl Place {
+    fn is_silent(&self, since: Option<Instant>) {
+        if let Some(open) = self.connections.lock().get_mut(&self.id) {
+            open.silent_since = since;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.lock().remove(&self.id);
+    }
+}
+
+/// Answers until it is told to stop, and then lets what is under way come to an end.
+pub(super) async fn answer_all(
+    sockets: Sockets,
+    router: Router,
+    service: &Arc<Service>,
+) -> Result<(), ServeError> {
+    let mut listening = Vec::new();
+    for listener in sockets.listeners {
+        listener.set_nonblocking(true).map_err(ServeError::Runtime)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Runtime)?;
+        listening.push(tokio::spawn(accept(listener, router.clone(), Arc::clone(service))));
+    }
+    for one in listening {
+        let _ = one.await;
+    }
+    let ended = async {
+        while service.connections.count() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = tokio::time::timeout(GRACE, ended).await;
+    Ok(())
+}
+
+async fn accept(listener: tokio::net::TcpListener, router: Router, service: Arc<Service>) {
+    let mut stop = service.stop.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Where nobody is silent, the new one is sent away.
+                if let Some(place) = service.connections.enter() {
+                    let (router, service) = (router.clone(), Arc::clone(&service));
+                    tokio::spawn(one(stream, router, service, place, stop.clone()));
+                }
+            }
+            // Out of files, or a connection that is gone already: the next one may do.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn one(
+    stream: TcpStream,
+    router: Router,
+    service: Arc<Service>,
+    place: Place,
+    mut stop: watch::Receiver<bool>,
+) {
+    let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALL));
+    let leave = Arc::clone(&place.leave);
+    let place = Arc::new(place);
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let (router, service) = (router.clone(), Arc::clone(&service));
+        let place = Arc::clone(&place);
+        async move {
+            place.is_silent(None);
+            let response = service.answer(router, request.map(Body::new)).await;
+            let response = response.map(|body| Answering { body, place });
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(Box::pin(stream)), answer);
+    let mut connection = std::pin::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection");
+                }
+                return;
+            }
+            () = leave.notified() => return,
+            _ = stop.wait_for(|stop| *stop), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// A body during which its connection is not silent.
+struct Answering {
+    body: Body,
+    place: Arc<Place>,
+}
+
+impl hyper::body::Body for Answering {
+    type Data = axum::body::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.place.is_silent(Some(Instant::now()));
+    }
+}

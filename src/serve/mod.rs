@@ -1,0 +1,281 @@
+//! The server: jobs over HTTP, what the file holds as JSON or CSV, and a page that shows both. The file stays the one
+//! truth: the queue is in it, and what is told of a job is read from it or was committed to it.
+//!
+//! A request comes in by `listen`, is let through by `guard`, and finds its route in `routes`; `api` answers it. Reading
+//! goes over `readers`. Jobs go through `queue` into the file and are run by `work`, on threads of their own with
+//! [`crate::backfill::resume`]: nothing that blocks runs where connections are served.
+
+mod answer;
+mod api;
+mod guard;
+mod listen;
+mod metrics;
+mod openapi;
+mod page;
+mod params;
+mod queue;
+mod readers;
+mod routes;
+mod work;
+
+pub use guard::{BadToken, Token};
+pub use listen::Sockets;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::RawPathParams;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, Request, Response, StatusCode};
+use axum::routing::{MethodFilter, on};
+use tokio::sync::watch;
+
+use crate::clock::{Cancel, Clock};
+use crate::market::Policy;
+use crate::provider::Provider;
+use crate::store::{Store, StoreError};
+use answer::Fault;
+use guard::{Guard, Hosts};
+use listen::Connections;
+use queue::Queue;
+use readers::Readers;
+use routes::{ROUTES, Route};
+
+/// Bytes of a body: ten thousand of the longest symbols fit.
+const BODY_LIMIT: usize = 1 << 20;
+/// How long a body may take to come.
+const BODY: Duration = Duration::from_secs(10);
+/// Threads that serve connections. What takes long runs elsewhere.
+const THREADS: usize = 2;
+/// How often a signal is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// How the server runs.
+pub struct Settings {
+    /// The file; it is made where there is none.
+    pub db: PathBuf,
+    /// Where candles come from. The first is asked for what is new, all for what the file holds from them.
+    pub providers: Vec<Arc<dyn Provider>>,
+    /// Threads that fetch, a job.
+    pub workers: usize,
+    /// When candles count as closed and final, for new jobs.
+    pub policy: Policy,
+    /// Jobs that run at once.
+    pub jobs: usize,
+    /// Names by which it may be called beside this machine's own: `name`, or `name:port`.
+    pub hosts: Vec<String>,
+    /// What a caller must know.
+    pub token: Option<Token>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Raised to stop.
+    pub cancel: Cancel,
+}
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {}", plain(source))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be opened, read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system has no threads or files left.
+    #[error("the server could not be started: {}", plain(.0))]
+    Runtime(std::io::Error),
+}
+
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another program listens there".into(),
+        std::io::ErrorKind::PermissionDenied => "that is not allowed".into(),
+        std::io::ErrorKind::AddrNotAvailable => "it is no address of this machine".into(),
+        _ => error.to_string(),
+    }
+}
+
+impl ServeError {
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        match self {
+            ServeError::Bind { source, .. } => match source.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    "choose another --port, or stop that program".into()
+                }
+                std::io::ErrorKind::PermissionDenied => "choose a --port above 1023".into(),
+                _ => "leave --listen out, or name an address of this machine".into(),
+            },
+            ServeError::Store(error) => error.next(),
+            ServeError::Runtime(_) => "look at the limits of threads and open files".into(),
+        }
+    }
+}
+
+/// What all calls share.
+struct Service {
+    settings: Settings,
+    guard: Guard,
+    readers: Arc<Readers>,
+    queue: Queue,
+    connections: Arc<Connections>,
+    /// Whether the server stops.
+    stop: watch::Sender<bool>,
+}
+
+/// Serves until it is told to stop. Then no connection is taken any more, jobs save what they have fetched and go back
+/// into the queue, and the file is closed cleanly, within five seconds.
+///
+/// `ready` is called once calls are answered.
+///
+/// # Errors
+/// The file cannot be opened, or the system has no threads or files left.
+pub fn serve(
+    settings: Settings,
+    sockets: Sockets,
+    ready: impl FnOnce(),
+) -> Result<(), ServeError> {
+    let store = Store::create(&settings.db)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("serve")
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
+    let service = Arc::new(Service {
+        guard: Guard {
+            hosts: Hosts::new(sockets.port(), &settings.hosts),
+            token: settings.token.clone(),
+        },
+        readers: Readers::new(settings.db.clone()),
+        queue: Queue::new(store)?,
+        connections: Arc::default(),
+        stop: watch::Sender::new(false),
+        settings,
+    });
+    let work = work::start(&service)?;
+    // The sockets are bound: whoever calls now waits for his answer.
+    ready();
+    let served = runtime.block_on(async {
+        let stopping = tokio::spawn(stop_on_request(Arc::clone(&service)));
+        let router = router(&service);
+        let served = listen::answer_all(sockets, router, &service).await;
+        stopping.abort();
+        served
+    });
+    work.end();
+    runtime.shutdown_timeout(LOOK_EVERY);
+    served
+}
+
+/// Raised from outside by a signal's handler, which can do no more than that.
+async fn stop_on_request(service: Arc<Service>) {
+    while !service.settings.cancel.is_cancelled() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    service.queue.stop();
+    service.stop.send_replace(true);
+}
+
+fn router(service: &Arc<Service>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let service = Arc::clone(service);
+        let filter = if route.changes {
+            MethodFilter::POST
+        } else {
+            MethodFilter::GET
+        };
+        let run = move |named: RawPathParams, request: Request<Body>| {
+            let named = named.iter().next().map(|(_, value)| value.to_owned());
+            run(route, Arc::clone(&service), named.unwrap_or_default(), request)
+        };
+        router = router.route(route.path, on(filter, run));
+    }
+    router
+        .method_not_allowed_fallback(async |request: Request<Body>| {
+            // The router knows the path, so the other method is the one.
+            let other = if request.method() == Method::POST { "GET, HEAD" } else { "POST" };
+            Fault::method(other).response()
+        })
+        .fallback(page::answer)
+}
+
+/// A request that a route answers.
+async fn run(
+    route: &'static Route,
+    service: Arc<Service>,
+    named: String,
+    request: Request<Body>,
+) -> Response<Body> {
+    let call = async {
+        let (head, body) = request.into_parts();
+        let typed = head.headers.get(CONTENT_TYPE);
+        let body = tokio::time::timeout(BODY, axum::body::to_bytes(body, BODY_LIMIT)).await;
+        let body = body
+            .map_err(|_| {
+                let next = "send it at once";
+                Fault::new(StatusCode::REQUEST_TIMEOUT, "usage", "the body did not come", next)
+            })?
+            .map_err(|_| {
+                let what = format!("the body is broken off, or has more than {BODY_LIMIT} bytes");
+                Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "usage", what, "send less")
+            })?;
+        let is_json = typed.is_some_and(|typed| {
+            let typed = typed.as_bytes().split(|&byte| byte == b';').next();
+            typed.is_some_and(|typed| typed.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+        });
+        if !is_json && (typed.is_some() && route.changes || !body.is_empty()) {
+            let next = "send Content-Type: application/json, or parameters in the query alone";
+            return Err(Fault::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "usage",
+                "the body is not JSON",
+                next,
+            ));
+        }
+        let query = head.uri.query().unwrap_or("");
+        routes::call(route, service, named, query, head.headers, &body)
+    };
+    let answered = match call.await {
+        Ok(call) => (route.run)(call).await,
+        Err(fault) => Err(fault),
+    };
+    answered.unwrap_or_else(Fault::response)
+}
+
+impl Service {
+    /// One request, from its head to the head of its answer.
+    async fn answer(&self, mut router: Router, request: Request<Body>) -> Response<Body> {
+        use tower_service::Service as _;
+        let mut response = match self.guard.check(&request) {
+            Ok(()) => {
+                let answered: Result<_, std::convert::Infallible> = router.call(request).await;
+                answered.unwrap_or_else(|never| match never {})
+            }
+            Err(fault) => fault.response(),
+        };
+        guard::dress(&mut response);
+        response
+    }
+
+    /// The providers' names.
+    fn sources(&self) -> Vec<&str> {
+        let providers = self.settings.providers.iter();
+        providers.map(|provider| provider.name()).collect()
+    }
+
+    fn now(&self) -> i64 {
+        self.settings.clock.now()
+    }
+}

@@ -1,0 +1,168 @@
+//! What a call is given: query parameters, or the same as a JSON body, read strictly. A name that the route does not know,
+//! or one that is given twice where once is meant, is an error.
+
+use serde_json::Value;
+
+use super::answer::Fault;
+use super::routes::Route;
+
+/// Parameters of a call, in the order given.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads a query and, where the route takes one, a JSON body.
+    pub(super) fn read(route: &Route, query: &str, body: &[u8]) -> Result<Params, Fault> {
+        let mut given: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        if !body.is_empty() {
+            if !given.is_empty() {
+                return Err(Fault::usage(
+                    "parameters are given both in the query and in the body",
+                    "give them in one of the two",
+                ));
+            }
+            given = of_body(body)?;
+        }
+        let params = Params(given);
+        for (name, _) in &params.0 {
+            let Some(known) = route.params.iter().find(|param| param.name == name) else {
+                let names: Vec<&str> = route.params.iter().map(|param| param.name).collect();
+                let next = if names.is_empty() {
+                    "leave it out: this call takes none".to_owned()
+                } else {
+                    format!("this call takes {}", names.join(", "))
+                };
+                return Err(Fault::usage(
+                    format!("there is no parameter {}", shown(name)),
+                    next,
+                ));
+            };
+            if !known.repeats && params.all(name).count() > 1 {
+                return Err(Fault::usage(
+                    format!("{name} is given more than once"),
+                    "give it once",
+                ));
+            }
+        }
+        Ok(params)
+    }
+
+    /// The value of a parameter that is given once or not at all.
+    pub(super) fn one<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.all(name).next()
+    }
+
+    /// All values of a parameter that may be repeated.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let of_name = move |(given, value): &'a (String, String)| {
+            (given == name).then_some(value.as_str())
+        };
+        self.0.iter().filter_map(of_name)
+    }
+
+    /// A parameter parsed; the error says what its text should have been.
+    pub(super) fn parsed<T>(&self, name: &'static str) -> Result<Option<T>, Fault>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        let parse = |text: &str| {
+            text.parse()
+                .map_err(|error| Fault::usage(format!("{name}: {error}"), "correct it"))
+        };
+        self.one(name).map(parse).transpose()
+    }
+
+    /// A whole number within bounds, both inclusive.
+    pub(super) fn number(
+        &self,
+        name: &'static str,
+        default: u32,
+        bounds: std::ops::RangeInclusive<u32>,
+    ) -> Result<u32, Fault> {
+        let Some(text) = self.one(name) else {
+            return Ok(default);
+        };
+        text.parse()
+            .ok()
+            .filter(|number| bounds.contains(number))
+            .ok_or_else(|| {
+                Fault::usage(
+                    format!("{name}: {} is out of bounds", shown(text)),
+                    format!(
+                        "write a whole number from {} to {}",
+                        bounds.start(),
+                        bounds.end()
+                    ),
+                )
+            })
+    }
+}
+
+/// An object whose members are texts, numbers, flags, or lists of texts.
+fn of_body(body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
+    let bad = |what: &str| {
+        Fault::usage(
+            what,
+            r#"send an object like {"symbols": ["AAPL"], "start_date": "2024-11-01"}"#,
+        )
+    };
+    // Read as pairs: a name that is given twice must be seen.
+    let Pairs(members) =
+        serde_json::from_slice(body).map_err(|_| bad("the body is not a JSON object"))?;
+    let mut given = Vec::new();
+    for (name, value) in members {
+        let values = match value {
+            Value::Null => continue,
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        for value in values {
+            let text = match value {
+                Value::String(text) => text,
+                Value::Bool(flag) => flag.to_string(),
+                Value::Number(number) => number.to_string(),
+                _ => return Err(bad("a parameter in the body is neither a text nor a list of texts")),
+            };
+            given.push((name.clone(), text));
+        }
+    }
+    Ok(given)
+}
+
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> serde::Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> serde::de::Visitor<'de> for Members {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// A stranger's text as it may stand in a message: short, and of one line.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let cut: String = text.chars().take(LONGEST).collect();
+    let more = if cut.len() < text.len() { "..." } else { "" };
+    format!("{cut:?}{more}")
+}

@@ -1,0 +1,223 @@
+//! The table of all routes. The router, the rules in front of it and the OpenAPI document are made from it, so that none
+//! of them can forget one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Response};
+use serde_json::{Value, json};
+
+use super::Service;
+use super::answer::Fault;
+use super::api::{backfill, events, health, historical, series};
+use super::params::Params;
+use super::{metrics, openapi, page};
+
+/// A route.
+pub(super) struct Route {
+    /// Whether it changes anything: then it is a `POST`, else a `GET`, which answers `HEAD` too.
+    pub(super) changes: bool,
+    /// The path, `{name}` for a part that varies.
+    pub(super) path: &'static str,
+    /// What it is for.
+    pub(super) about: &'static str,
+    /// Whether it answers without the token.
+    pub(super) open: bool,
+    /// Query parameters; those of a `POST` may be a JSON body instead.
+    pub(super) params: &'static [Param],
+    /// The status of an answer that went well, and its schema in the OpenAPI document or its media type.
+    pub(super) answer: (u16, &'static str),
+    /// What answers it.
+    pub(super) run: fn(Call) -> Answer,
+}
+
+/// A query parameter.
+pub(super) struct Param {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) required: bool,
+    /// Whether it may be given more than once.
+    pub(super) repeats: bool,
+    pub(super) kind: Kind,
+}
+
+/// What a parameter may be.
+pub(super) enum Kind {
+    Text,
+    /// A date of the market, or an instant.
+    Moment,
+    Flag,
+    Number(u32, u32),
+    OneOf(&'static [&'static str]),
+}
+
+/// A call that may go on.
+pub(super) struct Call {
+    pub(super) service: Arc<Service>,
+    /// The part of the path that varies, decoded.
+    pub(super) named: String,
+    pub(super) params: Params,
+    pub(super) headers: HeaderMap,
+}
+
+/// What comes of a call.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Fault>> + Send>>;
+
+/// Makes a function of a table's row from an `async fn`.
+macro_rules! run {
+    ($handler:path) => {
+        |call| Box::pin($handler(call))
+    };
+}
+
+const fn param(name: &'static str, kind: Kind, about: &'static str) -> Param {
+    Param {
+        name,
+        about,
+        required: false,
+        repeats: false,
+        kind,
+    }
+}
+
+const TIMEFRAME: Param = param("timeframe", Kind::Text, "1m .. 30m, 1h .. 12h, 1d (when left out), 1w, 1mo");
+
+const BACKFILL: &[Param] = &[
+    Param {
+        required: true,
+        repeats: true,
+        ..param("symbols", Kind::Text, "symbols as the provider spells them, repeated or with commas")
+    },
+    Param {
+        required: true,
+        ..param("start_date", Kind::Moment, "first market day, or an instant")
+    },
+    param("end_date", Kind::Moment, "last market day, inclusive, or an instant, exclusive; up to now when left out"),
+    Param {
+        repeats: true,
+        ..param("timeframes", Kind::Text, "timeframes, repeated or with commas; 1d when left out")
+    },
+    param("adjusted", Kind::Flag, "prices adjusted for splits by the provider"),
+];
+
+const HISTORICAL: &[Param] = &[
+    TIMEFRAME,
+    param("start", Kind::Moment, "first market day, or an instant"),
+    param("end", Kind::Moment, "last market day, inclusive, or an instant, exclusive"),
+    param("limit", Kind::Number(1, historical::LIMIT), "candles in the answer at most"),
+    param("cursor", Kind::Text, "where an answer before has ended: its next_cursor"),
+    param("format", Kind::OneOf(&["json", "csv"]), "json when left out"),
+];
+
+const fn get(
+    path: &'static str,
+    about: &'static str,
+    answer: &'static str,
+    params: &'static [Param],
+    run: fn(Call) -> Answer,
+) -> Route {
+    Route {
+        changes: false,
+        path,
+        about,
+        open: false,
+        params,
+        answer: (200, answer),
+        run,
+    }
+}
+
+const fn open(mut route: Route) -> Route {
+    route.open = true;
+    route
+}
+
+const fn post(
+    path: &'static str,
+    about: &'static str,
+    answer: &'static str,
+    params: &'static [Param],
+    run: fn(Call) -> Answer,
+) -> Route {
+    Route {
+        path,
+        about,
+        changes: true,
+        open: false,
+        params,
+        answer: (202, answer),
+        run,
+    }
+}
+
+/// All routes but the page's files.
+pub(super) static ROUTES: &[Route] = &[
+    post("/api/v1/backfill", "Ask for candles", "Accepted", BACKFILL, run!(backfill::start)),
+    get("/api/v1/backfill/status/{job_id}", "How far a job is", "JobDetail", &[], run!(backfill::status)),
+    get(
+        "/api/v1/backfill/recent",
+        "Jobs, newest first",
+        "Jobs",
+        &[param("limit", Kind::Number(1, 1000), "jobs at most; 20 when left out")],
+        run!(backfill::recent),
+    ),
+    post("/api/v1/backfill/{job_id}/cancel", "Stop a job; what it has fetched is saved", "Job", &[], run!(backfill::cancel)),
+    post("/api/v1/backfill/{job_id}/resume", "Go on with a job: what failed or is missing", "Job", &[], run!(backfill::resume)),
+    get("/api/v1/backfill/{job_id}/events", "A job's progress as it is committed", "text/event-stream", &[], run!(events::follow)),
+    get("/api/v1/historical/{symbol}", "Candles of a series, ascending", "Candles", HISTORICAL, run!(historical::read)),
+    get("/api/v1/symbols", "The series that the file holds", "Symbols", &[], run!(series::list)),
+    get("/api/v1/coverage/{symbol}", "What of a series is there, missing and empty", "Coverage", &[TIMEFRAME], run!(series::coverage)),
+    get("/api/v1/server", "What this server is", "Server", &[], run!(health::server)),
+    get("/api/v1/openapi.json", "This interface", "application/json", &[], run!(openapi::answer)),
+    open(get("/health", "Whether the server lives", "Health", &[], run!(health::live))),
+    get("/ready", "Whether the file can be read and written", "Health", &[], run!(health::ready)),
+    get("/metrics", "Figures for Prometheus", "text/plain", &[], run!(metrics::answer)),
+];
+
+/// Whether a path answers without the token.
+pub(super) fn is_open(method: &Method, path: &str) -> bool {
+    let reads = method == Method::GET || method == Method::HEAD;
+    let route = || ROUTES.iter().any(|route| route.open && route.path == path);
+    reads && (page::find(path).is_some() || route())
+}
+
+impl Param {
+    /// As JSON Schema.
+    pub(super) fn schema(&self) -> Value {
+        let one = match self.kind {
+            Kind::Text => json!({ "type": "string" }),
+            Kind::Moment => {
+                json!({ "type": "string", "examples": ["2024-11-01", "2024-11-01T14:30:00Z"] })
+            }
+            Kind::Flag => json!({ "type": "boolean" }),
+            Kind::Number(least, most) => {
+                json!({ "type": "integer", "minimum": least, "maximum": most })
+            }
+            Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
+        };
+        if self.repeats {
+            json!({ "type": "array", "items": one })
+        } else {
+            one
+        }
+    }
+}
+
+/// What is read of a call before its route answers.
+pub(super) fn call(
+    route: &'static Route,
+    service: Arc<Service>,
+    named: String,
+    query: &str,
+    headers: HeaderMap,
+    body: &Bytes,
+) -> Result<Call, Fault> {
+    Ok(Call {
+        service,
+        named,
+        params: Params::read(route, query, body)?,
+        headers,
+    })
+}

@@ -1,0 +1,124 @@
+//! The threads that run jobs, and the one that looks after the queue. They are the server's only threads of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::{ServeError, Service};
+use crate::backfill::{self, Runner, Stop};
+use crate::clock::Cancel;
+use crate::provider::Provider;
+use crate::store::{JobRow, Store, StoreError};
+
+/// How long a thread without a job waits until it looks again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the queue is looked after. An owner elsewhere counts as gone after a minute of silence.
+const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
+/// How long the jobs have to save what they have fetched when the server stops.
+const GRACE: Duration = Duration::from_millis(4500);
+
+/// The threads while they run.
+pub(super) struct Work {
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Takes over what a server before has left, and starts the threads.
+pub(super) fn start(service: &Arc<Service>) -> Result<Work, ServeError> {
+    service.queue.look_after(&service.sources(), service.now())?;
+    let mut threads = Vec::new();
+    let mut spawn = |name: String, run: fn(&Arc<Service>)| {
+        let service = Arc::clone(service);
+        let thread = std::thread::Builder::new().name(name);
+        let thread = thread.spawn(move || run(&service));
+        threads.push(thread.map_err(ServeError::Runtime)?);
+        Ok::<(), ServeError>(())
+    };
+    for index in 0..service.settings.jobs {
+        spawn(format!("job-{index}"), work)?;
+    }
+    spawn("queue".into(), look_after)?;
+    Ok(Work { threads })
+}
+
+impl Work {
+    /// Waits for the threads' end. One that hangs is left behind: whatever it has not committed was not reported.
+    pub(super) fn end(self) {
+        let began = Instant::now();
+        for thread in self.threads {
+            while !thread.is_finished() && began.elapsed() < GRACE {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}
+
+fn work(service: &Arc<Service>) {
+    while !service.settings.cancel.is_cancelled() {
+        let taken = service.queue.take(&service.sources(), service.now(), LOOK_EVERY);
+        if let Some((job, stop)) = taken {
+            run(service, &job, stop);
+        }
+    }
+}
+
+fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
+    let provider = service.settings.providers.iter();
+    let provider = provider.clone().find(|provider| provider.name() == job.source);
+    let provider = provider.expect("only jobs of these sources are taken");
+    let runner = Runner {
+        policy: job.policy,
+        ..service.runner(provider, stop)
+    };
+    let resume = || -> Result<bool, StoreError> {
+        let mut store = Store::open(&service.settings.db)?;
+        let report = backfill::resume(&mut store, &job.job_id, &runner, &())?;
+        Ok(report.stop == Some(Stop::Cancelled))
+    };
+    let ended = catch_unwind(AssertUnwindSafe(resume));
+    let was_stopped = matches!(ended, Ok(Ok(true)));
+    let why = match ended {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => {
+            tracing::error!(%error, job_id = job.job_id, "a job");
+            Some(error.without_path())
+        }
+        Err(_) => Some("it stopped unexpectedly".to_owned()),
+    };
+    if let Some(why) = why
+        && let Err(error) = service.queue.failed(&job.job_id, &why, service.now())
+    {
+        // The file takes nothing: trying again at once would only be another failure.
+        tracing::error!(%error, job_id = job.job_id, "how a job ended could not be saved");
+        service.settings.clock.sleep(LOOK_AFTER_EVERY, &service.settings.cancel);
+    }
+    service.queue.done(&job.job_id, was_stopped, service.now());
+}
+
+fn look_after(service: &Arc<Service>) {
+    let cancel = &service.settings.cancel;
+    loop {
+        service.settings.clock.sleep(LOOK_AFTER_EVERY, cancel);
+        if cancel.is_cancelled() {
+            return;
+        }
+        if let Err(error) = service.queue.look_after(&service.sources(), service.now()) {
+            tracing::error!(%error, "the queue");
+        }
+    }
+}
+
+impl Service {
+    /// How a job is run with a provider.
+    pub(super) fn runner(&self, provider: &Arc<dyn Provider>, cancel: Cancel) -> Runner {
+        Runner {
+            provider: Arc::clone(provider),
+            clock: Arc::clone(&self.settings.clock),
+            cancel,
+            workers: self.settings.workers,
+            policy: self.settings.policy,
+            force: false,
+            refetch_empty: false,
+        }
+    }
+}
