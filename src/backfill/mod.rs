@@ -25,9 +25,7 @@ use crate::owner::Owner;
 use crate::plan::{Known, Wanted, plan};
 use crate::provider::Provider;
 use crate::span::Span;
-use crate::store::{
-    JobStatus, NewJob, Queued, SeriesKey, SeriesStatus, Store, StoreError, Target,
-};
+use crate::store::{JobStatus, NewJob, Queued, SeriesKey, SeriesStatus, Store, StoreError, Target};
 use execute::{Parts, execute};
 use fetch::Series;
 

@@ -58,7 +58,12 @@ impl Fetching {
             workers: usize::from(self.fetch.pace.workers),
             policy: Policy {
                 delay: self.fetch.pace.delay.map_or(recorded.delay, seconds),
-                final_after: self.fetch.pace.final_after.map(seconds).or(recorded.final_after),
+                final_after: self
+                    .fetch
+                    .pace
+                    .final_after
+                    .map(seconds)
+                    .or(recorded.final_after),
             },
             force: self.fetch.force,
             refetch_empty: self.fetch.refetch_empty,

@@ -121,7 +121,10 @@ impl From<StoreError> for Fault {
                 (StatusCode::NOT_FOUND, "series", next)
             }
             StoreError::NoSeries { held, .. } => {
-                let next = format!("it holds {}; GET /api/v1/symbols lists all", held.join(", "));
+                let next = format!(
+                    "it holds {}; GET /api/v1/symbols lists all",
+                    held.join(", ")
+                );
                 (StatusCode::NOT_FOUND, "series", next)
             }
             StoreError::Bound {
@@ -157,7 +160,8 @@ impl From<StoreError> for Fault {
             // What it says of the disk, or of SQL, is for whoever runs the server.
             _ => {
                 tracing::error!(%error, "the file");
-                let next = "look at the server's own messages, and at the file with `candlefile info`";
+                let next =
+                    "look at the server's own messages, and at the file with `candlefile info`";
                 (StatusCode::INTERNAL_SERVER_ERROR, "file", next.into())
             }
         };

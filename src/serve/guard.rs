@@ -29,7 +29,10 @@ pub struct Token([u8; 32]);
 
 /// Text that cannot be a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a token has at least {} characters, all of them visible ASCII", Token::SHORTEST)]
+#[error(
+    "a token has at least {} characters, all of them visible ASCII",
+    Token::SHORTEST
+)]
 pub struct BadToken;
 
 impl Token {
@@ -147,10 +150,7 @@ impl Guard {
             _ => None,
         };
         let host = host.ok_or_else(|| {
-            Fault::usage(
-                "a request names exactly one host",
-                "send one Host header",
-            )
+            Fault::usage("a request names exactly one host", "send one Host header")
         })?;
         let target = request.uri().authority();
         let allowed = self.hosts.allow(host)
@@ -190,7 +190,10 @@ impl Guard {
 }
 
 fn check_size(request: &Request<Body>) -> Result<(), Fault> {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
     if target > TARGET_LIMIT {
         return Err(Fault::new(
             StatusCode::URI_TOO_LONG,
@@ -237,7 +240,8 @@ fn check_site(request: &Request<Body>, host: &str, reads: bool) -> Result<(), Fa
         Ok(only(&HeaderName::from_static(name))? == Some(wanted))
     };
     // A link from elsewhere opens a page, and hands nothing to the page that it stands on.
-    let follows_link = reads && is("sec-fetch-mode", "navigate")? && is("sec-fetch-dest", "document")?;
+    let follows_link =
+        reads && is("sec-fetch-mode", "navigate")? && is("sec-fetch-dest", "document")?;
     match only(&HeaderName::from_static("sec-fetch-site"))? {
         None | Some("same-origin" | "none") => {}
         Some(_) if follows_link => {}
@@ -262,8 +266,14 @@ pub(super) fn dress(response: &mut Response<Body>) {
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
@@ -285,7 +295,10 @@ mod tests {
 
     #[test]
     fn hosts_are_this_machine_at_this_port_in_every_spelling_and_nothing_else() {
-        let hosts = Hosts::new(8000, &["Candles.example".into(), "proxy.example:8443".into()]);
+        let hosts = Hosts::new(
+            8000,
+            &["Candles.example".into(), "proxy.example:8443".into()],
+        );
         for name in [
             "127.0.0.1:8000",
             "localhost:8000",

@@ -113,7 +113,9 @@ impl Connections {
     fn enter(self: &Arc<Self>) -> Option<Place> {
         let mut open = self.lock();
         if open.len() >= CONNECTIONS {
-            let silent = open.iter().filter_map(|(id, one)| Some((one.silent_since?, *id)));
+            let silent = open
+                .iter()
+                .filter_map(|(id, one)| Some((one.silent_since?, *id)));
             let (_, longest) = silent.min()?;
             if let Some(gone) = open.remove(&longest) {
                 gone.leave.notify_one();
@@ -168,9 +170,15 @@ pub(super) async fn answer_all(
 ) -> Result<(), ServeError> {
     let mut listening = Vec::new();
     for listener in sockets.listeners {
-        listener.set_nonblocking(true).map_err(ServeError::Runtime)?;
+        listener
+            .set_nonblocking(true)
+            .map_err(ServeError::Runtime)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Runtime)?;
-        listening.push(tokio::spawn(accept(listener, router.clone(), Arc::clone(service))));
+        listening.push(tokio::spawn(accept(
+            listener,
+            router.clone(),
+            Arc::clone(service),
+        )));
     }
     for one in listening {
         let _ = one.await;

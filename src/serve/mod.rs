@@ -140,11 +140,7 @@ struct Service {
 ///
 /// # Errors
 /// The file cannot be opened, or the system has no threads or files left.
-pub fn serve(
-    settings: Settings,
-    sockets: Sockets,
-    ready: impl FnOnce(),
-) -> Result<(), ServeError> {
+pub fn serve(settings: Settings, sockets: Sockets, ready: impl FnOnce()) -> Result<(), ServeError> {
     let store = Store::create(&settings.db)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -198,14 +194,23 @@ fn router(service: &Arc<Service>) -> Router {
         };
         let run = move |named: RawPathParams, request: Request<Body>| {
             let named = named.iter().next().map(|(_, value)| value.to_owned());
-            run(route, Arc::clone(&service), named.unwrap_or_default(), request)
+            run(
+                route,
+                Arc::clone(&service),
+                named.unwrap_or_default(),
+                request,
+            )
         };
         router = router.route(route.path, on(filter, run));
     }
     router
         .method_not_allowed_fallback(async |request: Request<Body>| {
             // The router knows the path, so the other method is the one.
-            let other = if request.method() == Method::POST { "GET, HEAD" } else { "POST" };
+            let other = if request.method() == Method::POST {
+                "GET, HEAD"
+            } else {
+                "POST"
+            };
             Fault::method(other).response()
         })
         .fallback(page::answer)
@@ -225,7 +230,12 @@ async fn run(
         let body = body
             .map_err(|_| {
                 let next = "send it at once";
-                Fault::new(StatusCode::REQUEST_TIMEOUT, "usage", "the body did not come", next)
+                Fault::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "usage",
+                    "the body did not come",
+                    next,
+                )
             })?
             .map_err(|_| {
                 let what = format!("the body is broken off, or has more than {BODY_LIMIT} bytes");

@@ -24,7 +24,13 @@ pub(super) fn find(path: &str) -> Option<&'static File> {
 pub(super) async fn answer(request: Request<Body>) -> Response<Body> {
     let Some(file) = find(request.uri().path()) else {
         let next = "GET /api/v1/openapi.json lists the calls";
-        return Fault::new(StatusCode::NOT_FOUND, "path", "there is nothing at that path", next).response();
+        return Fault::new(
+            StatusCode::NOT_FOUND,
+            "path",
+            "there is nothing at that path",
+            next,
+        )
+        .response();
     };
     if request.method() == Method::POST {
         return Fault::method("GET, HEAD").response();
@@ -33,13 +39,26 @@ pub(super) async fn answer(request: Request<Body>) -> Response<Body> {
         return Fault::usage("a file takes no parameters", "leave them out").response();
     }
     let tag = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
-    let known = request.headers().get(IF_NONE_MATCH).is_some_and(|known| known == tag);
-    let mut response = Response::new(if known { Body::empty() } else { Body::from(file.bytes) });
+    let known = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known == tag);
+    let mut response = Response::new(if known {
+        Body::empty()
+    } else {
+        Body::from(file.bytes)
+    });
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
-    for (name, value) in [(CONTENT_TYPE, file.kind), (CACHE_CONTROL, "no-cache"), (ETAG, tag)] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    for (name, value) in [
+        (CONTENT_TYPE, file.kind),
+        (CACHE_CONTROL, "no-cache"),
+        (ETAG, tag),
+    ] {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }

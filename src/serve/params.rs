@@ -56,9 +56,8 @@ impl Params {
 
     /// All values of a parameter that may be repeated.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let of_name = move |(given, value): &'a (String, String)| {
-            (given == name).then_some(value.as_str())
-        };
+        let of_name =
+            move |(given, value): &'a (String, String)| (given == name).then_some(value.as_str());
         self.0.iter().filter_map(of_name)
     }
 
@@ -124,7 +123,11 @@ fn of_body(body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
                 Value::String(text) => text,
                 Value::Bool(flag) => flag.to_string(),
                 Value::Number(number) => number.to_string(),
-                _ => return Err(bad("a parameter in the body is neither a text nor a list of texts")),
+                _ => {
+                    return Err(bad(
+                        "a parameter in the body is neither a text nor a list of texts",
+                    ));
+                }
             };
             given.push((name.clone(), text));
         }

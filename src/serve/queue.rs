@@ -52,7 +52,12 @@ impl Queue {
 
     /// The oldest job that waits, taken: whoever has it runs it, or [`Queue::done`] is told. Waits a while for one; `None`
     /// when there was none, or the server stops.
-    pub(super) fn take(&self, sources: &[&str], now: i64, wait: Duration) -> Option<(JobRow, Cancel)> {
+    pub(super) fn take(
+        &self,
+        sources: &[&str],
+        now: i64,
+        wait: Duration,
+    ) -> Option<(JobRow, Cancel)> {
         let mut running = self.running();
         if running.stopping {
             return None;
@@ -75,7 +80,10 @@ impl Queue {
     /// A job that was taken has ended. One that ended only because the server stops goes back into the queue.
     pub(super) fn done(&self, job_id: &str, was_stopped: bool, now: i64) {
         let mut running = self.running();
-        let on_request = running.jobs.get(job_id).is_some_and(|flags| flags.on_request);
+        let on_request = running
+            .jobs
+            .get(job_id)
+            .is_some_and(|flags| flags.on_request);
         if was_stopped && running.stopping && !on_request {
             if let Err(error) = self.store().requeue_job(job_id, now) {
                 tracing::error!(%error, job_id, "a job stays interrupted");
@@ -87,7 +95,8 @@ impl Queue {
 
     /// A job that could not even begin has ended.
     pub(super) fn failed(&self, job_id: &str, why: &str, now: i64) -> Result<bool, StoreError> {
-        self.store().end_queued_job(job_id, JobStatus::Failed, why, now)
+        self.store()
+            .end_queued_job(job_id, JobStatus::Failed, why, now)
     }
 
     /// Takes over what nobody has any more, and gives a sign of life for what waits.
@@ -178,7 +187,10 @@ fn find(store: &Store, job_id: &str, now: i64) -> Result<JobRow, StoreError> {
 
 impl Service {
     /// Puts a request into the queue.
-    pub(super) async fn enqueue(self: &std::sync::Arc<Self>, request: Request) -> Result<JobRow, Fault> {
+    pub(super) async fn enqueue(
+        self: &std::sync::Arc<Self>,
+        request: Request,
+    ) -> Result<JobRow, Fault> {
         self.change(move |service| {
             let runner = service.runner(&service.settings.providers[0], Cancel::new());
             service.queue.enqueue(&request, &runner)
@@ -187,13 +199,21 @@ impl Service {
     }
 
     /// Stops a job of this process.
-    pub(super) async fn cancel(self: &std::sync::Arc<Self>, job_id: String) -> Result<JobRow, Fault> {
-        self.change(move |service| service.queue.cancel(&job_id, service.now())).await
+    pub(super) async fn cancel(
+        self: &std::sync::Arc<Self>,
+        job_id: String,
+    ) -> Result<JobRow, Fault> {
+        self.change(move |service| service.queue.cancel(&job_id, service.now()))
+            .await
     }
 
     /// Puts a job that is not complete back into the queue.
-    pub(super) async fn resume(self: &std::sync::Arc<Self>, job_id: String) -> Result<JobRow, Fault> {
-        self.change(move |service| service.queue.resume(&job_id, service.now())).await
+    pub(super) async fn resume(
+        self: &std::sync::Arc<Self>,
+        job_id: String,
+    ) -> Result<JobRow, Fault> {
+        self.change(move |service| service.queue.resume(&job_id, service.now()))
+            .await
     }
 
     /// Changes the queue, on a thread that may block.

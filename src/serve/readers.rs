@@ -69,10 +69,7 @@ impl Readers {
     }
 
     /// A connection for the room; opens the file where none is idle, so on a thread that may block.
-    pub(super) fn reader(
-        self: &Arc<Self>,
-        room: OwnedSemaphorePermit,
-    ) -> Result<Reader, Fault> {
+    pub(super) fn reader(self: &Arc<Self>, room: OwnedSemaphorePermit) -> Result<Reader, Fault> {
         let idle = self.lock().pop();
         let store = idle.map_or_else(|| Store::read(&self.path), Ok)?;
         Ok(Reader {

@@ -82,33 +82,73 @@ const fn param(name: &'static str, kind: Kind, about: &'static str) -> Param {
     }
 }
 
-const TIMEFRAME: Param = param("timeframe", Kind::Text, "1m .. 30m, 1h .. 12h, 1d (when left out), 1w, 1mo");
+const TIMEFRAME: Param = param(
+    "timeframe",
+    Kind::Text,
+    "1m .. 30m, 1h .. 12h, 1d (when left out), 1w, 1mo",
+);
 
 const BACKFILL: &[Param] = &[
     Param {
         required: true,
         repeats: true,
-        ..param("symbols", Kind::Text, "symbols as the provider spells them, repeated or with commas")
+        ..param(
+            "symbols",
+            Kind::Text,
+            "symbols as the provider spells them, repeated or with commas",
+        )
     },
     Param {
         required: true,
-        ..param("start_date", Kind::Moment, "first market day, or an instant")
+        ..param(
+            "start_date",
+            Kind::Moment,
+            "first market day, or an instant",
+        )
     },
-    param("end_date", Kind::Moment, "last market day, inclusive, or an instant, exclusive; up to now when left out"),
+    param(
+        "end_date",
+        Kind::Moment,
+        "last market day, inclusive, or an instant, exclusive; up to now when left out",
+    ),
     Param {
         repeats: true,
-        ..param("timeframes", Kind::Text, "timeframes, repeated or with commas; 1d when left out")
+        ..param(
+            "timeframes",
+            Kind::Text,
+            "timeframes, repeated or with commas; 1d when left out",
+        )
     },
-    param("adjusted", Kind::Flag, "prices adjusted for splits by the provider"),
+    param(
+        "adjusted",
+        Kind::Flag,
+        "prices adjusted for splits by the provider",
+    ),
 ];
 
 const HISTORICAL: &[Param] = &[
     TIMEFRAME,
     param("start", Kind::Moment, "first market day, or an instant"),
-    param("end", Kind::Moment, "last market day, inclusive, or an instant, exclusive"),
-    param("limit", Kind::Number(1, historical::LIMIT), "candles in the answer at most"),
-    param("cursor", Kind::Text, "where an answer before has ended: its next_cursor"),
-    param("format", Kind::OneOf(&["json", "csv"]), "json when left out"),
+    param(
+        "end",
+        Kind::Moment,
+        "last market day, inclusive, or an instant, exclusive",
+    ),
+    param(
+        "limit",
+        Kind::Number(1, historical::LIMIT),
+        "candles in the answer at most",
+    ),
+    param(
+        "cursor",
+        Kind::Text,
+        "where an answer before has ended: its next_cursor",
+    ),
+    param(
+        "format",
+        Kind::OneOf(&["json", "csv"]),
+        "json when left out",
+    ),
 ];
 
 const fn get(
@@ -154,26 +194,108 @@ const fn post(
 
 /// All routes but the page's files.
 pub(super) static ROUTES: &[Route] = &[
-    post("/api/v1/backfill", "Ask for candles", "Accepted", BACKFILL, run!(backfill::start)),
-    get("/api/v1/backfill/status/{job_id}", "How far a job is", "JobDetail", &[], run!(backfill::status)),
+    post(
+        "/api/v1/backfill",
+        "Ask for candles",
+        "Accepted",
+        BACKFILL,
+        run!(backfill::start),
+    ),
+    get(
+        "/api/v1/backfill/status/{job_id}",
+        "How far a job is",
+        "JobDetail",
+        &[],
+        run!(backfill::status),
+    ),
     get(
         "/api/v1/backfill/recent",
         "Jobs, newest first",
         "Jobs",
-        &[param("limit", Kind::Number(1, 1000), "jobs at most; 20 when left out")],
+        &[param(
+            "limit",
+            Kind::Number(1, 1000),
+            "jobs at most; 20 when left out",
+        )],
         run!(backfill::recent),
     ),
-    post("/api/v1/backfill/{job_id}/cancel", "Stop a job; what it has fetched is saved", "Job", &[], run!(backfill::cancel)),
-    post("/api/v1/backfill/{job_id}/resume", "Go on with a job: what failed or is missing", "Job", &[], run!(backfill::resume)),
-    get("/api/v1/backfill/{job_id}/events", "A job's progress as it is committed", "text/event-stream", &[], run!(events::follow)),
-    get("/api/v1/historical/{symbol}", "Candles of a series, ascending", "Candles", HISTORICAL, run!(historical::read)),
-    get("/api/v1/symbols", "The series that the file holds", "Symbols", &[], run!(series::list)),
-    get("/api/v1/coverage/{symbol}", "What of a series is there, missing and empty", "Coverage", &[TIMEFRAME], run!(series::coverage)),
-    get("/api/v1/server", "What this server is", "Server", &[], run!(health::server)),
-    get("/api/v1/openapi.json", "This interface", "application/json", &[], run!(openapi::answer)),
-    open(get("/health", "Whether the server lives", "Health", &[], run!(health::live))),
-    get("/ready", "Whether the file can be read and written", "Health", &[], run!(health::ready)),
-    get("/metrics", "Figures for Prometheus", "text/plain", &[], run!(metrics::answer)),
+    post(
+        "/api/v1/backfill/{job_id}/cancel",
+        "Stop a job; what it has fetched is saved",
+        "Job",
+        &[],
+        run!(backfill::cancel),
+    ),
+    post(
+        "/api/v1/backfill/{job_id}/resume",
+        "Go on with a job: what failed or is missing",
+        "Job",
+        &[],
+        run!(backfill::resume),
+    ),
+    get(
+        "/api/v1/backfill/{job_id}/events",
+        "A job's progress as it is committed",
+        "text/event-stream",
+        &[],
+        run!(events::follow),
+    ),
+    get(
+        "/api/v1/historical/{symbol}",
+        "Candles of a series, ascending",
+        "Candles",
+        HISTORICAL,
+        run!(historical::read),
+    ),
+    get(
+        "/api/v1/symbols",
+        "The series that the file holds",
+        "Symbols",
+        &[],
+        run!(series::list),
+    ),
+    get(
+        "/api/v1/coverage/{symbol}",
+        "What of a series is there, missing and empty",
+        "Coverage",
+        &[TIMEFRAME],
+        run!(series::coverage),
+    ),
+    get(
+        "/api/v1/server",
+        "What this server is",
+        "Server",
+        &[],
+        run!(health::server),
+    ),
+    get(
+        "/api/v1/openapi.json",
+        "This interface",
+        "application/json",
+        &[],
+        run!(openapi::answer),
+    ),
+    open(get(
+        "/health",
+        "Whether the server lives",
+        "Health",
+        &[],
+        run!(health::live),
+    )),
+    get(
+        "/ready",
+        "Whether the file can be read and written",
+        "Health",
+        &[],
+        run!(health::ready),
+    ),
+    get(
+        "/metrics",
+        "Figures for Prometheus",
+        "text/plain",
+        &[],
+        run!(metrics::answer),
+    ),
 ];
 
 /// Whether a path answers without the token.

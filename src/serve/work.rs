@@ -25,7 +25,9 @@ pub(super) struct Work {
 
 /// Takes over what a server before has left, and starts the threads.
 pub(super) fn start(service: &Arc<Service>) -> Result<Work, ServeError> {
-    service.queue.look_after(&service.sources(), service.now())?;
+    service
+        .queue
+        .look_after(&service.sources(), service.now())?;
     let mut threads = Vec::new();
     let mut spawn = |name: String, run: fn(&Arc<Service>)| {
         let service = Arc::clone(service);
@@ -55,7 +57,9 @@ impl Work {
 
 fn work(service: &Arc<Service>) {
     while !service.settings.cancel.is_cancelled() {
-        let taken = service.queue.take(&service.sources(), service.now(), LOOK_EVERY);
+        let taken = service
+            .queue
+            .take(&service.sources(), service.now(), LOOK_EVERY);
         if let Some((job, stop)) = taken {
             run(service, &job, stop);
         }
@@ -64,7 +68,9 @@ fn work(service: &Arc<Service>) {
 
 fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     let provider = service.settings.providers.iter();
-    let provider = provider.clone().find(|provider| provider.name() == job.source);
+    let provider = provider
+        .clone()
+        .find(|provider| provider.name() == job.source);
     let provider = provider.expect("only jobs of these sources are taken");
     let runner = Runner {
         policy: job.policy,
@@ -90,7 +96,10 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     {
         // The file takes nothing: trying again at once would only be another failure.
         tracing::error!(%error, job_id = job.job_id, "how a job ended could not be saved");
-        service.settings.clock.sleep(LOOK_AFTER_EVERY, &service.settings.cancel);
+        service
+            .settings
+            .clock
+            .sleep(LOOK_AFTER_EVERY, &service.settings.cancel);
     }
     service.queue.done(&job.job_id, was_stopped, service.now());
 }

@@ -148,7 +148,8 @@ impl Store {
         let jobs = left(&tx)?;
         for (job_id, waits) in &jobs {
             if *waits {
-                let sql = "UPDATE backfill_jobs SET owner = ?2, heartbeat_at = ?3 WHERE job_id = ?1";
+                let sql =
+                    "UPDATE backfill_jobs SET owner = ?2, heartbeat_at = ?3 WHERE job_id = ?1";
                 let owner = Owner::of_this_process();
                 tx.execute(sql, params![job_id, owner.as_str(), now])
                     .map_err(told)?;
@@ -186,10 +187,7 @@ fn requeue(tx: &Connection, job_id: &str, now: i64) -> rusqlite::Result<()> {
     lay_down(tx, job_id)?;
     let sql = "UPDATE backfill_jobs SET status = 'queued', owner = ?2, heartbeat_at = ?3, completed_at = NULL, error = NULL,
                resume_at = NULL WHERE job_id = ?1";
-    tx.execute(
-        sql,
-        params![job_id, Owner::of_this_process().as_str(), now],
-    )?;
+    tx.execute(sql, params![job_id, Owner::of_this_process().as_str(), now])?;
     let sql = "UPDATE backfill_series SET status = 'pending', error = NULL
                WHERE job_id = ? AND status = 'interrupted'";
     tx.execute(sql, [job_id]).map(|_| ())
@@ -219,9 +217,8 @@ fn left_behind(
                 && owner::is_this_process(owner)
                 && !running.contains(&job_id.as_str())
         };
-        let lives = owner.is_some_and(|owner| {
-            owner::is_alive(&owner, heartbeat_at, now) && !given_up(&owner)
-        });
+        let lives = owner
+            .is_some_and(|owner| owner::is_alive(&owner, heartbeat_at, now) && !given_up(&owner));
         if !lives && sources.contains(&source.as_str()) {
             left.push((job_id, row.get(3)?));
         }

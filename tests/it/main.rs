@@ -78,7 +78,11 @@ mod running;
 mod scripted;
 mod seeded;
 mod series_rules;
+#[cfg(feature = "serve")]
+mod serve_jobs;
 mod server;
+#[cfg(feature = "serve")]
+mod serving;
 mod small_job;
 mod snapshots;
 mod sql;

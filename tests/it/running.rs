@@ -41,15 +41,28 @@ impl Running {
         eventually(words, || text(&self.said[1]).contains(words));
     }
 
+    /// Waits until stdout has a line with these words, and gives all it has said.
+    pub(crate) fn wait_for_stdout(&self, words: &str) -> String {
+        let mut said = String::new();
+        eventually(words, || {
+            said = text(&self.said[0]);
+            said.contains(words) && said.ends_with('\n')
+        });
+        said
+    }
+
     pub(crate) fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let kill = Command::new("kill").args([signal, &id]).status();
+        assert!(kill.unwrap().success());
     }
 
     pub(crate) fn id(&self) -> u32 {

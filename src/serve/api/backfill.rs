@@ -26,7 +26,12 @@ const SERIES: usize = 50_000;
 
 pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault> {
     let provider = &call.service.settings.providers[0];
-    let request = request(&call.params, provider.name(), provider.week_start(), call.service.now())?;
+    let request = request(
+        &call.params,
+        provider.name(),
+        provider.week_start(),
+        call.service.now(),
+    )?;
     let job = call.service.enqueue(request).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &job::accepted(&job)))
 }

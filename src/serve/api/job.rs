@@ -6,7 +6,11 @@ use super::time;
 use crate::store::{JobRow, JobStatus, SeriesProgress, SeriesStatus, Store, StoreError};
 
 /// A job without its series.
-pub(in crate::serve) fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value, StoreError> {
+pub(in crate::serve) fn document(
+    store: &Store,
+    job: &JobRow,
+    now: i64,
+) -> Result<Value, StoreError> {
     let running = job.status == JobStatus::Running;
     let eta = if running { store.eta(job, now)? } else { None };
     let slices = job.slices;

@@ -41,9 +41,17 @@ pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fau
 }
 
 /// What an update would ask for now.
-fn missing(store: &Store, series: &SeriesRow, policy: Policy, now: i64) -> Result<SpanSet, StoreError> {
+fn missing(
+    store: &Store,
+    series: &SeriesRow,
+    policy: Policy,
+    now: i64,
+) -> Result<SpanSet, StoreError> {
     let market = series.market();
-    let Some(span) = series.requested_from.and_then(|start| up_to_now(&market, start, now)) else {
+    let Some(span) = series
+        .requested_from
+        .and_then(|start| up_to_now(&market, start, now))
+    else {
         return Ok(SpanSet::new());
     };
     let wanted = Wanted {
@@ -52,7 +60,9 @@ fn missing(store: &Store, series: &SeriesRow, policy: Policy, now: i64) -> Resul
         refetch_empty: false,
     };
     let known = store.known(&series.key)?;
-    Ok(plan(&market, &known, wanted, policy, now).into_iter().collect())
+    Ok(plan(&market, &known, wanted, policy, now)
+        .into_iter()
+        .collect())
 }
 
 fn document(series: &SeriesRow, missing: &SpanSet) -> Value {
