@@ -11,9 +11,11 @@ mod pool;
 mod queue;
 mod recheck;
 mod report;
+mod update;
 mod writer;
 
 pub use report::{NothingFrom, Report, SeriesReport};
+pub use update::{sources, update_of};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -5,13 +5,16 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use candlefile::Policy;
-use candlefile::serve::{Settings, Sockets, Token};
+use candlefile::provider::BadBaseUrl;
+use candlefile::serve::{BadSecret, Settings, Sockets, Token, Webhook};
 use serde_json::json;
 
 use super::args::{Fetch, Global, Serve};
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, usage};
 use super::jobs::Fetching;
 use super::{output, signals};
+
+const SECRET: &str = "CANDLEFILE_WEBHOOK_SECRET";
 
 pub fn run(global: &Global, args: Serve) -> Result<Exit> {
     if !global.quiet {
@@ -40,6 +43,8 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         workers: first.workers,
         policy: first.policy,
         jobs: args.jobs.into(),
+        update_at: args.update_at,
+        webhook: args.webhook.as_deref().map(webhook).transpose()?,
         hosts: args.allow_host,
         token,
         clock: fetching.clock.clone(),
@@ -57,6 +62,24 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         drop(said);
     })?;
     Ok(Exit::Complete)
+}
+
+/// The secret comes from the environment: a command line is everybody's to read.
+fn webhook(url: &str) -> Result<Webhook> {
+    let url = url.parse().map_err(|error: BadBaseUrl| {
+        usage(
+            format!("--webhook: {error}"),
+            "write an https URL without a query, or http for this machine",
+        )
+    })?;
+    let text = std::env::var(SECRET).unwrap_or_default();
+    let secret = text.parse().map_err(|error: BadSecret| {
+        usage(
+            format!("{SECRET} holds no secret for the webhook: {error}"),
+            format!("make one: export {SECRET}=whsec_$(openssl rand -base64 32)"),
+        )
+    })?;
+    Ok(Webhook::new(&url, secret)?)
 }
 
 /// The token in a file that nobody else can read.

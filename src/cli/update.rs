@@ -1,10 +1,7 @@
 //! `candlefile update`: everything the file holds, from its first requested start up to now, holes included.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
-use candlefile::backfill::{Request, targets};
-use candlefile::range::up_to_now;
+use candlefile::backfill::{sources, targets, update_of};
 use candlefile::{Policy, Store};
 
 use super::args::{Global, Update};
@@ -14,32 +11,14 @@ use super::report;
 
 pub fn run(global: &Global, args: &Update) -> Result<Exit> {
     let fetching = Fetching::new(global, &args.fetch);
-    let mut by_source: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for series in Store::read(&global.db)?.series()? {
-        // Candles that were only handed in have no provider to be asked.
-        if let Some(start) = series.requested_from {
-            by_source
-                .entry(series.key.source.clone())
-                .or_default()
-                .push((series.key, start));
-        }
-    }
+    let held = Store::read(&global.db)?;
     let mut runs = Vec::new();
-    for (source, held) in by_source {
+    for source in sources(&held)? {
         let runner = fetching.runner(&source, Policy::default())?;
-        let (week_start, now) = (runner.provider.week_start(), fetching.clock.now());
-        let spans = held.into_iter().filter_map(|(key, start)| {
-            let span = up_to_now(&key.market(week_start), start, now)?;
-            Some((key, span))
-        });
-        let request = Request {
-            command: "update",
-            series: spans.collect(),
-            start_words: None,
-            end_words: None,
-        };
+        let request = update_of(&held, &runner)?;
         runs.push((runner, request));
     }
+    drop(held);
     if args.dry_run {
         return dry_run(global, &fetching, &runs);
     }

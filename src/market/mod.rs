@@ -7,7 +7,10 @@ mod finality;
 
 pub use finality::{DEFAULT_DELAY, Frontier, Policy};
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, TimeZone, Timelike, Weekday};
+use chrono::{
+    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike,
+    Weekday,
+};
 use chrono_tz::Tz;
 
 use crate::span::Span;
@@ -205,22 +208,10 @@ impl Market {
             .unwrap_or(DateTime::<chrono::Utc>::UNIX_EPOCH.with_timezone(&self.zone()))
     }
 
-    /// The instant of a local hour. Market zones have no shift at midnight, noon or trading hours' ends; elsewhere the
-    /// earlier reading is taken, and a skipped hour is read with the offset before the shift.
+    /// The instant of a local hour. Market zones have no shift at midnight, noon or trading hours' ends.
     fn at_hour(&self, date: NaiveDate, hour: u32) -> i64 {
         let local = date.and_time(NaiveTime::MIN) + chrono::Duration::hours(i64::from(hour));
-        match self.zone().from_local_datetime(&local).earliest() {
-            Some(instant) => instant.timestamp(),
-            None => {
-                local.and_utc().timestamp()
-                    - i64::from(
-                        self.zone()
-                            .offset_from_utc_datetime(&local)
-                            .fix()
-                            .local_minus_utc(),
-                    )
-            }
-        }
+        instant_of(self.zone(), local)
     }
 
     /// Whether a candle of N hours begins at this full hour: N-hour steps of the market's wall clock from midnight. On
@@ -259,4 +250,15 @@ fn plus_days(date: NaiveDate, days: u64) -> NaiveDate {
 fn minus_days(date: NaiveDate, days: u64) -> NaiveDate {
     date.checked_sub_days(Days::new(days))
         .unwrap_or(NaiveDate::MIN)
+}
+
+/// The instant of a zone's wall clock: of two the earlier, and one that a shift skips is read with the offset before it.
+pub(crate) fn instant_of(zone: Tz, local: NaiveDateTime) -> i64 {
+    match zone.from_local_datetime(&local).earliest() {
+        Some(instant) => instant.timestamp(),
+        None => {
+            let offset = zone.offset_from_utc_datetime(&local).fix();
+            local.and_utc().timestamp() - i64::from(offset.local_minus_utc())
+        }
+    }
 }

@@ -13,6 +13,8 @@ pub mod retry;
 pub mod sample;
 
 pub use body::Limits;
+#[cfg(feature = "serve")]
+pub(crate) use http::Teller;
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 
 use std::time::Duration;

@@ -43,7 +43,7 @@ impl FromStr for BaseUrl {
             "https" if url.has_host() => Ok(BaseUrl(url)),
             "http" if BaseUrl(url.clone()).is_loopback() => Ok(BaseUrl(url)),
             "http" => Err(bad(
-                "http is for this machine only (127.0.0.1, localhost), elsewhere the key needs https",
+                "http is for this machine only (127.0.0.1, localhost), elsewhere it must be https",
             )),
             _ => Err(bad("write it like https://api.massive.com")),
         }
@@ -74,6 +74,12 @@ impl BaseUrl {
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         }
+    }
+
+    /// The URL as it is.
+    #[cfg(feature = "serve")]
+    pub(super) fn url(&self) -> Url {
+        self.0.clone()
     }
 
     /// A request's URL, or `None` where it would leave the origin.

@@ -2,8 +2,8 @@
 //! holds a place on this machine's disk, SQL or a key.
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::range::BadRange;
@@ -16,7 +16,7 @@ pub(super) struct Fault {
     pub(super) kind: &'static str,
     pub(super) message: String,
     pub(super) next: String,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<(&'static str, &'static str)>,
 }
 
 /// Seconds after which a call that found no room may be tried again.
@@ -30,8 +30,8 @@ impl Fault {
         next: impl Into<String>,
     ) -> Fault {
         let header = match status {
-            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, TRY_AGAIN)),
-            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer")),
+            StatusCode::SERVICE_UNAVAILABLE => Some(("retry-after", TRY_AGAIN)),
+            StatusCode::UNAUTHORIZED => Some(("www-authenticate", "Bearer")),
             _ => None,
         };
         Fault {
@@ -39,7 +39,7 @@ impl Fault {
             kind,
             message: message.into(),
             next: next.into(),
-            header: header.map(|(name, value)| (name, HeaderValue::from_static(value))),
+            header,
         }
     }
 
@@ -62,7 +62,7 @@ impl Fault {
             "the path does not take this method",
             format!("use {allowed}"),
         );
-        fault.header = Some((ALLOW, HeaderValue::from_static(allowed)));
+        fault.header = Some(("allow", allowed));
         fault
     }
 
@@ -83,6 +83,7 @@ impl Fault {
     pub(super) fn response(self) -> Response<Body> {
         let mut response = json(self.status, &self.document());
         if let Some((name, value)) = self.header {
+            let value = HeaderValue::from_static(value);
             response.headers_mut().insert(name, value);
         }
         response

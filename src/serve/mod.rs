@@ -16,10 +16,14 @@ mod params;
 mod queue;
 mod readers;
 mod routes;
+mod schedule;
+mod webhook;
 mod work;
 
 pub use guard::{BadToken, Token};
 pub use listen::Sockets;
+pub use schedule::{BadDaily, Daily};
+pub use webhook::{BadSecret, Secret, Webhook};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,6 +48,7 @@ use listen::Connections;
 use queue::Queue;
 use readers::Readers;
 use routes::{ROUTES, Route};
+use webhook::Line;
 
 /// Bytes of a body: ten thousand of the longest symbols fit.
 const BODY_LIMIT: usize = 1 << 20;
@@ -66,6 +71,10 @@ pub struct Settings {
     pub policy: Policy,
     /// Jobs that run at once.
     pub jobs: usize,
+    /// When the file is brought up to date by itself.
+    pub update_at: Vec<Daily>,
+    /// Who is told how jobs ended.
+    pub webhook: Option<Webhook>,
     /// Names by which it may be called beside this machine's own: `name`, or `name:port`.
     pub hosts: Vec<String>,
     /// What a caller must know.
@@ -128,6 +137,7 @@ struct Service {
     guard: Guard,
     readers: Arc<Readers>,
     queue: Queue,
+    webhook: Line,
     connections: Arc<Connections>,
     /// Whether the server stops.
     stop: watch::Sender<bool>,
@@ -140,7 +150,11 @@ struct Service {
 ///
 /// # Errors
 /// The file cannot be opened, or the system has no threads or files left.
-pub fn serve(settings: Settings, sockets: Sockets, ready: impl FnOnce()) -> Result<(), ServeError> {
+pub fn serve(
+    mut settings: Settings,
+    sockets: Sockets,
+    ready: impl FnOnce(),
+) -> Result<(), ServeError> {
     let store = Store::create(&settings.db)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -148,6 +162,12 @@ pub fn serve(settings: Settings, sockets: Sockets, ready: impl FnOnce()) -> Resu
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;
+    let (webhook, telling) = Line::start(
+        settings.webhook.take(),
+        Arc::clone(&settings.clock),
+        settings.cancel.clone(),
+    )
+    .map_err(ServeError::Runtime)?;
     let service = Arc::new(Service {
         guard: Guard {
             hosts: Hosts::new(sockets.port(), &settings.hosts),
@@ -155,11 +175,12 @@ pub fn serve(settings: Settings, sockets: Sockets, ready: impl FnOnce()) -> Resu
         },
         readers: Readers::new(settings.db.clone()),
         queue: Queue::new(store)?,
+        webhook,
         connections: Arc::default(),
         stop: watch::Sender::new(false),
         settings,
     });
-    let work = work::start(&service)?;
+    let work = work::start(&service, telling)?;
     // The sockets are bound: whoever calls now waits for his answer.
     ready();
     let served = runtime.block_on(async {

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::Service;
 use super::answer::Fault;
+use super::api::job::document;
 use crate::backfill::{self, Request, Runner};
 use crate::clock::Cancel;
 use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError};
@@ -77,20 +79,27 @@ impl Queue {
         None
     }
 
-    /// A job that was taken has ended. One that ended only because the server stops goes back into the queue.
-    pub(super) fn done(&self, job_id: &str, was_stopped: bool, now: i64) {
+    /// A job that was taken has ended. One that ended only because the server stops goes back into the queue; of any other it
+    /// returns how it ended.
+    pub(super) fn done(&self, job_id: &str, was_stopped: bool, now: i64) -> Option<Value> {
         let mut running = self.running();
         let on_request = running
             .jobs
             .get(job_id)
             .is_some_and(|flags| flags.on_request);
-        if was_stopped && running.stopping && !on_request {
-            if let Err(error) = self.store().requeue_job(job_id, now) {
-                tracing::error!(%error, job_id, "a job stays interrupted");
-            }
-        }
+        let mut store = self.store();
+        let ended = if was_stopped && running.stopping && !on_request {
+            store.requeue_job(job_id, now).map(|()| None)
+        } else {
+            let ended = find(&store, job_id, now).and_then(|job| document(&store, &job, now));
+            ended.map(Some)
+        };
         running.jobs.remove(job_id);
         self.news.notify_all();
+        ended.unwrap_or_else(|error| {
+            tracing::error!(%error, job_id, "how a job ended cannot be told");
+            None
+        })
     }
 
     /// A job that could not even begin has ended.
@@ -125,7 +134,7 @@ impl Queue {
         self.running().jobs.contains_key(job_id)
     }
 
-    fn enqueue(&self, request: &Request, runner: &Runner) -> Result<JobRow, StoreError> {
+    pub(super) fn enqueue(&self, request: &Request, runner: &Runner) -> Result<JobRow, StoreError> {
         let mut store = self.store();
         let job_id = backfill::enqueue(&mut store, request, runner)?;
         self.news.notify_all();

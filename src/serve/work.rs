@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::schedule::Schedule;
 use super::{ServeError, Service};
 use crate::backfill::{self, Runner, Stop};
 use crate::clock::Cancel;
@@ -24,11 +25,14 @@ pub(super) struct Work {
 }
 
 /// Takes over what a server before has left, and starts the threads.
-pub(super) fn start(service: &Arc<Service>) -> Result<Work, ServeError> {
+pub(super) fn start(
+    service: &Arc<Service>,
+    telling: Option<JoinHandle<()>>,
+) -> Result<Work, ServeError> {
     service
         .queue
         .look_after(&service.sources(), service.now())?;
-    let mut threads = Vec::new();
+    let mut threads = Vec::from_iter(telling);
     let mut spawn = |name: String, run: fn(&Arc<Service>)| {
         let service = Arc::clone(service);
         let thread = std::thread::Builder::new().name(name);
@@ -101,19 +105,20 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
             .clock
             .sleep(LOOK_AFTER_EVERY, &service.settings.cancel);
     }
-    service.queue.done(&job.job_id, was_stopped, service.now());
+    if let Some(ended) = service.queue.done(&job.job_id, was_stopped, service.now()) {
+        service.webhook.job_ended(&ended);
+    }
 }
 
 fn look_after(service: &Arc<Service>) {
     let cancel = &service.settings.cancel;
-    loop {
-        service.settings.clock.sleep(LOOK_AFTER_EVERY, cancel);
-        if cancel.is_cancelled() {
-            return;
-        }
-        if let Err(error) = service.queue.look_after(&service.sources(), service.now()) {
+    let mut schedule = Schedule::default();
+    while !cancel.is_cancelled() {
+        let looked = service.queue.look_after(&service.sources(), service.now());
+        if let Err(error) = looked.and_then(|()| schedule.look(service)) {
             tracing::error!(%error, "the queue");
         }
+        service.settings.clock.sleep(LOOK_AFTER_EVERY, cancel);
     }
 }
 

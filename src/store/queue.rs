@@ -68,6 +68,17 @@ impl Store {
         find().map_err(told(&self.path))
     }
 
+    /// When a command was asked for last, Unix seconds.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn last_asked(&self, command: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT max(created_at) FROM backfill_jobs WHERE command = ?";
+        self.connection
+            .query_row(sql, [command], |row| row.get(0))
+            .map_err(told(&self.path))
+    }
+
     /// Puts a job that did not complete into the queue of this process. Its place is by its age.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use candlefile::serve::Daily;
 use clap::Args;
 
 use super::{Pace, ProviderName};
@@ -34,4 +35,11 @@ pub struct Serve {
     /// Jobs that run at once; the others wait for their turn
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "N")]
     pub jobs: u16,
+    /// Bring the file up to date at this time of each day, like 20:30@America/New_York, or later when the machine slept
+    /// through it (repeatable)
+    #[arg(long, value_name = "TIME@ZONE")]
+    pub update_at: Vec<Daily>,
+    /// Tell this URL how each job ended, signed with CANDLEFILE_WEBHOOK_SECRET as standardwebhooks.com describes
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<String>,
 }

@@ -47,6 +47,7 @@ pub(in crate::serve) async fn server(call: Call) -> Result<Response<Body>, Fault
     let document = json!({
         "version": env!("CARGO_PKG_VERSION"), "file": name.map(|name| name.display().to_string()),
         "provider": settings.providers[0].name(), "now": time(call.service.now()), "jobs_at_once": settings.jobs,
+        "update_at": settings.update_at.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "token_required": settings.token.is_some(),
     });
     Ok(answer::json(StatusCode::OK, &document))

@@ -1,7 +1,14 @@
-//! The only place that sends: one origin, the key in a header, no redirects, bounded bodies and times, retries after the
-//! schedule of [`super::retry`], and one [`Limiter`] for all workers.
+//! The only folder that sends. A provider's requests go to one origin, the key in a header, no redirects, bounded bodies and
+//! times, retries after the schedule of [`super::retry`], and one [`Limiter`] for all workers.
 //!
 //! No error text holds a URL or the key: URLs carry cursors, and errors end up in files and on terminals.
+
+mod client;
+#[cfg(feature = "serve")]
+mod tell;
+
+#[cfg(feature = "serve")]
+pub(crate) use tell::Teller;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,6 +26,7 @@ use super::origin::{BaseUrl, Key};
 use super::rate::{Limiter, Rate, TooLong};
 use super::{ErrorKind, ProviderError, Waiting, retry};
 use crate::clock::{Cancel, Clock};
+use client::client;
 
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
@@ -70,33 +78,7 @@ impl Http {
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<Http, ProviderError> {
-        let loopback = base.is_loopback();
-        // An error says that a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .https_only(!loopback)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(limits.connect)
-            // Blocking reqwest applies this to the headers as a whole, and to each read of the body.
-            .timeout(limits.stall)
-            .user_agent(concat!("candlefile/", env!("CARGO_PKG_VERSION")));
-        if loopback {
-            // A proxy for plain http would see the key.
-            builder = builder.no_proxy();
-        }
-        if base.is_plain() {
-            // Nothing to verify: the machine's roots need not be read, or even be there.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder.build().map_err(|error| ProviderError {
-            kind: ErrorKind::Unreachable,
-            message: format!(
-                "the HTTP client could not be set up: {}",
-                innermost(&error.without_url())
-            ),
-            attempts: 0,
-        })?;
+        let client = client(&base, limits.connect, limits.stall)?;
         // A key is visible ASCII, as a header's value is.
         let mut header =
             HeaderValue::from_str(&format!("Bearer {}", key.text())).expect("a key fits a header");

@@ -1,0 +1,35 @@
+//! What brings a file up to date: everything that it holds, from where it was first asked for, holes included.
+
+use std::collections::BTreeSet;
+
+use super::{Request, Runner};
+use crate::range::up_to_now;
+use crate::store::{SeriesRow, Store, StoreError};
+
+/// The sources that can be asked for what the file holds. Candles that were only handed in have none.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sources(store: &Store) -> Result<BTreeSet<String>, StoreError> {
+    let asked = |series: SeriesRow| series.requested_from.map(|_| series.key.source);
+    Ok(store.series()?.into_iter().filter_map(asked).collect())
+}
+
+/// Everything that the file holds from the runner's provider, up to now.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn update_of(store: &Store, runner: &Runner) -> Result<Request, StoreError> {
+    let (provider, now) = (&runner.provider, runner.clock.now());
+    let spans = store.series()?.into_iter().filter_map(|series| {
+        let market = series.key.market(provider.week_start());
+        let span = up_to_now(&market, series.requested_from?, now)?;
+        (series.key.source == provider.name()).then_some((series.key, span))
+    });
+    Ok(Request {
+        command: "update",
+        series: spans.collect(),
+        start_words: None,
+        end_words: None,
+    })
+}

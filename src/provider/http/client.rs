@@ -1,0 +1,44 @@
+//! The client behind whatever is sent: how it connects, and what it never does.
+
+use std::time::Duration;
+
+use reqwest::blocking::Client;
+
+use crate::provider::failure::innermost;
+use crate::provider::origin::BaseUrl;
+use crate::provider::{ErrorKind, ProviderError};
+
+/// A client for one origin: https unless it is this machine, no redirects, no referer, no header of ours.
+pub(super) fn client(
+    base: &BaseUrl,
+    connect: Duration,
+    stall: Duration,
+) -> Result<Client, ProviderError> {
+    let loopback = base.is_loopback();
+    // An error says that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .https_only(!loopback)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(connect)
+        // Blocking reqwest applies this to the headers as a whole, and to each read of the body.
+        .timeout(stall)
+        .user_agent(concat!("candlefile/", env!("CARGO_PKG_VERSION")));
+    if loopback {
+        // A proxy for plain http would see the key.
+        builder = builder.no_proxy();
+    }
+    if base.is_plain() {
+        // Nothing to verify: the machine's roots need not be read, or even be there.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|error| ProviderError {
+        kind: ErrorKind::Unreachable,
+        message: format!(
+            "the HTTP client could not be set up: {}",
+            innermost(&error.without_url())
+        ),
+        attempts: 0,
+    })
+}
