@@ -80,6 +80,8 @@ mod seeded;
 mod series_rules;
 #[cfg(feature = "serve")]
 mod serve_jobs;
+#[cfg(feature = "serve")]
+mod serve_webhook;
 mod server;
 #[cfg(feature = "serve")]
 mod serving;

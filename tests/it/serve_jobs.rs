@@ -1,12 +1,41 @@
 //! Jobs that are asked for over HTTP: they wait in the file, run in order, outlive the server, and are told truly.
 
-use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::checker;
+use serde_json::{Value, json};
+
+use crate::checker::{check, check_books};
+use crate::exchange::{Gate, Reply};
 use crate::harness::Home;
-use crate::oracle;
+use crate::oracle::span;
+use crate::running::eventually;
 use crate::server::Server;
 use crate::serving::Serving;
+
+const WEEK: [&str; 2] = ["2024-01-02", "2024-01-05"];
+
+fn of_week(symbols: &str) -> String {
+    format!(
+        "symbols={symbols}&start_date={}&end_date={}",
+        WEEK[0], WEEK[1]
+    )
+}
+
+fn check_week(home: &Home, symbol: &str) {
+    check(
+        &home.db(),
+        symbol,
+        "1d",
+        span(symbol, "1d", WEEK[0], WEEK[1]),
+    );
+}
+
+/// The symbols the provider was asked for, in order.
+fn asked(provider: &Server) -> Vec<String> {
+    let requests = provider.requests();
+    requests.iter().map(|r| r.ask().symbol).collect()
+}
 
 #[test]
 fn the_two_calls_of_the_old_service_work_unchanged() {
@@ -19,16 +48,387 @@ fn the_two_calls_of_the_old_service_work_unchanged() {
     let job_id = asked["job_id"].as_str().unwrap();
     assert_eq!(asked["symbols"], json!(["AAPL"]));
     assert_eq!(asked["timeframes"], json!(["1d"]));
+    assert_eq!(asked["start_date"], "2024-11-01");
+    assert_eq!(asked["end_date"], "2024-11-15");
     assert_eq!(asked["slices"], 1);
     let job = serving.wait_for(job_id, "completed");
     assert_eq!(
         job["records"]["fetched"], job["total_records_inserted"],
         "{job}"
     );
+    assert_eq!(job["progress_pct"], 100.0);
+    assert_eq!(job["details"][0]["symbol"], "AAPL");
+    assert_eq!(job["details"][0]["status"], "completed");
     let recent = serving.get("/api/v1/backfill/recent").is(200).json();
     assert_eq!(recent["jobs"][0]["job_id"], job_id);
     assert_eq!(recent["jobs"].as_array().unwrap().len(), 1);
     serving.stop().ok();
-    let asked = oracle::span("AAPL", "1d", "2024-11-01", "2024-11-15");
-    checker::check(&home.db(), "AAPL", "1d", asked);
+    let whole = span("AAPL", "1d", "2024-11-01", "2024-11-15");
+    check(&home.db(), "AAPL", "1d", whole);
+}
+
+#[test]
+fn a_body_asks_for_the_same_as_a_query() {
+    let (home, provider) = (Home::new(), Server::start());
+    let serving = Serving::start(home.serve(&provider));
+    let body = json!({
+        "symbols": ["AAPL", "MSFT,AAPL"], "start_date": WEEK[0], "end_date": WEEK[1], "timeframes": ["1d", "1h"],
+        "adjusted": false,
+    });
+    let asked = serving.post_json("/api/v1/backfill", &body).is(202).json();
+    assert_eq!(asked["symbols"], json!(["AAPL", "MSFT"]));
+    assert_eq!(asked["timeframes"], json!(["1d", "1h"]));
+    serving.wait_for(asked["job_id"].as_str().unwrap(), "completed");
+    serving.stop().ok();
+    check_week(&home, "MSFT");
+    check(
+        &home.db(),
+        "AAPL",
+        "1h",
+        span("AAPL", "1h", WEEK[0], WEEK[1]),
+    );
+}
+
+#[test]
+fn killed_with_six_jobs_in_the_queue_a_new_server_ends_all_of_them_in_their_order() {
+    let home = Home::new();
+    let symbols = ["F", "E", "D", "C", "B", "A"];
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Server::scripted(move |_| {
+        held.wait();
+        None
+    });
+    let serving = Serving::start(home.serve(&provider));
+    let jobs = symbols.map(|symbol| serving.backfill(&of_week(symbol)));
+    provider.wait_for(1);
+    serving.wait_for(&jobs[0], "running");
+    for waiting in &jobs[1..] {
+        assert_eq!(serving.status(waiting)["status"], "queued");
+    }
+    serving.kill();
+    let status = home.cli(["status", "--json"]).run().ok().json();
+    for job in status["jobs"].as_array().unwrap() {
+        assert_eq!(job["status"], "interrupted", "{job}");
+    }
+    gate.open();
+    provider.forget();
+    let serving = Serving::start(home.serve(&provider));
+    for job in &jobs {
+        serving.wait_for(job, "completed");
+    }
+    serving.stop().ok();
+    assert_eq!(asked(&provider), symbols);
+    for symbol in symbols {
+        check_week(&home, symbol);
+    }
+}
+
+#[test]
+fn what_another_program_found_without_its_process_is_taken_over_too() {
+    let home = Home::new();
+    let (provider, _gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    let jobs = ["AAPL", "MSFT"].map(|symbol| serving.backfill(&of_week(symbol)));
+    provider.wait_for(1);
+    serving.kill();
+    // Whoever writes first records that nobody has them any more.
+    home.backfill(&provider, "SPY --start 2024-01-02 --end 2024-01-05")
+        .ok();
+    let found = "SELECT count(*) FROM backfill_jobs WHERE status = 'interrupted'";
+    assert_eq!(home.db().count(found), 2);
+    let serving = Serving::start(home.serve(&provider));
+    for job in &jobs {
+        serving.wait_for(job, "completed");
+    }
+    serving.stop().ok();
+    check_week(&home, "AAPL");
+    check_week(&home, "MSFT");
+}
+
+#[test]
+fn a_clean_stop_puts_what_runs_back_into_the_queue_and_a_new_server_goes_on() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(1);
+    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
+    let first = serving.backfill(&of_week("AAPL,MSFT"));
+    let second = serving.backfill(&of_week("SPY"));
+    provider.wait_for(2);
+    eventually("AAPL is saved", || {
+        serving.status(&first)["completed_slices"] == 1
+    });
+    serving.stop().ok();
+    assert!(!home.path("market.db-wal").exists());
+    let queued = "SELECT count(*) FROM backfill_jobs WHERE status = 'queued'";
+    assert_eq!(home.db().count(queued), 2);
+    check_books(&home.db());
+    gate.open();
+    provider.forget();
+    let serving = Serving::start(home.serve(&provider));
+    serving.wait_for(&first, "completed");
+    serving.wait_for(&second, "completed");
+    serving.stop().ok();
+    assert_eq!(asked(&provider), ["MSFT", "SPY"]);
+    for symbol in ["AAPL", "MSFT", "SPY"] {
+        check_week(&home, symbol);
+    }
+}
+
+#[test]
+fn the_same_request_is_answered_with_the_job_that_waits_or_runs_and_later_with_a_new_one() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    let first = serving.backfill(&of_week("AAPL,MSFT"));
+    provider.wait_for(1);
+    let waiting = serving.backfill(&of_week("SPY"));
+    assert_eq!(serving.backfill(&of_week("MSFT,AAPL")), first);
+    assert_eq!(serving.backfill(&of_week("SPY")), waiting);
+    let others = [
+        of_week("AAPL"),
+        "symbols=SPY&start_date=2024-01-02".to_owned(),
+        format!("{}&timeframes=1h", of_week("SPY")),
+    ];
+    for other in others {
+        let other = serving.backfill(&other);
+        assert!(other != first && other != waiting);
+        serving
+            .post(&format!("/api/v1/backfill/{other}/cancel"))
+            .is(202);
+    }
+    gate.open();
+    serving.wait_for(&waiting, "completed");
+    let again = serving.backfill(&of_week("SPY"));
+    assert_ne!(again, waiting);
+    assert_eq!(serving.wait_for(&again, "completed")["total_slices"], 0);
+    assert_eq!(serving.status(&again)["progress_pct"], 100.0);
+    serving.stop().ok();
+}
+
+#[test]
+fn as_many_jobs_run_at_once_as_were_asked_for() {
+    let home = Home::new();
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Server::scripted(move |_| {
+        held.wait();
+        None
+    });
+    let serving = Serving::start(home.serve(&provider).args("--jobs 2"));
+    let jobs = ["AAPL", "MSFT", "SPY"].map(|symbol| serving.backfill(&of_week(symbol)));
+    provider.wait_for(2);
+    serving.wait_for(&jobs[0], "running");
+    serving.wait_for(&jobs[1], "running");
+    assert_eq!(serving.status(&jobs[2])["status"], "queued");
+    gate.open();
+    for job in &jobs {
+        serving.wait_for(job, "completed");
+    }
+    serving.stop().ok();
+    check_week(&home, "SPY");
+}
+
+#[test]
+fn a_cancelled_job_keeps_what_it_saved_and_goes_on_with_the_rest_when_it_is_resumed() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(1);
+    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
+    let job = serving.backfill(&of_week("AAPL,MSFT"));
+    provider.wait_for(2);
+    eventually("AAPL is saved", || {
+        serving.status(&job)["completed_slices"] == 1
+    });
+    let cancel = format!("/api/v1/backfill/{job}/cancel");
+    serving.post(&cancel).is(202);
+    let cancelled = serving.wait_for(&job, "interrupted");
+    assert_eq!(cancelled["error"], "stopped on request");
+    assert!(cancelled["next"].as_str().unwrap().contains("/resume"));
+    assert_eq!(
+        serving.post(&cancel).is(202).json()["status"],
+        "interrupted"
+    );
+    // It is not taken up by itself, by this server or the next.
+    gate.open();
+    serving.stop().ok();
+    provider.forget();
+    let serving = Serving::start(home.serve(&provider));
+    assert_eq!(serving.status(&job)["status"], "interrupted");
+    serving
+        .post(&format!("/api/v1/backfill/{job}/resume"))
+        .is(202);
+    let done = serving.wait_for(&job, "completed");
+    assert_eq!(done["completed_slices"], 2);
+    assert_eq!(asked(&provider), ["MSFT"]);
+    serving.post(&cancel).refuses(409, "job", "completed");
+    serving
+        .post(&format!("/api/v1/backfill/{job}/resume"))
+        .refuses(409, "job", "completed");
+    serving.stop().ok();
+    check_week(&home, "AAPL");
+    check_week(&home, "MSFT");
+}
+
+#[test]
+fn a_job_that_is_cancelled_while_it_waits_never_begins() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    let first = serving.backfill(&of_week("AAPL"));
+    provider.wait_for(1);
+    let waiting = serving.backfill(&of_week("MSFT"));
+    let cancelled = serving
+        .post(&format!("/api/v1/backfill/{waiting}/cancel"))
+        .is(202);
+    assert_eq!(cancelled.json()["status"], "interrupted");
+    let last = serving.backfill(&of_week("SPY"));
+    gate.open();
+    serving.wait_for(&first, "completed");
+    serving.wait_for(&last, "completed");
+    assert_eq!(serving.status(&waiting)["status"], "interrupted");
+    serving.stop().ok();
+    assert_eq!(asked(&provider), ["AAPL", "SPY"]);
+}
+
+#[test]
+fn resume_asks_again_for_what_failed_and_nothing_else() {
+    let home = Home::new();
+    let mended = Arc::new(AtomicBool::new(false));
+    let is_mended = Arc::clone(&mended);
+    let provider = Server::scripted(move |request| {
+        let refused = request.ask().symbol == "MSFT" && !is_mended.load(Ordering::SeqCst);
+        refused.then(|| Reply::json(404, "{}"))
+    });
+    let serving = Serving::start(home.serve(&provider));
+    let job = serving.backfill(&of_week("AAPL,MSFT"));
+    let failed = serving.wait_for(&job, "partial");
+    assert_eq!(failed["failed_slices"], 1);
+    assert_eq!(failed["error"], "1 of 2 slices failed");
+    assert_eq!(failed["details"][1]["status"], "failed");
+    assert!(
+        failed["details"][1]["error"]
+            .as_str()
+            .unwrap()
+            .contains("404")
+    );
+    mended.store(true, Ordering::SeqCst);
+    provider.forget();
+    serving
+        .post(&format!("/api/v1/backfill/{job}/resume"))
+        .is(202);
+    serving.wait_for(&job, "completed");
+    assert_eq!(asked(&provider), ["MSFT"]);
+    serving.stop().ok();
+    check_week(&home, "MSFT");
+}
+
+#[test]
+fn a_living_servers_jobs_are_left_alone_by_everybody_else() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    let running = serving.backfill(&of_week("AAPL"));
+    let waiting = serving.backfill(&of_week("MSFT"));
+    provider.wait_for(1);
+    let second = Serving::start(home.serve(&provider));
+    let nothing = home.to(&provider, ["resume", "--json"]).run().ok().json();
+    assert_eq!(nothing["job_id"], Value::Null);
+    for job in [&running, &waiting] {
+        home.to(&provider, ["resume", job]).run().exit(1);
+        for change in ["cancel", "resume"] {
+            second
+                .post(&format!("/api/v1/backfill/{job}/{change}"))
+                .refuses(409, "owned", job);
+        }
+    }
+    // The other server's work is its own, at the same time.
+    let own = second.backfill(&of_week("SPY"));
+    second.wait_for(&own, "completed");
+    // And so is a command line's.
+    home.backfill(&provider, "QQQ --start 2024-01-02 --end 2024-01-05")
+        .ok();
+    assert_eq!(second.status(&waiting)["status"], "queued");
+    gate.open();
+    serving.wait_for(&running, "completed");
+    serving.wait_for(&waiting, "completed");
+    second.stop().ok();
+    serving.stop().ok();
+    for symbol in ["AAPL", "MSFT", "SPY", "QQQ"] {
+        check_week(&home, symbol);
+    }
+}
+
+#[test]
+fn a_job_whose_series_was_bound_otherwise_while_it_waited_fails_and_the_next_one_runs() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    serving.backfill(&of_week("AAPL"));
+    provider.wait_for(1);
+    let waiting = serving.backfill(&of_week("MSFT"));
+    let last = serving.backfill(&of_week("SPY"));
+    // What waits holds its series for its source: only somebody without our rules can do this.
+    home.sql(
+        "UPDATE series SET source = 'sample' WHERE symbol = 'MSFT';
+         INSERT INTO coverage SELECT id, 0, 86400 FROM series WHERE symbol = 'MSFT'",
+    );
+    gate.open();
+    let failed = serving.wait_for(&waiting, "failed");
+    assert!(
+        failed["error"].as_str().unwrap().contains("sample"),
+        "{failed}"
+    );
+    serving.wait_for(&last, "completed");
+    serving
+        .post(&format!("/api/v1/backfill?{}", of_week("MSFT")))
+        .refuses(409, "series", "sample");
+    serving.stop().ok();
+}
+
+#[test]
+fn a_job_that_the_providers_limit_interrupted_goes_on_by_itself() {
+    let home = Home::new();
+    let provider = Server::scripted(|request| {
+        (request.n == 0).then(|| Reply::json(429, "{}").with("Retry-After", "3600"))
+    });
+    let serving = Serving::start(home.serve(&provider));
+    let job = serving.backfill(&of_week("AAPL"));
+    let told = serving.wait_for(&job, "interrupted");
+    assert!(told["resume_at"].is_string(), "{told}");
+    assert!(
+        told["next"].as_str().unwrap().contains("by itself"),
+        "{told}"
+    );
+    // An hour later.
+    home.sql("UPDATE backfill_jobs SET resume_at = resume_at - 3600");
+    serving.stop().ok();
+    let serving = Serving::start(home.serve(&provider));
+    serving.wait_for(&job, "completed");
+    serving.stop().ok();
+    check_week(&home, "AAPL");
+}
+
+#[test]
+fn a_due_update_runs_once_also_when_the_server_was_not_there() {
+    let home = Home::new();
+    let provider = Server::start();
+    home.backfill(
+        &provider,
+        "X:BTCUSD -t 1d --start 2024-01-02 --end 2024-01-05",
+    )
+    .ok();
+    let serve = || home.serve(&provider).args("--update-at 00:00@UTC");
+    let updates =
+        "SELECT count(*) FROM backfill_jobs WHERE command = 'update' AND status = 'completed'";
+    let serving = Serving::start(serve());
+    eventually("the update is done", || home.db().count(updates) == 1);
+    let told = serving.get("/api/v1/server").is(200).json();
+    assert_eq!(told["update_at"], json!(["00:00@UTC"]));
+    serving.stop().ok();
+    let hits = provider.hits();
+    let serving = Serving::start(serve());
+    let asked = serving.backfill(&of_week("X:BTCUSD"));
+    serving.wait_for(&asked, "completed");
+    serving.stop().ok();
+    assert_eq!(home.db().count(updates), 1);
+    assert_eq!(provider.hits(), hits);
 }
