@@ -102,10 +102,10 @@ impl Queue {
         })
     }
 
-    /// A job that could not even begin has ended.
+    /// A job that could not begin, or not say how it ended, has failed.
     pub(super) fn failed(&self, job_id: &str, why: &str, now: i64) -> Result<bool, StoreError> {
         self.store()
-            .end_queued_job(job_id, JobStatus::Failed, why, now)
+            .end_left_job(job_id, JobStatus::Failed, why, now)
     }
 
     /// Takes over what nobody has any more, and gives a sign of life for what waits.
@@ -150,7 +150,7 @@ impl Queue {
             flags.stop.cancel();
             return Ok(job);
         }
-        if store.end_queued_job(&job.job_id, JobStatus::Interrupted, CANCELLED, now)? {
+        if store.end_left_job(&job.job_id, JobStatus::Interrupted, CANCELLED, now)? {
             return find(&store, &job.job_id, now);
         }
         match job.status {

@@ -16,8 +16,8 @@ use crate::store::{JobRow, Store, StoreError};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the queue is looked after. An owner elsewhere counts as gone after a minute of silence.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
-/// How long the jobs have to save what they have fetched when the server stops.
-const GRACE: Duration = Duration::from_millis(4500);
+/// How long the jobs have, once connections have ended, to save what they have fetched when the server stops.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The threads while they run.
 pub(super) struct Work {

@@ -109,11 +109,11 @@ impl Store {
         tx.commit()
     }
 
-    /// Ends a job that this process has queued, and that has not begun. Returns whether there was one.
+    /// Ends a job that this process has queued, or has running without running it any more. Returns whether there was one.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn end_queued_job(
+    pub fn end_left_job(
         &mut self,
         job_id: &str,
         status: JobStatus,
@@ -124,7 +124,7 @@ impl Store {
         let tx = self.begin()?;
         let sql = "UPDATE backfill_jobs SET status = ?2, error = ?3, resume_at = NULL, completed_at = ?4, heartbeat_at = ?4
                    WHERE job_id = ?1 AND substr(owner, 1, length(?5)) = ?5
-                   AND (status = 'queued' OR (status = 'interrupted' AND resume_at IS NOT NULL))";
+                   AND (status IN ('queued', 'running') OR (status = 'interrupted' AND resume_at IS NOT NULL))";
         let ended = tx
             .execute(
                 sql,

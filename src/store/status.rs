@@ -166,12 +166,16 @@ fn job_rows(format: i32, chosen: &str) -> String {
     format!(
         "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source, j.delay_s,
          j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
-         count(p.slice_id), sum(p.status = 'completed'), sum(p.status = 'failed'), sum(p.records_fetched),
-         sum(p.records_inserted), sum(p.records_duplicate), sum(p.records_restated), sum(p.records_conflicting),
-         sum(p.records_rejected), sum(p.records_removed), {program} AS program, j.start_words, j.end_words,
+         p.total, p.completed, p.failed, p.fetched, p.inserted, p.duplicate, p.restated, p.conflicting, p.rejected,
+         p.removed, {program} AS program, j.start_words, j.end_words,
          (SELECT s.adjusted FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = j.job_id LIMIT 1)
              AS adjusted
-         FROM ({chosen}) AS j LEFT JOIN backfill_progress AS p ON p.job_id = j.job_id GROUP BY j.job_id"
+         FROM ({chosen}) AS j LEFT JOIN (SELECT job_id, count(*) AS total, sum(status = 'completed') AS completed,
+             sum(status = 'failed') AS failed, sum(records_fetched) AS fetched, sum(records_inserted) AS inserted,
+             sum(records_duplicate) AS duplicate, sum(records_restated) AS restated,
+             sum(records_conflicting) AS conflicting, sum(records_rejected) AS rejected, sum(records_removed) AS removed
+             FROM backfill_progress WHERE job_id IN (SELECT job_id FROM ({chosen})) GROUP BY job_id) AS p
+         ON p.job_id = j.job_id"
     )
 }
 
@@ -183,7 +187,7 @@ pub(super) fn find_job(
     connection
         .prepare(&job_rows(
             super::FORMAT,
-            "SELECT * FROM backfill_jobs WHERE job_id = ?",
+            "SELECT * FROM backfill_jobs WHERE job_id = ?1",
         ))?
         .query_row([job_id], |row| job_of(row, now))
         .optional()
