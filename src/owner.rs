@@ -53,6 +53,11 @@ pub(crate) fn is_this_process(owner: &str) -> bool {
     owner.starts_with(&this_process())
 }
 
+/// Whether an owner is, or was, a process of this host.
+pub(crate) fn is_of_this_host(owner: &str) -> bool {
+    owner.starts_with(&format!("{}/", host()))
+}
+
 /// Whether an owner lives: on this host by its process, on another by its last sign of life.
 pub fn is_alive(owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
     let mut parts = owner.rsplitn(4, '/').skip(1);

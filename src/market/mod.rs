@@ -254,11 +254,9 @@ fn minus_days(date: NaiveDate, days: u64) -> NaiveDate {
 
 /// The instant of a zone's wall clock: of two the earlier, and one that a shift skips is read with the offset before it.
 pub(crate) fn instant_of(zone: Tz, local: NaiveDateTime) -> i64 {
-    match zone.from_local_datetime(&local).earliest() {
-        Some(instant) => instant.timestamp(),
-        None => {
-            let offset = zone.offset_from_utc_datetime(&local).fix();
-            local.and_utc().timestamp() - i64::from(offset.local_minus_utc())
-        }
+    if let Some(instant) = zone.from_local_datetime(&local).earliest() {
+        return instant.timestamp();
     }
+    let offset = zone.offset_from_utc_datetime(&local).fix();
+    local.and_utc().timestamp() - i64::from(offset.local_minus_utc())
 }

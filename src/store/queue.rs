@@ -138,8 +138,8 @@ impl Store {
         Ok(ended == 1)
     }
 
-    /// Takes over what owners that are gone had queued or running, and what the provider's limit interrupted under them, from
-    /// these sources. A running job of this process that is not in `running` is one whose end could not be written. Nothing
+    /// Takes over what processes of this host that are gone had queued or running, and what the provider's limit interrupted
+    /// under them, from these sources. What another host left is for somebody to resume: the file may be a copy. A running job of this process that is not in `running` is one whose end could not be written. Nothing
     /// is written where there is nothing to take. Returns how many jobs were taken.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use crate::damages::{damage, has_tripped};
 use crate::harness::{Home, Run};
 use crate::oracle;
 use crate::seeded::{Seeded, first_seed, rounds, say, size};
+#[cfg(feature = "serve")]
+use crate::serving::Serving;
 
 /// A command that lasts longer hangs.
 const ENOUGH: Duration = Duration::from_secs(10);
@@ -154,6 +156,50 @@ fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
     (READING.len() + WRITING.len()) as u64
 }
 
+/// Damages one file and serves it: every call is answered, or the server says why it does not start.
+#[cfg(feature = "serve")]
+fn served(good: &(Vec<u8>, String), seed: u64) {
+    let mut random = Seeded::new(seed);
+    let home = Home::new();
+    fs::write(home.db_path(), &good.0).unwrap();
+    let how = damage(&home.db_path(), &mut random);
+    let _named = Named(format!("seed {seed}: {how}: serve"));
+    let serving = match Serving::try_start(home.serve_sample()) {
+        Ok(serving) => serving,
+        Err(run) => return assert_clear(&run.exit(1), false),
+    };
+    for target in [
+        "/ready",
+        "/metrics",
+        "/api/v1/symbols",
+        "/api/v1/backfill/recent",
+        &format!("/api/v1/backfill/status/{}", good.1),
+        "/api/v1/coverage/AAPL",
+        "/api/v1/coverage/MSFT?timeframe=1m",
+    ] {
+        let answer = serving.get(target);
+        assert!(
+            matches!(answer.status, 200 | 404 | 500 | 503),
+            "{target}: {answer:?}"
+        );
+        if answer.status != 200 {
+            let error = &answer.json()["error"];
+            assert!(
+                error["next"].as_str().is_some_and(|next| next.len() > 3),
+                "{error}"
+            );
+        }
+        let path = home.path("");
+        assert!(
+            !answer.text().contains(path.to_str().unwrap()),
+            "{answer:?}"
+        );
+    }
+    serving.post("/api/v1/backfill?symbols=AAPL&start_date=2023-12-01&end_date=2024-06-28");
+    assert!(!has_tripped(&home.db_path()), "a trigger ran");
+    serving.kill();
+}
+
 fn open_damaged(seeds: std::ops::Range<u64>) {
     let (began, good) = (Instant::now(), good());
     let failed = std::sync::Mutex::new(Vec::new());
@@ -179,6 +225,16 @@ fn open_damaged(seeds: std::ops::Range<u64>) {
 #[test]
 fn five_hundred_damaged_files_are_opened_by_every_command_without_panic_hang_or_harm() {
     open_damaged(0..500);
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn eighty_damaged_files_are_served_or_refused_without_panic_hang_or_harm() {
+    let good = good();
+    rounds(0..80, |seed| {
+        served(&good, seed);
+        1
+    });
 }
 
 #[test]

@@ -41,14 +41,17 @@ impl Running {
         eventually(words, || text(&self.said[1]).contains(words));
     }
 
-    /// Waits until stdout has a line with these words, and gives all it has said.
-    pub(crate) fn wait_for_stdout(&self, words: &str) -> String {
-        let mut said = String::new();
-        eventually(words, || {
-            said = text(&self.said[0]);
-            said.contains(words) && said.ends_with('\n')
+    /// Waits until stdout has said a line, or the program has ended without one.
+    pub(crate) fn first_line(&mut self) -> Option<String> {
+        let mut line = None;
+        eventually("it says something", || {
+            let ended = self.has_ended();
+            line = text(&self.said[0])
+                .split_once('\n')
+                .map(|(line, _)| line.to_owned());
+            line.is_some() || ended
         });
-        said
+        line
     }
 
     pub(crate) fn interrupt(&self) {

@@ -147,6 +147,27 @@ fn what_another_program_found_without_its_process_is_taken_over_too() {
 }
 
 #[test]
+fn what_was_left_on_another_host_waits_for_somebody_to_resume_it() {
+    let home = Home::new();
+    let (provider, _gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    let job = serving.backfill(&of_week("AAPL"));
+    provider.wait_for(1);
+    serving.kill();
+    home.sql("UPDATE backfill_jobs SET owner = 'elsewhere/1/1/00000000', heartbeat_at = 0");
+    let serving = Serving::start(home.serve(&provider));
+    let own = serving.backfill(&of_week("MSFT"));
+    serving.wait_for(&own, "completed");
+    assert_eq!(serving.status(&job)["status"], "interrupted");
+    serving
+        .post(&format!("/api/v1/backfill/{job}/resume"))
+        .is(202);
+    serving.wait_for(&job, "completed");
+    serving.stop().ok();
+    check_week(&home, "AAPL");
+}
+
+#[test]
 fn a_clean_stop_puts_what_runs_back_into_the_queue_and_a_new_server_goes_on() {
     let home = Home::new();
     let (provider, gate) = Server::holding(1);

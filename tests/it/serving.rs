@@ -40,10 +40,17 @@ impl Home {
 impl Serving {
     /// Starts the server, and waits until it says where.
     pub(crate) fn start(cli: Cli) -> Self {
-        let running = cli.spawn();
-        let said = running.wait_for_stdout(" at http://");
-        let port = said.trim().rsplit(':').next().unwrap().parse().unwrap();
-        Self { running, port }
+        Self::try_start(cli).unwrap_or_else(|run| panic!("it does not serve\n{run:?}"))
+    }
+
+    /// Starts the server, or gives the run that has ended without one.
+    pub(crate) fn try_start(cli: Cli) -> Result<Self, Run> {
+        let mut running = cli.spawn();
+        let Some(said) = running.first_line() else {
+            return Err(running.wait());
+        };
+        let port = said.rsplit(':').next().unwrap().parse().unwrap();
+        Ok(Self { running, port })
     }
 
     pub(crate) fn url(&self) -> String {
