@@ -228,9 +228,11 @@ fn left_behind(
                 && owner::is_this_process(owner)
                 && !running.contains(&job_id.as_str())
         };
-        let lives = owner
-            .is_some_and(|owner| owner::is_alive(&owner, heartbeat_at, now) && !given_up(&owner));
-        if !lives && sources.contains(&source.as_str()) {
+        let left_here = owner.is_some_and(|owner| {
+            owner::is_of_this_host(&owner)
+                && (!owner::is_alive(&owner, heartbeat_at, now) || given_up(&owner))
+        });
+        if left_here && sources.contains(&source.as_str()) {
             left.push((job_id, row.get(3)?));
         }
     }
