@@ -251,11 +251,8 @@ impl Feed {
         let speed = state.speed.per_second(Instant::now(), stored);
         let ends = !matches!(job.status, JobStatus::Queued | JobStatus::Running);
         let facts = Facts::of(told, speed.filter(|_| !ends));
-        let as_before = |known: &Facts| match ends {
-            // Where it ran, more was known of it than the file has.
-            true => facts.of_file == known.of_file,
-            false => facts == *known,
-        };
+        // Of a job that has ended here more is known than the file has: that is not to be lost.
+        let as_before = |known: &Facts| facts.of_file == known.of_file && (ends || facts == *known);
         if state
             .now
             .as_ref()

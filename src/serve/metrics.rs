@@ -38,8 +38,10 @@ pub(super) struct Metrics {
     records: [AtomicU64; KINDS.len()],
 }
 
+type Kind = fn(&Counts) -> u64;
+
 /// Kinds of records, and what is counted of each.
-const KINDS: [(&str, fn(&Counts) -> u64); 7] = [
+const KINDS: [(&str, Kind); 7] = [
     ("fetched", |counts| counts.fetched),
     ("inserted", |counts| counts.inserted),
     ("duplicate", |counts| counts.duplicate),
