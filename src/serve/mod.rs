@@ -7,16 +7,19 @@
 
 mod answer;
 mod api;
+mod events;
 mod guard;
 mod listen;
 mod metrics;
 mod openapi;
+mod pace;
 mod page;
 mod params;
 mod queue;
 mod readers;
 mod routes;
 mod schedule;
+mod telling;
 mod webhook;
 mod work;
 
@@ -28,7 +31,7 @@ pub use webhook::{BadSecret, Secret, Webhook};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -43,8 +46,10 @@ use crate::market::Policy;
 use crate::provider::Provider;
 use crate::store::{Store, StoreError};
 use answer::Fault;
+use events::Hub;
 use guard::{Guard, Hosts};
 use listen::Connections;
+use metrics::Metrics;
 use queue::Queue;
 use readers::Readers;
 use routes::{ROUTES, Route};
@@ -138,6 +143,8 @@ struct Service {
     readers: Arc<Readers>,
     queue: Queue,
     webhook: Line,
+    hub: Hub,
+    metrics: Metrics,
     connections: Arc<Connections>,
     /// Whether the server stops.
     stop: watch::Sender<bool>,
@@ -176,6 +183,8 @@ pub fn serve(
         readers: Readers::new(settings.db.clone()),
         queue: Queue::new(store)?,
         webhook,
+        hub: Hub::new(),
+        metrics: Metrics::new(),
         connections: Arc::default(),
         stop: watch::Sender::new(false),
         settings,
@@ -282,13 +291,16 @@ async fn run(
         Ok(call) => (route.run)(call).await,
         Err(fault) => Err(fault),
     };
-    answered.unwrap_or_else(Fault::response)
+    let mut response = answered.unwrap_or_else(Fault::response);
+    response.extensions_mut().insert(route);
+    response
 }
 
 impl Service {
     /// One request, from its head to the head of its answer.
     async fn answer(&self, mut router: Router, request: Request<Body>) -> Response<Body> {
         use tower_service::Service as _;
+        let began = Instant::now();
         let mut response = match self.guard.check(&request) {
             Ok(()) => {
                 let answered: Result<_, std::convert::Infallible> = router.call(request).await;
@@ -297,6 +309,9 @@ impl Service {
             Err(fault) => fault.response(),
         };
         guard::dress(&mut response);
+        let route = response.extensions().get::<&'static Route>().copied();
+        self.metrics
+            .answered(route, response.status(), began.elapsed());
         response
     }
 

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::Service;
 use super::answer::Fault;
-use super::api::job::document;
 use crate::backfill::{self, Request, Runner};
 use crate::clock::Cancel;
 use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError};
@@ -80,8 +78,14 @@ impl Queue {
     }
 
     /// A job that was taken has ended. One that ended only because the server stops goes back into the queue; of any other it
-    /// returns how it ended.
-    pub(super) fn done(&self, job_id: &str, was_stopped: bool, now: i64) -> Option<Value> {
+    /// returns how it ended. `tell` hears of it before the job can be taken again.
+    pub(super) fn done(
+        &self,
+        job_id: &str,
+        was_stopped: bool,
+        now: i64,
+        tell: impl FnOnce(Option<&JobRow>),
+    ) -> Option<JobRow> {
         let mut running = self.running();
         let on_request = running
             .jobs
@@ -91,15 +95,16 @@ impl Queue {
         let ended = if was_stopped && running.stopping && !on_request {
             store.requeue_job(job_id, now).map(|()| None)
         } else {
-            let ended = find(&store, job_id, now).and_then(|job| document(&store, &job, now));
-            ended.map(Some)
+            find(&store, job_id, now).map(Some)
         };
-        running.jobs.remove(job_id);
-        self.news.notify_all();
-        ended.unwrap_or_else(|error| {
+        let ended = ended.unwrap_or_else(|error| {
             tracing::error!(%error, job_id, "how a job ended cannot be told");
             None
-        })
+        });
+        tell(ended.as_ref());
+        running.jobs.remove(job_id);
+        self.news.notify_all();
+        ended
     }
 
     /// A job that could not begin, or not say how it ended, has failed.
@@ -127,11 +132,6 @@ impl Queue {
             flags.stop.cancel();
         }
         self.news.notify_all();
-    }
-
-    /// Whether a job is run by this process.
-    pub(super) fn runs(&self, job_id: &str) -> bool {
-        self.running().jobs.contains_key(job_id)
     }
 
     pub(super) fn enqueue(&self, request: &Request, runner: &Runner) -> Result<JobRow, StoreError> {

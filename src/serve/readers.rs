@@ -2,7 +2,7 @@
 //! a short line, and is sent away when it does not move.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Store>>,
     room: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// How many questions were sent away.
+    pub(super) refused: AtomicU64,
 }
 
 /// Room for one question, with the connection to ask it. Dropping it makes the room free.
@@ -39,6 +41,7 @@ impl Readers {
             idle: Mutex::default(),
             room: Arc::new(Semaphore::new(AT_ONCE)),
             waiting: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
         })
     }
 
@@ -57,7 +60,10 @@ impl Readers {
 
     /// Waits for room.
     pub(super) async fn room(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        let crowded = || Fault::busy("too many questions at once");
+        let crowded = || {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            Fault::busy("too many questions at once")
+        };
         if let Ok(room) = Arc::clone(&self.room).try_acquire_owned() {
             return Ok(room);
         }

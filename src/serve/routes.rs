@@ -29,6 +29,8 @@ pub(super) struct Route {
     pub(super) params: &'static [Param],
     /// The status of an answer that went well, and its schema in the OpenAPI document or its media type.
     pub(super) answer: (u16, &'static str),
+    /// The same of other answers that are no errors; a status alone has no body.
+    pub(super) also: &'static [(u16, &'static str)],
     /// What answers it.
     pub(super) run: fn(Call) -> Answer,
 }
@@ -165,12 +167,18 @@ const fn get(
         open: false,
         params,
         answer: (200, answer),
+        also: &[],
         run,
     }
 }
 
 const fn open(mut route: Route) -> Route {
     route.open = true;
+    route
+}
+
+const fn also(also: &'static [(u16, &'static str)], mut route: Route) -> Route {
+    route.also = also;
     route
 }
 
@@ -188,6 +196,7 @@ const fn post(
         open: false,
         params,
         answer: (202, answer),
+        also: &[],
         run,
     }
 }
@@ -233,19 +242,25 @@ pub(super) static ROUTES: &[Route] = &[
         &[],
         run!(backfill::resume),
     ),
-    get(
-        "/api/v1/backfill/{job_id}/events",
-        "A job's progress as it is committed",
-        "text/event-stream",
-        &[],
-        run!(events::follow),
+    also(
+        &[(204, "")],
+        get(
+            "/api/v1/backfill/{job_id}/events",
+            "A job's progress as it is committed",
+            "text/event-stream",
+            &[],
+            run!(events::follow),
+        ),
     ),
-    get(
-        "/api/v1/historical/{symbol}",
-        "Candles of a series, ascending",
-        "Candles",
-        HISTORICAL,
-        run!(historical::read),
+    also(
+        &[(200, "text/csv"), (304, "")],
+        get(
+            "/api/v1/historical/{symbol}",
+            "Candles of a series, ascending",
+            "Candles",
+            HISTORICAL,
+            run!(historical::read),
+        ),
     ),
     get(
         "/api/v1/symbols",

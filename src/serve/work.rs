@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::api::job;
 use super::schedule::Schedule;
+use super::telling::Telling;
 use super::{ServeError, Service};
 use crate::backfill::{self, Runner, Stop};
 use crate::clock::Cancel;
@@ -80,9 +82,10 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
         policy: job.policy,
         ..service.runner(provider, stop)
     };
+    let telling = Telling::new(service, &job.job_id);
     let resume = || -> Result<bool, StoreError> {
         let mut store = Store::open(&service.settings.db)?;
-        let report = backfill::resume(&mut store, &job.job_id, &runner, &())?;
+        let report = backfill::resume(&mut store, &job.job_id, &runner, &telling)?;
         Ok(report.stop == Some(Stop::Cancelled))
     };
     let ended = catch_unwind(AssertUnwindSafe(resume));
@@ -105,8 +108,10 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
             .clock
             .sleep(LOOK_AFTER_EVERY, &service.settings.cancel);
     }
-    if let Some(ended) = service.queue.done(&job.job_id, was_stopped, service.now()) {
-        service.webhook.job_ended(&ended);
+    let now = service.now();
+    let tell = |ended: Option<&JobRow>| telling.end(ended);
+    if let Some(ended) = service.queue.done(&job.job_id, was_stopped, now, tell) {
+        service.webhook.job_ended(&job::told(&ended, None, now));
     }
 }
 

@@ -32,6 +32,23 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+impl std::ops::Sub for Counts {
+    type Output = Counts;
+
+    /// What was counted since `before`.
+    fn sub(self, before: Counts) -> Counts {
+        Counts {
+            fetched: self.fetched.saturating_sub(before.fetched),
+            inserted: self.inserted.saturating_sub(before.inserted),
+            duplicate: self.duplicate.saturating_sub(before.duplicate),
+            restated: self.restated.saturating_sub(before.restated),
+            conflicting: self.conflicting.saturating_sub(before.conflicting),
+            rejected: self.rejected.saturating_sub(before.rejected),
+            removed: self.removed.saturating_sub(before.removed),
+        }
+    }
+}
+
 impl Counts {
     /// Whether every fetched row is accounted for.
     pub fn add_up(&self) -> bool {

@@ -43,7 +43,7 @@ pub use jobs::{NewJob, Progress, Target};
 pub use merge::Added;
 pub(crate) use packing::{Packing, Row};
 pub(crate) use pages::Tree;
-pub use progress::SeriesProgress;
+pub use progress::{JobTally, SeriesProgress};
 pub use queue::Queued;
 pub use read::SeriesRow;
 pub use schema::{TableDoc, tables};

@@ -3,6 +3,18 @@
 use super::read::key_of;
 use super::stamp::stamp_if_any;
 use super::{JobRow, JobStatus, SeriesKey, SeriesStatus, Store, StoreError, told};
+use crate::owner;
+
+/// Jobs, counted.
+#[derive(Clone, Debug, Default)]
+pub struct JobTally {
+    /// How many stand where, as the file has it.
+    pub by_status: Vec<(JobStatus, u64)>,
+    /// How many wait for this process.
+    pub queued_here: u64,
+    /// When one was completed last, Unix seconds.
+    pub last_completed_at: Option<i64>,
+}
 
 /// A series of a job with what was done for it.
 #[derive(Clone, Debug)]
@@ -24,6 +36,37 @@ pub struct SeriesProgress {
 }
 
 impl Store {
+    /// Counts the jobs.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn job_tally(&self) -> Result<JobTally, StoreError> {
+        let sql =
+            "SELECT status, count(*), max(completed_at), sum(substr(owner, 1, length(?1)) = ?1)
+                   FROM backfill_jobs GROUP BY status ORDER BY status";
+        let read = || -> rusqlite::Result<JobTally> {
+            let mut tally = JobTally::default();
+            let mut select = self.connection.prepare_cached(sql)?;
+            let mut rows = select.query([owner::this_process()])?;
+            while let Some(row) = rows.next()? {
+                let status = row.get(0)?;
+                tally
+                    .by_status
+                    .push((status, row.get::<_, i64>(1)?.cast_unsigned()));
+                match status {
+                    JobStatus::Completed => tally.last_completed_at = row.get(2)?,
+                    JobStatus::Queued => {
+                        let here: Option<i64> = row.get(3)?;
+                        tally.queued_here = here.unwrap_or(0).cast_unsigned();
+                    }
+                    _ => {}
+                }
+            }
+            Ok(tally)
+        };
+        read().map_err(told(&self.path))
+    }
+
     /// A job's series, by symbol.
     ///
     /// # Errors

@@ -66,25 +66,35 @@ impl Store {
         let told = told(&self.path);
         let job = self.jobs(&JobFilter::Prefix(prefix), now)?.remove(0);
         let series = self.job_series(&job).map_err(told)?;
-        let sql = "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
-                   p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
-                   p.records_duplicate, p.records_restated, p.records_conflicting, p.records_rejected, p.records_removed
-                   FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
-                   WHERE p.job_id = ? ORDER BY s.symbol, p.series_id, p.start_ts, p.slice_id";
-        let slices = self
-            .connection
-            .prepare(sql)
-            .and_then(|mut select| {
-                select
-                    .query_map([&job.job_id], |row| slice_of(row, job.status))?
-                    .collect()
-            })
-            .map_err(told)?;
+        let slices = self.slices(&job, "").map_err(told)?;
         Ok(JobDetail {
             job,
             series,
             slices,
         })
+    }
+
+    /// The slices of a job that were given up.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn failed_slices(&self, job: &JobRow) -> Result<Vec<SliceRow>, StoreError> {
+        self.slices(job, "AND p.status = 'failed'")
+            .map_err(told(&self.path))
+    }
+
+    /// Slices of a job, by series and time.
+    fn slices(&self, job: &JobRow, which: &str) -> rusqlite::Result<Vec<SliceRow>> {
+        let sql = format!(
+            "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
+                   p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
+                   p.records_duplicate, p.records_restated, p.records_conflicting, p.records_rejected, p.records_removed
+                   FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
+                   WHERE p.job_id = ? {which} ORDER BY s.symbol, p.series_id, p.start_ts, p.slice_id"
+        );
+        let mut select = self.connection.prepare(&sql)?;
+        let rows = select.query_map([&job.job_id], |row| slice_of(row, job.status))?;
+        rows.collect()
     }
 
     fn job_series(&self, job: &JobRow) -> rusqlite::Result<Vec<JobSeries>> {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::time;
-use crate::store::{JobRow, JobStatus, SeriesProgress, SeriesStatus, Store, StoreError};
+use crate::span::Span;
+use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
 
 /// A job without its series.
 pub(in crate::serve) fn document(
@@ -11,20 +12,43 @@ pub(in crate::serve) fn document(
     job: &JobRow,
     now: i64,
 ) -> Result<Value, StoreError> {
+    Ok(told(job, eta(store, job, now)?, now))
+}
+
+/// Seconds until a job has asked for everything, where it runs.
+pub(super) fn eta(store: &Store, job: &JobRow, now: i64) -> Result<Option<f64>, StoreError> {
     let running = job.status == JobStatus::Running;
-    let eta = if running { store.eta(job, now)? } else { None };
+    if running {
+        store.eta(job, now)
+    } else {
+        Ok(None)
+    }
+}
+
+/// A job without its series, where it is known how long the rest takes.
+pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, now: i64) -> Value {
     let slices = job.slices;
-    Ok(json!({
+    let mut records = json!(job.records);
+    records["removed"] = json!(job.records.removed);
+    json!({
         "job_id": job.job_id, "command": job.command, "status": job.status, "source": job.source, "adjusted": job.adjusted,
         "symbols": job.symbols, "timeframes": job.timeframes,
         "start_date": job.start_words, "end_date": job.end_words, "start": time(job.start_ts), "end": time(job.end_ts),
         "progress_pct": progress_pct(job), "total_slices": slices.total, "completed_slices": slices.completed,
         "failed_slices": slices.failed, "total_records_fetched": job.records.fetched,
-        "total_records_inserted": job.records.inserted, "records": job.records, "eta_s": eta,
+        "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": duration(job, now),
         "error": error(job), "next": next(job),
-    }))
+    })
+}
+
+/// A slice that was given up.
+pub(in crate::serve) fn failure(key: &SeriesKey, span: Span, error: &str, attempts: u32) -> Value {
+    json!({
+        "symbol": key.symbol, "timeframe": key.timeframe, "start": time(span.start()), "end": time(span.end()),
+        "error": error, "attempts": attempts,
+    })
 }
 
 /// A job with its series.

@@ -1,0 +1,152 @@
+//! Tells followers of a job that this process runs, and counts what it does. The file is read once, when the job has
+//! begun: what it had counted before is added to what the run says of itself.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Service;
+use super::api::job;
+use super::events::{Feed, Told};
+use super::pace::Pace;
+use crate::monitor::{FailedSlice, Monitor, Snapshot};
+use crate::store::{Counts, JobFilter, JobRow, SliceCounts, Store, StoreError};
+
+/// How often followers are told of progress at most.
+const EVERY: Duration = Duration::from_millis(100);
+/// The stretch of time whose slices say how long the rest takes.
+const PACE_OF: Duration = Duration::from_secs(600);
+
+/// The monitor of a job. Its end is to be told, too.
+pub(super) struct Telling<'a> {
+    service: &'a Service,
+    feed: Arc<Feed>,
+    run: RefCell<Run>,
+}
+
+/// A run so far.
+struct Run {
+    before: Option<Before>,
+    records: Counts,
+    requests: u64,
+    pace: Pace,
+    told: Option<Instant>,
+}
+
+/// A job before this run of it.
+struct Before {
+    job: JobRow,
+    slices: SliceCounts,
+    records: Counts,
+}
+
+impl<'a> Telling<'a> {
+    /// The job is about to begin.
+    pub(super) fn new(service: &'a Service, job_id: &str) -> Telling<'a> {
+        let feed = service.hub.feed(job_id);
+        feed.begin();
+        Telling {
+            service,
+            feed,
+            run: RefCell::new(Run {
+                before: None,
+                records: Counts::default(),
+                requests: 0,
+                pace: Pace::over(PACE_OF),
+                told: None,
+            }),
+        }
+    }
+
+    /// The job has ended, or went back into the queue.
+    pub(super) fn end(&self, ended: Option<&JobRow>) {
+        let told = ended.map(|job| Told {
+            job,
+            eta: None,
+            requests: Some(self.run.borrow().requests),
+            waiting: None,
+            now: self.service.now(),
+        });
+        self.feed.leave(told.as_ref());
+    }
+
+    /// The job in the file, less what this run has committed to it.
+    fn before(&self, snapshot: &Snapshot<'_>) -> Result<Before, StoreError> {
+        let store = Store::read(&self.service.settings.db)?;
+        let filter = JobFilter::Prefix(snapshot.job_id);
+        let job = store.jobs(&filter, self.service.now())?.remove(0);
+        let slices = SliceCounts {
+            completed: job.slices.completed.saturating_sub(snapshot.completed),
+            failed: job.slices.failed.saturating_sub(snapshot.failed),
+            ..job.slices
+        };
+        let records = job.records - snapshot.records;
+        Ok(Before {
+            job,
+            slices,
+            records,
+        })
+    }
+}
+
+impl Before {
+    /// The job now.
+    fn at(&mut self, snapshot: &Snapshot<'_>) -> &JobRow {
+        let slices = &mut self.job.slices;
+        slices.completed = self.slices.completed + snapshot.completed;
+        slices.failed = self.slices.failed + snapshot.failed;
+        slices.pending = slices
+            .total
+            .saturating_sub(slices.completed + slices.failed);
+        self.job.records = self.records;
+        self.job.records += snapshot.records;
+        &self.job
+    }
+}
+
+impl Monitor for Telling<'_> {
+    fn progress(&self, snapshot: &Snapshot<'_>) {
+        let mut run = self.run.borrow_mut();
+        self.service
+            .metrics
+            .stored(&(snapshot.records - run.records));
+        (run.records, run.requests) = (snapshot.records, snapshot.requests);
+        if run.told.is_some_and(|told| told.elapsed() < EVERY) {
+            return;
+        }
+        let before = match run.before.take() {
+            Some(before) => Ok(before),
+            None => self.before(snapshot),
+        };
+        let mut before = match before {
+            Ok(before) => before,
+            Err(error) => return tracing::warn!(%error, "followers are not told"),
+        };
+        let now = Instant::now();
+        let job = before.at(snapshot);
+        let pace = run
+            .pace
+            .per_second(now, snapshot.completed + snapshot.failed);
+        #[allow(clippy::cast_precision_loss)] // An estimate.
+        let eta = |pace: f64| (pace > 0.0).then(|| job.slices.pending as f64 / pace);
+        self.feed.tell(&Told {
+            job,
+            eta: pace.and_then(eta),
+            requests: Some(snapshot.requests),
+            waiting: snapshot.waiting.clone(),
+            now: self.service.now(),
+        });
+        (run.told, run.before) = (Some(now), Some(before));
+    }
+
+    fn slice_failed(&self, failure: &FailedSlice) {
+        let FailedSlice {
+            key,
+            span,
+            error,
+            attempts,
+        } = failure;
+        self.feed
+            .tell_failure(&job::failure(key, *span, error, *attempts));
+    }
+}
