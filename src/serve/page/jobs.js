@@ -19,7 +19,7 @@ export let fault = null;
 const streams = new Map();
 const failures = new Map();
 const rates = new Map();
-let limit = 20;
+let limit = 10;
 let timer;
 let tries = 0;
 let asking = null;

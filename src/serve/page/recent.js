@@ -60,7 +60,7 @@ function details(id) {
 
 function row(job) {
   const id = job.job_id;
-  const state = h('td');
+  const state = h('td', { class: 'date' });
   const what = h('span');
   const detailId = `details-${id}`;
   const open = h('button', { type: 'button', class: 'plain', 'aria-expanded': 'false', 'aria-controls': detailId }, what);
