@@ -60,10 +60,11 @@ function details(id) {
 
 function row(job) {
   const id = job.job_id;
-  const state = h('td', { class: 'date' });
-  const what = h('span');
+  const state = h('td', { class: 'job-state' });
+  const what = h('strong');
+  const span = h('span', { class: 'quiet' });
   const detailId = `details-${id}`;
-  const open = h('button', { type: 'button', class: 'plain', 'aria-expanded': 'false', 'aria-controls': detailId }, what);
+  const open = h('button', { type: 'button', class: 'plain', 'aria-expanded': 'false', 'aria-controls': detailId }, what, ' ', span);
   const why = h('div', { class: 'why' });
   const next = h('div', { class: 'next' });
   const [done, failed] = [h('span'), h('span', { class: 'failed-count' })];
@@ -101,9 +102,10 @@ function row(job) {
   });
 
   function update(now) {
-    if (state.dataset.is !== now.status) state.replaceChildren(stateMark(now.status));
-    state.dataset.is = now.status;
-    say(what, `${names(now.symbols)} · ${now.timeframes.join(' ')} · ${range(now)}`);
+    if (node.className !== now.status) state.replaceChildren(stateMark(now.status));
+    node.className = now.status;
+    say(what, `${names(now.symbols)} · ${now.timeframes.join(' ')}`);
+    say(span, range(now));
     say(why, now.error ?? '');
     say(next, now.next && !isActive(now) ? `Next: ${plainNext(now.next)}` : '');
     say(done, `${count(now.completed_slices)}/${count(now.total_slices)}`);
@@ -120,12 +122,15 @@ function row(job) {
     seen = changed;
     latest = now;
   }
+  // Told outright: on a narrow screen the rows are laid out as no table is.
+  for (const one of [node, more]) one.setAttribute('role', 'row');
+  for (const one of [...node.cells, cell]) one.setAttribute('role', 'cell');
   return { nodes: [node, more], update };
 }
 
 export function show() {
   const body = byId('jobs').tBodies[0];
-  const none = h('tr', null, h('td', { colspan: COLUMNS, class: 'quiet' }, 'No jobs yet.'));
+  const none = h('tr', null, h('td', { colspan: COLUMNS, class: 'quiet none' }, 'No jobs yet.'));
   const button = h('button', { type: 'button', onclick: () => more() }, 'Older jobs');
   byId('jobs-more').append(button);
   jobs.addEventListener('change', () => {
