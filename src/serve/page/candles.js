@@ -15,14 +15,15 @@ export class Candles {
     this.first = unix(series.first);
     this.last = unix(series.last);
     /** Candles per second as the series has them, nights and weekends included. */
-    this.density = Math.min(1 / this.step, series.candles / (this.last - this.first + this.step));
+    this.density = Math.min(1 / this.step, series.candles / (this.last - this.first + this.step)) || 1 / this.step;
     this.rows = [];
     /** Everything from here on is loaded. */
     this.from = this.last + this.step;
   }
 
   get isWhole() {
-    return this.from <= this.first;
+    // Without a candle there is no first one, and nothing more to load.
+    return !(this.from > this.first);
   }
 
   /** Loads one more page at the old end; false where there is none. */
