@@ -43,6 +43,7 @@ const FILES: &[File] = files![
     SCRIPT "chart.js"
     SCRIPT "dom.js"
     SCRIPT "events.js"
+    SCRIPT "figures.js"
     SCRIPT "format.js"
     SCRIPT "gaps.js"
     ICON "icon.svg"

@@ -47,8 +47,8 @@ async function send(path, { method = 'GET', body, headers = {}, signal } = {}) {
     return await fetch(`api/v1/${path}`, {
       method, headers: sent, signal, body: body && JSON.stringify(body), cache: 'no-store', redirect: 'error',
     });
-  } catch (error) {
-    throw signal?.aborted && signal.reason?.name === 'AbortError' ? error : Fault.gone();
+  } catch {
+    throw Fault.gone();
   }
 }
 

@@ -3,6 +3,7 @@
 import { get, locked, setToken } from './api.js';
 import { Chart } from './chart.js';
 import { byId, say } from './dom.js';
+import { told } from './format.js';
 import * as jobs from './jobs.js';
 import * as now from './now.js';
 import * as recent from './recent.js';
@@ -20,7 +21,7 @@ function showLink() {
   const box = byId('gone');
   const { fault } = jobs;
   box.hidden = !fault || jobs.link === 'locked';
-  if (fault) say(box, `${fault.message[0].toUpperCase()}${fault.message.slice(1)}. ${fault.next ?? ''}`);
+  if (fault) say(box, told(fault));
 }
 
 async function about() {

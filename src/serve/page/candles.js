@@ -5,6 +5,8 @@ import { day, isLabel, stamp, step, unix } from './format.js';
 
 /** About so many candles a page. */
 const PAGE = 1500;
+/** So many of the newest are read again when the series has changed. */
+const AGAIN = 20_000;
 /** Bars of one gap: at least some, that it is seen, and not so many that there is nothing else. */
 const GAP = { least: 4, most: 80, tail: 8 };
 
@@ -48,7 +50,9 @@ export class Candles {
     this.series = series;
     this.last = unix(series.last);
     this.first = unix(series.first);
-    this.rows = await this.#read(this.from, this.last + this.step);
+    const from = this.rows.at(-AGAIN)?.ts ?? this.from;
+    const newest = await this.#read(from, this.last + this.step);
+    this.rows = [...this.rows.filter(({ ts }) => ts < from), ...newest];
   }
 
   /** Candles with `from <= ts < to`, ascending. */

@@ -2,10 +2,11 @@
 
 import { Candles, withGaps } from './candles.js';
 import { byId, h, say } from './dom.js';
-import { count, day, decimals, isLabel, minute, span, stamp, volume, when } from './format.js';
+import { count, day, decimals, isLabel, minute, span, stamp, told, volume, when } from './format.js';
+import { Figures } from './figures.js';
 import { GapShade } from './gaps.js';
 import { strip } from './strip.js';
-import { coverageOf, nameOf } from './symbols.js';
+import { coverageOf, nameOf, stateOf } from './symbols.js';
 
 /** Older ones are loaded when fewer bars than this are left of the view. */
 const AHEAD = 60;
@@ -45,6 +46,7 @@ export class Chart {
   #gapsText = h('p', { class: 'facts gaps-told' });
   #strip = h('div', { class: 'chart-strip' });
   #fault = h('p', { class: 'fault', role: 'alert' });
+  #figures = new Figures();
   #others = h('div', { class: 'row others' });
   #lib = null;
   #chart = null;
@@ -62,11 +64,11 @@ export class Chart {
   constructor({ close, choose }) {
     this.#onClose = close;
     this.#onChoose = choose;
-    const keys = h('p', { class: 'quiet keys', id: 'chart-keys' }, 'Keys in the chart: ← → move, + − zoom, End newest, Home oldest loaded.');
+    const keys = h('p', { class: 'quiet keys', id: 'chart-keys' }, 'Keys in the chart: ← → move, + − zoom, End newest, Home oldest loaded, Esc close.');
     const button = h('button', { type: 'button', onclick: () => this.close() }, 'Close chart');
     this.#box.append(
       h('div', { class: 'row' }, h('div', { class: 'grow' }, this.#title), this.#others, button),
-      this.#facts, this.#legend, this.#fault, this.#plot, this.#strip, this.#gapsText, keys);
+      this.#facts, this.#legend, this.#fault, this.#plot, this.#strip, this.#gapsText, keys, this.#figures.node);
     this.#plot.addEventListener('keydown', (event) => this.#key(event));
   }
 
@@ -107,6 +109,8 @@ export class Chart {
     try {
       if (!this.#candles.series.candles) return void await this.open(series, [], false);
       const coverage = await coverageOf(series);
+      const same = coverage === this.#coverage && stateOf(series) === stateOf(this.#candles.series);
+      if (same) return;
       await this.#candles.again(series);
       if (ticket !== this.#shown) return;
       this.#coverage = coverage;
@@ -126,7 +130,7 @@ export class Chart {
     this.#onClose(name);
   }
 
-  #tell(error) { say(this.#fault, `${error.message}. ${error.next ?? ''}`); }
+  #tell(error) { say(this.#fault, told(error)); }
 
   #make() {
     const { createChart, CandlestickSeries, HistogramSeries, ColorType, CrosshairMode } = this.#lib;
@@ -176,6 +180,7 @@ export class Chart {
     if (range) scale.setVisibleRange(range);
     else this.#newest(points.length);
     this.#describe(gaps);
+    this.#figures.show(rows, series.timeframe, this.format);
     this.#read();
   }
 
@@ -206,11 +211,11 @@ export class Chart {
     say(this.#facts, `${when(series.first, timeframe)} to ${when(series.last, timeframe)} · ${total}, ${shown} · ${series.source} · `
       + `${series.adjusted ? 'adjusted' : 'raw'} prices${isLabel(timeframe) ? '' : ' · UTC'}`);
     this.#strip.replaceChildren(strip(this.#coverage, series.last));
-    const told = gaps.slice(-GAPS_TOLD).map((gap) => span(gap, timeframe)).join('; ');
+    const some = gaps.slice(-GAPS_TOLD).map((gap) => span(gap, timeframe)).join('; ');
     const more = gaps.length > GAPS_TOLD ? `; and ${count(gaps.length - GAPS_TOLD)} more` : '';
     const provisional = this.#coverage.provisional_from;
     say(this.#gapsText, [
-      gaps.length ? `Missing here: ${told}${more}. A gap is drawn at most 80 bars wide.` : 'Nothing is missing here.',
+      gaps.length ? `Missing here: ${some}${more}. A gap is drawn at most 80 bars wide.` : 'Nothing is missing here.',
       provisional && `May still change: from ${when(provisional, timeframe)}.`,
     ].filter(Boolean).join(' '));
     this.#plot.setAttribute('aria-label', `Candles and volume of ${series.symbol} ${timeframe}, ${this.#facts.textContent}`);
@@ -238,6 +243,7 @@ export class Chart {
     const zoom = (factor) => scale.setVisibleLogicalRange({ from: range.to - Math.max(10, wide * factor), to: range.to });
     const act = {
       ArrowLeft: () => move(-wide / 8), ArrowRight: () => move(wide / 8), '+': () => zoom(0.7), '=': () => zoom(0.7), '-': () => zoom(1.4),
+      Escape: () => this.close(),
       End: () => scale.scrollToRealTime(), Home: () => move(-range.from - 2),
     }[event.key];
     if (!act) return;

@@ -6,8 +6,8 @@ import { stream } from './api.js';
 const SILENCE_MS = 40_000;
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000, 15_000];
 
-/** Calls `each({id, event, data})` for every event in the bytes. */
-export async function read(body, each, alive) {
+/** Calls `each({id, event, data})` for every event in the bytes, and `alive()` for every piece of them. */
+async function read(body, each, alive) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   let event = {};

@@ -65,4 +65,7 @@ export function range(job) {
   return `${job.start_date ?? day(job.start)} to ${job.end_date ?? 'now'}`;
 }
 /** The interface's words for its callers, in words for who has the button beside it. */
-export const plainNext = (next) => next?.replace(/POST \/api\/v1\/backfill\/\S+\/resume/, 'Resume') ?? '';
+export const plainNext = (next) => `Next: ${next.replace(/POST \/api\/v1\/backfill\/\S+\/resume/, 'Resume')}`;
+
+/** An error with its next step. */
+export const told = ({ message, next }) => `${message[0].toUpperCase()}${message.slice(1)}.${next ? ` ${plainNext(next)}.` : ''}`;

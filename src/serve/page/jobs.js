@@ -40,7 +40,7 @@ const linkNow = () => ([...streams.values()].some((stream) => stream.healthy ===
 function keep(job) {
   const before = list.find(({ job_id: id }) => id === job.job_id);
   if (!before) list = [job, ...list];
-  else list = list.map((known) => (known === before ? { ...(isActive(job) ? before : {}), ...job } : known));
+  else list = list.map((known) => (known === before ? { ...known, ...job } : known));
   if (before && isActive(before) && !isActive(job)) jobs.dispatchEvent(new CustomEvent('end', { detail: job }));
 }
 

@@ -1,8 +1,8 @@
 // What runs, how far it is, and what waits.
 
 import { byId, h, keyed, say, stateMark } from './dom.js';
-import { count, counted, names, plainNext, range, seconds } from './format.js';
-import { act, failuresOf, isActive, jobs, list } from './jobs.js';
+import { count, counted, names, range, seconds, told } from './format.js';
+import { act, failuresOf, jobs, list } from './jobs.js';
 
 const made = new Map();
 const idle = h('p', { class: 'quiet' });
@@ -41,7 +41,7 @@ function card(job) {
     try {
       await act(id, 'cancel');
     } catch (error) {
-      say(fault, `${error.message}. ${plainNext(error.next)}`);
+      say(fault, told(error));
     }
     cancel.disabled = false;
   });
@@ -84,5 +84,4 @@ export function show() {
     document.title = first ? `${Math.floor(first.progress_pct)} % · candlefile` : 'candlefile';
   };
   jobs.addEventListener('change', draw);
-  return { any: () => list.some(isActive) };
 }

@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { byId, h, keyed, say, stateMark } from './dom.js';
-import { count, minute, moment, names, plainNext, range, seconds } from './format.js';
+import { count, minute, moment, names, plainNext, range, seconds, told } from './format.js';
 import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
 import { pager } from './pager.js';
 
@@ -52,7 +52,7 @@ function details(id) {
       say(fault, '');
       draw();
     } catch (error) {
-      say(fault, `${error.message}. ${error.next ?? ''}`);
+      say(fault, told(error));
     }
   }
   return { nodes: [facts, sum, table, pages.node, fault], load };
@@ -96,7 +96,7 @@ function row(job) {
     try {
       await act(id, isActive(latest) ? 'cancel' : 'resume');
     } catch (error) {
-      say(fault, `${error.message}. ${plainNext(error.next)}`);
+      say(fault, told(error));
     }
     action.disabled = false;
   });
@@ -107,7 +107,7 @@ function row(job) {
     say(what, `${names(now.symbols)} · ${now.timeframes.join(' ')}`);
     say(span, range(now));
     say(why, now.error ?? '');
-    say(next, now.next && !isActive(now) ? `Next: ${plainNext(now.next)}` : '');
+    say(next, now.next && !isActive(now) ? plainNext(now.next) : '');
     say(done, `${count(now.completed_slices)}/${count(now.total_slices)}`);
     say(failed, now.failed_slices ? `${count(now.failed_slices)} failed` : '');
     say(candles, count(now.total_records_inserted));

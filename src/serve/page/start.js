@@ -1,7 +1,7 @@
 // The form that asks for candles.
 
 import { byId, say } from './dom.js';
-import { counted } from './format.js';
+import { counted, told } from './format.js';
 import { start } from './jobs.js';
 
 const words = (text) => text.split(/[\s,;]+/).filter(Boolean);
@@ -41,7 +41,7 @@ export function show() {
       });
       say(byId('started'), `${counted(job.symbols.length, 'symbol')}, ${counted(job.slices, 'slice')}: ${job.status}.`);
     } catch (error) {
-      say(byId('start-error'), `${error.message}. Next: ${error.next ?? 'try again'}`);
+      say(byId('start-error'), told(error));
     }
     button.disabled = false;
   });

@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { byId, h, keyed, say } from './dom.js';
-import { count, day, when } from './format.js';
+import { count, day, told, when } from './format.js';
 import { pager } from './pager.js';
 import { legend, strip } from './strip.js';
 
@@ -14,20 +14,22 @@ export let all = [];
 
 export const nameOf = ({ symbol, timeframe }) => `${symbol}/${timeframe}`;
 /** Changes when the series may look different. */
-const stateOf = (one) => `${one.candles} ${one.last}`;
+export const stateOf = (one) => `${one.candles} ${one.last}`;
 
 const known = new Map();
 const waiting = new Map();
 let asked = 0;
 
 /** The coverage of a series; asked for once for each state of it. */
-export async function coverageOf(one) {
-  const before = known.get(nameOf(one));
-  if (before?.state === stateOf(one)) return before.coverage;
+export function coverageOf(one) {
   const { symbol, timeframe } = one;
-  const coverage = await get(`coverage/${encodeURIComponent(symbol)}?timeframe=${timeframe}`);
-  known.set(nameOf(one), { state: stateOf(one), coverage });
-  return coverage;
+  const name = nameOf(one);
+  if (known.get(name)?.state !== stateOf(one)) {
+    const coverage = get(`coverage/${encodeURIComponent(symbol)}?timeframe=${timeframe}`);
+    known.set(name, { state: stateOf(one), coverage });
+    coverage.catch(() => known.delete(name));
+  }
+  return known.get(name).coverage;
 }
 /** Coverage can grow without a candle more: after a job all of it is asked for again as it is seen. */
 export function forgetCoverage() {
@@ -128,7 +130,7 @@ export function show(open) {
       draw();
       series.dispatchEvent(new Event('change'));
     }).catch((error) => {
-      if (error.status && error.status !== 401) say(byId('series-fault'), `${error.message}. ${error.next ?? ''}`);
+      if (error.status && error.status !== 401) say(byId('series-fault'), told(error));
     }).finally(() => { loading = null; });
     return loading;
   }
