@@ -96,10 +96,15 @@ async function loadSeries() {
   else timer = undefined;
 }
 
-async function refreshAll() {
-  about();
+function refreshAll() {
   symbols.forgetCoverage();
-  await loadSeries();
+  return loadSeries();
+}
+
+function begin() {
+  about();
+  jobs.refresh();
+  loadSeries();
 }
 
 now.show();
@@ -111,15 +116,16 @@ jobs.jobs.addEventListener('change', () => {
   if (timer === undefined && jobs.list.some((job) => job.status === 'running')) timer = setTimeout(loadSeries, SERIES_MS);
 });
 jobs.jobs.addEventListener('end', refreshAll);
-jobs.jobs.addEventListener('back', refreshAll);
+jobs.jobs.addEventListener('back', () => {
+  about();
+  refreshAll();
+});
 locked.addEventListener('locked', ({ detail }) => lock(detail));
 byId('unlock').addEventListener('submit', (event) => {
   event.preventDefault();
   setToken(byId('token').value.trim());
   byId('locked').hidden = true;
   byId('panels').hidden = false;
-  jobs.refresh();
-  refreshAll();
+  begin();
 });
-jobs.refresh();
-refreshAll();
+begin();

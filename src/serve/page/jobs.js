@@ -37,11 +37,14 @@ function changed(next, error = null) {
 
 const linkNow = () => ([...streams.values()].some((stream) => stream.healthy === false) ? 'polling' : 'live');
 
+/** Since it was seen last, or at all. */
+const hasEnded = (job, before) => !isActive(job) && job.status !== before?.status;
+
 function keep(job) {
   const before = list.find(({ job_id: id }) => id === job.job_id);
   if (!before) list = [job, ...list];
   else list = list.map((known) => (known === before ? { ...known, ...job } : known));
-  if (before && isActive(before) && !isActive(job)) jobs.dispatchEvent(new CustomEvent('end', { detail: job }));
+  if (hasEnded(job, before)) jobs.dispatchEvent(new Event('end'));
 }
 
 /** Candles per second between two answers, for when no events tell it. */
@@ -100,18 +103,14 @@ async function ask() {
   try {
     const answer = await get(`backfill/recent?limit=${limit}`);
     const before = new Map(list.map((job) => [job.job_id, job]));
-    const merged = answer.jobs.map((job) => {
+    list = answer.jobs.map((job) => {
       const told = streams.get(job.job_id)?.told;
       return told && isActive(job) ? before.get(job.job_id) : { ...job, candles_per_s: isActive(job) ? measured(job) : null };
     });
-    list = merged;
     tries = 0;
-    for (const job of merged) {
-      const was = before.get(job.job_id);
-      if (was && isActive(was) && !isActive(job)) jobs.dispatchEvent(new CustomEvent('end', { detail: job }));
-    }
+    if (list.some((job) => hasEnded(job, before.get(job.job_id)))) jobs.dispatchEvent(new Event('end'));
     // The oldest has its turn first: what runs may stand behind a long queue.
-    if (merged.length === limit && isActive(merged.at(-1)) && limit < 1000) more(1000);
+    if (list.length === limit && isActive(list.at(-1)) && limit < 1000) more(1000);
     followRunning();
     changed(linkNow());
   } catch (error) {

@@ -64,7 +64,8 @@ function card(job) {
     const latest = failuresOf(id);
     if (latest !== shown) errors.replaceChildren(...latest.map(failure));
     shown = latest;
-    errors.hidden = next.hidden = latest.length === 0;
+    errors.hidden = latest.length === 0;
+    next.hidden = now.failed_slices === 0;
   }
   return { nodes: [node], update };
 }
