@@ -52,7 +52,7 @@ export class Chart {
   #chart = null;
   #bars = null;
   #volume = null;
-  #shade = null;
+  #shades = [];
   #candles = null;
   #coverage = null;
   #loading = false;
@@ -150,8 +150,8 @@ export class Chart {
       ...style.volume, priceFormat: { type: 'volume' }, priceLineVisible: false, lastValueVisible: false,
     }, 1);
     this.#chart.panes()[1].setStretchFactor(0.25);
-    this.#shade = new GapShade(style.gap);
-    this.#bars.attachPrimitive(this.#shade);
+    this.#shades = [new GapShade(style.gap, 'missing'), new GapShade(style.gap)];
+    [this.#bars, this.#volume].forEach((drawn, at) => drawn.attachPrimitive(this.#shades[at]));
     this.#chart.subscribeCrosshairMove(({ time }) => this.#read(time));
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < AHEAD) this.#older();
@@ -176,7 +176,7 @@ export class Chart {
     this.#byTime = new Map(rows.map((row) => [row.ts, row]));
     this.#bars.setData(points);
     this.#volume.setData(points.map(({ time, volume: value }) => (value == null ? { time } : { time, value })));
-    this.#shade.set(gaps);
+    this.#shades.forEach((shade) => shade.set(gaps));
     if (range) scale.setVisibleRange(range);
     else this.#newest(points.length);
     this.#describe(gaps);
@@ -258,7 +258,8 @@ export class Chart {
     this.#chart.applyOptions(style.chart);
     this.#bars.applyOptions(style.candles);
     this.#volume.applyOptions(style.volume);
-    this.#shade.set(withGaps(this.#candles, this.#coverage.missing).gaps, style.gap);
+    const { gaps } = withGaps(this.#candles, this.#coverage.missing);
+    this.#shades.forEach((shade) => shade.set(gaps, style.gap));
   }
 }
 

@@ -1,7 +1,6 @@
-// Draws where candles are missing: a hatched band over the whole height, with its word where there is room.
+// Draws where candles are missing: a hatched band over a pane's whole height, with its word where there is room.
 
 const HATCH = 7;
-const WORD = 'missing';
 
 class Band {
   constructor(owner) { this.owner = owner; }
@@ -13,9 +12,13 @@ export class GapShade {
   #chart = null;
   #gaps = [];
   #colour;
+  #word;
   #views = [new Band(this)];
 
-  constructor(colour) { this.#colour = colour; }
+  constructor(colour, word) {
+    this.#colour = colour;
+    this.#word = word;
+  }
   attached({ chart, requestUpdate }) {
     this.#chart = chart;
     this.requestUpdate = requestUpdate;
@@ -60,12 +63,12 @@ export class GapShade {
     context.stroke();
     context.globalAlpha = 1;
     context.font = '600 11px system-ui, sans-serif';
-    const room = context.measureText(WORD).width + 12;
-    if (width > room) {
+    const room = context.measureText(this.#word).width + 12;
+    if (this.#word && width > room) {
       context.clearRect(left + (width - room) / 2, 6, room, 18);
       context.textAlign = 'center';
       context.textBaseline = 'middle';
-      context.fillText(WORD, left + width / 2, 15);
+      context.fillText(this.#word, left + width / 2, 15);
     }
     context.restore();
   }
