@@ -1,8 +1,11 @@
 //! The page's files, compiled in and found by name: no path of the disk has a part in it.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use sha2::{Digest, Sha256};
 
 use super::answer::Fault;
 
@@ -13,7 +16,61 @@ pub(super) struct File {
     bytes: &'static [u8],
 }
 
-const FILES: &[File] = &[];
+const HTML: &str = "text/html; charset=utf-8";
+const ICON: &str = "image/svg+xml";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The page, and beside it its assets.
+macro_rules! files {
+    ($($kind:ident $name:literal)*) => {
+        &[
+            File { path: "/", kind: HTML, bytes: include_bytes!("page/index.html") },
+            $(File {
+                path: concat!("/assets/", $name),
+                kind: $kind,
+                bytes: include_bytes!(concat!("page/", $name)),
+            },)*
+        ]
+    };
+}
+
+const FILES: &[File] = files![
+    SCRIPT "api.js"
+    SCRIPT "app.js"
+    SCRIPT "candles.js"
+    SCRIPT "chart.js"
+    SCRIPT "dom.js"
+    SCRIPT "events.js"
+    SCRIPT "figures.js"
+    SCRIPT "format.js"
+    SCRIPT "gaps.js"
+    ICON "icon.svg"
+    SCRIPT "jobs.js"
+    SCRIPT "now.js"
+    SCRIPT "pager.js"
+    SCRIPT "recent.js"
+    SCRIPT "start.js"
+    SCRIPT "strip.js"
+    STYLE "style.css"
+    SCRIPT "symbols.js"
+    SCRIPT "theme.js"
+    TEXT "vendor/LICENSE"
+    TEXT "vendor/NOTICE"
+    SCRIPT "vendor/lightweight-charts.js"
+];
+
+/// Another build's files are other files, whatever its version.
+static TAG: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let mut digest = Sha256::new();
+    FILES.iter().for_each(|file| digest.update(file.bytes));
+    let tag: String = digest.finalize()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    HeaderValue::try_from(format!("\"{tag}\"")).expect("hexadecimal digits fit into a header")
+});
 
 /// The file at a path.
 pub(super) fn find(path: &str) -> Option<&'static File> {
@@ -38,11 +95,7 @@ pub(super) async fn answer(request: Request<Body>) -> Response<Body> {
     if request.uri().query().is_some() {
         return Fault::usage("a file takes no parameters", "leave them out").response();
     }
-    let tag = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
-    let known = request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .is_some_and(|known| known == tag);
+    let known = request.headers().get(IF_NONE_MATCH) == Some(&*TAG);
     let mut response = Response::new(if known {
         Body::empty()
     } else {
@@ -52,13 +105,11 @@ pub(super) async fn answer(request: Request<Body>) -> Response<Body> {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     for (name, value) in [
-        (CONTENT_TYPE, file.kind),
-        (CACHE_CONTROL, "no-cache"),
-        (ETAG, tag),
+        (CONTENT_TYPE, HeaderValue::from_static(file.kind)),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (ETAG, TAG.clone()),
     ] {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, value);
     }
     response
 }

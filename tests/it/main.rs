@@ -66,6 +66,8 @@ mod old_service;
 mod oracle;
 mod ownership;
 mod pack;
+#[cfg(feature = "serve")]
+mod page;
 mod plan_properties;
 mod power;
 mod rate;

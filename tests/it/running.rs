@@ -54,6 +54,28 @@ impl Running {
         line
     }
 
+    /// Waits until stdout has a line with these words, and gives all it has said. One that ends without them has failed.
+    pub(crate) fn wait_for_stdout(&self, words: &str) -> String {
+        let mut said = String::new();
+        eventually(words, || {
+            let streams = [&self.stdout, &self.stderr];
+            let has_ended = streams.iter().all(|stream| {
+                let stream = stream.as_ref();
+                stream.is_none_or(JoinHandle::is_finished)
+            });
+            said = text(&self.said[0]);
+            let is_there = said.contains(words) && said.ends_with('\n');
+            assert!(
+                is_there || !has_ended,
+                "ended before it said {words:?}\n{}\n-- stdout\n{said}\n-- stderr\n{}",
+                self.line,
+                text(&self.said[1])
+            );
+            is_there
+        });
+        said
+    }
+
     pub(crate) fn interrupt(&self) {
         self.signal("-INT");
     }

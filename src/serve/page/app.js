@@ -1,0 +1,131 @@
+// The entry: puts the parts together, and says how the server is.
+
+import { get, locked, setToken } from './api.js';
+import { Chart } from './chart.js';
+import { byId, say } from './dom.js';
+import { told } from './format.js';
+import * as jobs from './jobs.js';
+import * as now from './now.js';
+import * as recent from './recent.js';
+import * as start from './start.js';
+import * as symbols from './symbols.js';
+
+/** How often the series are read while a job fills them. */
+const SERIES_MS = 5000;
+const LINKS = { connecting: 'connecting', live: 'live', polling: 'by polling', gone: 'no answer', locked: 'locked' };
+
+function showLink() {
+  const text = LINKS[jobs.link];
+  byId('link').className = jobs.link;
+  say(byId('link'), text);
+  const box = byId('gone');
+  const { fault } = jobs;
+  box.hidden = !fault || jobs.link === 'locked';
+  if (fault) say(box, told(fault));
+}
+
+async function about() {
+  const server = await get('server').catch(() => null);
+  if (server) say(byId('about'), `${server.file} · ${server.provider} · ${server.version}`);
+}
+
+function lock(wasWrong) {
+  const was = byId('locked').hidden;
+  byId('locked').hidden = false;
+  byId('panels').hidden = true;
+  if (wasWrong) say(byId('locked-why'), 'That token is not the one of this server. Look into its --token-file.');
+  if (was || wasWrong) byId('token').focus();
+}
+
+function theme(changed) {
+  const choices = ['auto', 'light', 'dark'];
+  const root = document.documentElement;
+  const button = byId('theme');
+  const shown = () => root.dataset.theme ?? 'auto';
+  const name = () => say(button, `Theme: ${shown()}`);
+  button.addEventListener('click', () => {
+    const next = choices[(choices.indexOf(shown()) + 1) % choices.length];
+    if (next === 'auto') delete root.dataset.theme;
+    else root.dataset.theme = next;
+    try {
+      localStorage.setItem('theme', next);
+    } catch {
+      // Then it holds until the page is left.
+    }
+    name();
+    changed();
+  });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed);
+  name();
+}
+
+const fromHash = () => decodeURIComponent(location.hash.slice(1));
+
+const chart = new Chart({
+  choose: (series) => open(series, true),
+  close(name) {
+    history.replaceState(null, '', location.pathname);
+    table.mark(null);
+    document.querySelector(`#series tr[data-name="${CSS.escape(name ?? '')}"] button`)?.focus();
+  },
+});
+const table = symbols.show((series) => open(series, true));
+
+function open(series, focus) {
+  const name = symbols.nameOf(series);
+  history.replaceState(null, '', `#${encodeURIComponent(name)}`);
+  table.mark(name);
+  chart.open(series, symbols.all.filter(({ symbol }) => symbol === series.symbol), focus);
+}
+
+symbols.series.addEventListener('change', () => {
+  const wanted = symbols.all.find((one) => symbols.nameOf(one) === (chart.name ?? fromHash()));
+  if (!wanted) return;
+  if (chart.name) chart.refresh(wanted);
+  else open(wanted, false);
+});
+
+let timer;
+async function loadSeries() {
+  clearTimeout(timer);
+  const before = performance.now();
+  await table.load();
+  // A file of many series is not read all the time.
+  const pause = Math.max(SERIES_MS, 20 * (performance.now() - before));
+  if (jobs.list.some((job) => job.status === 'running')) timer = setTimeout(loadSeries, pause);
+  else timer = undefined;
+}
+
+function refreshAll() {
+  symbols.forgetCoverage();
+  return loadSeries();
+}
+
+function begin() {
+  about();
+  jobs.refresh();
+  loadSeries();
+}
+
+now.show();
+recent.show();
+start.show();
+theme(() => chart.recolour());
+jobs.jobs.addEventListener('change', () => {
+  showLink();
+  if (timer === undefined && jobs.list.some((job) => job.status === 'running')) timer = setTimeout(loadSeries, SERIES_MS);
+});
+jobs.jobs.addEventListener('end', refreshAll);
+jobs.jobs.addEventListener('back', () => {
+  about();
+  refreshAll();
+});
+locked.addEventListener('locked', ({ detail }) => lock(detail));
+byId('unlock').addEventListener('submit', (event) => {
+  event.preventDefault();
+  setToken(byId('token').value.trim());
+  byId('locked').hidden = true;
+  byId('panels').hidden = false;
+  begin();
+});
+begin();

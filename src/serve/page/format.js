@@ -1,0 +1,71 @@
+// Numbers, times and names as they are shown. Times stay UTC.
+
+const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+export const count = (number) => (number == null ? '–' : grouped.format(number));
+
+/** `1 series`, `2 slices`: the noun takes an s unless it ends in one. */
+export const counted = (number, noun) => `${count(number)} ${noun}${number === 1 || noun.endsWith('s') ? '' : 's'}`;
+
+export function seconds(value) {
+  if (value == null) return '–';
+  if (value < 10 && value % 1) return `${value.toFixed(1)} s`;
+  const s = Math.round(value);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, '0')} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, '0')} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+export const day = (time) => (time == null ? '–' : time.slice(0, 10));
+export const minute = (time) => (time == null ? '–' : `${time.slice(0, 10)} ${time.slice(11, 16)}`);
+export const clock = (time) => (time == null ? '–' : time.slice(11, 19));
+export const stamp = (ts) => new Date(ts * 1000).toISOString().replace('.000', '');
+export const unix = (time) => Date.parse(time) / 1000;
+
+/** Today only needs its clock. */
+export function moment(time, now = new Date().toISOString()) {
+  return time != null && day(time) === day(now) ? time.slice(11, 16) : minute(time);
+}
+
+const UNITS = { m: 60, h: 3600, d: 86400, w: 7 * 86400, mo: 30.4 * 86400 };
+export function step(timeframe) {
+  const [, number, unit] = /^(\d+)(mo|[mhdw])$/.exec(timeframe) ?? [null, '1', 'd'];
+  return Number(number) * UNITS[unit];
+}
+/** Daily and longer candles are labelled with a date, the others with an instant. */
+export const isLabel = (timeframe) => /(d|w|mo)$/.test(timeframe);
+export const when = (time, timeframe) => (isLabel(timeframe) ? day(time) : minute(time));
+
+/** A half-open span in the words of its timeframe: labels with the last day that is inside. */
+export function span({ start, end }, timeframe) {
+  if (!isLabel(timeframe)) return `${minute(start)} to ${minute(end)}`;
+  const last = day(stamp(Math.max(unix(start), unix(end) - 86400)));
+  return day(start) === last ? last : `${day(start)} to ${last}`;
+}
+
+/** Decimals that show prices of this size as they are: seven figures, ten places at most. */
+export function decimals(prices) {
+  const most = Math.max(...prices.map(Math.abs), Number.MIN_VALUE);
+  const room = Math.min(10, Math.max(2, 6 - Math.floor(Math.log10(most))));
+  const places = prices.map((price) => {
+    const [digits, exponent] = String(price).split('e');
+    return Math.max(0, (digits.split('.')[1] ?? '').length - Number(exponent ?? 0));
+  });
+  return Math.min(room, Math.max(2, ...places));
+}
+
+export const volume = new Intl.NumberFormat('en', { maximumFractionDigits: 4 });
+
+/** What a job is about, in a line: the first few symbols, and how many more. */
+export function names(symbols, most = 4) {
+  const rest = symbols.length - most;
+  return rest > 0 ? `${symbols.slice(0, most).join(' ')} +${count(rest)}` : symbols.join(' ');
+}
+export function range(job) {
+  return `${job.start_date ?? day(job.start)} to ${job.end_date ?? 'now'}`;
+}
+/** The interface's words for its callers, in words for who has the button beside it. */
+export const plainNext = (next) => `Next: ${next.replace(/POST \/api\/v1\/backfill\/\S+\/resume/, 'Resume')}`;
+
+/** An error with its next step. */
+export const told = ({ message, next }) => `${message[0].toUpperCase()}${message.slice(1)}.${next ? ` ${plainNext(next)}.` : ''}`;

@@ -1,0 +1,167 @@
+// What is known of the jobs: asked for now and then, and followed by events while they run.
+
+import { get, post } from './api.js';
+import { follow } from './events.js';
+
+/** Streams at most: a browser has six connections to a server. */
+const FOLLOWED = 2;
+const PAUSE_MS = { idle: 5000, followed: 5000, waiting: 1000, polled: 1500 };
+const GONE_MS = [1000, 2000, 4000, 8000];
+const FAILURES = 5;
+
+export const jobs = new EventTarget();
+/** Newest first. */
+export let list = [];
+/** live | polling | gone | locked | connecting */
+export let link = 'connecting';
+export let fault = null;
+
+const streams = new Map();
+const failures = new Map();
+const rates = new Map();
+let limit = 10;
+let timer;
+let tries = 0;
+let asking = null;
+
+export const isActive = (job) => job.status === 'running' || job.status === 'queued';
+export const failuresOf = (id) => failures.get(id) ?? [];
+
+function changed(next, error = null) {
+  const before = link;
+  link = next;
+  fault = error;
+  jobs.dispatchEvent(new Event('change'));
+  if (before === 'gone' && next !== 'gone') jobs.dispatchEvent(new Event('back'));
+}
+
+const linkNow = () => ([...streams.values()].some((stream) => stream.healthy === false) ? 'polling' : 'live');
+
+/** Since it was seen last, or at all. */
+const hasEnded = (job, before) => !isActive(job) && job.status !== before?.status;
+
+function keep(job) {
+  const before = list.find(({ job_id: id }) => id === job.job_id);
+  if (!before) list = [job, ...list];
+  else list = list.map((known) => (known === before ? { ...known, ...job } : known));
+  if (hasEnded(job, before)) jobs.dispatchEvent(new Event('end'));
+}
+
+/** Candles per second between two answers, for when no events tell it. */
+function measured(job) {
+  const now = performance.now();
+  const before = rates.get(job.job_id);
+  const fetched = job.total_records_fetched;
+  if (before?.fetched === fetched) return before.rate;
+  const rate = before ? Math.round(((fetched - before.fetched) / (now - before.at)) * 1000) : null;
+  rates.set(job.job_id, { fetched, at: now, rate });
+  return rate;
+}
+
+function begin(id) {
+  const stream = { healthy: null, told: false };
+  stream.stop = follow(id, {
+    event(name, data) {
+      if (name === 'slice_failed') {
+        failures.set(id, [data, ...failuresOf(id)].slice(0, FAILURES));
+      } else {
+        stream.told = true;
+        keep(data);
+      }
+      changed(linkNow());
+    },
+    healthy(is) {
+      if (stream.healthy === is) return;
+      stream.healthy = is;
+      stream.told &&= is;
+      if (link !== 'gone') changed(linkNow());
+      if (!is) refresh();
+    },
+    end() {
+      streams.delete(id);
+      refresh();
+    },
+  });
+  streams.set(id, stream);
+}
+
+function followRunning() {
+  const running = list.filter((job) => job.status === 'running');
+  for (const [id, stream] of streams) {
+    // One whose end the events did not tell.
+    if (!running.some((job) => job.job_id === id)) {
+      stream.stop();
+      streams.delete(id);
+    }
+  }
+  for (const job of running) {
+    if (streams.size < FOLLOWED && !streams.has(job.job_id)) begin(job.job_id);
+  }
+}
+
+async function ask() {
+  try {
+    const answer = await get(`backfill/recent?limit=${limit}`);
+    const before = new Map(list.map((job) => [job.job_id, job]));
+    list = answer.jobs.map((job) => {
+      const told = streams.get(job.job_id)?.told;
+      return told && isActive(job) ? before.get(job.job_id) : { ...job, candles_per_s: isActive(job) ? measured(job) : null };
+    });
+    tries = 0;
+    if (list.some((job) => hasEnded(job, before.get(job.job_id)))) jobs.dispatchEvent(new Event('end'));
+    // The oldest has its turn first: what runs may stand behind a long queue.
+    if (list.length === limit && isActive(list.at(-1)) && limit < 1000) more(1000);
+    followRunning();
+    changed(linkNow());
+  } catch (error) {
+    const is = error.status === 0 ? 'gone' : error.status === 401 ? 'locked' : 'polling';
+    tries += 1;
+    changed(is, error);
+  }
+}
+
+function pause() {
+  if (fault) return GONE_MS[Math.min(tries - 1, GONE_MS.length - 1)];
+  const active = list.filter(isActive);
+  const running = active.filter((job) => job.status === 'running');
+  if (active.length === 0) return PAUSE_MS.idle;
+  if (running.length === 0) return PAUSE_MS.waiting;
+  return running.every((job) => streams.get(job.job_id)?.told) ? PAUSE_MS.followed : PAUSE_MS.polled;
+}
+
+/** Asks now; calls that come meanwhile get one more answer after this one. */
+export function refresh() {
+  clearTimeout(timer);
+  if (asking) {
+    asking.again = true;
+    return asking.done;
+  }
+  asking = { again: false };
+  asking.done = ask().then(() => {
+    const { again } = asking;
+    asking = null;
+    if (again) return refresh();
+    if (link !== 'locked') timer = setTimeout(refresh, pause());
+    return undefined;
+  });
+  return asking.done;
+}
+
+export const canShowMore = () => list.length === limit && limit < 1000;
+export function more(count = Math.min(1000, limit * 5)) {
+  limit = count;
+  refresh();
+}
+
+export async function start(request) {
+  const job = await post('backfill', request);
+  await refresh();
+  return job;
+}
+
+export async function act(id, verb) {
+  const job = await post(`backfill/${encodeURIComponent(id)}/${verb}`);
+  if (verb === 'resume') failures.delete(id);
+  keep(job);
+  await refresh();
+}

@@ -1,0 +1,88 @@
+// What runs, how far it is, and what waits.
+
+import { byId, h, keyed, say, stateMark } from './dom.js';
+import { count, counted, names, range, seconds, told } from './format.js';
+import { act, failuresOf, jobs, list } from './jobs.js';
+
+const made = new Map();
+const idle = h('p', { class: 'quiet' });
+const queued = h('p', { class: 'quiet' });
+
+const WAITS = {
+  rate: (wait) => `waits ${seconds(wait)} to keep the rate`,
+  limit: (wait) => `the provider’s limit: waits ${seconds(wait)}`,
+};
+
+function figure(label) {
+  const value = h('dd');
+  return { node: h('div', null, h('dt', null, label), value), value };
+}
+
+function failure({ symbol, timeframe, start, end, error, attempts }) {
+  const what = `${symbol} ${timeframe}, ${start.slice(0, 10)} to ${end.slice(0, 10)}: `;
+  return h('li', null, what, h('span', { class: 'why' }, error), ` (${counted(attempts, 'attempt')})`);
+}
+
+function card(job) {
+  const id = job.job_id;
+  const name = `now-${id}`;
+  const title = h('h3', { id: name });
+  const bar = h('progress', { max: 100, 'aria-labelledby': name });
+  const percent = h('span', { class: 'percent' });
+  const [slices, candles, speed, eta] = ['Slices', 'Candles', 'Speed', 'Left'].map(figure);
+  const wait = h('p', { class: 'wait' });
+  const errors = h('ul', { class: 'errors', 'aria-label': 'Slices that failed' });
+  const next = h('p', { class: 'quiet' }, 'Next: the job goes on with the rest; at its end Resume asks for these again.');
+  const fault = h('p', { class: 'fault', role: 'alert' });
+  const cancel = h('button', { type: 'button', 'aria-describedby': name }, 'Cancel');
+  cancel.addEventListener('click', async () => {
+    cancel.disabled = true;
+    say(fault, '');
+    try {
+      await act(id, 'cancel');
+    } catch (error) {
+      say(fault, told(error));
+    }
+    cancel.disabled = false;
+  });
+  const node = h('article', { class: 'job', 'aria-labelledby': name },
+    h('div', { class: 'row' }, stateMark('running'), h('div', { class: 'grow' }, title), cancel),
+    h('div', { class: 'row' }, bar, percent),
+    h('dl', { class: 'figures' }, slices.node, candles.node, speed.node, eta.node), wait, errors, next, fault);
+
+  let shown = [];
+  function update(now) {
+    say(title, `${names(now.symbols, 3)} · ${now.timeframes.join(' ')} · ${range(now)}`);
+    bar.value = now.progress_pct;
+    say(percent, `${now.progress_pct.toFixed(1)} %`);
+    const failed = now.failed_slices ? `, ${count(now.failed_slices)} failed` : '';
+    say(slices.value, `${count(now.completed_slices)} of ${count(now.total_slices)}${failed}`);
+    say(candles.value, count(now.total_records_fetched));
+    say(speed.value, now.candles_per_s == null ? '–' : `${count(now.candles_per_s)} /s`);
+    say(eta.value, seconds(now.eta_s));
+    say(wait, now.waiting ? WAITS[now.waiting.for]?.(now.waiting.seconds) ?? '' : '');
+    const latest = failuresOf(id);
+    if (latest !== shown) errors.replaceChildren(...latest.map(failure));
+    shown = latest;
+    errors.hidden = latest.length === 0;
+    next.hidden = now.failed_slices === 0;
+  }
+  return { nodes: [node], update };
+}
+
+export function show() {
+  const box = byId('now');
+  const draw = () => {
+    const running = list.filter((job) => job.status === 'running');
+    const waiting = list.filter((job) => job.status === 'queued').length;
+    keyed(box, made, running, (job) => job.job_id, card);
+    say(idle, running.length ? '' : 'Nothing runs.');
+    say(queued, waiting ? `${counted(waiting, 'job')} waiting for a turn.` : '');
+    idle.hidden = running.length > 0;
+    queued.hidden = waiting === 0;
+    box.append(idle, queued);
+    const [first] = running;
+    document.title = first ? `${Math.floor(first.progress_pct)} % · candlefile` : 'candlefile';
+  };
+  jobs.addEventListener('change', draw);
+}

@@ -1,0 +1,142 @@
+// The jobs, newest first: how each ended, what to do about it, and its series.
+
+import { get } from './api.js';
+import { byId, h, keyed, say, stateMark } from './dom.js';
+import { count, minute, moment, names, plainNext, range, seconds, told } from './format.js';
+import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
+import { pager } from './pager.js';
+
+const made = new Map();
+const COLUMNS = 7;
+const WORST_FIRST = ['failed', 'stale', 'no_data', 'interrupted', 'running', 'pending', 'completed'];
+const RESUMABLE = ['failed', 'partial', 'interrupted'];
+
+function counts(records) {
+  const parts = ['inserted', 'duplicate', 'restated', 'conflicting', 'rejected'];
+  const sum = parts.map((part) => `${count(records[part])} ${part}`).join(' + ');
+  const removed = records.removed ? `; ${count(records.removed)} removed` : '';
+  return `${count(records.fetched)} fetched = ${sum}${removed}`;
+}
+
+function seriesRow(series) {
+  const error = series.error && h('div', { class: 'why' }, series.error);
+  return h('tr', null,
+    h('td', null, stateMark(series.status)),
+    h('th', { scope: 'row' }, `${series.symbol} ${series.timeframe}`, error),
+    h('td', { class: 'n' }, count(series.records_inserted)),
+    h('td', { class: 'n s' }, seconds(series.duration_s)));
+}
+
+/** Its series, a page at a time, what needs looking at first. */
+function details(id) {
+  const facts = h('p', { class: 'facts' });
+  const sum = h('p', { class: 'facts' });
+  const body = h('tbody');
+  const fault = h('p', { class: 'fault', role: 'alert' });
+  const heads = ['State', 'Series', 'New candles', 'Took'];
+  const classes = [null, null, 'n', 'n s'];
+  const table = h('table', null,
+    h('thead', null, h('tr', null, ...heads.map((head, i) => h('th', { scope: 'col', class: classes[i] }, head)))), body);
+  let all = [];
+  const pages = pager('series of the job', () => draw());
+  function draw() {
+    body.replaceChildren(...pages.slice(all).map(seriesRow));
+  }
+  async function load() {
+    try {
+      const job = await get(`backfill/status/${encodeURIComponent(id)}`);
+      say(facts, `${job.command} · ${job.source} · ${job.adjusted ? 'adjusted' : 'raw'} · ${id} · asked ${minute(job.created_at)}`
+        + ` · begun ${minute(job.started_at)} · ended ${minute(job.completed_at)}`);
+      say(sum, counts(job.records));
+      all = job.details.sort((a, b) => WORST_FIRST.indexOf(a.status) - WORST_FIRST.indexOf(b.status));
+      say(fault, '');
+      draw();
+    } catch (error) {
+      say(fault, told(error));
+    }
+  }
+  return { nodes: [facts, sum, table, pages.node, fault], load };
+}
+
+function row(job) {
+  const id = job.job_id;
+  const state = h('td', { class: 'job-state' });
+  const what = h('strong');
+  const span = h('span', { class: 'quiet' });
+  const detailId = `details-${id}`;
+  const open = h('button', { type: 'button', class: 'plain', 'aria-expanded': 'false', 'aria-controls': detailId }, what, ' ', span);
+  const why = h('div', { class: 'why' });
+  const next = h('div', { class: 'next' });
+  const [done, failed] = [h('span'), h('span', { class: 'failed-count' })];
+  const [slices, candles] = [h('td', { class: 'n s' }, done, failed), h('td', { class: 'n s' })];
+  const [took, asked] = [h('td', { class: 'n m' }), h('td', { class: 'n m' })];
+  const fault = h('div', { class: 'fault', role: 'alert' });
+  const action = h('button', { type: 'button' });
+  const node = h('tr', null, state, h('td', null, open, why, next, fault), slices, candles, took, asked,
+    h('td', { class: 'act' }, action));
+  const cell = h('td', { colspan: COLUMNS });
+  const more = h('tr', { id: detailId, class: 'details', hidden: true }, cell);
+
+  let latest = job;
+  let inside = null;
+  let seen = '';
+  open.addEventListener('click', () => {
+    more.hidden = !more.hidden;
+    open.setAttribute('aria-expanded', String(!more.hidden));
+    if (more.hidden) return;
+    if (!inside) {
+      inside = details(id);
+      cell.append(...inside.nodes);
+    }
+    inside.load();
+  });
+  action.addEventListener('click', async () => {
+    action.disabled = true;
+    say(fault, '');
+    try {
+      await act(id, isActive(latest) ? 'cancel' : 'resume');
+    } catch (error) {
+      say(fault, told(error));
+    }
+    action.disabled = false;
+  });
+
+  function update(now) {
+    if (node.className !== now.status) state.replaceChildren(stateMark(now.status));
+    node.className = now.status;
+    say(what, `${names(now.symbols)} · ${now.timeframes.join(' ')}`);
+    say(span, range(now));
+    say(why, now.error ?? '');
+    say(next, now.next && !isActive(now) ? plainNext(now.next) : '');
+    say(done, `${count(now.completed_slices)}/${count(now.total_slices)}`);
+    say(failed, now.failed_slices ? `${count(now.failed_slices)} failed` : '');
+    say(candles, count(now.total_records_inserted));
+    say(took, seconds(now.duration_s));
+    say(asked, moment(now.created_at));
+    const verb = isActive(now) ? 'Cancel' : RESUMABLE.includes(now.status) ? 'Resume' : '';
+    say(action, verb);
+    action.hidden = !verb;
+    action.setAttribute('aria-label', `${verb} ${names(now.symbols)} ${now.timeframes.join(' ')}`);
+    const changed = `${now.status} ${now.completed_slices} ${now.failed_slices}`;
+    if (seen && seen !== changed && inside && !more.hidden) inside.load();
+    seen = changed;
+    latest = now;
+  }
+  // Told outright: on a narrow screen the rows are laid out as no table is.
+  for (const one of [node, more]) one.setAttribute('role', 'row');
+  for (const one of [...node.cells, cell]) one.setAttribute('role', 'cell');
+  return { nodes: [node, more], update };
+}
+
+export function show() {
+  const body = byId('jobs').tBodies[0];
+  const none = h('tr', null, h('td', { colspan: COLUMNS, class: 'quiet none' }, 'No jobs yet.'));
+  const button = h('button', { type: 'button', onclick: () => more() }, 'Older jobs');
+  byId('jobs-more').append(button);
+  jobs.addEventListener('change', () => {
+    keyed(body, made, list, (job) => job.job_id, row);
+    if (list.length === 0) body.append(none);
+    else none.remove();
+    button.hidden = !canShowMore();
+  });
+}

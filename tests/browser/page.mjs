@@ -1,0 +1,274 @@
+// What is done with the page, one scenario a call: node page.mjs SCENARIO URL. The test that calls it holds the provider
+// back and lets it go on where a scenario says how far it is.
+
+import assert from 'node:assert/strict';
+import { axe, open, picture, reached, run, tabTo } from './browser.mjs';
+
+const NO_ANSWER = /Failed to load resource: (net::ERR_|the server responded with a status of 50[0-9])/;
+const REFUSED = /Failed to load resource: the server responded with a status of 40[01]/;
+const running = '#now article';
+const row = '#jobs > tbody > tr:not(.details)';
+
+async function ask(page, symbols) {
+  await page.fill('#symbols', symbols);
+  await page.fill('#start-date', '2024-01-02');
+  await page.fill('#end-date', '2024-03-28');
+  await page.press('#end-date', 'Enter');
+}
+
+/** From the form to the end, by events alone: nothing else is answered once the job runs. */
+async function watch(url) {
+  const { page, see, gone, close, requests } = await open(url);
+  await ask(page, 'AAPL\nMSFT');
+  await see(running, '50.0 %');
+  await see('#link.live', 'live');
+  await see('#started', '2 symbols, 2 slices');
+  assert.equal(await page.title(), '50 % · candlefile');
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  await page.route('**/recent*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await reached('half');
+  await see(`${row}.completed`, '2/2');
+  assert.equal(requests('/events').length, 1);
+  release();
+  await gone(running);
+  await see('#now', 'Nothing runs.');
+  await see('#series tr', 'AAPL');
+  await see('#series tr', 'MSFT');
+  await see('#series .strip[aria-label^="covered 2024-01-02 to 2024-03-28"]');
+  await close();
+}
+
+/** A slice fails beside one that goes on; its next step is done, and mends it. */
+async function failure(url) {
+  const { page, see, find, close } = await open(url);
+  await ask(page, 'AAPL, MSFT');
+  await see(`${running} .errors li`, 'MSFT 1d, 2024-01-02 to');
+  await see(running, '1 failed');
+  await reached('failed');
+  await see(`${row}.partial`, '1 of 2 slices failed');
+  await see(`${row} .next`, 'Next: go on with Resume');
+  await tabTo(page, '#jobs button[aria-expanded]');
+  await page.keyboard.press('Enter');
+  const first = page.locator('#jobs .details tbody tr').first();
+  await first.locator('.state.failed').waitFor();
+  assert.match(await first.textContent(), /MSFT 1d.*no such luck/);
+  await see('#jobs .details', 'fetched =');
+  await find(`${row} button`, 'Resume').click();
+  await see(`${row}.completed`, '2/2');
+  await see('#jobs .details tbody tr', 'MSFT');
+  await page.locator('#jobs .details .state.failed').waitFor({ state: 'detached' });
+  await close();
+}
+
+async function cancel(url) {
+  const { page, see, gone, find, close } = await open(url);
+  await ask(page, 'AAPL MSFT');
+  await see(running, '50.0 %');
+  await find(`${running} button`, 'Cancel').click();
+  await gone(running);
+  await see(`${row}.interrupted`, 'stopped on request');
+  await reached('cancelled');
+  await find(`${row} button`, 'Resume').click();
+  await see(`${row}.completed`, '2/2');
+  await close();
+}
+
+async function reload(url) {
+  const { page, see, close } = await open(url);
+  await ask(page, 'AAPL MSFT');
+  await see(running, '50.0 %');
+  await page.reload();
+  await see(running, '50.0 %');
+  await see(running, '1 of 2');
+  await reached('reloaded');
+  await see(`${row}.completed`, '2/2');
+  await close();
+}
+
+/** Whether the hatch of a gap is in the picture: a stretch of tinted pixels near the upper edge, where candles are not. */
+const hatched = () => {
+  const canvas = [...document.querySelectorAll('.plot canvas')].sort((a, b) => b.width * b.height - a.width * a.height)[0];
+  const { data } = canvas.getContext('2d').getImageData(0, 3, canvas.width, 1);
+  let longest = 0;
+  for (let at = 0, long = 0; at < data.length; at += 4) {
+    long = Math.abs(data[at] - data[at + 1]) > 6 ? long + 1 : 0;
+    longest = Math.max(longest, long);
+  }
+  return longest;
+};
+
+/** By keyboard alone: opened, read, gone back in, closed; with a hole in it. */
+async function chart(url) {
+  const { page, see, close, requests } = await open(url);
+  const daily = '#series tr[data-name="AAPL/1d"] button';
+  await tabTo(page, daily);
+  await page.keyboard.press('Enter');
+  await see('#chart h2:focus', 'AAPL 1d');
+  await see('.gaps-told', 'Missing here: 2024-02-05 to 2024-02-16');
+  await see('.facts', '2024-01-02 to 2024-03-28 · 53 candles, all loaded · sample · raw prices');
+  await see('.reading', '2024-03-28  O 182.35  H 182.35  L 181.22  C 181.28  V 3,980,024');
+  await page.waitForFunction(`(${hatched})() > 20`);
+  await picture(page, 'gap');
+  await tabTo(page, '#chart .plot');
+  await page.keyboard.press('-');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Enter');
+  await see(`${daily}:focus`);
+  await tabTo(page, '#series tr[data-name="AAPL/1m"] button');
+  await page.keyboard.press('Enter');
+  await see('#chart .facts', 'older ones follow when you move back');
+  await tabTo(page, '#chart .plot');
+  await page.waitForFunction(`(${hatched})() > 0`);
+  for (let presses = 0; presses < 50 && !(await page.locator('#chart .facts', { hasText: 'all loaded' }).count()); presses += 1) {
+    const before = requests('/historical/').length;
+    await page.keyboard.press('Home');
+    await page.waitForFunction((count) => performance.getEntriesByType('resource').filter(({ name }) => name.includes('/historical/')).length > count
+      || document.querySelector('#chart .facts').textContent.includes('all loaded'), before);
+  }
+  await see('#chart .facts', '24,570 candles, all loaded');
+  const pages = requests('AAPL?timeframe=1m').map((request) => new URL(request.url()).searchParams).filter((query) => query.has('limit'));
+  assert(pages.length > 3, `${pages.length} pages`);
+  // Newest first, and none of them twice.
+  pages.slice(1).forEach((query, at) => assert.equal(query.get('end'), pages[at].get('start')));
+  await page.reload();
+  await see('#chart h2', 'AAPL 1m');
+  const bytes = await close();
+  assert(bytes > 200_000, 'the charting library is loaded');
+}
+
+async function restart(url) {
+  const { page, see, gone, close } = await open(url, { expected: [NO_ANSWER] });
+  await see('#jobs', 'No jobs yet.');
+  await reached('opened');
+  await see('#link.gone', 'no answer');
+  await see('#gone', 'The server does not answer');
+  await picture(page, 'gone');
+  await reached('missed');
+  await see('#link.live', 'live');
+  await gone('#gone');
+  await see(`${row}.completed`, 'AAPL');
+  await see('#series tr', 'AAPL');
+  await close();
+}
+
+async function polling(url) {
+  const prepare = (page) => page.route('**/events', (route) => route.abort());
+  const { page, see, close } = await open(url, { expected: [NO_ANSWER], prepare });
+  await ask(page, 'AAPL MSFT');
+  await see('#link.polling', 'by polling');
+  await see(running, '50.0 %');
+  await reached('half');
+  await see(`${row}.completed`, '2/2');
+  await see('#link.live', 'live');
+  await close();
+}
+
+async function token(url) {
+  const { page, see, gone, close, requests } = await open(url, { expected: [REFUSED] });
+  await see('#token:focus');
+  await picture(page, 'token');
+  await page.keyboard.type('wrong-token-wrong-token-wrong-token');
+  await page.keyboard.press('Enter');
+  await see('#locked-why', 'is not the one');
+  await page.fill('#token', process.env.TOKEN);
+  await page.keyboard.press('Enter');
+  await see('#link.live', 'live');
+  await gone('#locked');
+  await ask(page, 'AAPL');
+  await see(`${row}.completed`, '1/1');
+  await page.reload();
+  await see(`${row}.completed`, '1/1');
+  requests('').forEach((request) => assert(!request.url().includes(process.env.TOKEN)));
+  assert(!(await page.content()).includes(process.env.TOKEN));
+  await close();
+}
+
+async function form(url) {
+  const { page, see, close } = await open(url, { expected: [REFUSED] });
+  await page.press('#symbols', 'Tab');
+  await page.click('#start button');
+  await see('#start-error', 'name at least one symbol');
+  await see('#symbols:focus');
+  await ask(page, 'AAPL not!a!symbol');
+  await see('#start-error', 'Next: ');
+  await see('#start-error', 'not!a!symbol');
+  await ask(page, '');
+  await close();
+}
+
+/** Ten thousand series: a page of them, and coverage for those that can be seen, two at a time. */
+async function many(url) {
+  let open_ = 0;
+  let most = 0;
+  const prepare = (page) => {
+    page.on('request', (request) => { if (request.url().includes('/coverage/')) most = Math.max(most, (open_ += 1)); });
+    page.on('requestfinished', (request) => { if (request.url().includes('/coverage/')) open_ -= 1; });
+  };
+  const { page, see, close, requests } = await open(url, { prepare });
+  await see('#series-pages', '1–50 of 10,000');
+  assert.equal(await page.locator('#series tbody tr').count(), 50);
+  await page.click('#series-pages button:last-child');
+  await see('#series-pages', '51–100 of 10,000');
+  await page.fill('#filter', 's09999');
+  await see('#series-pages', '1–1 of 1');
+  await see('#series tr .strip[aria-label^="nothing asked for yet"], #series tr .strip[aria-label^="missing"]');
+  const asked = requests('/coverage/').length;
+  assert(asked < 100, `${asked} series were asked about`);
+  assert.equal(most, 2);
+  await page.fill('#filter', 'no such');
+  await see('#series', 'No series fits the filter.');
+  await close();
+}
+
+/** Nothing serious for axe, in both themes and two widths; everything can be reached and left by Tab, and is seen to be. */
+async function accessible(url) {
+  for (const theme of ['light', 'dark']) {
+    for (const width of [390, 1440]) {
+      const { page, see, find, close } = await open(url, { theme, width });
+      await see(running, '50.0 %');
+      await see(`${row}.partial`, 'slices failed');
+      await find('#jobs .partial button[aria-expanded]').click();
+      await see('#jobs .details .state.failed');
+      await find('#series tr[data-name="AAPL/1d"] button').click();
+      await see('.gaps-told', 'Missing here');
+      await page.waitForFunction(`(${hatched})() > 0`);
+      await page.mouse.move(0, 0);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => globalThis.axe.run());
+      const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
+      assert.deepEqual(serious.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]), [], `${theme} ${width}`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, 'it scrolls sideways');
+      await picture(page, `${theme}-${width}`);
+      await close();
+    }
+  }
+  const { page, close } = await open(url, { width: 320 });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, 'it scrolls sideways');
+  const stops = new Set();
+  for (let presses = 0; presses < 200; presses += 1) {
+    await page.keyboard.press('Tab');
+    const stop = await page.evaluate(() => {
+      const { activeElement: at } = document;
+      if (at === document.body) return null;
+      const { outlineStyle, outlineWidth } = getComputedStyle(at);
+      return { name: at.id || at.textContent, seen: outlineStyle !== 'none' && outlineWidth !== '0px' };
+    });
+    if (stop === null && stops.size > 0) break;
+    assert(stop?.seen, `the focus is not to be seen on ${stop?.name}`);
+    stops.add(stop.name);
+  }
+  assert(stops.has('symbols') && stops.has('filter') && stops.has('AAPL') && stops.has('Skip to content'), [...stops].join());
+  assert.equal(await page.evaluate(() => document.activeElement === document.body), true, 'Tab never leaves the page');
+  await page.click('#theme');
+  await page.click('#theme');
+  await page.reload();
+  assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark');
+  await close();
+}
+
+await run({ accessible, cancel, chart, failure, form, many, polling, reload, restart, token, watch });
