@@ -85,11 +85,6 @@ impl Readers {
         })
     }
 
-    /// Closes the idle connections.
-    pub(super) fn close(&self) {
-        self.lock().clear();
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Store>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,7 +10,7 @@ use crate::plan::{Wanted, plan};
 use crate::range::up_to_now;
 use crate::serve::answer::{self, Fault};
 use crate::serve::routes::Call;
-use crate::span::SpanSet;
+use crate::span::{Span, SpanSet};
 use crate::store::{SeriesRow, Store, StoreError};
 
 pub(in crate::serve) async fn list(call: Call) -> Result<Response<Body>, Fault> {
@@ -66,7 +66,7 @@ fn missing(
 }
 
 fn document(series: &SeriesRow, missing: &SpanSet) -> Value {
-    let covered_to = series.coverage.iter().next_back().map(|span| span.end());
+    let covered_to = series.coverage.iter().next_back().map(Span::end);
     // A candle that was stored and is not covered may still change.
     let provisional_from = series
         .last_ts
