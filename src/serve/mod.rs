@@ -13,6 +13,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod params;
+mod pieces;
 mod queue;
 mod readers;
 mod routes;
