@@ -39,6 +39,8 @@ use compress::Compressor;
 use hive::Hive;
 use read::Reader;
 use sink::Sink;
+#[cfg(feature = "serve")]
+pub(crate) use text::Lines;
 use text::{Text, check_plain};
 
 /// Blocks that wait for the sink.

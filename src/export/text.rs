@@ -3,6 +3,8 @@
 
 use std::io::{self, Write};
 
+#[cfg(feature = "serve")]
+use crate::candle::Candle;
 use crate::store::SeriesKey;
 
 use super::columns::{Column, Row, Value};
@@ -43,47 +45,57 @@ impl Style {
     }
 }
 
-pub(super) struct Text<W: Write> {
-    out: Compressor<W>,
+/// Writes rows as lines.
+pub(crate) struct Lines {
     columns: Vec<Column>,
     series: Series,
     style: Style,
-    lines: Vec<u8>,
     /// The series of the last row, and what its columns of text say.
     of_series: Option<(usize, Vec<String>)>,
     days: Days,
 }
 
-impl<W: Write> Text<W> {
-    pub(super) fn new(
-        format: Format,
-        columns: &[Column],
-        series: Series,
-        out: Compressor<W>,
-    ) -> Text<W> {
-        let mut lines = Vec::new();
-        if format == Format::Csv {
-            let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();
-            lines.extend(names.join(",").bytes());
-            lines.push(b'\n');
-        }
-        Text {
-            out,
+impl Lines {
+    fn new(format: Format, columns: &[Column], series: Series) -> Lines {
+        Lines {
             columns: columns.to_vec(),
             series,
             style: Style::of(format, columns),
-            lines,
             of_series: None,
             days: Days::default(),
         }
     }
 
-    fn line(&mut self, row: &Row) {
+    /// For the candles of one series: everything but what is the same for all of them.
+    #[cfg(feature = "serve")]
+    pub(crate) fn of_candles(format: Format, key: SeriesKey) -> Lines {
+        let mut columns = Column::unasked(true);
+        columns.retain(|column| !column.is_in_path());
+        Lines::new(format, &columns, [key].into())
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn candle(&mut self, candle: Candle, lines: &mut Vec<u8>) {
+        let row = Row {
+            series: 0,
+            candle,
+            known_at: None,
+        };
+        self.write(&row, lines);
+    }
+
+    /// The columns' names.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
+        names.join(",") + "\n"
+    }
+
+    fn write(&mut self, row: &Row, lines: &mut Vec<u8>) {
         let texts = match self.of_series.take() {
             Some((series, texts)) if series == row.series => texts,
             _ => self.texts(&self.series[row.series]),
         };
-        let (lines, style) = (&mut self.lines, &self.style);
+        let style = &self.style;
         for ((column, lead), text) in self.columns.iter().zip(&style.leads).zip(&texts) {
             lines.extend(lead.bytes());
             match column.value() {
@@ -122,13 +134,36 @@ impl<W: Write> Text<W> {
     }
 }
 
+/// The sink.
+pub(super) struct Text<W: Write> {
+    out: Compressor<W>,
+    lines: Lines,
+    text: Vec<u8>,
+}
+
+impl<W: Write> Text<W> {
+    pub(super) fn new(
+        format: Format,
+        columns: &[Column],
+        series: Series,
+        out: Compressor<W>,
+    ) -> Text<W> {
+        let lines = Lines::new(format, columns, series);
+        let mut text = Vec::new();
+        if format == Format::Csv {
+            text.extend(lines.names().bytes());
+        }
+        Text { out, lines, text }
+    }
+}
+
 impl<W: Write + Send> Sink for Text<W> {
     fn write(&mut self, rows: &[Row]) -> io::Result<()> {
         for row in rows {
-            self.line(row);
+            self.lines.write(row, &mut self.text);
         }
-        self.out.write_all(&self.lines)?;
-        self.lines.clear();
+        self.out.write_all(&self.text)?;
+        self.text.clear();
         Ok(())
     }
 

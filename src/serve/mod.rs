@@ -15,6 +15,7 @@ mod openapi;
 mod pace;
 mod page;
 mod params;
+mod pieces;
 mod queue;
 mod readers;
 mod routes;

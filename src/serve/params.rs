@@ -7,7 +7,7 @@ use super::answer::Fault;
 use super::routes::Route;
 
 /// Parameters of a call, in the order given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Params(Vec<(String, String)>);
 
 impl Params {
@@ -59,6 +59,11 @@ impl Params {
         let of_name =
             move |(given, value): &'a (String, String)| (given == name).then_some(value.as_str());
         self.0.iter().filter_map(of_name)
+    }
+
+    /// All that was given, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter()
     }
 
     /// A parameter parsed; the error says what its text should have been.

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 
 use super::answer::Fault;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Questions answered at once.
 const AT_ONCE: usize = 4;
@@ -21,10 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Store>>,
+    witness: Mutex<Option<Witness>>,
     room: Arc<Semaphore>,
     waiting: AtomicUsize,
     /// How many questions were sent away.
     pub(super) refused: AtomicU64,
+}
+
+/// A connection that only sees that others have changed the file. How often is told by the same connection alone.
+struct Witness {
+    store: Store,
+    /// Of this connection and no other, in no run of the server.
+    name: Uuid,
 }
 
 /// Room for one question, with the connection to ask it. Dropping it makes the room free.
@@ -39,6 +48,7 @@ impl Readers {
         Arc::new(Readers {
             path,
             idle: Mutex::default(),
+            witness: Mutex::default(),
             room: Arc::new(Semaphore::new(AT_ONCE)),
             waiting: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
@@ -83,6 +93,20 @@ impl Readers {
             store: Some(store),
             _room: room,
         })
+    }
+
+    /// What differs once the file has changed. It takes a moment, but on a thread that may block.
+    pub(super) fn version(&self) -> Result<String, StoreError> {
+        let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let witness = match &mut *witness {
+            Some(witness) => witness,
+            none => none.insert(Witness {
+                store: Store::read(&self.path)?,
+                name: Uuid::now_v7(),
+            }),
+        };
+        let version = witness.store.data_version()?;
+        Ok(format!("{}-{version:x}", witness.name.simple()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Store>> {

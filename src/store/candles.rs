@@ -130,6 +130,30 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a span holds more than so many candles: then the start of the last of them.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn full_page(
+        &self,
+        series_id: i64,
+        span: Span,
+        count: u32,
+    ) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT ts FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT 2 OFFSET ?";
+        let last = i64::from(count) - 1;
+        let read = || {
+            self.connection
+                .prepare_cached(sql)?
+                .query_map([series_id, span.start(), span.end(), last], |row| {
+                    stamp(row, 0)
+                })?
+                .collect::<rusqlite::Result<Vec<i64>>>()
+        };
+        let found = read().map_err(told(&self.path))?;
+        Ok(found.first().filter(|_| found.len() == 2).copied())
+    }
+
     /// When the slices of a series brought their candles: the end of each, or its start while it still runs.
     ///
     /// # Errors

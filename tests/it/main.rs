@@ -81,6 +81,8 @@ mod scripted;
 mod seeded;
 mod series_rules;
 #[cfg(feature = "serve")]
+mod serve_historical;
+#[cfg(feature = "serve")]
 mod serve_jobs;
 #[cfg(feature = "serve")]
 mod serve_webhook;

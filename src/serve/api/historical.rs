@@ -1,14 +1,217 @@
-//! To be written.
+//! Candles of a series, read at one instant and sent while they are read. It must never hold a transaction for a caller who
+//! does not read, nor end in silence an answer that is not whole.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Response;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::candles::{Cursor, Writing};
+use super::{symbol, timeframe};
+use crate::choice::Choice;
+use crate::export::Format;
 use crate::serve::answer::Fault;
+use crate::serve::params::shown;
+use crate::serve::pieces::{Pieces, pieces};
 use crate::serve::routes::Call;
+use crate::span::Span;
+use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
 
 /// Candles of one answer at most.
 pub(in crate::serve) const LIMIT: u32 = 1_000_000;
+/// Candles of one answer where nothing is said.
+const UNASKED: u32 = 100_000;
+/// How long the caller is waited for while a transaction is open.
+const PATIENCE: Duration = Duration::from_secs(4);
 
-pub(in crate::serve) async fn read(_: Call) -> Result<Response<Body>, Fault> {
-    Err(Fault::busy("not yet"))
+pub(in crate::serve) async fn read(call: Call) -> Result<Response<Body>, Fault> {
+    let asked = Asked::of(&call)?;
+    let room = call.service.readers.room().await?;
+    let (tell, told) = oneshot::channel();
+    let (pieces, body) = pieces(PATIENCE);
+    tokio::task::spawn_blocking(move || {
+        let mut tell = Some(tell);
+        if let Err(fault) = asked.answer(&call, room, &mut tell, pieces)
+            && let Some(tell) = tell
+        {
+            let _ = tell.send(Err(fault));
+        }
+    });
+    let stopped = |_| Err(Fault::defect("a question stopped unexpectedly"));
+    let (status, headers) = told.await.unwrap_or_else(stopped)?;
+    let body = match status {
+        StatusCode::OK => body,
+        _ => Body::empty(),
+    };
+    let mut response = Response::new(body);
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    Ok(response)
+}
+
+/// Everything of an answer but its body.
+type Head = (StatusCode, HeaderMap);
+
+/// What is asked for.
+struct Asked {
+    symbol: Symbol,
+    timeframe: Timeframe,
+    choice: Choice,
+    limit: u32,
+    cursor: Option<Cursor>,
+    format: Format,
+}
+
+impl Asked {
+    fn of(call: &Call) -> Result<Asked, Fault> {
+        let params = &call.params;
+        let format = match params.one("format") {
+            None | Some("json") => Format::Jsonl,
+            Some("csv") => Format::Csv,
+            Some(other) => {
+                let what = format!("format: {} is neither json nor csv", shown(other));
+                return Err(Fault::usage(what, "write json or csv"));
+            }
+        };
+        Ok(Asked {
+            symbol: symbol(&call.named)?,
+            timeframe: timeframe(params)?,
+            choice: Choice {
+                start: params.parsed("start")?,
+                end: params.parsed("end")?,
+                ..Choice::default()
+            },
+            limit: params.number("limit", UNASKED, 1..=LIMIT)?,
+            cursor: params.parsed("cursor")?,
+            format,
+        })
+    }
+
+    /// Reads, and sends. What goes wrong once the head is told breaks the answer off.
+    fn answer(
+        &self,
+        call: &Call,
+        room: OwnedSemaphorePermit,
+        tell: &mut Option<oneshot::Sender<Result<Head, Fault>>>,
+        pieces: Pieces,
+    ) -> Result<(), Fault> {
+        let readers = &call.service.readers;
+        let reader = readers.reader(room)?;
+        // Before the instant at which it is read: an older tag costs an answer too many, a newer one would hide a change.
+        let version = readers.version()?;
+        let store = reader.store();
+        let ended = store.at_one_instant(|| {
+            let series = store.find_series(&self.symbol, self.timeframe)?;
+            let span = self.span(&series)?;
+            let head = self.head(call, &version, self.next(store, &series, span)?, &series);
+            let is_known = head.0 == StatusCode::NOT_MODIFIED;
+            if let Some(tell) = tell.take() {
+                let _ = tell.send(Ok(head));
+            }
+            if is_known {
+                return Ok(None);
+            }
+            let mut writing = Writing::new(self.format, series.key.clone(), pieces);
+            let reached = writing.rows(store, series.id, span, self.limit)?;
+            Ok::<_, Fault>(Some((writing, reached)))
+        })?;
+        // Whoever waits for room need not wait for this caller.
+        drop(reader);
+        if let Some((writing, reached)) = ended {
+            writing.end(reached);
+        }
+        Ok(())
+    }
+
+    /// The span that is left.
+    fn span(&self, series: &SeriesRow) -> Result<Span, Fault> {
+        let span = self.choice.span(series);
+        let span = span
+            .map_err(|error| Fault::usage(error.to_string(), "exchange the start and the end"))?;
+        let from = self.cursor.map_or(i64::MIN, Cursor::from);
+        Span::new(from.max(span.start()), span.end()).ok_or_else(|| {
+            let next = "go on with the start and end of the call that gave the cursor";
+            Fault::usage("the cursor is behind the end", next)
+        })
+    }
+
+    /// Where the next answer begins, if the limit makes one necessary.
+    fn next(
+        &self,
+        store: &Store,
+        series: &SeriesRow,
+        span: Span,
+    ) -> Result<Option<Cursor>, StoreError> {
+        if series.candles <= u64::from(self.limit) {
+            return Ok(None);
+        }
+        let last = store.full_page(series.id, span, self.limit)?;
+        Ok(last.map(Cursor::after))
+    }
+
+    fn head(&self, call: &Call, version: &str, next: Option<Cursor>, series: &SeriesRow) -> Head {
+        let mut hasher = DefaultHasher::new();
+        (&call.named, &call.params).hash(&mut hasher);
+        let tag = format!("\"{version}-{:x}\"", hasher.finish());
+        let mut headers = HeaderMap::new();
+        let mut set = |name: HeaderName, text: &str| {
+            // All of it is ASCII.
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name, value);
+            }
+        };
+        set(CACHE_CONTROL, "no-cache");
+        set(ETAG, &tag);
+        if is_held(&call.headers, &tag) {
+            return (StatusCode::NOT_MODIFIED, headers);
+        }
+        if let Some(next) = next {
+            set(LINK, &format!("<{}>; rel=\"next\"", self.link(call, next)));
+        }
+        if self.format == Format::Csv {
+            set(CONTENT_TYPE, "text/csv; charset=utf-8");
+            let name = file_name(&series.key);
+            set(
+                CONTENT_DISPOSITION,
+                &format!("attachment; filename=\"{name}\""),
+            );
+        } else {
+            set(CONTENT_TYPE, "application/json; charset=utf-8");
+        }
+        (StatusCode::OK, headers)
+    }
+
+    /// The same call from a cursor on.
+    fn link(&self, call: &Call, next: Cursor) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in call.params.iter().filter(|(name, _)| name != "cursor") {
+            query.append_pair(name, value);
+        }
+        query.append_pair("cursor", &next.to_string());
+        let symbol = utf8_percent_encode(self.symbol.as_str(), NON_ALPHANUMERIC);
+        format!("/api/v1/historical/{symbol}?{}", query.finish())
+    }
+}
+
+/// Whether the caller has what a tag stands for.
+fn is_held(headers: &HeaderMap, tag: &str) -> bool {
+    let held = headers.get_all(IF_NONE_MATCH).iter();
+    held.filter_map(|held| held.to_str().ok())
+        .flat_map(|held| held.split(','))
+        .map(str::trim)
+        .any(|held| held == "*" || held.strip_prefix("W/").unwrap_or(held) == tag)
+}
+
+/// A name that is harmless on every system.
+fn file_name(key: &SeriesKey) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let symbol: String = key.symbol.as_str().chars().map(plain).collect();
+    format!("{symbol}-{}.csv", key.timeframe)
 }

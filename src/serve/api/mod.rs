@@ -1,6 +1,7 @@
 //! What the routes answer, one file a group of calls.
 
 pub(super) mod backfill;
+mod candles;
 pub(super) mod events;
 pub(super) mod health;
 pub(super) mod historical;

@@ -1,0 +1,156 @@
+//! Candles as the body of an answer, and the cursor at which an answer that has to stop tells where the next one begins.
+
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use crate::candle::{Candle, MAX_TS, MIN_TS};
+use crate::export::{Format, Lines};
+use crate::serve::pieces::{Pieces, Unsent};
+use crate::span::Span;
+use crate::store::{SeriesKey, Store, StoreError};
+
+/// Bytes that are sent at once.
+const PIECE: usize = 64 << 10;
+
+/// Where the next answer begins, whatever is stored meanwhile. Its text means nothing to callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cursor(i64);
+
+/// Text that no answer gave as a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is not the next_cursor of an answer")]
+pub(super) struct BadCursor;
+
+impl Cursor {
+    /// Behind a candle.
+    pub(super) fn after(ts: i64) -> Cursor {
+        Cursor(ts.saturating_add(1))
+    }
+
+    /// The earliest start of a candle that may follow.
+    pub(super) fn from(self) -> i64 {
+        self.0
+    }
+}
+
+impl Display for Cursor {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0.to_be_bytes()))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = BadCursor;
+
+    fn from_str(text: &str) -> Result<Cursor, BadCursor> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
+        let ts = i64::from_be_bytes(bytes.try_into().map_err(|_| BadCursor)?);
+        let is_possible = (MIN_TS..=MAX_TS).contains(&ts);
+        is_possible.then_some(Cursor(ts)).ok_or(BadCursor)
+    }
+}
+
+/// The body while it is written.
+pub(super) struct Writing {
+    pieces: Pieces,
+    format: Format,
+    lines: Lines,
+    /// What was not sent yet.
+    text: Vec<u8>,
+}
+
+/// How far the rows were sent.
+pub(super) struct Reached {
+    /// Where the next answer begins, if more is to follow.
+    next: Option<Cursor>,
+    /// Why it stopped before it had to.
+    unsent: Option<Unsent>,
+}
+
+enum Stop {
+    Full,
+    Unsent(Unsent),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Stop {
+        Stop::Store(error)
+    }
+}
+
+impl Writing {
+    pub(super) fn new(format: Format, key: SeriesKey, pieces: Pieces) -> Writing {
+        let head = format!(
+            r#"{{"symbol":{},"timeframe":{},"source":{},"adjusted":{},"candles":["#,
+            json!(key.symbol),
+            json!(key.timeframe),
+            json!(key.source),
+            key.adjusted,
+        );
+        let lines = Lines::of_candles(format, key);
+        let text = match format {
+            Format::Csv => lines.names(),
+            _ => head,
+        };
+        Writing {
+            pieces,
+            format,
+            lines,
+            text: text.into(),
+        }
+    }
+
+    /// Sends the first rows of a span.
+    pub(super) fn rows(
+        &mut self,
+        store: &Store,
+        series_id: i64,
+        span: Span,
+        limit: u32,
+    ) -> Result<Reached, StoreError> {
+        let (mut count, mut last) = (0, span.start());
+        let read = store.each_row(series_id, span, |candle, _| {
+            if count == limit {
+                return Err(Stop::Full);
+            }
+            self.candle(candle, count == 0);
+            (count, last) = (count + 1, candle.ts);
+            if self.text.len() < PIECE {
+                return Ok(());
+            }
+            self.pieces.send(&mut self.text).map_err(Stop::Unsent)
+        });
+        let (is_whole, unsent) = match read {
+            Ok(()) => (true, None),
+            Err(Stop::Full) => (false, None),
+            Err(Stop::Unsent(why)) => (false, Some(why)),
+            Err(Stop::Store(error)) => return Err(error),
+        };
+        let next = (!is_whole).then(|| Cursor::after(last));
+        Ok(Reached { next, unsent })
+    }
+
+    fn candle(&mut self, candle: Candle, is_first: bool) {
+        if self.format == Format::Jsonl && !is_first {
+            self.text.push(b',');
+        }
+        self.lines.candle(candle, &mut self.text);
+    }
+
+    /// Ends the body whenever the caller has read it: with a cursor, or by breaking off what has no place for one.
+    pub(super) fn end(mut self, reached: Reached) {
+        if self.format == Format::Jsonl {
+            let cursor = reached.next.map(|next| next.to_string());
+            self.text
+                .extend(format!("],\"next_cursor\":{}}}\n", json!(cursor)).bytes());
+        } else if reached.unsent.is_some() {
+            return;
+        }
+        self.pieces.end(self.text);
+    }
+}

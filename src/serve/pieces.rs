@@ -1,0 +1,71 @@
+//! Bodies that are made on a thread that may block, while the caller reads them. What is not ended on purpose is broken off:
+//! a caller must never take a part for the whole.
+
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use futures_util::stream;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// Pieces that wait for the caller.
+const AHEAD: usize = 4;
+
+/// Where the pieces of a body are handed over.
+pub(super) struct Pieces {
+    /// `None` is the end.
+    sender: mpsc::Sender<Option<Bytes>>,
+    /// How long the caller may still be waited for, in all.
+    patience: Duration,
+}
+
+/// Why a piece was not handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsent {
+    /// The caller is gone.
+    Gone,
+    /// The caller has not read for too long.
+    Late,
+}
+
+/// A body, and where its pieces are handed over. All waits for the caller together last no longer than `patience`.
+pub(super) fn pieces(patience: Duration) -> (Pieces, Body) {
+    let (sender, mut receiver) = mpsc::channel(AHEAD);
+    let mut is_over = false;
+    let body = stream::poll_fn(move |context| {
+        if is_over {
+            return Poll::Ready(None);
+        }
+        receiver.poll_recv(context).map(|piece| match piece {
+            Some(Some(piece)) => Some(Ok(piece)),
+            end => {
+                is_over = true;
+                end.is_none().then_some(Err("broken off"))
+            }
+        })
+    });
+    (Pieces { sender, patience }, Body::from_stream(body))
+}
+
+impl Pieces {
+    /// Hands over what was collected, and leaves nothing of it. Only for threads that may block.
+    pub(super) fn send(&mut self, collected: &mut Vec<u8>) -> Result<(), Unsent> {
+        let began = Instant::now();
+        let room = tokio::time::timeout(self.patience, self.sender.reserve());
+        let room = Handle::current().block_on(room);
+        self.patience = self.patience.saturating_sub(began.elapsed());
+        room.map_err(|_| Unsent::Late)?
+            .map_err(|_| Unsent::Gone)?
+            .send(Some(std::mem::take(collected).into()));
+        Ok(())
+    }
+
+    /// Hands over what is left and ends the body, whenever the caller reads: no thread waits for it.
+    pub(super) fn end(self, rest: Vec<u8>) {
+        Handle::current().spawn(async move {
+            let _ = self.sender.send(Some(rest.into())).await;
+            let _ = self.sender.send(None).await;
+        });
+    }
+}
