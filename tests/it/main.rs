@@ -40,6 +40,8 @@ mod export_refused;
 mod export_whole;
 mod faults;
 mod file;
+#[cfg(feature = "serve")]
+mod following;
 mod formats;
 mod gone_on_with;
 mod hang_up;
@@ -80,6 +82,8 @@ mod running;
 mod scripted;
 mod seeded;
 mod series_rules;
+#[cfg(feature = "serve")]
+mod serve_events;
 #[cfg(feature = "serve")]
 mod serve_historical;
 #[cfg(feature = "serve")]
