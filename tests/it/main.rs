@@ -89,6 +89,8 @@ mod serve_historical;
 #[cfg(feature = "serve")]
 mod serve_jobs;
 #[cfg(feature = "serve")]
+mod serve_openapi;
+#[cfg(feature = "serve")]
 mod serve_webhook;
 mod server;
 #[cfg(feature = "serve")]
