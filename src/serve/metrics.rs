@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use super::Service;
 use super::answer::Fault;
 use super::routes::{Call, ROUTES, Route};
-use crate::store::{Counts, FileInfo, JobTally};
+use crate::store::{Counts, FileInfo, JobStatus, JobTally};
 
 /// Upper bounds of the histogram, in microseconds, with how they are written in seconds.
 const BOUNDS: [(u64, &str); 7] = [
@@ -27,8 +27,17 @@ const BOUNDS: [(u64, &str); 7] = [
 ];
 /// Where what has no route is counted: the page's files, and what was refused before its route.
 const OTHER: &str = "other";
-/// Statuses are below this.
-const STATUSES: usize = 600;
+/// HTTP's statuses are below this.
+const CODES: usize = 600;
+/// Where a job can stand: one that no job has is told, too.
+const STATUSES: [JobStatus; 6] = [
+    JobStatus::Queued,
+    JobStatus::Running,
+    JobStatus::Completed,
+    JobStatus::Partial,
+    JobStatus::Failed,
+    JobStatus::Interrupted,
+];
 
 /// What this server has counted.
 pub(super) struct Metrics {
@@ -53,7 +62,7 @@ const KINDS: [(&str, Kind); 7] = [
 
 /// A route's answers.
 struct Answers {
-    by_status: [AtomicU64; STATUSES],
+    by_status: [AtomicU64; CODES],
     within: [AtomicU64; BOUNDS.len()],
     micros: AtomicU64,
 }
@@ -61,7 +70,7 @@ struct Answers {
 impl Metrics {
     pub(super) fn new() -> Metrics {
         let answers = || Answers {
-            by_status: [const { AtomicU64::new(0) }; STATUSES],
+            by_status: [const { AtomicU64::new(0) }; CODES],
             within: Default::default(),
             micros: AtomicU64::new(0),
         };
@@ -151,7 +160,9 @@ fn write(service: &Arc<Service>, info: &FileInfo, tally: &JobTally) -> String {
     text.family("build_info", "gauge", "The program.");
     text.sample("", &version, 1);
     text.family("jobs", "gauge", "Jobs in the file, by status.");
-    for (status, count) in &tally.by_status {
+    for status in STATUSES {
+        let counted = tally.by_status.iter().find(|(known, _)| *known == status);
+        let count = counted.map_or(0, |(_, count)| *count);
         text.sample("", &format!(r#"status="{}""#, status.as_str()), count);
     }
     text.one(

@@ -8,6 +8,7 @@
 mod answer;
 mod api;
 mod events;
+mod feed;
 mod guard;
 mod listen;
 mod metrics;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Service;
 use super::api::job;
-use super::events::{Feed, Told};
+use super::feed::{Feed, Told};
 use super::pace::Pace;
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
 use crate::store::{Counts, JobFilter, JobRow, SliceCounts, Store, StoreError};

@@ -311,6 +311,7 @@ fn the_figures_say_what_the_server_did_and_hold_nothing_that_a_caller_sent() {
         ("candlefile_jobs{status=\"partial\"}", 1.0),
         ("candlefile_jobs{status=\"running\"}", 1.0),
         ("candlefile_jobs{status=\"queued\"}", 1.0),
+        ("candlefile_jobs{status=\"failed\"}", 0.0),
         ("candlefile_queue_length", 1.0),
         ("candlefile_records_total{kind=\"inserted\"}", inserted),
         ("candlefile_records_total{kind=\"rejected\"}", 0.0),

@@ -1,0 +1,356 @@
+//! What is told of one job: one text an event, whoever reads it. What is told was committed. Nobody who reads
+//! slowly holds anything back or in memory: whoever falls behind goes on with the state now.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::api::job;
+use super::events::Ids;
+use super::pace::Pace;
+use crate::provider::Waiting;
+use crate::store::{Counts, JobRow, JobStatus, SliceCounts, SliceRow};
+
+/// Events of a job that are kept.
+const EVENTS: usize = 256;
+/// Bytes of a job's events that are kept.
+const BYTES: usize = 256 << 10;
+/// The stretch of time whose candles say how fast they come.
+const SPEED_OF: Duration = Duration::from_secs(10);
+
+/// An event as it is sent.
+#[derive(Clone)]
+pub(super) struct Event {
+    pub(super) number: u64,
+    /// Whether it is the last one.
+    pub(super) ends: bool,
+    pub(super) text: Bytes,
+}
+
+/// What is told of one job.
+pub(super) struct Feed {
+    pub(super) job_id: String,
+    ids: Arc<Ids>,
+    news: watch::Sender<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether the job runs here: then its file is not looked at for news.
+    runs_here: bool,
+    looked: Option<Instant>,
+    now: Option<(Facts, Event)>,
+    kept: VecDeque<Event>,
+    bytes: usize,
+    /// The newest event that is not kept any more.
+    gone: u64,
+    newest: u64,
+    speed: Pace,
+    /// Slices whose failure was found in the file; `None` before the first look.
+    failed: Option<HashSet<i64>>,
+}
+
+/// How far a job is.
+pub(super) struct Told<'a> {
+    pub(super) job: &'a JobRow,
+    pub(super) eta: Option<f64>,
+    /// `None` where another process sends them.
+    pub(super) requests: Option<u64>,
+    pub(super) waiting: Option<Waiting>,
+    /// Unix seconds.
+    pub(super) now: i64,
+}
+
+/// What makes a state worth telling: all of it that does not change by itself as time passes.
+#[derive(PartialEq)]
+struct Facts {
+    of_file: (JobStatus, SliceCounts, Counts, Option<i64>),
+    requests: Option<u64>,
+    waiting: Option<(&'static str, u64)>,
+    speed: Option<u64>,
+}
+
+impl Feed {
+    pub(super) fn new(job_id: &str, ids: Arc<Ids>) -> Feed {
+        Feed {
+            job_id: job_id.to_owned(),
+            ids,
+            news: watch::Sender::new(()),
+            state: Mutex::new(State {
+                speed: Pace::over(SPEED_OF),
+                ..State::default()
+            }),
+        }
+    }
+
+    /// The job begins here.
+    pub(super) fn begin(&self) {
+        let mut state = self.state();
+        state.runs_here = true;
+        state.now = None;
+        state.speed = Pace::over(SPEED_OF);
+    }
+
+    /// How far the job is, from where it runs.
+    pub(super) fn tell(&self, told: &Told<'_>) {
+        self.publish(&mut self.state(), told);
+    }
+
+    /// A slice was given up, where the job runs.
+    pub(super) fn tell_failure(&self, failure: &Value) {
+        self.push(&mut self.state(), "slice_failed", failure, false);
+    }
+
+    /// The job does not run here any more.
+    pub(super) fn leave(&self, ended: Option<&Told<'_>>) {
+        let mut state = self.state();
+        state.runs_here = false;
+        state.failed = None;
+        if let Some(told) = ended {
+            self.publish(&mut state, told);
+        }
+    }
+
+    /// How far the job is, as the file had it when `newest` was the newest of all events. What has happened since is not
+    /// taken back.
+    /// `failed` are its failed slices, where they are not as many as [`Feed::failures`].
+    pub(super) fn found(&self, told: &Told<'_>, failed: Option<&[SliceRow]>, newest: u64) {
+        let mut state = self.state();
+        if state.now.is_some() && (state.runs_here || state.newest > newest) {
+            return;
+        }
+        if let Some(failed) = failed {
+            let ids = failed.iter().map(|slice| slice.slice_id).collect();
+            // What had failed before anybody looked is no news.
+            let known = state.failed.replace(ids);
+            let is_news = |id| known.as_ref().is_some_and(|known| !known.contains(id));
+            for slice in failed.iter().filter(|slice| is_news(&slice.slice_id)) {
+                let error = slice.error.as_deref().unwrap_or_default();
+                let failure = job::failure(&slice.key, slice.span, error, slice.attempts);
+                self.push(&mut state, "slice_failed", &failure, false);
+            }
+        }
+        self.publish(&mut state, told);
+    }
+
+    /// How many failed slices the file was found to have; `None` where nobody has looked.
+    pub(super) fn failures(&self) -> Option<usize> {
+        self.state().failed.as_ref().map(HashSet::len)
+    }
+
+    /// Whether the file is to be looked at for news now. Of many who ask, one is told so each time.
+    pub(super) fn is_to_be_looked_at(&self, every: Duration) -> bool {
+        let mut state = self.state();
+        let just_now = |looked: Instant| looked.elapsed() < every;
+        if state.runs_here || state.looked.is_some_and(just_now) {
+            return false;
+        }
+        state.looked = Some(Instant::now());
+        true
+    }
+
+    /// Whether this is the event with which the job has ended.
+    pub(super) fn is_end(&self, number: u64) -> bool {
+        let state = self.state();
+        let now = state.now.as_ref();
+        now.is_some_and(|(_, now)| now.ends && now.number == number)
+    }
+
+    /// What came after an event; the state now, where that is not known any more.
+    /// `seen` is moved on.
+    pub(super) fn after(&self, seen: &mut Option<u64>) -> Option<Event> {
+        let state = self.state();
+        let place = |seen: u64| {
+            let kept = state.kept.iter().position(|event| event.number == seen);
+            kept.map(|at| at + 1).or((seen == state.gone).then_some(0))
+        };
+        let event = match seen.and_then(place) {
+            Some(at) => state.kept.get(at)?,
+            None => &state.now.as_ref()?.1,
+        };
+        // Behind a state that is not kept comes what is.
+        *seen = Some(event.number.max(state.gone));
+        Some(event.clone())
+    }
+
+    /// Tells when there is news.
+    pub(super) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    fn publish(&self, state: &mut State, told: &Told<'_>) {
+        let job = told.job;
+        let stored = job.records.inserted + job.records.restated;
+        let speed = state.speed.per_second(Instant::now(), stored);
+        let ends = !matches!(job.status, JobStatus::Queued | JobStatus::Running);
+        let facts = Facts::of(told, speed.filter(|_| !ends));
+        // Of a job that has ended here more is known than the file has: that is not to be lost.
+        let as_before = |known: &Facts| facts.of_file == known.of_file && (ends || facts == *known);
+        if state
+            .now
+            .as_ref()
+            .is_some_and(|(known, _)| as_before(known))
+        {
+            return;
+        }
+        let mut document = job::told(job, told.eta, told.now);
+        document["requests"] = json!(facts.requests);
+        document["candles_per_s"] = json!(facts.speed);
+        document["waiting"] = facts.waiting.map_or(
+            Value::Null,
+            |(what, seconds)| json!({ "for": what, "seconds": seconds }),
+        );
+        let name = if ends { "end" } else { "progress" };
+        let event = self.push(state, name, &document, ends);
+        state.now = Some((facts, event));
+    }
+
+    fn push(&self, state: &mut State, name: &str, document: &Value, ends: bool) -> Event {
+        let number = self.ids.next();
+        let run = &self.ids.run;
+        let text = format!("id: {run}-{number}\nevent: {name}\ndata: {document}\n\n");
+        let event = Event {
+            number,
+            ends,
+            text: text.into(),
+        };
+        state.newest = number;
+        state.bytes += event.text.len();
+        state.kept.push_back(event.clone());
+        while state.kept.len() > EVENTS || state.bytes > BYTES {
+            let Some(gone) = state.kept.pop_front() else {
+                break;
+            };
+            state.bytes -= gone.text.len();
+            state.gone = gone.number;
+        }
+        self.news.send_replace(());
+        event
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Facts {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Whole numbers that are not negative.
+    fn of(told: &Told<'_>, speed: Option<f64>) -> Facts {
+        let seconds = |wait: &Duration| wait.as_secs_f64().ceil() as u64;
+        let job = told.job;
+        Facts {
+            of_file: (job.status, job.slices, job.records, job.completed_at),
+            requests: told.requests,
+            waiting: told.waiting.as_ref().map(|waiting| match waiting {
+                Waiting::Rate(wait) => ("rate", seconds(wait)),
+                Waiting::Limit(wait) => ("limit", seconds(wait)),
+            }),
+            speed: speed.map(|speed| speed.round() as u64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::Policy;
+    use crate::serve::events::Hub;
+
+    fn job(symbol: &str, completed: u64) -> JobRow {
+        let slices = SliceCounts {
+            total: 9,
+            completed,
+            failed: 0,
+            pending: 9 - completed,
+        };
+        JobRow {
+            job_id: "job".into(),
+            status: JobStatus::Running,
+            command: "backfill".into(),
+            symbols: vec![symbol.into()],
+            timeframes: vec!["1d".into()],
+            start_ts: 0,
+            end_ts: 86_400,
+            start_words: None,
+            end_words: None,
+            source: "sample".into(),
+            adjusted: false,
+            policy: Policy::default(),
+            created_at: 0,
+            started_at: None,
+            completed_at: None,
+            resume_at: None,
+            error: None,
+            owner: None,
+            heartbeat_at: None,
+            program: None,
+            slices,
+            records: Counts::default(),
+        }
+    }
+
+    fn told(job: &JobRow) -> Told<'_> {
+        Told {
+            job,
+            eta: None,
+            requests: None,
+            waiting: None,
+            now: 0,
+        }
+    }
+
+    #[test]
+    fn whoever_falls_behind_hears_the_state_now_and_then_what_is_kept() {
+        let feed = Hub::new().feed("job");
+        feed.tell(&told(&job("AAPL", 1)));
+        let mut seen = None;
+        assert_eq!(feed.after(&mut seen).map(|event| event.number), Some(1));
+        let count = 10 * EVENTS as u64;
+        for _ in 0..count {
+            feed.tell_failure(&json!({}));
+        }
+        assert_eq!(feed.state().kept.len(), EVENTS);
+        let heard = std::iter::from_fn(|| feed.after(&mut seen).map(|event| event.number));
+        let heard: Vec<u64> = heard.take(2 * EVENTS).collect();
+        let newest = count + 1;
+        let kept = newest - EVENTS as u64 + 1..=newest;
+        assert_eq!(heard, std::iter::once(1).chain(kept).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_too_large_to_be_kept_is_told_all_the_same() {
+        let feed = Hub::new().feed("job");
+        let symbol = "A".repeat(BYTES);
+        let mut seen = None;
+        for completed in 0..3 {
+            feed.tell(&told(&job(&symbol, completed)));
+            assert_eq!(
+                feed.after(&mut seen).map(|event| event.number),
+                Some(completed + 1)
+            );
+            assert!(feed.after(&mut seen).is_none());
+            assert_eq!(feed.state().bytes, 0);
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_it_happened_is_not_told_after_it() {
+        let hub = Hub::new();
+        let feed = hub.feed("job");
+        let newest = hub.newest();
+        feed.tell(&told(&job("AAPL", 2)));
+        feed.found(&told(&job("AAPL", 1)), None, newest);
+        assert_eq!(hub.newest(), 1);
+        feed.found(&told(&job("AAPL", 3)), None, hub.newest());
+        assert_eq!(hub.newest(), 2);
+        feed.begin();
+        feed.tell(&told(&job("AAPL", 4)));
+        feed.found(&told(&job("AAPL", 5)), None, hub.newest());
+        assert_eq!(hub.newest(), 3);
+    }
+}
