@@ -53,7 +53,7 @@ export async function open(url, { width = 1440, theme = 'light', expected = [], 
   const find = (selector, hasText) => page.locator(selector, { hasText }).first();
   return {
     page,
-    requests: (part) => requests.filter((request) => request.url().includes(part)),
+    requests: (pattern) => requests.filter((request) => pattern.test(request.url())),
     /** Waits until there is such an element with these words. */
     see: (selector, text) => find(selector, text).waitFor(),
     /** Waits until there is none. */

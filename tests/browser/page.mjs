@@ -32,7 +32,7 @@ async function watch(url) {
   });
   await reached('half');
   await see(`${row}.completed`, '2/2');
-  assert.equal(requests('/events').length, 1);
+  assert.equal(requests(/\/events$/).length, 1);
   release();
   await gone(running);
   await see('#now', 'Nothing runs.');
@@ -46,7 +46,7 @@ async function watch(url) {
 async function failure(url) {
   const { page, see, find, close } = await open(url);
   await ask(page, 'AAPL, MSFT');
-  await see(`${running} .errors li`, 'MSFT 1d, 2024-01-02 to');
+  await see(`${running} .errors li`, /MSFT 1d.*no such luck/);
   await see(running, '1 failed');
   await reached('failed');
   await see(`${row}.partial`, '1 of 2 slices failed');
@@ -125,13 +125,13 @@ async function chart(url) {
   await tabTo(page, '#chart .plot');
   await page.waitForFunction(`(${hatched})() > 0`);
   for (let presses = 0; presses < 50 && !(await page.locator('#chart .facts', { hasText: 'all loaded' }).count()); presses += 1) {
-    const before = requests('/historical/').length;
+    const before = requests(/\/historical\//).length;
     await page.keyboard.press('Home');
     await page.waitForFunction((count) => performance.getEntriesByType('resource').filter(({ name }) => name.includes('/historical/')).length > count
       || document.querySelector('#chart .facts').textContent.includes('all loaded'), before);
   }
   await see('#chart .facts', '24,570 candles, all loaded');
-  const pages = requests('AAPL?timeframe=1m').map((request) => new URL(request.url()).searchParams).filter((query) => query.has('limit'));
+  const pages = requests(/AAPL\?timeframe=1m/).map((request) => new URL(request.url()).searchParams).filter((query) => query.has('limit'));
   assert(pages.length > 3, `${pages.length} pages`);
   // Newest first, and none of them twice.
   pages.slice(1).forEach((query, at) => assert.equal(query.get('end'), pages[at].get('start')));
@@ -183,7 +183,7 @@ async function token(url) {
   await see(`${row}.completed`, '1/1');
   await page.reload();
   await see(`${row}.completed`, '1/1');
-  requests('').forEach((request) => assert(!request.url().includes(process.env.TOKEN)));
+  requests(/./).forEach((request) => assert(!request.url().includes(process.env.TOKEN)));
   assert(!(await page.content()).includes(process.env.TOKEN));
   await close();
 }
@@ -217,7 +217,7 @@ async function many(url) {
   await page.fill('#filter', 's09999');
   await see('#series-pages', '1–1 of 1');
   await see('#series tr .strip[aria-label^="nothing asked for yet"], #series tr .strip[aria-label^="missing"]');
-  const asked = requests('/coverage/').length;
+  const asked = requests(/\/coverage\//).length;
   assert(asked < 100, `${asked} series were asked about`);
   assert.equal(most, 2);
   await page.fill('#filter', 'no such');

@@ -58,6 +58,17 @@ function measured(job) {
   return rate;
 }
 
+/** Failures from before anybody followed, or that no events tell. */
+async function learnFailures() {
+  for (const { job_id: id, failed_slices: failed } of list.filter((job) => job.status === 'running')) {
+    if (failed === 0 || failures.has(id)) continue;
+    failures.set(id, []);
+    const { details } = await get(`backfill/status/${id}`).catch(() => ({ details: [] }));
+    if (failuresOf(id).length === 0) failures.set(id, details.filter(({ error }) => error).slice(0, FAILURES));
+    jobs.dispatchEvent(new Event('change'));
+  }
+}
+
 function begin(id) {
   const stream = { healthy: null, told: false };
   stream.stop = follow(id, {
@@ -67,6 +78,7 @@ function begin(id) {
       } else {
         stream.told = true;
         keep(data);
+        learnFailures();
       }
       changed(linkNow());
     },
@@ -112,6 +124,7 @@ async function ask() {
     // The oldest has its turn first: what runs may stand behind a long queue.
     if (list.length === limit && isActive(list.at(-1)) && limit < 1000) more(1000);
     followRunning();
+    learnFailures();
     changed(linkNow());
   } catch (error) {
     const is = error.status === 0 ? 'gone' : error.status === 401 ? 'locked' : 'polling';
