@@ -110,7 +110,7 @@ async function chart(url) {
   await see('#chart h2:focus', 'AAPL 1d');
   await see('.gaps-told', 'Missing here: 2024-02-05 to 2024-02-16');
   await see('.facts', '2024-01-02 to 2024-03-28 · 53 candles, all loaded · sample · raw prices');
-  await see('.reading', '2024-03-28  O 182.35  H 182.35  L 181.22  C 181.28  V 3,980,024');
+  await see('.reading', '2024-03-28 O 182.35 H 182.54 L 181.22 C 181.28 V 3,980,024');
   await page.waitForFunction(`(${hatched})() > 20`);
   await picture(page, 'gap');
   await tabTo(page, '#chart .plot');
