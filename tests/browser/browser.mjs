@@ -69,6 +69,17 @@ export async function open(url, { width = 1440, theme = 'light', expected = [], 
   };
 }
 
+/** Waits until what the page says is as it should be. */
+export async function until(page, ask, holds) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const said = await page.evaluate(ask);
+    if (holds(said)) return;
+    assert(Date.now() < end, `it stays at ${said}`);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+}
+
 /** Goes on with Tab until the focus is on an element that matches. */
 export async function tabTo(page, selector) {
   for (let presses = 0; presses < 300; presses += 1) {
