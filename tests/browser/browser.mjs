@@ -34,7 +34,7 @@ export async function open(url, { width = 1440, theme = 'light', expected = [], 
   page.setDefaultTimeout(PATIENCE_MS);
   const wrong = [];
   const requests = [];
-  const sizes = [];
+  const sizes = new Map();
   page.on('console', (message) => {
     if (message.type() === 'error' && !expected.some((pattern) => pattern.test(message.text()))) wrong.push(message.text());
   });
@@ -44,7 +44,7 @@ export async function open(url, { width = 1440, theme = 'light', expected = [], 
     if (!request.url().startsWith(url) && !request.url().startsWith('data:')) wrong.push(`asks another host: ${request.url()}`);
   });
   page.on('response', (response) => {
-    if (!response.url().includes('/api/')) sizes.push(response.body().then((body) => body.length, () => 0));
+    if (!response.url().includes('/api/')) sizes.set(response.url(), response.body().then((body) => body.length, () => 0));
   });
   await prepare(page);
   await page.goto(url);
@@ -53,20 +53,31 @@ export async function open(url, { width = 1440, theme = 'light', expected = [], 
   const find = (selector, hasText) => page.locator(selector, { hasText }).first();
   return {
     page,
-    requests: (part) => requests.filter((request) => request.url().includes(part)),
+    requests: (pattern) => requests.filter((request) => pattern.test(request.url())),
     /** Waits until there is such an element with these words. */
     see: (selector, text) => find(selector, text).waitFor(),
     /** Waits until there is none. */
     gone: (selector, text) => find(selector, text).waitFor({ state: 'hidden' }),
     find,
     async close() {
-      const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+      const bytes = (await Promise.all(sizes.values())).reduce((sum, size) => sum + size, 0);
       assert.deepEqual(wrong, []);
       assert(bytes < LIMIT, `the page loads ${bytes} bytes`);
       await context.close();
       return bytes;
     },
   };
+}
+
+/** Waits until what the page says is as it should be. */
+export async function until(page, ask, holds) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const said = await page.evaluate(ask);
+    if (holds(said)) return;
+    assert(Date.now() < end, `it stays at ${said}`);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
 }
 
 /** Goes on with Tab until the focus is on an element that matches. */

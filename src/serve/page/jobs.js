@@ -5,7 +5,8 @@ import { follow } from './events.js';
 
 /** Streams at most: a browser has six connections to a server. */
 const FOLLOWED = 2;
-const PAUSE_MS = { idle: 5000, followed: 5000, waiting: 1000, polled: 1500 };
+/** Where events tell of what runs, or nothing does; and where they do not. */
+const PAUSE_MS = { quiet: 5000, polled: 1000 };
 const GONE_MS = [1000, 2000, 4000, 8000];
 const FAILURES = 5;
 
@@ -58,6 +59,17 @@ function measured(job) {
   return rate;
 }
 
+/** Failures from before anybody followed, or that no events tell. */
+async function learnFailures() {
+  for (const { job_id: id, failed_slices: failed } of list.filter((job) => job.status === 'running')) {
+    if (failed === 0 || failures.has(id)) continue;
+    failures.set(id, []);
+    const { details } = await get(`backfill/status/${id}`).catch(() => ({ details: [] }));
+    if (failuresOf(id).length === 0) failures.set(id, details.filter(({ error }) => error).slice(0, FAILURES));
+    jobs.dispatchEvent(new Event('change'));
+  }
+}
+
 function begin(id) {
   const stream = { healthy: null, told: false };
   stream.stop = follow(id, {
@@ -67,6 +79,7 @@ function begin(id) {
       } else {
         stream.told = true;
         keep(data);
+        learnFailures();
       }
       changed(linkNow());
     },
@@ -85,18 +98,20 @@ function begin(id) {
   streams.set(id, stream);
 }
 
-function followRunning() {
-  const running = list.filter((job) => job.status === 'running');
+/** What runs, and what has its turn next: the oldest. */
+function followed() {
+  const of = (status) => list.filter((job) => job.status === status);
+  return [...of('running'), ...of('queued').reverse()].slice(0, FOLLOWED);
+}
+
+function followThem() {
+  const ids = followed().map((job) => job.job_id);
   for (const [id, stream] of streams) {
-    // One whose end the events did not tell.
-    if (!running.some((job) => job.job_id === id)) {
-      stream.stop();
-      streams.delete(id);
-    }
+    if (ids.includes(id)) continue;
+    stream.stop();
+    streams.delete(id);
   }
-  for (const job of running) {
-    if (streams.size < FOLLOWED && !streams.has(job.job_id)) begin(job.job_id);
-  }
+  ids.filter((id) => !streams.has(id)).forEach(begin);
 }
 
 async function ask() {
@@ -111,7 +126,8 @@ async function ask() {
     if (list.some((job) => hasEnded(job, before.get(job.job_id)))) jobs.dispatchEvent(new Event('end'));
     // The oldest has its turn first: what runs may stand behind a long queue.
     if (list.length === limit && isActive(list.at(-1)) && limit < 1000) more(1000);
-    followRunning();
+    followThem();
+    learnFailures();
     changed(linkNow());
   } catch (error) {
     const is = error.status === 0 ? 'gone' : error.status === 401 ? 'locked' : 'polling';
@@ -122,11 +138,7 @@ async function ask() {
 
 function pause() {
   if (fault) return GONE_MS[Math.min(tries - 1, GONE_MS.length - 1)];
-  const active = list.filter(isActive);
-  const running = active.filter((job) => job.status === 'running');
-  if (active.length === 0) return PAUSE_MS.idle;
-  if (running.length === 0) return PAUSE_MS.waiting;
-  return running.every((job) => streams.get(job.job_id)?.told) ? PAUSE_MS.followed : PAUSE_MS.polled;
+  return followed().every((job) => streams.get(job.job_id)?.told) ? PAUSE_MS.quiet : PAUSE_MS.polled;
 }
 
 /** Asks now; calls that come meanwhile get one more answer after this one. */

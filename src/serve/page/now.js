@@ -1,7 +1,7 @@
 // What runs, how far it is, and what waits.
 
 import { byId, h, keyed, say, stateMark } from './dom.js';
-import { count, counted, names, range, seconds, told } from './format.js';
+import { count, counted, day, names, range, seconds, told } from './format.js';
 import { act, failuresOf, jobs, list } from './jobs.js';
 
 const made = new Map();
@@ -18,9 +18,11 @@ function figure(label) {
   return { node: h('div', null, h('dt', null, label), value), value };
 }
 
+/** A slice as events tell it, or a series as its job does. */
 function failure({ symbol, timeframe, start, end, error, attempts }) {
-  const what = `${symbol} ${timeframe}, ${start.slice(0, 10)} to ${end.slice(0, 10)}: `;
-  return h('li', null, what, h('span', { class: 'why' }, error), ` (${counted(attempts, 'attempt')})`);
+  const where = start ? `, ${day(start)} to ${day(end)}` : '';
+  const tries = attempts ? ` (${counted(attempts, 'attempt')})` : '';
+  return h('li', null, `${symbol} ${timeframe}${where}: `, h('span', { class: 'why' }, error), tries);
 }
 
 function card(job) {
@@ -31,7 +33,7 @@ function card(job) {
   const percent = h('span', { class: 'percent' });
   const [slices, candles, speed, eta] = ['Slices', 'Candles', 'Speed', 'Left'].map(figure);
   const wait = h('p', { class: 'wait' });
-  const errors = h('ul', { class: 'errors', 'aria-label': 'Slices that failed' });
+  const errors = h('ul', { class: 'errors', 'aria-label': 'What failed' });
   const next = h('p', { class: 'quiet' }, 'Next: the job goes on with the rest; at its end Resume asks for these again.');
   const fault = h('p', { class: 'fault', role: 'alert' });
   const cancel = h('button', { type: 'button', 'aria-describedby': name }, 'Cancel');
