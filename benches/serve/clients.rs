@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use candlefile::Store;
 
-use super::client::{Answer, Client};
+use super::client::Answer;
 use super::serving::Serving;
 use super::{candles, count, figure, percent, provider, window, year};
 
@@ -28,6 +28,15 @@ const MIX: [Kind; 10] = {
         Status, Historical, Status, Recent, Coverage, Status, Historical, Status, Recent, Symbols,
     ]
 };
+
+const KINDS: [Kind; 6] = [
+    Kind::Status,
+    Kind::Recent,
+    Kind::Symbols,
+    Kind::Coverage,
+    Kind::Historical,
+    Kind::Events,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -182,8 +191,7 @@ fn report(calls: &[Call], [before, beside, after]: [f64; 3]) {
     figure("  answered 503", of_status(|status| status == 503), "");
     let errors = of_status(|status| ![200, 503].contains(&status));
     figure("  errors", errors, "0");
-    use Kind::{Coverage, Events, Historical, Recent, Status, Symbols};
-    for kind in [Status, Recent, Symbols, Coverage, Historical, Events] {
+    for kind in KINDS {
         let of_kind = calls.iter().filter(|call| call.kind == kind);
         let mut times: Vec<f64> = of_kind.map(|call| call.took.as_secs_f64() * 1e3).collect();
         times.sort_by(f64::total_cmp);
@@ -191,7 +199,11 @@ fn report(calls: &[Call], [before, beside, after]: [f64; 3]) {
         let at = |share: usize| times[(times.len() - 1) * share / 100];
         let name = format!("  {kind:?}: half, 99 %, all within ms").to_lowercase();
         let value = format!("{:.1} {:.1} {most:.1}", at(50), at(99));
-        let floor = if kind == Status { "99 % < 50 ms" } else { "" };
+        let floor = if kind == Kind::Status {
+            "99 % < 50 ms"
+        } else {
+            ""
+        };
         figure(&name, value, floor);
     }
     for (name, speed) in [("before", before), ("beside", beside), ("after", after)] {

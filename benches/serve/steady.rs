@@ -116,14 +116,15 @@ fn end(serving: Serving, db: &Path) {
         format!("{took:.2} s"),
         "< 5 s",
     );
-    let store = Store::read(db).unwrap();
-    let held = count(&store);
+    let clean = !Path::new(&format!("{}-wal", db.display())).exists();
+    let held = count(&Store::read(db).unwrap());
     assert!(held >= told, "{held} of {told} are left");
     let connection = rusqlite::Connection::open(db).unwrap();
     let number = |sql: &str| {
         connection
-            .query_row(sql, [], |row| row.get::<_, u64>(0))
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
             .unwrap()
+            .unsigned_abs()
     };
     assert_eq!(number("SELECT count(*) FROM candle_data"), held);
     assert_eq!(
@@ -132,7 +133,6 @@ fn end(serving: Serving, db: &Path) {
     );
     let running = "SELECT count(*) FROM backfill_jobs WHERE status IN ('running', 'interrupted')";
     assert_eq!(number(running), 0);
-    let clean = !Path::new(&format!("{}-wal", db.display())).exists();
     figure(
         "  all that was told is committed, the log is gone",
         clean,
