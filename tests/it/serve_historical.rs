@@ -321,6 +321,20 @@ fn what_is_not_held_or_asked_for_wrongly_is_refused() {
     assert_eq!(none.is(200).json()["candles"], json!([]));
 }
 
+const ALL: &str = "/api/v1/historical/AAPL?timeframe=1m&limit=1000000";
+
+/// More than all buffers on the way to a caller take.
+fn filled_beyond_all_buffers() -> (Home, Serving) {
+    let (home, _, serving) = filled(&["AAPL -t 1m --start 2024-01-02 --end 2024-01-02"]);
+    home.sql(
+        "INSERT INTO candle_data (series_id, ts, open, high, low, close, volume)
+             WITH RECURSIVE minute (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM minute WHERE n < 99999)
+             SELECT 1, 1717200000 + 60 * n, 100.25, 101.5, 99.75, 100.5, n FROM minute;
+         UPDATE series SET candles = candles + 100000, last_ts = 1717200000 + 60 * 99999",
+    );
+    (home, serving)
+}
+
 /// Asks, and takes nothing but the first byte.
 fn stuck(serving: &Serving, target: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -352,18 +366,10 @@ fn emptied(connection: &Connection) -> bool {
 
 #[test]
 fn a_caller_who_does_not_read_holds_no_transaction_and_is_told_truly_what_he_has_missed() {
-    let (home, _provider, serving) = filled(&["AAPL -t 1m --start 2024-01-02 --end 2024-01-02"]);
-    // More than all buffers on the way take.
-    home.sql(
-        "INSERT INTO candle_data (series_id, ts, open, high, low, close, volume)
-             WITH RECURSIVE minute (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM minute WHERE n < 99999)
-             SELECT 1, 1717200000 + 60 * n, 100.25, 101.5, 99.75, 100.5, n FROM minute;
-         UPDATE series SET candles = candles + 100000, last_ts = 1717200000 + 60 * 99999",
-    );
-    let target = "/api/v1/historical/AAPL?timeframe=1m&limit=1000000";
-    let whole = of(&serving.get(target).is(200).json());
-    let mut json = stuck(&serving, target);
-    let mut csv = stuck(&serving, &format!("{target}&format=csv"));
+    let (home, serving) = filled_beyond_all_buffers();
+    let whole = of(&serving.get(ALL).is(200).json());
+    let mut json = stuck(&serving, ALL);
+    let mut csv = stuck(&serving, &format!("{ALL}&format=csv"));
     let began = Instant::now();
     let writer = Connection::open(home.db_path()).unwrap();
     writer.busy_timeout(Duration::ZERO).unwrap();
@@ -384,10 +390,21 @@ fn a_caller_who_does_not_read_holds_no_transaction_and_is_told_truly_what_he_has
     let mut joined = of(&answer);
     let cursor = answer["next_cursor"].as_str().unwrap();
     assert!(joined.len() < whole.len());
-    let rest = serving.get(&format!("{target}&cursor={cursor}")).is(200);
+    let rest = serving.get(&format!("{ALL}&cursor={cursor}")).is(200);
     joined.extend(of(&rest.json()));
     assert_eq!(joined, whole);
     let mut text = Vec::new();
     drop(csv.read_to_end(&mut text));
     assert!(!text.ends_with(b"\r\n0\r\n\r\n"), "it looks whole");
+}
+
+#[test]
+fn a_clean_stop_does_not_wait_for_a_caller_who_does_not_read() {
+    let (home, serving) = filled_beyond_all_buffers();
+    let _held = stuck(&serving, ALL);
+    let began = Instant::now();
+    serving.stop().ok();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(!home.path("market.db-wal").exists());
 }

@@ -64,6 +64,7 @@ pub(super) struct Writing {
 }
 
 /// How far the rows were sent.
+#[derive(Clone, Copy)]
 pub(super) struct Reached {
     /// Where the next answer begins, if more is to follow.
     next: Option<Cursor>,
