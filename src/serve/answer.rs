@@ -1,6 +1,8 @@
 //! What is answered: documents, and errors as `{"error": {"message", "kind", "next"}}` with the right status. No answer
 //! holds a place on this machine's disk, SQL or a key.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
@@ -77,7 +79,7 @@ impl Fault {
     }
 
     pub(super) fn document(&self) -> Value {
-        json!({ "error": { "message": self.message, "kind": self.kind, "next": self.next } })
+        json!({ "error": { "message": short(&self.message), "kind": self.kind, "next": short(&self.next) } })
     }
 
     pub(super) fn response(self) -> Response<Body> {
@@ -87,6 +89,15 @@ impl Fault {
             response.headers_mut().insert(name, value);
         }
         response
+    }
+}
+
+/// A message may repeat what a caller has sent, and not all of it.
+fn short(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 500;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
     }
 }
 

@@ -5,63 +5,24 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST,
-    ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN,
+    REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::answer::Fault;
 use super::routes;
+use super::token::{self, Token};
 
 /// Bytes of a request's target.
 const TARGET_LIMIT: usize = 8 << 10;
 /// Bytes of all headers together.
 const HEADERS_LIMIT: usize = 8 << 10;
+/// Bytes of a body: ten thousand of the longest symbols fit.
+pub(super) const BODY_LIMIT: usize = 1 << 20;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// What a caller must know. Printing it prints stars.
-#[derive(Clone)]
-pub struct Token([u8; 32]);
-
-/// Text that cannot be a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a token has at least {} characters, all of them visible ASCII",
-    Token::SHORTEST
-)]
-pub struct BadToken;
-
-impl Token {
-    /// Characters of a token at least.
-    pub const SHORTEST: usize = 32;
-
-    /// Whether a text is the token. How long that takes says nothing about it.
-    fn is(&self, text: &[u8]) -> bool {
-        let digest: [u8; 32] = Sha256::digest(text).into();
-        self.0.ct_eq(&digest).into()
-    }
-}
-
-impl std::str::FromStr for Token {
-    type Err = BadToken;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() < Self::SHORTEST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(BadToken);
-        }
-        Ok(Token(Sha256::digest(text).into()))
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(***)")
-    }
-}
 
 /// The names by which the server may be called.
 #[derive(Clone, Debug)]
@@ -114,33 +75,17 @@ pub(super) struct Guard {
 impl Guard {
     /// Whether a request may go on to its route.
     pub(super) fn check(&self, request: &Request<Body>) -> Result<(), Fault> {
-        let headers = request.headers();
         let host = self.check_host(request)?;
         check_size(request)?;
-        if headers.contains_key(TRANSFER_ENCODING) {
-            return Err(Fault::new(
-                StatusCode::LENGTH_REQUIRED,
-                "usage",
-                "a body without a length is not read",
-                "send Content-Length",
-            ));
-        }
-        let reads = [Method::GET, Method::HEAD].contains(request.method());
+        let reads = reads(request.method());
         if !reads && request.method() != Method::POST {
             return Err(Fault::method("GET, HEAD, POST"));
         }
         check_site(request, host, reads)?;
         if !routes::is_open(request.method(), request.uri().path()) {
-            self.check_token(headers)?;
+            token::check(self.token.as_ref(), request.headers())?;
         }
-        let has_body = headers
-            .get(CONTENT_LENGTH)
-            .is_some_and(|length| length.as_bytes() != b"0");
-        if reads && has_body {
-            let next = "leave the body out";
-            return Err(Fault::usage("a call that reads has no body", next));
-        }
-        Ok(())
+        check_body(request.headers(), reads)
     }
 
     fn check_host<'r>(&self, request: &'r Request<Body>) -> Result<&'r str, Fault> {
@@ -164,28 +109,6 @@ impl Guard {
             "this server does not go by that name",
             "call it by the address that it printed, or start it with --allow-host",
         ))
-    }
-
-    fn check_token(&self, headers: &HeaderMap) -> Result<(), Fault> {
-        let Some(token) = &self.token else {
-            return Ok(());
-        };
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        let bearer = match (given.next(), given.next()) {
-            (Some(given), None) => given.as_bytes().split_at_checked(7),
-            _ => None,
-        };
-        match bearer {
-            Some((scheme, text)) if scheme.eq_ignore_ascii_case(b"bearer ") && token.is(text) => {
-                Ok(())
-            }
-            _ => Err(Fault::new(
-                StatusCode::UNAUTHORIZED,
-                "token",
-                "the token is missing or wrong",
-                "send Authorization: Bearer with the token of the server's --token-file",
-            )),
-        }
     }
 }
 
@@ -215,6 +138,58 @@ fn check_size(request: &Request<Body>) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+/// What is refused here is refused before anything of the body was read.
+fn check_body(headers: &HeaderMap, reads: bool) -> Result<(), Fault> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Fault::new(
+            StatusCode::LENGTH_REQUIRED,
+            "usage",
+            "a body without a length is not read",
+            "send Content-Length",
+        ));
+    }
+    let length = headers.get(CONTENT_LENGTH).map_or("0", |length| {
+        // One that is no number has not come through the parser.
+        length.to_str().unwrap_or_default()
+    });
+    let length: u64 = length.parse().unwrap_or(u64::MAX);
+    if reads && length > 0 {
+        let next = "leave the body out";
+        return Err(Fault::usage("a call that reads has no body", next));
+    }
+    if length > BODY_LIMIT as u64 {
+        return Err(Fault::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "usage",
+            format!("the body has more than {BODY_LIMIT} bytes"),
+            "send less",
+        ));
+    }
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
+    let is_json = match (kinds.next(), kinds.next()) {
+        (None, _) => length == 0,
+        (Some(kind), None) => {
+            let kind = kind.as_bytes().split(|&byte| byte == b';').next();
+            kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+        }
+        _ => false,
+    };
+    if reads || is_json {
+        return Ok(());
+    }
+    Err(Fault::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "usage",
+        "the body is not JSON",
+        "send Content-Type: application/json, or parameters in the query alone",
+    ))
+}
+
+/// Whether a method is one that only reads.
+pub(super) fn reads(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
 }
 
 /// Browsers say whose page it is that asks. Programs that are no browsers say nothing.
@@ -259,8 +234,8 @@ fn check_site(request: &Request<Body>, host: &str, reads: bool) -> Result<(), Fa
     }
 }
 
-/// What stands in every answer's head.
-pub(super) fn dress(response: &mut Response<Body>) {
+/// What stands in every answer's head. `reads`: whether the call was one that only reads, and so had no body.
+pub(super) fn dress(response: &mut Response<Body>, reads: bool) {
     let headers = response.headers_mut();
     let fixed = [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -281,8 +256,8 @@ pub(super) fn dress(response: &mut Response<Body>) {
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    let refused = response.status().is_client_error() && response.status() != StatusCode::NOT_FOUND;
-    if refused {
+    let refused = response.status().is_client_error();
+    if refused && !(reads && response.status() == StatusCode::NOT_FOUND) {
         // What was not read of it must not be taken for the next request.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
@@ -331,16 +306,5 @@ mod tests {
         ] {
             assert!(!hosts.allow(name), "{name}");
         }
-    }
-
-    #[test]
-    fn a_token_is_long_and_visible_and_is_not_printed() {
-        let text = "0123456789abcdef0123456789abcdef";
-        let token: Token = text.parse().expect("a token");
-        assert!(token.is(text.as_bytes()));
-        assert!(!token.is(&text.as_bytes()[1..]));
-        assert!("short".parse::<Token>().is_err());
-        assert!(format!("{text}\n").parse::<Token>().is_err());
-        assert_eq!(format!("{token:?}"), "Token(***)");
     }
 }

@@ -1,10 +1,11 @@
 //! The sockets: how many connections there are, how long each may take to say what it wants, and how they end. Where all
-//! places are taken, the connection that has been silent for longest gives way to a new one.
+//! places are taken, the connection that has asked nothing for longest gives way to a new one; where all have asked
+//! something, the one that has taken nothing of its answer for longest.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -20,8 +21,19 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::{ServeError, Service};
 
-/// Connections at once.
+/// Connections at once at most.
 const CONNECTIONS: usize = 512;
+/// Connections at once: at most a quarter of the files that may be open, so that there are some left for the jobs.
+static LIMIT: LazyLock<usize> = LazyLock::new(|| {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, getrlimit};
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        usize::try_from(files / 4).map_or(CONNECTIONS, |most| most.clamp(1, CONNECTIONS))
+    }
+    #[cfg(not(target_os = "linux"))]
+    CONNECTIONS
+});
 /// How long a connection may take to send a request's head, the first or the next one.
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a caller may take to read some of its answer.
@@ -99,8 +111,10 @@ pub(super) struct Connections {
 
 #[derive(Debug)]
 struct Open {
-    /// Since when it asks nothing; `None` while it is answered.
-    silent_since: Option<Instant>,
+    /// Whether it has asked something that is not answered whole yet.
+    asks: bool,
+    /// When it last began or ended to ask, or took a piece of its answer.
+    moved: Instant,
     leave: Arc<Notify>,
 }
 
@@ -110,14 +124,12 @@ impl Connections {
     }
 
     /// Makes a place, if need be by sending the one away that has been silent for longest.
-    fn enter(self: &Arc<Self>) -> Option<Place> {
+    fn enter(self: &Arc<Self>) -> Place {
         let mut open = self.lock();
-        if open.len() >= CONNECTIONS {
-            let silent = open
-                .iter()
-                .filter_map(|(id, one)| Some((one.silent_since?, *id)));
-            let (_, longest) = silent.min()?;
-            if let Some(gone) = open.remove(&longest) {
+        if open.len() >= *LIMIT {
+            let idlest = open.iter().min_by_key(|(_, one)| (one.asks, one.moved));
+            let idlest = idlest.map(|(id, _)| *id);
+            if let Some(gone) = idlest.and_then(|id| open.remove(&id)) {
                 gone.leave.notify_one();
                 self.evicted.fetch_add(1, Ordering::Relaxed);
             }
@@ -125,15 +137,16 @@ impl Connections {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let leave = Arc::new(Notify::new());
         let entry = Open {
-            silent_since: Some(Instant::now()),
+            asks: false,
+            moved: Instant::now(),
             leave: Arc::clone(&leave),
         };
         open.insert(id, entry);
-        Some(Place {
+        Place {
             connections: Arc::clone(self),
             id,
             leave,
-        })
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Open>> {
@@ -149,9 +162,9 @@ struct Place {
 }
 
 impl Place {
-    fn is_silent(&self, since: Option<Instant>) {
+    fn moves(&self, asks: bool) {
         if let Some(open) = self.connections.lock().get_mut(&self.id) {
-            open.silent_since = since;
+            (open.asks, open.moved) = (asks, Instant::now());
         }
     }
 }
@@ -201,11 +214,9 @@ async fn accept(listener: tokio::net::TcpListener, router: Router, service: Arc<
         };
         match accepted {
             Ok((stream, _)) => {
-                // Where nobody is silent, the new one is sent away.
-                if let Some(place) = service.connections.enter() {
-                    let (router, service) = (router.clone(), Arc::clone(&service));
-                    tokio::spawn(one(stream, router, service, place, stop.clone()));
-                }
+                let place = service.connections.enter();
+                let (router, service) = (router.clone(), Arc::clone(&service));
+                tokio::spawn(one(stream, router, service, place, stop.clone()));
             }
             // Out of files, or a connection that is gone already: the next one may do.
             Err(error) => {
@@ -232,7 +243,7 @@ async fn one(
         let (router, service) = (router.clone(), Arc::clone(&service));
         let place = Arc::clone(&place);
         async move {
-            place.is_silent(None);
+            place.moves(true);
             let response = service.answer(router, request.map(Body::new)).await;
             let response = response.map(|body| Answering { body, place });
             Ok::<_, std::convert::Infallible>(response)
@@ -262,7 +273,7 @@ async fn one(
     }
 }
 
-/// A body during which its connection is not silent.
+/// A body during which its connection is not idle.
 struct Answering {
     body: Body,
     place: Arc<Place>,
@@ -276,6 +287,8 @@ impl hyper::body::Body for Answering {
         mut self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        // More of it is wanted: what there was has been taken.
+        self.place.moves(true);
         std::pin::Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -290,6 +303,6 @@ impl hyper::body::Body for Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.place.is_silent(Some(Instant::now()));
+        self.place.moves(false);
     }
 }

@@ -22,12 +22,13 @@ mod readers;
 mod routes;
 mod schedule;
 mod telling;
+mod token;
 mod webhook;
 mod work;
 
-pub use guard::{BadToken, Token};
 pub use listen::Sockets;
 pub use schedule::{BadDaily, Daily};
+pub use token::{BadToken, Token};
 pub use webhook::{BadSecret, Secret, Webhook};
 
 use std::net::SocketAddr;
@@ -38,7 +39,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::RawPathParams;
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::routing::{MethodFilter, on};
 use tokio::sync::watch;
@@ -49,7 +50,7 @@ use crate::provider::Provider;
 use crate::store::{Store, StoreError};
 use answer::Fault;
 use events::Hub;
-use guard::{Guard, Hosts};
+use guard::{BODY_LIMIT, Guard, Hosts};
 use listen::Connections;
 use metrics::Metrics;
 use queue::Queue;
@@ -57,8 +58,6 @@ use readers::Readers;
 use routes::{ROUTES, Route};
 use webhook::Line;
 
-/// Bytes of a body: ten thousand of the longest symbols fit.
-const BODY_LIMIT: usize = 1 << 20;
 /// How long a body may take to come.
 const BODY: Duration = Duration::from_secs(10);
 /// Threads that serve connections. What takes long runs elsewhere.
@@ -224,14 +223,12 @@ fn router(service: &Arc<Service>) -> Router {
         } else {
             MethodFilter::GET
         };
-        let run = move |named: RawPathParams, request: Request<Body>| {
+        let run = async move |named: Result<RawPathParams, _>, request: Request<Body>| {
+            let Ok::<_, RawPathParamsRejection>(named) = named else {
+                return Fault::usage("the path is not UTF-8", "correct it").response();
+            };
             let named = named.iter().next().map(|(_, value)| value.to_owned());
-            run(
-                route,
-                Arc::clone(&service),
-                named.unwrap_or_default(),
-                request,
-            )
+            run(route, service, named.unwrap_or_default(), request).await
         };
         router = router.route(route.path, on(filter, run));
     }
@@ -257,35 +254,18 @@ async fn run(
 ) -> Response<Body> {
     let call = async {
         let (head, body) = request.into_parts();
-        let typed = head.headers.get(CONTENT_TYPE);
         let body = tokio::time::timeout(BODY, axum::body::to_bytes(body, BODY_LIMIT)).await;
         let body = body
             .map_err(|_| {
-                let next = "send it at once";
+                let what = "the body did not come";
                 Fault::new(
                     StatusCode::REQUEST_TIMEOUT,
                     "usage",
-                    "the body did not come",
-                    next,
+                    what,
+                    "send it at once",
                 )
             })?
-            .map_err(|_| {
-                let what = format!("the body is broken off, or has more than {BODY_LIMIT} bytes");
-                Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "usage", what, "send less")
-            })?;
-        let is_json = typed.is_some_and(|typed| {
-            let typed = typed.as_bytes().split(|&byte| byte == b';').next();
-            typed.is_some_and(|typed| typed.trim_ascii().eq_ignore_ascii_case(b"application/json"))
-        });
-        if !is_json && (typed.is_some() && route.changes || !body.is_empty()) {
-            let next = "send Content-Type: application/json, or parameters in the query alone";
-            return Err(Fault::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "usage",
-                "the body is not JSON",
-                next,
-            ));
-        }
+            .map_err(|_| Fault::usage("the body is broken off", "send all of it"))?;
         let query = head.uri.query().unwrap_or("");
         routes::call(route, service, named, query, head.headers, &body)
     };
@@ -303,6 +283,7 @@ impl Service {
     async fn answer(&self, mut router: Router, request: Request<Body>) -> Response<Body> {
         use tower_service::Service as _;
         let began = Instant::now();
+        let reads = guard::reads(request.method());
         let mut response = match self.guard.check(&request) {
             Ok(()) => {
                 let answered: Result<_, std::convert::Infallible> = router.call(request).await;
@@ -310,7 +291,7 @@ impl Service {
             }
             Err(fault) => fault.response(),
         };
-        guard::dress(&mut response);
+        guard::dress(&mut response, reads);
         let route = response.extensions().get::<&'static Route>().copied();
         self.metrics
             .answered(route, response.status(), began.elapsed());

@@ -1,10 +1,10 @@
 //! What a call is given: query parameters, or the same as a JSON body, read strictly. A name that the route does not know,
-//! or one that is given twice where once is meant, is an error.
+//! or one that is given twice where once is meant, is an error, and so is a text that is not UTF-8.
 
 use serde_json::Value;
 
 use super::answer::Fault;
-use super::routes::Route;
+use super::routes::{Param, Route};
 
 /// Parameters of a call, in the order given.
 #[derive(Clone, Debug, Default, Hash)]
@@ -13,37 +13,20 @@ pub(super) struct Params(Vec<(String, String)>);
 impl Params {
     /// Reads a query and, where the route takes one, a JSON body.
     pub(super) fn read(route: &Route, query: &str, body: &[u8]) -> Result<Params, Fault> {
-        let mut given: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
+        let mut params = Params(of_query(query)?);
         if !body.is_empty() {
-            if !given.is_empty() {
+            if !params.0.is_empty() {
                 return Err(Fault::usage(
                     "parameters are given both in the query and in the body",
                     "give them in one of the two",
                 ));
             }
-            given = of_body(body)?;
+            params = Params(of_body(route, body)?);
         }
-        let params = Params(given);
         for (name, _) in &params.0 {
-            let Some(known) = route.params.iter().find(|param| param.name == name) else {
-                let names: Vec<&str> = route.params.iter().map(|param| param.name).collect();
-                let next = if names.is_empty() {
-                    "leave it out: this call takes none".to_owned()
-                } else {
-                    format!("this call takes {}", names.join(", "))
-                };
-                return Err(Fault::usage(
-                    format!("there is no parameter {}", shown(name)),
-                    next,
-                ));
-            };
+            let known = known(route, name)?;
             if !known.repeats && params.all(name).count() > 1 {
-                return Err(Fault::usage(
-                    format!("{name} is given more than once"),
-                    "give it once",
-                ));
+                return Err(twice(name));
             }
         }
         Ok(params)
@@ -89,8 +72,9 @@ impl Params {
         let Some(text) = self.one(name) else {
             return Ok(default);
         };
-        text.parse()
-            .ok()
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.then(|| text.parse().ok()).flatten();
+        number
             .filter(|number| bounds.contains(number))
             .ok_or_else(|| {
                 Fault::usage(
@@ -105,8 +89,38 @@ impl Params {
     }
 }
 
+fn known<'a>(route: &'a Route, name: &str) -> Result<&'a Param, Fault> {
+    let known = route.params.iter().find(|param| param.name == name);
+    known.ok_or_else(|| {
+        let names: Vec<&str> = route.params.iter().map(|param| param.name).collect();
+        let next = if names.is_empty() {
+            "leave it out: this call takes none".to_owned()
+        } else {
+            format!("this call takes {}", names.join(", "))
+        };
+        Fault::usage(format!("there is no parameter {}", shown(name)), next)
+    })
+}
+
+fn twice(name: &str) -> Fault {
+    Fault::usage(format!("{name} is given more than once"), "give it once")
+}
+
+fn of_query(query: &str) -> Result<Vec<(String, String)>, Fault> {
+    // Bytes that are not UTF-8 would be replaced without a word.
+    if percent_encoding::percent_decode_str(query)
+        .decode_utf8()
+        .is_err()
+    {
+        return Err(Fault::usage("the query is not UTF-8", "correct it"));
+    }
+    Ok(url::form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect())
+}
+
 /// An object whose members are texts, numbers, flags, or lists of texts.
-fn of_body(body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
+fn of_body(route: &Route, body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     let bad = |what: &str| {
         Fault::usage(
             what,
@@ -117,7 +131,14 @@ fn of_body(body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     let Pairs(members) =
         serde_json::from_slice(body).map_err(|_| bad("the body is not a JSON object"))?;
     let mut given = Vec::new();
+    let mut seen = Vec::new();
     for (name, value) in members {
+        // What has no value has a name all the same.
+        let name = known(route, &name)?.name;
+        if seen.contains(&name) {
+            return Err(twice(name));
+        }
+        seen.push(name);
         let values = match value {
             Value::Null => continue,
             Value::Array(values) => values,
@@ -134,7 +155,7 @@ fn of_body(body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
                     ));
                 }
             };
-            given.push((name.clone(), text));
+            given.push((name.to_owned(), text));
         }
     }
     Ok(given)

@@ -358,3 +358,41 @@ pub(super) fn call(
         headers,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_pages_files_and_one_sign_of_life_answer_without_the_token() {
+        let open: Vec<&str> = ROUTES
+            .iter()
+            .filter(|route| is_open(&Method::GET, route.path))
+            .map(|route| route.path)
+            .collect();
+        assert_eq!(open, ["/health"]);
+        for route in ROUTES {
+            assert!(!is_open(&Method::POST, route.path), "{}", route.path);
+            assert!(!(route.open && route.changes), "{}", route.path);
+        }
+        assert!(!is_open(&Method::GET, "/nothing"));
+        assert!(!is_open(&Method::GET, "/health/"));
+    }
+
+    #[test]
+    fn calls_that_change_something_are_few_and_known() {
+        let changing: Vec<&str> = ROUTES
+            .iter()
+            .filter(|route| route.changes)
+            .map(|route| route.path)
+            .collect();
+        assert_eq!(
+            changing,
+            [
+                "/api/v1/backfill",
+                "/api/v1/backfill/{job_id}/cancel",
+                "/api/v1/backfill/{job_id}/resume"
+            ]
+        );
+    }
+}
