@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -16,24 +16,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
 use super::{ServeError, Service};
 
 /// Connections at once at most.
 const CONNECTIONS: usize = 512;
-/// Connections at once: at most a quarter of the files that may be open, so that there are some left for the jobs.
-static LIMIT: LazyLock<usize> = LazyLock::new(|| {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{Resource, getrlimit};
-        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        usize::try_from(files / 4).map_or(CONNECTIONS, |most| most.clamp(1, CONNECTIONS))
-    }
-    #[cfg(not(target_os = "linux"))]
-    CONNECTIONS
-});
 /// How long a connection may take to send a request's head, the first or the next one.
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a caller may take to read some of its answer.
@@ -101,8 +90,9 @@ impl Sockets {
 }
 
 /// The connections that stand.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Connections {
+    places: Arc<Semaphore>,
     next: AtomicU64,
     open: Mutex<HashMap<u64, Open>>,
     /// How many were sent away for others.
@@ -118,22 +108,44 @@ struct Open {
     leave: Arc<Notify>,
 }
 
+impl Default for Connections {
+    fn default() -> Self {
+        Connections {
+            places: Arc::new(Semaphore::new(places())),
+            next: AtomicU64::default(),
+            open: Mutex::default(),
+            evicted: AtomicU64::default(),
+        }
+    }
+}
+
+/// A quarter of the files that may be open at most, so that there are some left for the jobs.
+fn places() -> usize {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, getrlimit};
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        usize::try_from(files / 4).map_or(CONNECTIONS, |most| most.clamp(1, CONNECTIONS))
+    }
+    #[cfg(not(target_os = "linux"))]
+    CONNECTIONS
+}
+
 impl Connections {
     pub(super) fn count(&self) -> usize {
         self.lock().len()
     }
 
     /// Makes a place, if need be by sending the one away that has been silent for longest.
-    fn enter(self: &Arc<Self>) -> Place {
-        let mut open = self.lock();
-        if open.len() >= *LIMIT {
-            let idlest = open.iter().min_by_key(|(_, one)| (one.asks, one.moved));
-            let idlest = idlest.map(|(id, _)| *id);
-            if let Some(gone) = idlest.and_then(|id| open.remove(&id)) {
-                gone.leave.notify_one();
-                self.evicted.fetch_add(1, Ordering::Relaxed);
+    async fn enter(self: &Arc<Self>) -> Place {
+        let places = || Arc::clone(&self.places);
+        let room = match places().try_acquire_owned() {
+            Ok(room) => Some(room),
+            Err(_) => {
+                self.send_idlest_away();
+                places().acquire_owned().await.ok()
             }
-        }
+        };
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let leave = Arc::new(Notify::new());
         let entry = Open {
@@ -141,11 +153,22 @@ impl Connections {
             moved: Instant::now(),
             leave: Arc::clone(&leave),
         };
-        open.insert(id, entry);
+        self.lock().insert(id, entry);
         Place {
             connections: Arc::clone(self),
             id,
             leave,
+            _room: room,
+        }
+    }
+
+    fn send_idlest_away(&self) {
+        let mut open = self.lock();
+        let idlest = open.iter().min_by_key(|(_, one)| (one.asks, one.moved));
+        let idlest = idlest.map(|(id, _)| *id);
+        if let Some(gone) = idlest.and_then(|id| open.remove(&id)) {
+            gone.leave.notify_one();
+            self.evicted.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -159,6 +182,8 @@ struct Place {
     connections: Arc<Connections>,
     id: u64,
     leave: Arc<Notify>,
+    /// Given back when the connection is closed, not when it is told to leave.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Place {
@@ -214,7 +239,7 @@ async fn accept(listener: tokio::net::TcpListener, router: Router, service: Arc<
         };
         match accepted {
             Ok((stream, _)) => {
-                let place = service.connections.enter();
+                let place = service.connections.enter().await;
                 let (router, service) = (router.clone(), Arc::clone(&service));
                 tokio::spawn(one(stream, router, service, place, stop.clone()));
             }

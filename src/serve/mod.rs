@@ -228,6 +228,10 @@ fn router(service: &Arc<Service>) -> Router {
                 return Fault::usage("the path is not UTF-8", "correct it").response();
             };
             let named = named.iter().next().map(|(_, value)| value.to_owned());
+            if named.as_ref().is_some_and(String::is_empty) {
+                // It would be the beginning of every job's id.
+                return page::answer(request).await;
+            }
             run(route, service, named.unwrap_or_default(), request).await
         };
         router = router.route(route.path, on(filter, run));

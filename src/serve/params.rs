@@ -1,10 +1,12 @@
 //! What a call is given: query parameters, or the same as a JSON body, read strictly. A name that the route does not know,
 //! or one that is given twice where once is meant, is an error, and so is a text that is not UTF-8.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
 use super::answer::Fault;
-use super::routes::{Param, Route};
+use super::routes::{Kind, Param, Route};
 
 /// Parameters of a call, in the order given.
 #[derive(Clone, Debug, Default, Hash)]
@@ -23,11 +25,12 @@ impl Params {
             }
             params = Params(of_body(route, body)?);
         }
-        for (name, _) in &params.0 {
+        for (name, text) in &params.0 {
             let known = known(route, name)?;
             if !known.repeats && params.all(name).count() > 1 {
                 return Err(twice(name));
             }
+            known.check(text)?;
         }
         Ok(params)
     }
@@ -67,26 +70,44 @@ impl Params {
         &self,
         name: &'static str,
         default: u32,
-        bounds: std::ops::RangeInclusive<u32>,
+        bounds: RangeInclusive<u32>,
     ) -> Result<u32, Fault> {
-        let Some(text) = self.one(name) else {
-            return Ok(default);
-        };
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = digits.then(|| text.parse().ok()).flatten();
-        number
-            .filter(|number| bounds.contains(number))
-            .ok_or_else(|| {
-                Fault::usage(
-                    format!("{name}: {} is out of bounds", shown(text)),
-                    format!(
-                        "write a whole number from {} to {}",
-                        bounds.start(),
-                        bounds.end()
-                    ),
-                )
-            })
+        let text = self.one(name);
+        text.map_or(Ok(default), |text| number(name, text, &bounds))
     }
+}
+
+impl Param {
+    /// Whether a text can be a value at all: what the table says of a parameter holds without a handler's doing.
+    fn check(&self, text: &str) -> Result<(), Fault> {
+        let wrong = |next: String| {
+            let what = format!("{}: {} is not possible", self.name, shown(text));
+            Err(Fault::usage(what, next))
+        };
+        match self.kind {
+            Kind::Text | Kind::Moment => Ok(()),
+            Kind::Flag if ["true", "false"].contains(&text) => Ok(()),
+            Kind::Flag => wrong("write true or false".into()),
+            Kind::Number(least, most) => number(self.name, text, &(least..=most)).map(drop),
+            Kind::OneOf(words) if words.contains(&text) => Ok(()),
+            Kind::OneOf(words) => wrong(format!("write one of {}", words.join(", "))),
+        }
+    }
+}
+
+fn number(name: &str, text: &str, bounds: &RangeInclusive<u32>) -> Result<u32, Fault> {
+    // Digits alone: a sign would be read, too.
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_digits);
+    number
+        .filter(|number| bounds.contains(number))
+        .ok_or_else(|| {
+            let (least, most) = (bounds.start(), bounds.end());
+            Fault::usage(
+                format!("{name}: {} is out of bounds", shown(text)),
+                format!("write a whole number from {least} to {most}"),
+            )
+        })
 }
 
 fn known<'a>(route: &'a Route, name: &str) -> Result<&'a Param, Fault> {

@@ -115,6 +115,7 @@ pub(crate) struct Cli {
     db: Option<PathBuf>,
     file_blocks: Option<u32>,
     outlives: bool,
+    open_files: Option<u32>,
 }
 
 impl Cli {
@@ -134,6 +135,7 @@ impl Cli {
             db: Some(folder.join("market.db")),
             file_blocks: None,
             outlives: false,
+            open_files: None,
         }
     }
 
@@ -176,19 +178,38 @@ impl Cli {
         self.file_blocks(blocks)
     }
 
+    /// So many files and connections may be open at once.
+    pub(crate) fn open_files(mut self, most: u32) -> Self {
+        self.open_files = Some(most);
+        self
+    }
+
     pub(crate) fn stdin(mut self, text: &str) -> Self {
         text.clone_into(&mut self.stdin);
         self
     }
 
+    /// What a shell says to set the limits.
+    fn limits(&self) -> String {
+        let mut limits = String::new();
+        if let Some(blocks) = self.file_blocks {
+            let signal = if self.outlives { "trap '' XFSZ;" } else { "" };
+            write!(limits, "{signal} ulimit -c 0; ulimit -f {blocks};").unwrap();
+        }
+        if let Some(most) = self.open_files {
+            write!(limits, "ulimit -n {most};").unwrap();
+        }
+        limits
+    }
+
     pub(crate) fn spawn(self) -> Running {
         let program = env!("CARGO_BIN_EXE_candlefile");
         let mut command = Command::new(program);
-        if let Some(blocks) = self.file_blocks {
+        let limits = self.limits();
+        if !limits.is_empty() {
             command = Command::new("sh");
-            let signal = if self.outlives { "trap '' XFSZ;" } else { "" };
-            let limits = format!("{signal} ulimit -c 0; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-            command.arg("-c").arg(limits).arg(program);
+            let exec = format!("{limits} exec \"$0\" \"$@\"");
+            command.arg("-c").arg(exec).arg(program);
         }
         command.current_dir(&self.folder).env_clear();
         for name in ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"] {

@@ -83,6 +83,18 @@ mod scripted;
 mod seeded;
 mod series_rules;
 #[cfg(feature = "serve")]
+mod serve_attacks;
+#[cfg(feature = "serve")]
+mod serve_attacks_bytes;
+#[cfg(feature = "serve")]
+mod serve_attacks_names;
+#[cfg(feature = "serve")]
+mod serve_attacks_routes;
+#[cfg(all(feature = "serve", target_os = "linux"))]
+mod serve_attacks_slow;
+#[cfg(feature = "serve")]
+mod serve_attacks_values;
+#[cfg(feature = "serve")]
 mod serve_events;
 #[cfg(feature = "serve")]
 mod serve_historical;

@@ -13,7 +13,7 @@ use super::job;
 use crate::backfill::Request;
 use crate::range::{Moment, Range};
 use crate::serve::answer::{self, Fault};
-use crate::serve::params::{Params, shown};
+use crate::serve::params::Params;
 use crate::serve::routes::Call;
 use crate::store::{JobFilter, JobRow, SeriesKey};
 use crate::symbol::Symbol;
@@ -136,9 +136,9 @@ where
     let mut seen = HashSet::new();
     let mut items = Vec::new();
     for word in words.map(str::trim).filter(|word| !word.is_empty()) {
-        let item: T = word.parse().map_err(|error| {
-            Fault::usage(format!("{name}: {}: {error}", shown(word)), "correct it")
-        })?;
+        let item: T = word
+            .parse()
+            .map_err(|error| Fault::usage(format!("{name}: {error}"), "correct it"))?;
         if seen.insert(item.clone()) {
             items.push(item);
         }
