@@ -18,6 +18,8 @@ pub(crate) struct Event {
 pub(crate) struct Following {
     reader: BufReader<TcpStream>,
     text: String,
+    /// The number of the newest event.
+    newest: u64,
 }
 
 impl Serving {
@@ -45,6 +47,7 @@ impl Following {
         let mut following = Self {
             reader: BufReader::new(stream),
             text: String::new(),
+            newest: 0,
         };
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -61,8 +64,10 @@ impl Following {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let event = parse(event);
                 self.text = rest.to_owned();
-                if event.is_some() {
-                    return event;
+                if let Some(event) = event {
+                    assert!(event.number() > self.newest, "told twice: {event:?}");
+                    self.newest = event.number();
+                    return Some(event);
                 }
             } else if !self.read_chunk() {
                 assert_eq!(self.text, "", "an event was broken off");

@@ -119,7 +119,7 @@ fn whoever_comes_back_with_what_is_not_known_is_told_the_state_now() {
     for unknown in [&*other.id, "0000000000000000-1", "1", "-", "x-y"] {
         assert_eq!(
             serving.follow_after(&jobs[0], unknown).rest(),
-            [one.clone()]
+            std::slice::from_ref(&one)
         );
     }
     serving.stop().ok();
