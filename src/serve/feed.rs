@@ -161,20 +161,28 @@ impl Feed {
         now.is_some_and(|(_, now)| now.ends && now.number == number)
     }
 
-    /// What came after an event; the state now, where that is not known any more.
-    /// `seen` is moved on.
+    /// Whether it is known what came after an event.
+    pub(super) fn knows(&self, number: u64) -> bool {
+        let state = self.state();
+        let mut kept = state.kept.iter();
+        number == state.gone || kept.any(|event| event.number == number)
+    }
+
+    /// What comes after an event of this feed: the next one, or the state now where that is not kept any more, or where
+    /// nothing was seen yet. `seen` is moved on.
     pub(super) fn after(&self, seen: &mut Option<u64>) -> Option<Event> {
         let state = self.state();
-        let place = |seen: u64| {
-            let kept = state.kept.iter().position(|event| event.number == seen);
-            kept.map(|at| at + 1).or((seen == state.gone).then_some(0))
+        let now = state.now.as_ref().map(|(_, event)| event);
+        let event = match *seen {
+            None => now?,
+            Some(seen) => {
+                let at = state.kept.partition_point(|event| event.number <= seen);
+                let is_behind = seen < state.gone;
+                now.filter(|now| is_behind && now.number > seen)
+                    .or(state.kept.get(at))?
+            }
         };
-        let event = match seen.and_then(place) {
-            Some(at) => state.kept.get(at)?,
-            None => &state.now.as_ref()?.1,
-        };
-        // Behind a state that is not kept comes what is.
-        *seen = Some(event.number.max(state.gone));
+        *seen = Some(event.number);
         Some(event.clone())
     }
 
@@ -305,21 +313,26 @@ mod tests {
     }
 
     #[test]
-    fn whoever_falls_behind_hears_the_state_now_and_then_what_is_kept() {
+    fn whoever_falls_behind_goes_on_with_the_state_now_or_what_is_kept() {
         let feed = Hub::new().feed("job");
         feed.tell(&told(&job("AAPL", 1)));
-        let mut seen = None;
-        assert_eq!(feed.after(&mut seen).map(|event| event.number), Some(1));
-        let count = 10 * EVENTS as u64;
-        for _ in 0..count {
+        let hear = |mut seen: Option<u64>| {
+            let heard = std::iter::from_fn(|| feed.after(&mut seen).map(|event| event.number));
+            heard.take(2 * EVENTS).collect::<Vec<_>>()
+        };
+        assert_eq!(hear(None), [1]);
+        let newest = 10 * EVENTS as u64;
+        for _ in 1..newest {
             feed.tell_failure(&json!({}));
         }
-        assert_eq!(feed.state().kept.len(), EVENTS);
-        let heard = std::iter::from_fn(|| feed.after(&mut seen).map(|event| event.number));
-        let heard: Vec<u64> = heard.take(2 * EVENTS).collect();
-        let newest = count + 1;
-        let kept = newest - EVENTS as u64 + 1..=newest;
-        assert_eq!(heard, std::iter::once(1).chain(kept).collect::<Vec<_>>());
+        // The state has not changed since: it is not told twice.
+        let kept: Vec<u64> = (newest - EVENTS as u64 + 1..=newest).collect();
+        assert_eq!(hear(Some(1)), kept);
+        assert_eq!(hear(None), [&[1], &*kept].concat());
+        assert!(feed.knows(kept[0] - 1) && !feed.knows(kept[0] - 2));
+        feed.tell(&told(&job("AAPL", 2)));
+        assert_eq!(hear(Some(1)), [newest + 1]);
+        assert_eq!(hear(Some(newest)), [newest + 1]);
     }
 
     #[test]

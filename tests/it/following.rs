@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::serving::Serving;
 
+/// Comments in a row, one every 15 seconds, after which nobody waits any more.
+const COMMENTS: u32 = 4;
+
 /// An event as it came.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Event {
@@ -18,6 +21,8 @@ pub(crate) struct Event {
 pub(crate) struct Following {
     reader: BufReader<TcpStream>,
     text: String,
+    /// The number of the newest event.
+    newest: u64,
 }
 
 impl Serving {
@@ -28,12 +33,19 @@ impl Serving {
 
     /// Follows a job from an event on.
     pub(crate) fn follow_after(&self, job_id: &str, id: &str) -> Following {
-        Following::on(self.connect(), self.port, job_id, id)
+        let following = Following::on(self.connect(), self.port, job_id, id);
+        following.unwrap_or_else(|head| panic!("{head}"))
     }
 }
 
 impl Following {
-    pub(crate) fn on(mut stream: TcpStream, port: u16, job_id: &str, id: &str) -> Self {
+    /// Follows a job on a connection; the head of the answer, where that is no stream of events.
+    pub(crate) fn on(
+        mut stream: TcpStream,
+        port: u16,
+        job_id: &str,
+        id: &str,
+    ) -> Result<Self, String> {
         let last = match id {
             "" => String::new(),
             id => format!("Last-Event-ID: {id}\r\n"),
@@ -45,25 +57,34 @@ impl Following {
         let mut following = Self {
             reader: BufReader::new(stream),
             text: String::new(),
+            newest: 0,
         };
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert!(following.reader.read_line(&mut head).unwrap() > 0, "{head}");
         }
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        assert!(head.contains("content-type: text/event-stream"), "{head}");
-        following
+        let is_stream = head.contains("content-type: text/event-stream");
+        if is_stream && head.starts_with("HTTP/1.1 200") {
+            Ok(following)
+        } else {
+            Err(head)
+        }
     }
 
     /// The next event; `None` where the stream has come to its end as it should.
     pub(crate) fn next(&mut self) -> Option<Event> {
+        let mut comments = 0;
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let event = parse(event);
                 self.text = rest.to_owned();
-                if event.is_some() {
-                    return event;
+                if let Some(event) = event {
+                    assert!(event.number() > self.newest, "told twice: {event:?}");
+                    self.newest = event.number();
+                    return Some(event);
                 }
+                comments += 1;
+                assert!(comments < COMMENTS, "nothing came");
             } else if !self.read_chunk() {
                 assert_eq!(self.text, "", "an event was broken off");
                 return None;

@@ -68,6 +68,8 @@ fn a_follower_is_told_of_each_commit_while_the_job_goes_on_and_of_its_end() {
     assert_eq!(job(&end.data), job(&serving.status(&job_id)));
     assert_eq!(end.data["status"], "completed");
     assert_eq!(rest.iter().filter(|event| event.is("end")).count(), 1);
+    // Whoever comes later is told the same.
+    assert_eq!(serving.follow(&job_id).rest(), std::slice::from_ref(end));
     serving.stop().ok();
 }
 
@@ -90,10 +92,9 @@ fn whoever_comes_back_hears_what_came_after_and_nothing_twice() {
     assert!(all.iter().any(|event| event.is("slice_failed")), "{all:?}");
     for (at, event) in all.iter().enumerate() {
         if event.is("end") {
-            let target = format!("/api/v1/backfill/{job_id}/events");
-            let last = format!("Last-Event-ID: {}\r\n", event.id);
-            let nothing = serving.send("GET", &target, &last, "").is(204);
-            assert!(nothing.body.is_empty());
+            let again = Following::on(serving.connect(), serving.port, &job_id, &event.id);
+            let head = again.err().expect("it has ended");
+            assert!(head.starts_with("HTTP/1.1 204"), "{head}");
         } else {
             let after = serving.follow_after(&job_id, &event.id).rest();
             assert_eq!(after, all[at + 1..]);
@@ -116,10 +117,12 @@ fn whoever_comes_back_with_what_is_not_known_is_told_the_state_now() {
         ends[0].clone()
     });
     assert_eq!(one.name, "end");
-    for unknown in [&*other.id, "0000000000000000-1", "1", "-", "x-y"] {
+    // The number is known, the run is not.
+    let stranger = format!("0000000000000000-{}", one.number());
+    for unknown in [&*other.id, &*stranger, "1", "-", "x-y"] {
         assert_eq!(
             serving.follow_after(&jobs[0], unknown).rest(),
-            [one.clone()]
+            std::slice::from_ref(&one)
         );
     }
     serving.stop().ok();
@@ -281,7 +284,7 @@ fn whoever_reads_slowly_goes_on_with_the_state_now() {
     socket.connect(&address.into()).unwrap();
     let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut following = Following::on(stream, serving.port, job_id, "");
+    let mut following = Following::on(stream, serving.port, job_id, "").unwrap();
     following.next().unwrap();
     gate.open();
     serving.wait_for(job_id, "partial");

@@ -33,7 +33,8 @@ pub(in crate::serve) async fn follow(call: Call) -> Result<Response<Body>, Fault
     let id = call.headers.get("last-event-id");
     let seen = id
         .and_then(|id| id.to_str().ok())
-        .and_then(|id| service.hub.number(id));
+        .and_then(|id| service.hub.number(id))
+        .filter(|&seen| feed.knows(seen));
     if seen.is_some_and(|seen| feed.is_end(seen)) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
