@@ -139,12 +139,11 @@ impl Connections {
     /// Makes a place, if need be by sending the one away that has been silent for longest.
     async fn enter(self: &Arc<Self>) -> Place {
         let places = || Arc::clone(&self.places);
-        let room = match places().try_acquire_owned() {
-            Ok(room) => Some(room),
-            Err(_) => {
-                self.send_idlest_away();
-                places().acquire_owned().await.ok()
-            }
+        let room = if let Ok(room) = places().try_acquire_owned() {
+            Some(room)
+        } else {
+            self.send_idlest_away();
+            places().acquire_owned().await.ok()
         };
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let leave = Arc::new(Notify::new());

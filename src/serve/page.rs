@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::answer::Fault;
@@ -64,12 +66,11 @@ const FILES: &[File] = files![
 /// Another build's files are other files, whatever its version.
 static TAG: LazyLock<HeaderValue> = LazyLock::new(|| {
     let mut digest = Sha256::new();
-    FILES.iter().for_each(|file| digest.update(file.bytes));
-    let tag: String = digest.finalize()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    HeaderValue::try_from(format!("\"{tag}\"")).expect("hexadecimal digits fit into a header")
+    for file in FILES {
+        digest.update(file.bytes);
+    }
+    let tag = URL_SAFE_NO_PAD.encode(&digest.finalize()[..9]);
+    HeaderValue::try_from(format!("\"{tag}\"")).expect("base64 fits into a header")
 });
 
 /// The file at a path.

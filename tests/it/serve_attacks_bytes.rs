@@ -104,18 +104,8 @@ fn a_head_has_an_end() {
             table.get(Refused(414, "usage"), &format!("/{long}"), "");
             table.get(Refused(414, "usage"), &format!("/health?{long}"), "");
         }
-        table.raw(
-            Refused(431, "usage"),
-            &head(
-                (0..90)
-                    .map(|n| format!("X-{n}: {}\r\n", "a".repeat(100)))
-                    .collect(),
-            ),
-        );
-        table.raw(
-            Bare(431),
-            &head((0..200).map(|n| format!("X-{n}: a\r\n")).collect()),
-        );
+        table.raw(Refused(431, "usage"), &head(lines(90, &"a".repeat(100))));
+        table.raw(Bare(431), &head(lines(200, "a")));
         table.raw(Bare(431), &head("X: a\r\n".repeat(5_000)));
         table.raw(
             Bare(431),
@@ -136,4 +126,10 @@ fn a_head_has_an_end() {
             "",
         );
     });
+}
+
+/// So many header lines.
+fn lines(count: usize, value: &str) -> String {
+    let line = |n| format!("X-{n}: {value}\r\n");
+    (0..count).map(line).collect::<Vec<_>>().concat()
 }

@@ -84,6 +84,7 @@ fn the_page_of_another_site_changes_nothing_and_reads_nothing() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // A table.
 fn a_target_leads_to_the_route_that_it_names_and_nowhere_else() {
     Siege::lay().withstands(80, |_, table| {
         // The whole URL is another way to say the host, and must say the same.

@@ -12,6 +12,7 @@ use socket2::SockRef;
 
 use crate::harness::Home;
 use crate::running::eventually;
+use crate::seeded::say;
 use crate::serve_attacks::open_sockets;
 use crate::serving::{Serving, read_answer};
 
@@ -157,7 +158,10 @@ fn allow_files(most: u64) -> bool {
     };
     let allowed = setrlimit(Resource::Nofile, wanted).is_ok();
     if !allowed {
-        println!("skipped: only {:?} files may be open", limit.maximum);
+        say(format!(
+            "skipped: only {:?} files may be open",
+            limit.maximum
+        ));
     }
     allowed
 }
@@ -243,7 +247,7 @@ fn a_refusal_is_read_although_its_caller_still_sends() {
         let mut stream = serving.connect();
         let head = host(&serving, &BODY.replace("100000", "9000000"));
         stream.write_all(&head).unwrap();
-        drop(stream.write_all(&[b' '; 300_000]));
+        drop(stream.write_all(&vec![b' '; 300_000]));
         assert_eq!(read_answer(&mut stream).unwrap().status, 413);
     }
     eventually("connections end", || open_sockets(serving.id()) <= sockets);

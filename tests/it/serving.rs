@@ -139,7 +139,7 @@ impl Serving {
 /// Reads an answer until the end of its connection.
 pub(crate) fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
     let mut bytes = Vec::new();
-    let mut piece = [0; 65536];
+    let mut piece = vec![0; 65536];
     loop {
         match stream.read(&mut piece) {
             Ok(0) => break,
