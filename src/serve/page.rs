@@ -58,6 +58,7 @@ const FILES: &[File] = files![
     STYLE "style.css"
     SCRIPT "symbols.js"
     SCRIPT "theme.js"
+    SCRIPT "turns.js"
     TEXT "vendor/LICENSE"
     TEXT "vendor/NOTICE"
     SCRIPT "vendor/lightweight-charts.js"

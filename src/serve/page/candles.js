@@ -12,15 +12,23 @@ const GAP = { least: 4, most: 80, tail: 8 };
 
 export class Candles {
   constructor(series) {
-    this.series = series;
     this.step = step(series.timeframe);
+    this.#begin(series);
+  }
+
+  #begin(series) {
+    this.#is(series);
+    this.rows = [];
+    /** Everything from here on is loaded. */
+    this.from = this.last + this.step;
+  }
+
+  #is(series) {
+    this.series = series;
     this.first = unix(series.first);
     this.last = unix(series.last);
     /** Candles per second as the series has them, nights and weekends included. */
     this.density = Math.min(1 / this.step, series.candles / (this.last - this.first + this.step)) || 1 / this.step;
-    this.rows = [];
-    /** Everything from here on is loaded. */
-    this.from = this.last + this.step;
   }
 
   get isWhole() {
@@ -45,14 +53,18 @@ export class Candles {
     return false;
   }
 
-  /** Loads again what is loaded, and what has come since. */
+  /** Loads again what is loaded, and what has come since. Where that is a lot it begins anew, and says so. */
   async again(series) {
-    this.series = series;
-    this.last = unix(series.last);
-    this.first = unix(series.first);
+    if (series.candles - this.series.candles > AGAIN || this.rows.length === 0) {
+      this.#begin(series);
+      await this.older();
+      return true;
+    }
+    this.#is(series);
     const from = this.rows.at(-AGAIN)?.ts ?? this.from;
     const newest = await this.#read(from, this.last + this.step);
     this.rows = [...this.rows.filter(({ ts }) => ts < from), ...newest];
+    return false;
   }
 
   /** Candles with `from <= ts < to`, ascending. */

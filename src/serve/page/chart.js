@@ -107,14 +107,13 @@ export class Chart {
     if (!this.#candles || this.#loading) return;
     const ticket = this.#shown;
     try {
-      if (!this.#candles.series.candles) return void await this.open(series, [], false);
       const coverage = await coverageOf(series);
       const same = coverage === this.#coverage && stateOf(series) === stateOf(this.#candles.series);
       if (same) return;
-      await this.#candles.again(series);
+      const isNew = await this.#candles.again(series);
       if (ticket !== this.#shown) return;
       this.#coverage = coverage;
-      this.#draw(false);
+      this.#draw(isNew);
     } catch (error) {
       this.#tell(error);
     }

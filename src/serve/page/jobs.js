@@ -2,6 +2,7 @@
 
 import { get, post } from './api.js';
 import { follow } from './events.js';
+import { inTurn } from './turns.js';
 
 /** Streams at most: a browser has six connections to a server. */
 const FOLLOWED = 2;
@@ -23,7 +24,6 @@ const rates = new Map();
 let limit = 10;
 let timer;
 let tries = 0;
-let asking = null;
 
 export const isActive = (job) => job.status === 'running' || job.status === 'queued';
 export const failuresOf = (id) => failures.get(id) ?? [];
@@ -141,22 +141,13 @@ function pause() {
   return followed().every((job) => streams.get(job.job_id)?.told) ? PAUSE_MS.quiet : PAUSE_MS.polled;
 }
 
-/** Asks now; calls that come meanwhile get one more answer after this one. */
-export function refresh() {
+const askInTurn = inTurn(ask);
+
+/** Asks now, and from then on in its time. */
+export async function refresh() {
+  await askInTurn();
   clearTimeout(timer);
-  if (asking) {
-    asking.again = true;
-    return asking.done;
-  }
-  asking = { again: false };
-  asking.done = ask().then(() => {
-    const { again } = asking;
-    asking = null;
-    if (again) return refresh();
-    if (link !== 'locked') timer = setTimeout(refresh, pause());
-    return undefined;
-  });
-  return asking.done;
+  if (link !== 'locked') timer = setTimeout(refresh, pause());
 }
 
 export const canShowMore = () => list.length === limit && limit < 1000;

@@ -5,6 +5,7 @@ import { byId, h, keyed, say } from './dom.js';
 import { count, day, told, when } from './format.js';
 import { pager } from './pager.js';
 import { legend, strip } from './strip.js';
+import { inTurn } from './turns.js';
 
 const AT_ONCE = 2;
 const COLUMNS = 6;
@@ -96,7 +97,6 @@ export function show(open) {
   const none = h('tr', null, h('td', { colspan: COLUMNS, class: 'quiet' }));
   const made = new Map();
   let current = null;
-  let loading = null;
   legend(byId('legend'));
 
   const pages = pager('series', () => draw());
@@ -124,15 +124,15 @@ export function show(open) {
   }
 
   async function load() {
-    loading ??= get('symbols').then((answer) => {
-      all = answer.symbols;
+    try {
+      all = (await get('symbols')).symbols;
       say(byId('series-fault'), '');
       draw();
       series.dispatchEvent(new Event('change'));
-    }).catch((error) => {
+    } catch (error) {
+      // That nobody answers, or that there must be a token, is told elsewhere.
       if (error.status && error.status !== 401) say(byId('series-fault'), told(error));
-    }).finally(() => { loading = null; });
-    return loading;
+    }
   }
 
   filter.addEventListener('input', () => {
@@ -140,7 +140,7 @@ export function show(open) {
     draw();
   });
   return {
-    load,
+    load: inTurn(load),
     mark(name) {
       current = name;
       draw();
