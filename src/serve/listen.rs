@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
@@ -27,6 +28,8 @@ const CONNECTIONS: usize = 512;
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a caller may take to read some of its answer.
 const STALL: Duration = Duration::from_secs(20);
+/// Connections that wait to be taken. Where there is no room, a caller's system tries again after a second.
+const BACKLOG: i32 = 1024;
 /// Bytes of a request's head that are read at all; what is allowed is less.
 const HEAD_BYTES: usize = 32 << 10;
 /// How long answers that are under way have to come to an end when the server stops.
@@ -47,7 +50,7 @@ impl Sockets {
     /// The port is in use or not allowed, or the address is not this machine's.
     pub fn bind(listen: Option<IpAddr>, port: u16) -> Result<Sockets, ServeError> {
         let bind = |address: SocketAddr| {
-            TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })
+            listener(address).map_err(|source| ServeError::Bind { address, source })
         };
         let first = bind((listen.unwrap_or(Ipv4Addr::LOCALHOST.into()), port).into())?;
         let address = first.local_addr();
@@ -87,6 +90,16 @@ impl Sockets {
             _ => format!("http://127.0.0.1:{}", self.port),
         }
     }
+}
+
+fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A server that starts anew need not wait for the connections of the one before.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// The connections that stand.

@@ -179,6 +179,7 @@ impl Cli {
     }
 
     /// So many files and connections may be open at once.
+    #[cfg(feature = "serve")]
     pub(crate) fn open_files(mut self, most: u32) -> Self {
         self.open_files = Some(most);
         self

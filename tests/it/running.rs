@@ -42,6 +42,7 @@ impl Running {
     }
 
     /// Waits until stdout has said a line, or the program has ended without one.
+    #[cfg(feature = "serve")]
     pub(crate) fn first_line(&mut self) -> Option<String> {
         let mut line = None;
         eventually("it says something", || {
@@ -55,6 +56,7 @@ impl Running {
     }
 
     /// Waits until stdout has a line with these words, and gives all it has said. One that ends without them has failed.
+    #[cfg(feature = "serve")]
     pub(crate) fn wait_for_stdout(&self, words: &str) -> String {
         let mut said = String::new();
         eventually(words, || {
@@ -80,6 +82,7 @@ impl Running {
         self.signal("-INT");
     }
 
+    #[cfg(feature = "serve")]
     pub(crate) fn terminate(&self) {
         self.signal("-TERM");
     }

@@ -12,7 +12,9 @@ use std::time::Duration;
 use candlefile::Policy;
 use clap::{Args, Parser, Subcommand};
 
-pub use fetch::{Backfill, Fetch, Pace, ProviderName, Resume, Update};
+pub use fetch::{Backfill, Fetch, Resume, Update};
+#[cfg(feature = "serve")]
+pub use fetch::{Pace, ProviderName};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
 pub use look::{Drop, Info, Show, Sql, Status};
 #[cfg(feature = "serve")]
