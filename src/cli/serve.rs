@@ -1,5 +1,6 @@
 //! `candlefile serve`: the file over HTTP, until a signal stops it.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -19,6 +20,21 @@ const SECRET: &str = "CANDLEFILE_WEBHOOK_SECRET";
 pub fn run(global: &Global, args: Serve) -> Result<Exit> {
     if !global.quiet {
         super::trace("candlefile=warn");
+    }
+    let is_guarded = args.token_file.is_some() && !args.allow_host.is_empty();
+    let mut hosts = args.allow_host;
+    match args.listen {
+        Some(address) if address.is_loopback() => hosts.push(match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        }),
+        Some(address) if !is_guarded => {
+            return Err(usage(
+                format!("others can reach {address}, so the server needs a token and its names"),
+                "add --token-file FILE and --allow-host NAME, or leave --listen out",
+            ));
+        }
+        _ => {}
     }
     let token = args.token_file.as_deref().map(token).transpose()?;
     let fetch = Fetch {
@@ -45,7 +61,7 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         jobs: args.jobs.into(),
         update_at: args.update_at,
         webhook: args.webhook.as_deref().map(webhook).transpose()?,
-        hosts: args.allow_host,
+        hosts,
         token,
         clock: fetching.clock.clone(),
         cancel: fetching.cancel.clone(),

@@ -95,6 +95,8 @@ mod serve_attacks_slow;
 #[cfg(feature = "serve")]
 mod serve_attacks_values;
 #[cfg(feature = "serve")]
+mod serve_bad_input;
+#[cfg(feature = "serve")]
 mod serve_events;
 #[cfg(feature = "serve")]
 mod serve_historical;

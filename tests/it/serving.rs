@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::ops::Deref;
 
 use serde_json::Value;
 
@@ -14,7 +15,20 @@ use crate::server::Server;
 /// The program while it serves.
 pub(crate) struct Serving {
     running: Running,
+    caller: Caller,
+}
+
+/// Who calls a server on this machine.
+pub(crate) struct Caller {
     pub(crate) port: u16,
+}
+
+impl Deref for Serving {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
 }
 
 /// What was answered.
@@ -50,16 +64,30 @@ impl Serving {
             return Err(running.wait());
         };
         let port = said.rsplit(':').next().unwrap().parse().unwrap();
-        Ok(Self { running, port })
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let caller = Caller { port };
+        Ok(Self { running, caller })
     }
 
     /// What identifies the process.
     pub(crate) fn id(&self) -> u32 {
         self.running.id()
+    }
+
+    /// SIGTERM, and the wait for its clean end.
+    pub(crate) fn stop(self) -> Run {
+        self.running.terminate();
+        self.running.wait()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(self) {
+        self.running.kill();
+    }
+}
+
+impl Caller {
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -122,17 +150,6 @@ impl Serving {
             job["status"] == status
         });
         job
-    }
-
-    /// SIGTERM, and the wait for its clean end.
-    pub(crate) fn stop(self) -> Run {
-        self.running.terminate();
-        self.running.wait()
-    }
-
-    /// `kill -9`.
-    pub(crate) fn kill(self) {
-        self.running.kill();
     }
 }
 

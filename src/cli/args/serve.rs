@@ -14,12 +14,7 @@ pub struct Serve {
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
     /// Listen on this address in place of this machine's own 127.0.0.1 and ::1
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        requires = "token_file",
-        requires = "allow_host"
-    )]
+    #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<IpAddr>,
     /// A name by which the server may be called: NAME, or NAME:PORT (repeatable)
     #[arg(long, value_name = "NAME")]

@@ -89,6 +89,10 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
     }
     let mut timeframes: Vec<Timeframe> = list(params, "timeframes")?;
     if timeframes.is_empty() {
+        if params.one("timeframes").is_some() {
+            let next = "name some: timeframes=1d,1m, or leave it out for 1d";
+            return Err(Fault::usage("no timeframes", next));
+        }
         timeframes.push(Timeframe::Day);
     }
     if symbols.len() * timeframes.len() > SERIES {
