@@ -29,7 +29,7 @@ pub trait Clock: Send + Sync {
 #[derive(Clone, Debug, Default)]
 pub struct Cancel {
     raised: Arc<AtomicBool>,
-    parent: Option<Arc<AtomicBool>>,
+    parent: Option<Arc<Cancel>>,
 }
 
 impl Cancel {
@@ -42,7 +42,7 @@ impl Cancel {
     pub(crate) fn child(&self) -> Cancel {
         Cancel {
             raised: Arc::default(),
-            parent: Some(Arc::clone(&self.raised)),
+            parent: Some(Arc::new(self.clone())),
         }
     }
 
@@ -53,8 +53,8 @@ impl Cancel {
 
     /// Whether the flag is raised.
     pub fn is_cancelled(&self) -> bool {
-        let raised = |flag: &Arc<AtomicBool>| flag.load(Ordering::SeqCst);
-        raised(&self.raised) || self.parent.as_ref().is_some_and(raised)
+        let parent = self.parent.as_ref();
+        self.raised.load(Ordering::SeqCst) || parent.is_some_and(|parent| parent.is_cancelled())
     }
 }
 

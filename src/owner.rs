@@ -1,6 +1,7 @@
 //! Who runs a job: this process, named so that another process on the same host can tell whether it still lives.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -20,13 +21,7 @@ pub struct Owner(String);
 impl Owner {
     /// A new run of this process.
     pub fn of_this_process() -> Owner {
-        let pid = std::process::id();
-        let start = start_of(pid).unwrap_or(0);
-        Owner(format!(
-            "{}/{pid}/{start}/{:08x}",
-            host(),
-            fastrand::u32(..)
-        ))
+        Owner(format!("{}{:08x}", this_process(), fastrand::u32(..)))
     }
 
     /// The text that stands in the file.
@@ -42,15 +37,18 @@ impl fmt::Display for Owner {
 }
 
 /// What the owners of this process begin with.
-pub(crate) fn this_process() -> String {
-    let owner = Owner::of_this_process().0;
-    let run = owner.rfind('/').map_or(0, |at| at + 1);
-    owner[..run].to_owned()
+pub(crate) fn this_process() -> &'static str {
+    // Looked up once: the clock and the host's name may change while the process runs.
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let pid = std::process::id();
+        format!("{}/{pid}/{}/", host(), start_of(pid).unwrap_or(0))
+    })
 }
 
 /// Whether an owner is a run of this process.
 pub(crate) fn is_this_process(owner: &str) -> bool {
-    owner.starts_with(&this_process())
+    owner.starts_with(this_process())
 }
 
 /// Whether an owner is, or was, a process of this host.
@@ -60,6 +58,9 @@ pub(crate) fn is_of_this_host(owner: &str) -> bool {
 
 /// Whether an owner lives: on this host by its process, on another by its last sign of life.
 pub fn is_alive(owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
+    if is_this_process(owner) {
+        return true;
+    }
     let mut parts = owner.rsplitn(4, '/').skip(1);
     let (start, pid, owner_host) = (parts.next(), parts.next(), parts.next());
     let (Some(Ok(start)), Some(Ok(pid)), Some(owner_host)) = (

@@ -149,13 +149,8 @@ impl Market {
     /// Cuts a span at this market's cell lines: midnights, every 75 days for stocks and 34 for the rest, counted from
     /// 1970-01-01. Days and longer are one cell for all time.
     pub fn cut_at_cells(&self, span: Span) -> Vec<Span> {
-        if self.timeframe.is_label() {
+        let Some(days) = self.cell_days() else {
             return vec![span];
-        }
-        let days = if self.class == AssetClass::Stock {
-            STOCK_CELL_DAYS
-        } else {
-            OTHER_CELL_DAYS
         };
         let mut cuts = Vec::new();
         let mut from = span.start();
@@ -167,6 +162,21 @@ impl Market {
             from = to;
         }
         cuts
+    }
+
+    /// How many cells a span reaches into at most.
+    pub fn cells(&self, span: Span) -> i64 {
+        self.cell_days()
+            .map_or(1, |days| span.seconds() / (days * DAY) + 2)
+    }
+
+    /// How long a cell is; `None` where all time is one.
+    fn cell_days(&self) -> Option<i64> {
+        match self.class {
+            _ if self.timeframe.is_label() => None,
+            AssetClass::Stock => Some(STOCK_CELL_DAYS),
+            _ => Some(OTHER_CELL_DAYS),
+        }
     }
 
     /// How many candles can exist in a span by the trading hours: an upper bound for estimates.

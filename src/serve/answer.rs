@@ -103,7 +103,12 @@ fn short(text: &str) -> Cow<'_, str> {
 
 /// A JSON document.
 pub(super) fn json(status: StatusCode, document: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(document.to_string()));
+    text(status, document.to_string().into())
+}
+
+/// The text of a JSON document.
+pub(super) fn text(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(
         CONTENT_TYPE,

@@ -93,6 +93,8 @@ impl Feed {
         let mut state = self.state();
         state.runs_here = true;
         state.now = None;
+        // What was read of the file before is of another time.
+        state.newest = self.ids.next();
         state.speed = Pace::over(SPEED_OF);
     }
 
@@ -121,7 +123,7 @@ impl Feed {
     /// `failed` are its failed slices, where they are not as many as [`Feed::failures`].
     pub(super) fn found(&self, told: &Told<'_>, failed: Option<&[SliceRow]>, newest: u64) {
         let mut state = self.state();
-        if state.now.is_some() && (state.runs_here || state.newest > newest) {
+        if state.newest > newest || (state.runs_here && state.now.is_some()) {
             return;
         }
         if let Some(failed) = failed {
@@ -361,9 +363,12 @@ mod tests {
         assert_eq!(hub.newest(), 1);
         feed.found(&told(&job("AAPL", 3)), None, hub.newest());
         assert_eq!(hub.newest(), 2);
+        let newest = hub.newest();
         feed.begin();
-        feed.tell(&told(&job("AAPL", 4)));
-        feed.found(&told(&job("AAPL", 5)), None, hub.newest());
-        assert_eq!(hub.newest(), 3);
+        feed.found(&told(&job("AAPL", 4)), None, newest);
+        assert!(feed.after(&mut None).is_none());
+        feed.tell(&told(&job("AAPL", 5)));
+        feed.found(&told(&job("AAPL", 6)), None, hub.newest());
+        assert_eq!(feed.after(&mut None).map(|event| event.number), Some(4));
     }
 }

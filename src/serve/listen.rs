@@ -30,6 +30,10 @@ const HEAD: Duration = Duration::from_secs(5);
 const STALL: Duration = Duration::from_secs(20);
 /// Connections that wait to be taken. Where there is no room, a caller's system tries again after a second.
 const BACKLOG: i32 = 1024;
+/// How long an answer's next piece, of some 64 KiB, may wait until it is taken.
+const SLOW: Duration = Duration::from_secs(60);
+/// How often it is looked for those who are slower.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Bytes of a request's head that are read at all; what is allowed is less.
 const HEAD_BYTES: usize = 32 << 10;
 /// How long answers that are under way have to come to an end when the server stops.
@@ -179,9 +183,24 @@ impl Connections {
         let idlest = open.iter().min_by_key(|(_, one)| (one.asks, one.moved));
         let idlest = idlest.map(|(id, _)| *id);
         if let Some(gone) = idlest.and_then(|id| open.remove(&id)) {
-            gone.leave.notify_one();
-            self.evicted.fetch_add(1, Ordering::Relaxed);
+            self.send_away(&gone);
         }
+    }
+
+    /// Sends those away who take their answer so slowly that what it holds would be held for hours.
+    fn send_slow_away(&self) {
+        let gone = self
+            .lock()
+            .extract_if(|_, one| one.asks && one.moved.elapsed() > SLOW)
+            .collect::<Vec<_>>();
+        for (_, gone) in gone {
+            self.send_away(&gone);
+        }
+    }
+
+    fn send_away(&self, gone: &Open) {
+        gone.leave.notify_one();
+        self.evicted.fetch_add(1, Ordering::Relaxed);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Open>> {
@@ -230,9 +249,17 @@ pub(super) async fn answer_all(
             Arc::clone(service),
         )));
     }
+    let connections = Arc::clone(&service.connections);
+    let looking = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            connections.send_slow_away();
+        }
+    });
     for one in listening {
         let _ = one.await;
     }
+    looking.abort();
     let ended = async {
         while service.connections.count() > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;

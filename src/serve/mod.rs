@@ -10,6 +10,7 @@ mod api;
 mod events;
 mod feed;
 mod guard;
+mod large;
 mod listen;
 mod metrics;
 mod openapi;
@@ -182,7 +183,7 @@ pub fn serve(
             token: settings.token.clone(),
         },
         readers: Readers::new(settings.db.clone()),
-        queue: Queue::new(store)?,
+        queue: Queue::new(store, settings.cancel.clone())?,
         webhook,
         hub: Hub::new(),
         metrics: Metrics::new(),
@@ -210,8 +211,8 @@ async fn stop_on_request(service: Arc<Service>) {
     while !service.settings.cancel.is_cancelled() {
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    service.queue.stop();
     service.stop.send_replace(true);
+    service.queue.wake();
 }
 
 fn router(service: &Arc<Service>) -> Router {
@@ -271,7 +272,12 @@ async fn run(
             })?
             .map_err(|_| Fault::usage("the body is broken off", "send all of it"))?;
         let query = head.uri.query().unwrap_or("");
-        routes::call(route, service, named, query, head.headers, &body)
+        let call = || routes::call(route, service, named, query, head.headers, &body);
+        if body.is_empty() {
+            return call();
+        }
+        // Long lists take their time: nobody else waits for that.
+        tokio::task::block_in_place(call)
     };
     let answered = match call.await {
         Ok(call) => (route.run)(call).await,

@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::answer::Fault;
 use super::routes::{Kind, Param, Route};
 
+/// Values in a body at most.
+const VALUES: usize = 20_000;
+
 /// Parameters of a call, in the order given.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Params(Vec<(String, String)>);
@@ -176,6 +179,12 @@ fn of_body(route: &Route, body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
                     ));
                 }
             };
+            if given.len() == VALUES {
+                return Err(Fault::usage(
+                    format!("the body has more than {VALUES} values"),
+                    "send fewer, each once",
+                ));
+            }
             given.push((name.to_owned(), text));
         }
     }

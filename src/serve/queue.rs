@@ -1,15 +1,18 @@
 //! The queue's end in this process: one writing connection of its own, and which jobs run. The queue itself is in the file.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 
 use super::Service;
 use super::answer::Fault;
+use super::api::job;
 use crate::backfill::{self, Request, Runner};
 use crate::clock::Cancel;
+use crate::owner;
 use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError};
 
 /// How long a change waits for another program's transaction.
@@ -18,40 +21,50 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CANCELLED: &str = "stopped on request";
 
 pub(super) struct Queue {
+    /// Raised when the server stops. Nobody waits for a lock to see it: the file may keep one for seconds.
+    stopping: Cancel,
     store: Mutex<Store>,
     running: Mutex<Running>,
     /// Something may be there to be run, or the server stops.
     news: Condvar,
     /// One change at a time waits for the connection.
-    changes: Semaphore,
+    changes: Arc<Semaphore>,
 }
 
-#[derive(Default)]
-struct Running {
-    jobs: HashMap<String, Flags>,
-    stopping: bool,
-}
+/// The jobs that run, and how each is stopped.
+type Running = HashMap<String, Flags>;
 
-#[derive(Clone, Default)]
 struct Flags {
     stop: Cancel,
-    /// Whether it was a caller who raised it.
-    on_request: bool,
+    /// What a caller wanted last.
+    wish: Wish,
+}
+
+/// What is wanted of a job that runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// That it ends.
+    Run,
+    /// That it stops.
+    Stop,
+    /// That it stops, and goes on: it was resumed while it stopped.
+    GoOn,
 }
 
 impl Queue {
-    pub(super) fn new(store: Store) -> Result<Queue, StoreError> {
+    pub(super) fn new(store: Store, stopping: Cancel) -> Result<Queue, StoreError> {
         store.wait_at_most(PATIENCE)?;
         Ok(Queue {
+            stopping,
             store: Mutex::new(store),
             running: Mutex::default(),
             news: Condvar::new(),
-            changes: Semaphore::new(1),
+            changes: Arc::new(Semaphore::new(1)),
         })
     }
 
-    /// The oldest job that waits, taken: whoever has it runs it, or [`Queue::done`] is told. Waits a while for one; `None`
-    /// when there was none, or the server stops.
+    /// The oldest job that waits, taken: whoever has it runs it until its flag is raised, and tells [`Queue::done`]. Waits a
+    /// while for one; `None` when there was none, or the server stops.
     pub(super) fn take(
         &self,
         sources: &[&str],
@@ -59,15 +72,15 @@ impl Queue {
         wait: Duration,
     ) -> Option<(JobRow, Cancel)> {
         let mut running = self.running();
-        if running.stopping {
-            return None;
-        }
-        let taken: Vec<&str> = running.jobs.keys().map(String::as_str).collect();
+        let taken: Vec<&str> = running.keys().map(String::as_str).collect();
         match self.store().next_job(sources, &taken, now) {
             Ok(Some(job)) => {
-                let flags = Flags::default();
-                let stop = flags.stop.clone();
-                running.jobs.insert(job.job_id.clone(), flags);
+                let stop = self.stopping.child();
+                let flags = Flags {
+                    stop: stop.clone(),
+                    wish: Wish::Run,
+                };
+                running.insert(job.job_id.clone(), flags);
                 return Some((job, stop));
             }
             Ok(None) => {}
@@ -77,8 +90,8 @@ impl Queue {
         None
     }
 
-    /// A job that was taken has ended. One that ended only because the server stops goes back into the queue; of any other it
-    /// returns how it ended. `tell` hears of it before the job can be taken again.
+    /// A job that was taken has ended. One that was stopped to go on goes back into the queue; of any other it returns how it
+    /// ended. `tell` hears of it before the job can be taken again.
     pub(super) fn done(
         &self,
         job_id: &str,
@@ -87,12 +100,13 @@ impl Queue {
         tell: impl FnOnce(Option<&JobRow>),
     ) -> Option<JobRow> {
         let mut running = self.running();
-        let on_request = running
-            .jobs
-            .get(job_id)
-            .is_some_and(|flags| flags.on_request);
+        let goes_on = match running.get(job_id).map(|flags| flags.wish) {
+            Some(Wish::Run) => self.stopping.is_cancelled(),
+            Some(Wish::Stop) | None => false,
+            Some(Wish::GoOn) => true,
+        };
         let mut store = self.store();
-        let ended = if was_stopped && running.stopping && !on_request {
+        let ended = if was_stopped && goes_on {
             store.requeue_job(job_id, now).map(|()| None)
         } else {
             find(&store, job_id, now).map(Some)
@@ -102,7 +116,7 @@ impl Queue {
             None
         });
         tell(ended.as_ref());
-        running.jobs.remove(job_id);
+        running.remove(job_id);
         self.news.notify_all();
         ended
     }
@@ -116,7 +130,7 @@ impl Queue {
     /// Takes over what nobody has any more, and gives a sign of life for what waits.
     pub(super) fn look_after(&self, sources: &[&str], now: i64) -> Result<(), StoreError> {
         let running = self.running();
-        let running: Vec<&str> = running.jobs.keys().map(String::as_str).collect();
+        let running: Vec<&str> = running.keys().map(String::as_str).collect();
         let mut store = self.store();
         if store.take_over_queue(sources, &running, now)? > 0 {
             self.news.notify_all();
@@ -124,13 +138,8 @@ impl Queue {
         store.beat_queue(now)
     }
 
-    /// No job begins any more, and those that run stop.
-    pub(super) fn stop(&self) {
-        let mut running = self.running();
-        running.stopping = true;
-        for flags in running.jobs.values() {
-            flags.stop.cancel();
-        }
+    /// Whoever waits for a job sees that the server stops.
+    pub(super) fn wake(&self) {
         self.news.notify_all();
     }
 
@@ -141,20 +150,21 @@ impl Queue {
         find(&store, &job_id, runner.clock.now())
     }
 
-    fn cancel(&self, job_id: &str, now: i64) -> Result<JobRow, StoreError> {
+    /// Stops a job; whether it has ended with that.
+    fn cancel(&self, job_id: &str, now: i64) -> Result<(JobRow, bool), StoreError> {
         let mut running = self.running();
         let mut store = self.store();
         let job = find(&store, job_id, now)?;
-        if let Some(flags) = running.jobs.get_mut(&job.job_id) {
-            flags.on_request = true;
+        if let Some(flags) = running.get_mut(&job.job_id) {
+            flags.wish = Wish::Stop;
             flags.stop.cancel();
-            return Ok(job);
+            return Ok((job, false));
         }
         if store.end_left_job(&job.job_id, JobStatus::Interrupted, CANCELLED, now)? {
-            return find(&store, &job.job_id, now);
+            return Ok((find(&store, &job.job_id, now)?, true));
         }
         match job.status {
-            JobStatus::Interrupted => Ok(job),
+            JobStatus::Interrupted => Ok((job, false)),
             JobStatus::Queued | JobStatus::Running => Err(StoreError::Owned {
                 owner: job.owner.unwrap_or_default(),
                 job_id: job.job_id,
@@ -168,17 +178,32 @@ impl Queue {
         }
     }
 
-    fn resume(&self, job_id: &str, now: i64) -> Result<JobRow, StoreError> {
+    fn resume(&self, job_id: &str, sources: &[&str], now: i64) -> Result<JobRow, Fault> {
         // A job that ends at this moment is either still taken, or in the file as it ended.
-        let running = self.running();
+        let mut running = self.running();
         let mut store = self.store();
         let job = find(&store, job_id, now)?;
-        if running.jobs.contains_key(&job.job_id) {
+        if let Some(flags) = running.get_mut(&job.job_id) {
+            if flags.wish == Wish::Stop {
+                flags.wish = Wish::GoOn;
+            }
             return Ok(job);
+        }
+        let owner = job.owner.as_deref();
+        if job.status == JobStatus::Queued && owner.is_some_and(owner::is_this_process) {
+            return Ok(job);
+        }
+        if !sources.contains(&job.source.as_str()) {
+            return Err(Fault::new(
+                StatusCode::CONFLICT,
+                "provider",
+                format!("this server has no provider {:?} to ask", job.source),
+                "start it with that provider's key, or go on with `candlefile resume`",
+            ));
         }
         store.requeue_job(&job.job_id, now)?;
         self.news.notify_all();
-        find(&store, &job.job_id, now)
+        Ok(find(&store, &job.job_id, now)?)
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -195,49 +220,57 @@ fn find(store: &Store, job_id: &str, now: i64) -> Result<JobRow, StoreError> {
 }
 
 impl Service {
-    /// Puts a request into the queue.
+    /// Puts a request into the queue that is made on a thread that may block.
     pub(super) async fn enqueue(
-        self: &std::sync::Arc<Self>,
-        request: Request,
+        self: &Arc<Self>,
+        request: impl FnOnce(&Service) -> Result<Request, Fault> + Send + 'static,
     ) -> Result<JobRow, Fault> {
         self.change(move |service| {
             let runner = service.runner(&service.settings.providers[0], Cancel::new());
-            service.queue.enqueue(&request, &runner)
+            Ok(service.queue.enqueue(&request(service)?, &runner)?)
         })
         .await
     }
 
-    /// Stops a job of this process.
-    pub(super) async fn cancel(
-        self: &std::sync::Arc<Self>,
-        job_id: String,
-    ) -> Result<JobRow, Fault> {
-        self.change(move |service| service.queue.cancel(&job_id, service.now()))
-            .await
+    /// Stops a job that no other living process has.
+    pub(super) async fn cancel(self: &Arc<Self>, job_id: String) -> Result<JobRow, Fault> {
+        self.change(move |service| {
+            let now = service.now();
+            let (job, has_ended) = service.queue.cancel(&job_id, now)?;
+            if has_ended {
+                service.webhook.job_ended(&job::told(&job, None, now));
+            }
+            Ok(job)
+        })
+        .await
     }
 
     /// Puts a job that is not complete back into the queue.
-    pub(super) async fn resume(
-        self: &std::sync::Arc<Self>,
-        job_id: String,
-    ) -> Result<JobRow, Fault> {
-        self.change(move |service| service.queue.resume(&job_id, service.now()))
-            .await
+    pub(super) async fn resume(self: &Arc<Self>, job_id: String) -> Result<JobRow, Fault> {
+        self.change(move |service| {
+            service
+                .queue
+                .resume(&job_id, &service.sources(), service.now())
+        })
+        .await
     }
 
-    /// Changes the queue, on a thread that may block.
+    /// Changes the queue, on a thread that may block. The turn lasts until that is done, whether or not the caller stays.
     async fn change(
-        self: &std::sync::Arc<Self>,
-        change: impl FnOnce(&Service) -> Result<JobRow, StoreError> + Send + 'static,
+        self: &Arc<Self>,
+        change: impl FnOnce(&Service) -> Result<JobRow, Fault> + Send + 'static,
     ) -> Result<JobRow, Fault> {
-        let turn = tokio::time::timeout(PATIENCE, self.queue.changes.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
+        let turn = Arc::clone(&self.queue.changes).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, turn).await else {
             return Err(Fault::busy("too many changes at once"));
         };
-        let service = std::sync::Arc::clone(self);
-        tokio::task::spawn_blocking(move || change(&service))
+        let service = Arc::clone(self);
+        let change = move || {
+            let _turn = turn;
+            change(&service)
+        };
+        tokio::task::spawn_blocking(change)
             .await
-            .map_err(|_| Fault::defect("a change stopped unexpectedly"))?
-            .map_err(Fault::from)
+            .unwrap_or_else(|_| Err(Fault::defect("a change stopped unexpectedly")))
     }
 }

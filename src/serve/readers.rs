@@ -6,14 +6,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::answer::Fault;
+use super::answer::{self, Fault};
+use super::large::Large;
 use crate::store::{Store, StoreError};
 
 /// Questions answered at once.
 const AT_ONCE: usize = 4;
+/// Those of them at most whose answer is sent while the file is read: callers who read slowly leave room for the others.
+const STREAMS: usize = 2;
 /// Questions that wait for their turn at most.
 const LINE: usize = 256;
 /// How long one waits.
@@ -24,7 +30,9 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Store>>,
     witness: Mutex<Option<Witness>>,
     room: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     waiting: AtomicUsize,
+    large: Large,
     /// How many questions were sent away.
     pub(super) refused: AtomicU64,
 }
@@ -40,7 +48,13 @@ struct Witness {
 pub(super) struct Reader {
     readers: Arc<Readers>,
     store: Option<Store>,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
+}
+
+/// Room for one question. Dropping it makes it free.
+pub(super) struct Room {
+    _place: OwnedSemaphorePermit,
+    _stream: Option<OwnedSemaphorePermit>,
 }
 
 impl Readers {
@@ -50,9 +64,21 @@ impl Readers {
             idle: Mutex::default(),
             witness: Mutex::default(),
             room: Arc::new(Semaphore::new(AT_ONCE)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             waiting: AtomicUsize::new(0),
+            large: Large::default(),
             refused: AtomicU64::new(0),
         })
+    }
+
+    /// Reads a document on a thread that may block, and answers with it.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        status: StatusCode,
+        read: impl FnOnce(&Store) -> Result<Value, Fault> + Send + 'static,
+    ) -> Result<Response<Body>, Fault> {
+        let text = self.read(move |store| Ok(read(store)?.to_string())).await?;
+        Ok(answer::text(status, self.large.body(text)?))
     }
 
     /// Reads on a thread that may block.
@@ -69,23 +95,39 @@ impl Readers {
     }
 
     /// Waits for room.
-    pub(super) async fn room(&self) -> Result<OwnedSemaphorePermit, Fault> {
+    async fn room(&self) -> Result<Room, Fault> {
+        Ok(Room {
+            _place: self.turn(&self.room).await?,
+            _stream: None,
+        })
+    }
+
+    /// Waits for room for an answer that is sent while the file is read.
+    pub(super) async fn room_for_stream(&self) -> Result<Room, Fault> {
+        let stream = self.turn(&self.streams).await?;
+        Ok(Room {
+            _place: self.turn(&self.room).await?,
+            _stream: Some(stream),
+        })
+    }
+
+    async fn turn(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
         let crowded = || {
             self.refused.fetch_add(1, Ordering::Relaxed);
             Fault::busy("too many questions at once")
         };
-        if let Ok(room) = Arc::clone(&self.room).try_acquire_owned() {
-            return Ok(room);
+        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+            return Ok(place);
         }
         let _in_line = InLine::of(&self.waiting).ok_or_else(crowded)?;
-        match tokio::time::timeout(PATIENCE, Arc::clone(&self.room).acquire_owned()).await {
-            Ok(Ok(room)) => Ok(room),
+        match tokio::time::timeout(PATIENCE, Arc::clone(places).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
             _ => Err(crowded()),
         }
     }
 
     /// A connection for the room; opens the file where none is idle, so on a thread that may block.
-    pub(super) fn reader(self: &Arc<Self>, room: OwnedSemaphorePermit) -> Result<Reader, Fault> {
+    pub(super) fn reader(self: &Arc<Self>, room: Room) -> Result<Reader, Fault> {
         let idle = self.lock().pop();
         let store = idle.map_or_else(|| Store::read(&self.path), Ok)?;
         Ok(Reader {

@@ -223,7 +223,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Jobs",
         &[param(
             "limit",
-            Kind::Number(1, 1000),
+            Kind::Number(1, 200),
             "jobs at most; 20 when left out",
         )],
         run!(backfill::recent),

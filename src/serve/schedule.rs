@@ -82,19 +82,20 @@ impl Schedule {
             return Ok(());
         }
         let store = Store::read(&service.settings.db)?;
-        if store.last_asked("update")? < Some(due) {
-            for source in sources(&store)? {
-                let mut providers = service.settings.providers.iter();
-                let Some(provider) = providers.find(|provider| provider.name() == source) else {
-                    tracing::warn!(source, "there is no provider to update what is from it");
-                    continue;
-                };
-                let runner = service.runner(provider, Cancel::new());
-                let request = update_of(&store, &runner)?;
-                let missing = targets(Some(&store), &runner, &request.series)?;
-                if missing.iter().any(|target| !target.slices.is_empty()) {
-                    service.queue.enqueue(&request, &runner)?;
-                }
+        for source in sources(&store)? {
+            if store.last_asked("update", &source)? >= Some(due) {
+                continue;
+            }
+            let mut providers = service.settings.providers.iter();
+            let Some(provider) = providers.find(|provider| provider.name() == source) else {
+                tracing::warn!(source, "there is no provider to update what is from it");
+                continue;
+            };
+            let runner = service.runner(provider, Cancel::new());
+            let request = update_of(&store, &runner)?;
+            let missing = targets(Some(&store), &runner, &request.series)?;
+            if missing.iter().any(|target| !target.slices.is_empty()) {
+                service.queue.enqueue(&request, &runner)?;
             }
         }
         self.done = Some(due);

@@ -18,6 +18,9 @@ use crate::provider::{BaseUrl, ProviderError, Teller};
 /// Messages that wait to be sent at most; more are given up.
 const WAITING: usize = 1000;
 
+/// How long a receiver may make the others' messages wait at a time.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 /// How often the thread looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -100,6 +103,7 @@ impl Webhook {
             };
             tracing::warn!(attempt, why, "the webhook's receiver does not take it");
             if attempt < ATTEMPTS {
+                let wait = wait.map(|wait| wait.min(LONGEST_WAIT));
                 clock.sleep(backoff(attempt, wait, fastrand::f64()), cancel);
             }
             if cancel.is_cancelled() {

@@ -12,7 +12,7 @@ use super::{ServeError, Service};
 use crate::backfill::{self, Runner, Stop};
 use crate::clock::Cancel;
 use crate::provider::Provider;
-use crate::store::{JobRow, Store, StoreError};
+use crate::store::{JobRow, JobStatus, Store, StoreError};
 
 /// How long a thread without a job waits until it looks again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -110,7 +110,9 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     }
     let now = service.now();
     let tell = |ended: Option<&JobRow>| telling.end(ended);
-    if let Some(ended) = service.queue.done(&job.job_id, was_stopped, now, tell) {
+    let ended = service.queue.done(&job.job_id, was_stopped, now, tell);
+    let has_ended = |job: &JobRow| !matches!(job.status, JobStatus::Queued | JobStatus::Running);
+    if let Some(ended) = ended.filter(has_ended) {
         service.webhook.job_ended(&job::told(&ended, None, now));
     }
 }

@@ -82,7 +82,7 @@ pub enum StoreError {
         /// The prefix.
         prefix: String,
         /// How many.
-        count: usize,
+        count: u32,
     },
     /// Another process runs the job.
     #[error("job {job_id} is run by process {owner}")]

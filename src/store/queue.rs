@@ -68,14 +68,14 @@ impl Store {
         find().map_err(told(&self.path))
     }
 
-    /// When a command was asked for last, Unix seconds.
+    /// When a command was asked for last from a source, Unix seconds.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn last_asked(&self, command: &str) -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT max(created_at) FROM backfill_jobs WHERE command = ?";
+    pub fn last_asked(&self, command: &str, source: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT max(created_at) FROM backfill_jobs WHERE command = ? AND source = ?";
         self.connection
-            .query_row(sql, [command], |row| row.get(0))
+            .query_row(sql, [command, source], |row| row.get(0))
             .map_err(told(&self.path))
     }
 
@@ -109,7 +109,8 @@ impl Store {
         tx.commit()
     }
 
-    /// Ends a job that this process has queued, or has running without running it any more. Returns whether there was one.
+    /// Ends a job that nobody runs and that would be run by itself: one that waits here, was left by a process that is gone, or
+    /// whose end here could not be written. Returns whether it is one.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -122,13 +123,24 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
+        let job = find_job(&tx, job_id, now).map_err(told)?;
+        let is_anothers = |owner: &str, heartbeat_at| {
+            !owner::is_this_process(owner) && owner::is_alive(owner, heartbeat_at, now)
+        };
+        let is_anothers = job.is_some_and(|job| {
+            let owner = job.owner.as_deref();
+            owner.is_some_and(|owner| is_anothers(owner, job.heartbeat_at))
+        });
+        if is_anothers {
+            return Ok(false);
+        }
         let sql = "UPDATE backfill_jobs SET status = ?2, error = ?3, resume_at = NULL, completed_at = ?4, heartbeat_at = ?4
-                   WHERE job_id = ?1 AND substr(owner, 1, length(?5)) = ?5
-                   AND (status IN ('queued', 'running') OR (status = 'interrupted' AND resume_at IS NOT NULL))";
+                   WHERE job_id = ?1 AND (status IN ('queued', 'running')
+                   OR (status = 'interrupted' AND (resume_at IS NOT NULL OR error = ?5)))";
         let ended = tx
             .execute(
                 sql,
-                params![job_id, status.as_str(), error, now, owner::this_process()],
+                params![job_id, status.as_str(), error, now, ITS_PROCESS_IS_GONE],
             )
             .map_err(told)?;
         if ended == 1 {
@@ -223,16 +235,13 @@ fn left_behind(
         let (owner, heartbeat_at): (Option<String>, Option<i64>) = (row.get(1)?, row.get(2)?);
         let (job_id, source, status): (String, String, JobStatus) =
             (row.get(0)?, row.get(4)?, row.get(5)?);
-        let given_up = |owner: &str| {
-            status == JobStatus::Running
-                && owner::is_this_process(owner)
-                && !running.contains(&job_id.as_str())
-        };
+        let given_up = |owner: &str| status == JobStatus::Running && owner::is_this_process(owner);
         let left_here = owner.is_some_and(|owner| {
             owner::is_of_this_host(&owner)
                 && (!owner::is_alive(&owner, heartbeat_at, now) || given_up(&owner))
         });
-        if left_here && sources.contains(&source.as_str()) {
+        let runs_here = running.contains(&job_id.as_str());
+        if left_here && !runs_here && sources.contains(&source.as_str()) {
             left.push((job_id, row.get(3)?));
         }
     }

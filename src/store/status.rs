@@ -24,13 +24,16 @@ impl Store {
             JobFilter::All | JobFilter::Newest(_) => "",
             JobFilter::Prefix(prefix) => prefix,
         };
-        let newest = match filter {
+        let most = match filter {
+            JobFilter::All => -1,
             JobFilter::Newest(count) => i64::from(*count),
-            _ => -1,
+            JobFilter::Prefix(_) => 1,
         };
         // Ids are hexadecimal digits and hyphens.
-        let chosen = "SELECT * FROM backfill_jobs WHERE job_id >= ?1 AND job_id < ?1 || '~'
-                      ORDER BY created_at DESC, job_id DESC LIMIT ?2";
+        let of_prefix = "FROM backfill_jobs WHERE job_id >= ?1 AND job_id < ?1 || '~'";
+        let chosen = &format!(
+            "SELECT * {of_prefix} ORDER BY job_id = ?1 DESC, created_at DESC, job_id DESC LIMIT ?2"
+        );
         let sql = format!(
             "{} ORDER BY j.created_at DESC, j.job_id DESC",
             job_rows(self.format, chosen)
@@ -40,22 +43,30 @@ impl Store {
             .prepare(&sql)
             .and_then(|mut select| {
                 select
-                    .query_map(params![prefix, newest], |row| job_of(row, now))?
+                    .query_map(params![prefix, most], |row| job_of(row, now))?
                     .collect()
             })
             .map_err(told)?;
-        match (filter, jobs.len()) {
-            (JobFilter::All | JobFilter::Newest(_), _) | (_, 1) => Ok(jobs),
-            (_, 0) => Err(StoreError::NoJob(prefix.to_owned())),
-            (_, _) if jobs.iter().any(|job| job.job_id == prefix) => Ok(jobs
-                .into_iter()
-                .filter(|job| job.job_id == prefix)
-                .collect()),
-            (_, count) => Err(StoreError::AmbiguousJob {
-                prefix: prefix.to_owned(),
-                count,
-            }),
+        if !matches!(filter, JobFilter::Prefix(_)) {
+            return Ok(jobs);
         }
+        let found = jobs
+            .first()
+            .ok_or_else(|| StoreError::NoJob(prefix.to_owned()))?;
+        if found.job_id != prefix {
+            let count = format!("SELECT count(*) {of_prefix}");
+            let count = self
+                .connection
+                .query_row(&count, [prefix], |row| row.get(0));
+            let count: u32 = count.map_err(told)?;
+            if count > 1 {
+                return Err(StoreError::AmbiguousJob {
+                    prefix: prefix.to_owned(),
+                    count,
+                });
+            }
+        }
+        Ok(jobs)
     }
 
     /// One job with its series and slices, by any unique prefix of its id.

@@ -236,25 +236,25 @@ fn a_server_that_cannot_start_says_why_and_what_to_do() {
         "--allow-host",
     ]);
 
-    let token = |name: &str, text: &str, mode: u32| {
+    let file = |name: &str, text: &str, mode: u32| {
         fs::write(home.path(name), text).unwrap();
         fs::set_permissions(home.path(name), fs::Permissions::from_mode(mode)).unwrap();
         name.to_owned()
     };
     let long = "0123456789abcdef".repeat(2);
-    for (file, words) in [
-        (token("open", &long, 0o644), "others can read it"),
-        (token("short", &long[1..], 0o600), "32 characters"),
-        (token("blank", &format!("{long} {long}"), 0o600), "visible"),
-        (token("empty", "", 0o600), "32 characters"),
+    for (name, words) in [
+        (file("open", &long, 0o644), "others can read it"),
+        (file("short", &long[1..], 0o600), "32 characters"),
+        (file("blank", &format!("{long} {long}"), 0o600), "visible"),
+        (file("empty", "", 0o600), "32 characters"),
         ("gone".to_owned(), "no such file"),
         (".".to_owned(), "directory"),
     ] {
-        let run = serve(&format!("--port 0 --token-file {file}")).exit(1);
-        let run = run.says(&[&file, words, "openssl rand"]);
+        let run = serve(&format!("--port 0 --token-file {name}")).exit(1);
+        let run = run.says(&[&name, words, "openssl rand"]);
         assert!(!run.stderr.contains(&long[1..]), "{run:?}");
     }
-    let good = token("good", &format!("{long}\n"), 0o600);
+    let good = file("good", &format!("{long}\n"), 0o600);
     for words in [
         "--listen 0.0.0.0",
         "--listen ::",

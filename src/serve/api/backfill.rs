@@ -12,26 +12,30 @@ use serde_json::json;
 use super::job;
 use crate::backfill::Request;
 use crate::range::{Moment, Range};
+use crate::serve::Service;
 use crate::serve::answer::{self, Fault};
 use crate::serve::params::Params;
 use crate::serve::routes::Call;
-use crate::store::{JobFilter, JobRow, SeriesKey};
+use crate::store::{JobFilter, JobRow, SeriesKey, Store};
 use crate::symbol::Symbol;
 use crate::timeframe::Timeframe;
 
 /// Symbols of a job at most.
 const SYMBOLS: usize = 10_000;
-/// Series of a job at most.
-const SERIES: usize = 50_000;
+/// Slices of a job at most.
+const SLICES: i64 = 500_000;
 
 pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault> {
-    let provider = &call.service.settings.providers[0];
-    let request = request(
-        &call.params,
-        provider.name(),
-        provider.week_start(),
-        call.service.now(),
-    )?;
+    let params = call.params;
+    let request = move |service: &Service| {
+        let provider = &service.settings.providers[0];
+        request(
+            &params,
+            provider.name(),
+            provider.week_start(),
+            service.now(),
+        )
+    };
     let job = call.service.enqueue(request).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &job::accepted(&job)))
 }
@@ -39,24 +43,24 @@ pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault>
 pub(in crate::serve) async fn status(call: Call) -> Result<Response<Body>, Fault> {
     let now = call.service.now();
     let named = call.named;
-    let read = call.service.readers.read(move |store| {
+    let read = move |store: &Store| {
         store.at_one_instant(|| {
             let job = store.jobs(&JobFilter::Prefix(&named), now)?.remove(0);
             Ok(job::detail(store, &job, now)?)
         })
-    });
-    Ok(answer::json(StatusCode::OK, &read.await?))
+    };
+    call.service.readers.answer(StatusCode::OK, read).await
 }
 
 pub(in crate::serve) async fn recent(call: Call) -> Result<Response<Body>, Fault> {
     let now = call.service.now();
-    let limit = call.params.number("limit", 20, 1..=1000)?;
-    let read = call.service.readers.read(move |store| {
+    let limit = call.params.number("limit", 20, 1..=200)?;
+    let read = move |store: &Store| {
         let jobs = store.jobs(&JobFilter::Newest(limit), now)?;
         let jobs = jobs.iter().map(|job| job::document(store, job, now));
         Ok(json!({ "jobs": jobs.collect::<Result<Vec<_>, _>>()? }))
-    });
-    Ok(answer::json(StatusCode::OK, &read.await?))
+    };
+    call.service.readers.answer(StatusCode::OK, read).await
 }
 
 pub(in crate::serve) async fn cancel(call: Call) -> Result<Response<Body>, Fault> {
@@ -71,9 +75,11 @@ pub(in crate::serve) async fn resume(call: Call) -> Result<Response<Body>, Fault
 
 async fn changed(call: &Call, job: JobRow) -> Result<Response<Body>, Fault> {
     let now = call.service.now();
-    let read = move |store: &crate::Store| Ok(job::document(store, &job, now)?);
-    let document = call.service.readers.read(read).await?;
-    Ok(answer::json(StatusCode::ACCEPTED, &document))
+    let read = move |store: &Store| Ok(job::document(store, &job, now)?);
+    call.service
+        .readers
+        .answer(StatusCode::ACCEPTED, read)
+        .await
 }
 
 fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Result<Request, Fault> {
@@ -95,12 +101,6 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
         }
         timeframes.push(Timeframe::Day);
     }
-    if symbols.len() * timeframes.len() > SERIES {
-        return Err(Fault::usage(
-            format!("{} series are too many", symbols.len() * timeframes.len()),
-            format!("ask for {SERIES} at most in one job"),
-        ));
-    }
     let start: Moment = params
         .parsed("start_date")?
         .ok_or_else(|| Fault::usage("no start_date", "give one: start_date=2024-11-01"))?;
@@ -109,7 +109,8 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
         end: params.parsed("end_date")?,
     };
     let adjusted = params.parsed("adjusted")?.unwrap_or(false);
-    let mut series = Vec::with_capacity(symbols.len() * timeframes.len());
+    let mut series = Vec::new();
+    let mut slices = 0;
     for symbol in symbols {
         for &timeframe in &timeframes {
             let key = SeriesKey {
@@ -118,7 +119,17 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
                 source: source.to_owned(),
                 adjusted,
             };
-            let span = range.span(&key.market(week_start), now)?;
+            let market = key.market(week_start);
+            let span = range.span(&market, now)?;
+            slices += market.cells(span);
+            if slices > SLICES {
+                return Err(Fault::usage(
+                    "the range of all these series is too long for one job",
+                    format!(
+                        "ask for {SLICES} slices at most: fewer symbols or timeframes, or less time"
+                    ),
+                ));
+            }
             series.push((key, span));
         }
     }

@@ -10,7 +10,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::candles::{Cursor, Writing};
 use super::{symbol, timeframe};
@@ -19,6 +19,7 @@ use crate::export::Format;
 use crate::serve::answer::Fault;
 use crate::serve::params::shown;
 use crate::serve::pieces::{Pieces, pieces};
+use crate::serve::readers::Room;
 use crate::serve::routes::Call;
 use crate::span::Span;
 use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
@@ -34,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 pub(in crate::serve) async fn read(call: Call) -> Result<Response<Body>, Fault> {
     let asked = Asked::of(&call)?;
-    let room = call.service.readers.room().await?;
+    let room = call.service.readers.room_for_stream().await?;
     let (tell, told) = oneshot::channel();
     let (pieces, body) = pieces(PATIENCE);
     tokio::task::spawn_blocking(move || {
@@ -98,7 +99,7 @@ impl Asked {
     fn answer(
         &self,
         call: &Call,
-        room: OwnedSemaphorePermit,
+        room: Room,
         tell: &mut Option<oneshot::Sender<Result<Head, Fault>>>,
         pieces: Pieces,
     ) -> Result<(), Fault> {

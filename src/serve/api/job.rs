@@ -6,6 +6,9 @@ use super::time;
 use crate::span::Span;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
 
+/// Symbols that are named of a job in a list or an event, which is told often.
+const SYMBOLS: usize = 100;
+
 /// A job without its series.
 pub(in crate::serve) fn document(
     store: &Store,
@@ -32,8 +35,8 @@ pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, now: i64) -> Value 
     records["removed"] = json!(job.records.removed);
     json!({
         "job_id": job.job_id, "command": job.command, "status": job.status, "source": job.source, "adjusted": job.adjusted,
-        "symbols": job.symbols, "timeframes": job.timeframes,
-        "start_date": job.start_words, "end_date": job.end_words, "start": time(job.start_ts), "end": time(job.end_ts),
+        "symbols": job.symbols.get(..SYMBOLS).unwrap_or(&job.symbols), "symbols_total": job.symbols.len(),
+        "timeframes": job.timeframes, "start_date": job.start_words, "end_date": job.end_words, "start": time(job.start_ts), "end": time(job.end_ts),
         "progress_pct": progress_pct(job), "total_slices": slices.total, "completed_slices": slices.completed,
         "failed_slices": slices.failed, "total_records_fetched": job.records.fetched,
         "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
@@ -55,6 +58,7 @@ pub(in crate::serve) fn failure(key: &SeriesKey, span: Span, error: &str, attemp
 pub(super) fn detail(store: &Store, job: &JobRow, now: i64) -> Result<Value, StoreError> {
     let mut document = document(store, job, now)?;
     let series = store.series_progress(job)?;
+    document["symbols"] = json!(job.symbols);
     document["details"] = series.iter().map(|series| one(job, series, now)).collect();
     Ok(document)
 }
@@ -98,13 +102,14 @@ fn progress_pct(job: &JobRow) -> f64 {
     match (job.slices.total, job.status) {
         (0, JobStatus::Completed | JobStatus::Partial) => 100.0,
         (0, _) => 0.0,
-        (total, _) => (done as f64 / total as f64 * 1000.0).round() / 10.0,
+        (total, _) => (done as f64 / total as f64 * 1000.0).floor() / 10.0,
     }
 }
 
 fn duration(job: &JobRow, now: i64) -> Option<f64> {
     let ended = match job.status {
         JobStatus::Running => Some(now),
+        JobStatus::Queued => None,
         _ => job.completed_at.or(job.heartbeat_at),
     };
     seconds_between(job.started_at, ended)

@@ -8,13 +8,13 @@ use super::{spans, symbol, time, timeframe};
 use crate::market::Policy;
 use crate::plan::{Wanted, plan};
 use crate::range::up_to_now;
-use crate::serve::answer::{self, Fault};
+use crate::serve::answer::Fault;
 use crate::serve::routes::Call;
 use crate::span::{Span, SpanSet};
 use crate::store::{SeriesRow, Store, StoreError};
 
 pub(in crate::serve) async fn list(call: Call) -> Result<Response<Body>, Fault> {
-    let read = call.service.readers.read(|store| {
+    let read = |store: &Store| {
         let series = store.series()?;
         let one = |series: &SeriesRow| {
             json!({
@@ -24,20 +24,20 @@ pub(in crate::serve) async fn list(call: Call) -> Result<Response<Body>, Fault> 
             })
         };
         Ok(json!({ "symbols": series.iter().map(one).collect::<Vec<_>>() }))
-    });
-    Ok(answer::json(StatusCode::OK, &read.await?))
+    };
+    call.service.readers.answer(StatusCode::OK, read).await
 }
 
 pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fault> {
     let (symbol, timeframe) = (symbol(&call.named)?, timeframe(&call.params)?);
     let (policy, now) = (call.service.settings.policy, call.service.now());
-    let read = call.service.readers.read(move |store| {
+    let read = move |store: &Store| {
         store.at_one_instant(|| {
             let series = store.find_series(&symbol, timeframe)?;
             Ok(document(&series, &missing(store, &series, policy, now)?))
         })
-    });
-    Ok(answer::json(StatusCode::OK, &read.await?))
+    };
+    call.service.readers.answer(StatusCode::OK, read).await
 }
 
 /// What an update would ask for now.
