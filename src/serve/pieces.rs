@@ -16,8 +16,8 @@ const AHEAD: usize = 4;
 pub(super) struct Pieces {
     /// `None` is the end.
     sender: mpsc::Sender<Option<Bytes>>,
-    /// How long the caller may still be waited for, in all.
-    patience: Duration,
+    /// Until when the caller is waited for. What needs no wait is handed over later, too.
+    until: Instant,
 }
 
 /// Why a piece was not handed over.
@@ -29,7 +29,7 @@ pub(super) enum Unsent {
     Late,
 }
 
-/// A body, and where its pieces are handed over. All waits for the caller together last no longer than `patience`.
+/// A body, and where its pieces are handed over. The caller is waited for until `patience` from now is over.
 pub(super) fn pieces(patience: Duration) -> (Pieces, Body) {
     let (sender, mut receiver) = mpsc::channel(AHEAD);
     let mut is_over = false;
@@ -45,16 +45,16 @@ pub(super) fn pieces(patience: Duration) -> (Pieces, Body) {
             }
         })
     });
-    (Pieces { sender, patience }, Body::from_stream(body))
+    let until = Instant::now() + patience;
+    (Pieces { sender, until }, Body::from_stream(body))
 }
 
 impl Pieces {
     /// Hands over what was collected, and leaves nothing of it. Only for threads that may block.
-    pub(super) fn send(&mut self, collected: &mut Vec<u8>) -> Result<(), Unsent> {
-        let began = Instant::now();
-        let room = tokio::time::timeout(self.patience, self.sender.reserve());
+    pub(super) fn send(&self, collected: &mut Vec<u8>) -> Result<(), Unsent> {
+        let until = self.until.into();
+        let room = async { tokio::time::timeout_at(until, self.sender.reserve()).await };
         let room = Handle::current().block_on(room);
-        self.patience = self.patience.saturating_sub(began.elapsed());
         room.map_err(|_| Unsent::Late)?
             .map_err(|_| Unsent::Gone)?
             .send(Some(std::mem::take(collected).into()));
