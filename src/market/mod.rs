@@ -270,3 +270,26 @@ pub(crate) fn instant_of(zone: Tz, local: NaiveDateTime) -> i64 {
     let offset = zone.offset_from_utc_datetime(&local).fix();
     local.and_utc().timestamp() - i64::from(offset.local_minus_utc())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_cut_into_no_more_cells_than_are_counted_on() {
+        for class in [AssetClass::Stock, AssetClass::Crypto] {
+            for timeframe in ["1m", "4h", "1d"] {
+                let timeframe = timeframe.parse().expect("a timeframe");
+                let market = Market::new(class, timeframe, Weekday::Mon);
+                for days in [1, 33, 34, 35, 74, 75, 76, 800] {
+                    for start in (0..80).map(|day| day * DAY + HOUR) {
+                        let span = Span::new(start, start + days * DAY).expect("not empty");
+                        let cuts = i64::try_from(market.cut_at_cells(span).len()).expect("few");
+                        let counted = market.cells(span);
+                        assert!((cuts..=cuts + 2).contains(&counted), "{cuts} {counted}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -105,6 +105,8 @@ mod serve_jobs;
 #[cfg(feature = "serve")]
 mod serve_openapi;
 #[cfg(feature = "serve")]
+mod serve_stopped;
+#[cfg(feature = "serve")]
 mod serve_webhook;
 mod server;
 #[cfg(feature = "serve")]

@@ -1,8 +1,5 @@
 //! Jobs that are asked for over HTTP: they wait in the file, run in order, outlive the server, and are told truly.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde_json::{Value, json};
 
 use crate::checker::{check, check_books};
@@ -15,14 +12,14 @@ use crate::serving::Serving;
 
 const WEEK: [&str; 2] = ["2024-01-02", "2024-01-05"];
 
-fn of_week(symbols: &str) -> String {
+pub(crate) fn of_week(symbols: &str) -> String {
     format!(
         "symbols={symbols}&start_date={}&end_date={}",
         WEEK[0], WEEK[1]
     )
 }
 
-fn check_week(home: &Home, symbol: &str) {
+pub(crate) fn check_week(home: &Home, symbol: &str) {
     check(
         &home.db(),
         symbol,
@@ -32,7 +29,7 @@ fn check_week(home: &Home, symbol: &str) {
 }
 
 /// The symbols the provider was asked for, in order.
-fn asked(provider: &Server) -> Vec<String> {
+pub(crate) fn asked(provider: &Server) -> Vec<String> {
     let requests = provider.requests();
     requests.iter().map(|r| r.ask().symbol).collect()
 }
@@ -250,135 +247,6 @@ fn as_many_jobs_run_at_once_as_were_asked_for() {
 }
 
 #[test]
-fn a_cancelled_job_keeps_what_it_saved_and_goes_on_with_the_rest_when_it_is_resumed() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(1);
-    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
-    let job = serving.backfill(&of_week("AAPL,MSFT"));
-    provider.wait_for(2);
-    eventually("AAPL is saved", || {
-        serving.status(&job)["completed_slices"] == 1
-    });
-    let cancel = format!("/api/v1/backfill/{job}/cancel");
-    serving.post(&cancel).is(202);
-    let cancelled = serving.wait_for(&job, "interrupted");
-    assert_eq!(cancelled["error"], "stopped on request");
-    assert!(cancelled["next"].as_str().unwrap().contains("/resume"));
-    assert_eq!(
-        serving.post(&cancel).is(202).json()["status"],
-        "interrupted"
-    );
-    // It is not taken up by itself, by this server or the next.
-    gate.open();
-    serving.stop().ok();
-    provider.forget();
-    let serving = Serving::start(home.serve(&provider));
-    assert_eq!(serving.status(&job)["status"], "interrupted");
-    serving
-        .post(&format!("/api/v1/backfill/{job}/resume"))
-        .is(202);
-    let done = serving.wait_for(&job, "completed");
-    assert_eq!(done["completed_slices"], 2);
-    assert_eq!(asked(&provider), ["MSFT"]);
-    serving.post(&cancel).refuses(409, "job", "completed");
-    serving
-        .post(&format!("/api/v1/backfill/{job}/resume"))
-        .refuses(409, "job", "completed");
-    serving.stop().ok();
-    check_week(&home, "AAPL");
-    check_week(&home, "MSFT");
-}
-
-#[test]
-fn a_job_that_is_cancelled_while_it_waits_never_begins() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
-    let first = serving.backfill(&of_week("AAPL"));
-    provider.wait_for(1);
-    let waiting = serving.backfill(&of_week("MSFT"));
-    let cancelled = serving
-        .post(&format!("/api/v1/backfill/{waiting}/cancel"))
-        .is(202);
-    assert_eq!(cancelled.json()["status"], "interrupted");
-    let last = serving.backfill(&of_week("SPY"));
-    gate.open();
-    serving.wait_for(&first, "completed");
-    serving.wait_for(&last, "completed");
-    assert_eq!(serving.status(&waiting)["status"], "interrupted");
-    serving.stop().ok();
-    assert_eq!(asked(&provider), ["AAPL", "SPY"]);
-}
-
-#[test]
-fn resume_asks_again_for_what_failed_and_nothing_else() {
-    let home = Home::new();
-    let mended = Arc::new(AtomicBool::new(false));
-    let is_mended = Arc::clone(&mended);
-    let provider = Server::scripted(move |request| {
-        let refused = request.ask().symbol == "MSFT" && !is_mended.load(Ordering::SeqCst);
-        refused.then(|| Reply::json(404, "{}"))
-    });
-    let serving = Serving::start(home.serve(&provider));
-    let job = serving.backfill(&of_week("AAPL,MSFT"));
-    let failed = serving.wait_for(&job, "partial");
-    assert_eq!(failed["failed_slices"], 1);
-    assert_eq!(failed["error"], "1 of 2 slices failed");
-    assert_eq!(failed["details"][1]["status"], "failed");
-    assert!(
-        failed["details"][1]["error"]
-            .as_str()
-            .unwrap()
-            .contains("404")
-    );
-    mended.store(true, Ordering::SeqCst);
-    provider.forget();
-    serving
-        .post(&format!("/api/v1/backfill/{job}/resume"))
-        .is(202);
-    serving.wait_for(&job, "completed");
-    assert_eq!(asked(&provider), ["MSFT"]);
-    serving.stop().ok();
-    check_week(&home, "MSFT");
-}
-
-#[test]
-fn a_living_servers_jobs_are_left_alone_by_everybody_else() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
-    let running = serving.backfill(&of_week("AAPL"));
-    let waiting = serving.backfill(&of_week("MSFT"));
-    provider.wait_for(1);
-    let second = Serving::start(home.serve(&provider));
-    let nothing = home.to(&provider, ["resume", "--json"]).run().ok().json();
-    assert_eq!(nothing["job_id"], Value::Null);
-    for job in [&running, &waiting] {
-        home.to(&provider, ["resume", job]).run().exit(1);
-        for change in ["cancel", "resume"] {
-            second
-                .post(&format!("/api/v1/backfill/{job}/{change}"))
-                .refuses(409, "owned", job);
-        }
-    }
-    // The other server's work is its own, at the same time.
-    let own = second.backfill(&of_week("SPY"));
-    second.wait_for(&own, "completed");
-    // And so is a command line's.
-    home.backfill(&provider, "QQQ --start 2024-01-02 --end 2024-01-05")
-        .ok();
-    assert_eq!(second.status(&waiting)["status"], "queued");
-    gate.open();
-    serving.wait_for(&running, "completed");
-    serving.wait_for(&waiting, "completed");
-    second.stop().ok();
-    serving.stop().ok();
-    for symbol in ["AAPL", "MSFT", "SPY", "QQQ"] {
-        check_week(&home, symbol);
-    }
-}
-
-#[test]
 fn a_job_whose_series_was_bound_otherwise_while_it_waited_fails_and_the_next_one_runs() {
     let home = Home::new();
     let (provider, gate) = Server::holding(0);
@@ -429,21 +297,6 @@ fn a_job_that_the_providers_limit_interrupted_goes_on_by_itself() {
 }
 
 #[test]
-fn a_job_that_was_cancelled_stays_so_when_the_server_stops_before_it_has_ended() {
-    let home = Home::new();
-    let (provider, _gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
-    let job = serving.backfill(&of_week("AAPL"));
-    provider.wait_for(1);
-    serving
-        .post(&format!("/api/v1/backfill/{job}/cancel"))
-        .is(202);
-    serving.stop().ok();
-    let status = "SELECT status FROM backfill_jobs";
-    assert_eq!(home.db().text(status), "interrupted");
-}
-
-#[test]
 fn a_due_update_runs_once_also_when_the_server_was_not_there() {
     let home = Home::new();
     let provider = Server::scripted(|request| (request.n > 0).then(|| Reply::json(404, "{}")));
@@ -466,4 +319,66 @@ fn a_due_update_runs_once_also_when_the_server_was_not_there() {
     serving.wait_for(&asked, "completed");
     serving.stop().ok();
     assert_eq!(home.db().count(updates), 1);
+}
+
+#[test]
+fn an_update_is_due_for_each_source_of_which_the_file_holds_anything() {
+    let (home, provider) = (Home::new(), Server::start());
+    home.backfill(&provider, "X:BTCUSD --start 2024-01-02 --end 2024-01-05")
+        .ok();
+    let words = "backfill X:ETHUSD --provider sample --start 2024-01-02 --end 2024-01-05";
+    home.cli(words.split(' ')).run().ok();
+    // One of the two was asked for today already.
+    home.to(&provider, ["update"]).run().ok();
+    home.sql("DELETE FROM backfill_jobs WHERE command = 'update' AND source = 'sample'");
+    home.sql(
+        "DELETE FROM coverage WHERE series_id = (SELECT id FROM series WHERE source = 'sample')",
+    );
+    let zones = [
+        "--update-at",
+        "00:00@UTC",
+        "--update-at",
+        "00:00@Asia/Tokyo",
+    ];
+    let cli = zones
+        .iter()
+        .fold(home.serve(&provider), crate::harness::Cli::arg);
+    let serving = Serving::start(cli);
+    let updates = "SELECT count(*) FROM backfill_jobs WHERE command = 'update' AND status = 'completed' AND source";
+    eventually("the other's update has run", || {
+        home.db().count(&format!("{updates} = 'sample'")) == 1
+    });
+    serving.stop().ok();
+    assert_eq!(home.db().count(&format!("{updates} = 'polygon'")), 1);
+}
+
+#[test]
+fn recent_jobs_are_told_newest_first_and_no_more_than_were_asked_for() {
+    let (home, provider) = (Home::new(), Server::start());
+    let serving = Serving::start(home.serve(&provider));
+    let many: Vec<String> = (0..150).map(|n| format!("S{n}")).collect();
+    let mut jobs = ["AAPL", "MSFT"]
+        .map(|symbol| serving.backfill(&of_week(symbol)))
+        .to_vec();
+    jobs.push(serving.backfill(&of_week(&many.join(","))));
+    jobs.reverse();
+    let recent = |query: &str| {
+        let told = serving
+            .get(&format!("/api/v1/backfill/recent{query}"))
+            .is(200)
+            .json();
+        told["jobs"].as_array().unwrap().clone()
+    };
+    let ids = |told: &[Value]| {
+        told.iter()
+            .map(|job| job["job_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&recent("")), jobs);
+    assert_eq!(ids(&recent("?limit=2")), jobs[..2]);
+    let newest = &recent("?limit=1")[0];
+    assert_eq!(newest["symbols"], json!(many[..100]));
+    assert_eq!(newest["symbols_total"], 150);
+    assert_eq!(serving.status(&jobs[0])["symbols"], json!(many));
+    serving.stop().ok();
 }

@@ -89,6 +89,26 @@ fn the_end_of_a_job_is_told_signed_until_it_is_taken_and_without_the_key() {
 }
 
 #[test]
+fn a_job_that_is_cancelled_before_it_began_is_told_too() {
+    let home = Home::new();
+    let (provider, _gate) = Server::holding(0);
+    let (url, told) = receiver(&[]);
+    let cli = home.serve(&provider).args("--webhook").arg(&url);
+    let serving = Serving::start(cli.env("CANDLEFILE_WEBHOOK_SECRET", SECRET));
+    serving.backfill("symbols=AAPL&start_date=2024-01-02&end_date=2024-01-05");
+    provider.wait_for(1);
+    let job = serving.backfill("symbols=MSFT&start_date=2024-01-02&end_date=2024-01-05");
+    serving
+        .post(&format!("/api/v1/backfill/{job}/cancel"))
+        .is(202);
+    eventually("it is told", || !told.lock().unwrap().is_empty());
+    serving.kill();
+    let message: Value = serde_json::from_str(&told.lock().unwrap()[0].1).unwrap();
+    assert_eq!(message["data"]["job_id"], job);
+    assert_eq!(message["data"]["status"], "interrupted");
+}
+
+#[test]
 fn a_receiver_that_refuses_is_not_asked_again_and_holds_nothing_up() {
     let (home, provider) = (Home::new(), Server::start());
     let (url, told) = receiver(&[410]);
