@@ -148,7 +148,7 @@ fn next_cursor(answer: &Answer) -> String {
 fn follow(serving: &Serving, stop: &AtomicBool) -> Vec<Call> {
     let mut calls = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        let recent = serving.get("/api/v1/backfill/recent?limit=1000");
+        let recent = serving.get("/api/v1/backfill/recent?limit=200");
         let recent: serde_json::Value = serde_json::from_str(&recent).unwrap_or_default();
         let jobs = recent["jobs"].as_array().cloned().unwrap_or_default();
         let Some(job) = jobs.iter().find(|job| job["status"] == "running") else {
