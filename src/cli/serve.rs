@@ -23,18 +23,20 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
     }
     let is_guarded = args.token_file.is_some() && !args.allow_host.is_empty();
     let mut hosts = args.allow_host;
-    match args.listen {
-        Some(address) if address.is_loopback() => hosts.push(match address {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("[{address}]"),
-        }),
-        Some(address) if !is_guarded => {
+    if let Some(address) = args.listen {
+        if !is_guarded && !address.is_loopback() {
             return Err(usage(
                 format!("others can reach {address}, so the server needs a token and its names"),
                 "add --token-file FILE and --allow-host NAME, or leave --listen out",
             ));
         }
-        _ => {}
+        // An address is no name that a page could have rebound to it.
+        if !address.is_unspecified() {
+            hosts.push(match address {
+                IpAddr::V4(address) => address.to_string(),
+                IpAddr::V6(address) => format!("[{address}]"),
+            });
+        }
     }
     let token = args.token_file.as_deref().map(token).transpose()?;
     let fetch = Fetch {

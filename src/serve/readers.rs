@@ -77,7 +77,17 @@ impl Readers {
         status: StatusCode,
         read: impl FnOnce(&Store) -> Result<Value, Fault> + Send + 'static,
     ) -> Result<Response<Body>, Fault> {
-        let text = self.read(move |store| Ok(read(store)?.to_string())).await?;
+        self.answer_text(status, move |store| Ok(read(store)?.to_string()))
+            .await
+    }
+
+    /// The same where the document is made as text.
+    pub(super) async fn answer_text(
+        self: &Arc<Self>,
+        status: StatusCode,
+        read: impl FnOnce(&Store) -> Result<String, Fault> + Send + 'static,
+    ) -> Result<Response<Body>, Fault> {
+        let text = self.read(read).await?;
         Ok(answer::text(status, self.large.body(text)?))
     }
 

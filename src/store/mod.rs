@@ -45,7 +45,7 @@ pub(crate) use packing::{Packing, Row};
 pub(crate) use pages::Tree;
 pub use progress::{JobTally, SeriesProgress};
 pub use queue::Queued;
-pub use read::SeriesRow;
+pub use read::{HeldSeries, SeriesRow};
 pub use schema::{TableDoc, tables};
 pub use seal::{MARK, Seal};
 pub use series::SeriesKey;

@@ -35,6 +35,19 @@ pub struct SeriesRow {
     pub requested_from: Option<i64>,
 }
 
+/// A series and its candles, without what is known of its coverage.
+#[derive(Clone, Debug)]
+pub struct HeldSeries {
+    /// The series.
+    pub key: SeriesKey,
+    /// Number of candles.
+    pub candles: u64,
+    /// Start of the first candle.
+    pub first_ts: Option<i64>,
+    /// Start of the last candle.
+    pub last_ts: Option<i64>,
+}
+
 impl SeriesRow {
     /// The market of the series. Before its first job nobody knows where its weeks begin, and nothing hangs on it.
     pub fn market(&self) -> Market {
@@ -78,6 +91,27 @@ impl Store {
                 .prepare(&sql)?
                 .query_map([], |row| self.series_of(row))?
                 .collect::<rusqlite::Result<_>>()
+        };
+        rows().map_err(told(&self.path))
+    }
+
+    /// The same without coverage: thousands of series are read in a moment.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn held_series(&self) -> Result<Vec<HeldSeries>, StoreError> {
+        let sql = "SELECT symbol, timeframe, source, adjusted, candles, first_ts, last_ts FROM series ORDER BY symbol, id";
+        let held = |row: &Row<'_>| {
+            Ok(HeldSeries {
+                key: key_of(row, 0)?,
+                candles: row.get::<_, i64>(4)?.cast_unsigned(),
+                first_ts: stamp_if_any(row, 5)?,
+                last_ts: stamp_if_any(row, 6)?,
+            })
+        };
+        let rows = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            select.query_map([], held)?.collect::<rusqlite::Result<_>>()
         };
         rows().map_err(told(&self.path))
     }

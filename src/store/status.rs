@@ -40,7 +40,7 @@ impl Store {
         );
         let jobs: Vec<JobRow> = self
             .connection
-            .prepare(&sql)
+            .prepare_cached(&sql)
             .and_then(|mut select| {
                 select
                     .query_map(params![prefix, most], |row| job_of(row, now))?

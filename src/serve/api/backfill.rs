@@ -23,7 +23,7 @@ use crate::timeframe::Timeframe;
 /// Symbols of a job at most.
 const SYMBOLS: usize = 10_000;
 /// Slices of a job at most.
-const SLICES: i64 = 500_000;
+const SLICES: i64 = 200_000;
 
 pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault> {
     let params = call.params;

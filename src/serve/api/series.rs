@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{spans, symbol, time, timeframe};
@@ -11,21 +12,53 @@ use crate::range::up_to_now;
 use crate::serve::answer::Fault;
 use crate::serve::routes::Call;
 use crate::span::{Span, SpanSet};
-use crate::store::{SeriesRow, Store, StoreError};
+use crate::store::{HeldSeries, SeriesRow, Store, StoreError};
+use crate::symbol::Symbol;
+use crate::timeframe::Timeframe;
+
+/// A series in the list of all, written without a tree of values: there may be thousands.
+#[derive(Serialize)]
+struct Listed<'a> {
+    symbol: &'a Symbol,
+    timeframe: Timeframe,
+    source: &'a str,
+    adjusted: bool,
+    first: Option<String>,
+    last: Option<String>,
+    candles: u64,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    symbols: Vec<Listed<'a>>,
+}
 
 pub(in crate::serve) async fn list(call: Call) -> Result<Response<Body>, Fault> {
     let read = |store: &Store| {
-        let series = store.series()?;
-        let one = |series: &SeriesRow| {
-            json!({
-                "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
-                "adjusted": series.key.adjusted, "first": series.first_ts.map(time), "last": series.last_ts.map(time),
-                "candles": series.candles,
-            })
+        let held = store.held_series()?;
+        let listed = held.iter().map(
+            |HeldSeries {
+                 key,
+                 candles,
+                 first_ts,
+                 last_ts,
+             }| Listed {
+                symbol: &key.symbol,
+                timeframe: key.timeframe,
+                source: &key.source,
+                adjusted: key.adjusted,
+                first: first_ts.map(time),
+                last: last_ts.map(time),
+                candles: *candles,
+            },
+        );
+        let list = List {
+            symbols: listed.collect(),
         };
-        Ok(json!({ "symbols": series.iter().map(one).collect::<Vec<_>>() }))
+        Ok(serde_json::to_string(&list).expect("text and numbers are always JSON"))
     };
-    call.service.readers.answer(StatusCode::OK, read).await
+    let readers = &call.service.readers;
+    readers.answer_text(StatusCode::OK, read).await
 }
 
 pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fault> {
