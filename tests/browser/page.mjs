@@ -190,7 +190,7 @@ async function token(url) {
 }
 
 async function form(url) {
-  const { page, see, close } = await open(url, { expected: [REFUSED] });
+  const { page, see, close, requests } = await open(url, { expected: [REFUSED] });
   await page.press('#symbols', 'Tab');
   await page.click('#start button');
   await see('#start-error', 'name at least one symbol');
@@ -199,6 +199,24 @@ async function form(url) {
   await see('#start-error', 'Next: ');
   await see('#start-error', 'not!a!symbol');
   await ask(page, '');
+  await see('#start-error', 'name at least one symbol');
+  await see('#symbols:focus');
+  // A date that is not finished, and one that no calendar has.
+  const asked = requests(/\/backfill$/).length;
+  for (const typed of ['0328', '02302024']) {
+    await page.fill('#symbols', 'AAPL');
+    await page.fill('#end-date', '');
+    await page.focus('#end-date');
+    await page.keyboard.type(typed);
+    assert.equal(await page.inputValue('#end-date'), '');
+    await page.click('#start button');
+    await see('#start-error', 'the last day is no whole date: finish it, or empty it');
+    await see('#end-date:focus[aria-invalid="true"]');
+  }
+  assert.equal(requests(/\/backfill$/).length, asked);
+  await page.fill('#end-date', '');
+  await page.click('#start button');
+  await see('#started', '1 symbol');
   await close();
 }
 

@@ -6,12 +6,21 @@ import { start } from './jobs.js';
 
 const words = (text) => text.split(/[\s,;]+/).filter(Boolean);
 
+const FIELDS = {
+  symbols: 'name at least one symbol',
+  'start-date': 'choose the first day',
+  'end-date': 'the last day is no whole date: finish it, or empty it for up to now',
+  timeframes: 'name a timeframe, 1d say',
+};
+
+/** A date that is half typed, or that no calendar has, has no value: only its validity tells it from an empty one. */
+const isLacking = (field) => field.validity.badInput || (field.required && words(field.value).length === 0);
+
 /** What is not filled in, in the order of the form. */
 function lacking() {
-  const fields = { symbols: 'name at least one symbol', 'start-date': 'choose the first day', timeframes: 'name a timeframe, 1d say' };
-  const missing = Object.keys(fields).find((id) => words(byId(id).value).length === 0);
-  for (const id of Object.keys(fields)) byId(id).setAttribute('aria-invalid', String(id === missing));
-  return missing && { field: byId(missing), text: fields[missing] };
+  const missing = Object.keys(FIELDS).find((id) => isLacking(byId(id)));
+  for (const id of Object.keys(FIELDS)) byId(id).setAttribute('aria-invalid', String(id === missing));
+  return missing && { field: byId(missing), text: FIELDS[missing] };
 }
 
 export function show() {
