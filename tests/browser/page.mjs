@@ -142,6 +142,81 @@ async function chart(url) {
   assert(bytes > 200_000, 'the charting library is loaded');
 }
 
+/** Answers to requests that match are held back from now on, until they are let go. */
+async function hold(page, pattern) {
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  const answered = new Promise((resolve) => {
+    page.route(pattern, async (route) => {
+      const response = await route.fetch();
+      resolve();
+      await held;
+      await route.fulfill({ response });
+    });
+  });
+  return {
+    /** One is held. */
+    answered,
+    async letGo() {
+      const finished = page.waitForResponse(pattern).then((response) => response.finished());
+      letGo();
+      await finished;
+      await page.unroute(pattern);
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    },
+  };
+}
+
+/** What is drawn is what the title names, whatever fails or comes late. */
+async function charts(url) {
+  const { page, see, gone, find, close } = await open(url, { expected: [NO_ANSWER] });
+  const [first, other] = ['AAPL', 'MSFT'].map((symbol) => find(`#series tr[data-name="${symbol}/1d"] button`));
+  const candlesOf = (symbol) => `#chart .plot[aria-label^="Candles and volume of ${symbol} 1d"]`;
+  await first.click();
+  await see('#chart .facts', '53 candles, all loaded');
+
+  // One that cannot be loaded leaves nothing of the one before, and can be opened once it can.
+  const broken = { error: { message: 'the file is busy', kind: 'busy', next: 'ask again in a moment' } };
+  await page.route('**/historical/MSFT?*', (route) => route.fulfill({ status: 500, json: broken }));
+  await other.click();
+  await see('#chart h2', 'MSFT 1d');
+  await see('#chart .fault', 'The file is busy. Next: ask again in a moment.');
+  assert.equal(await page.locator('#chart .plot canvas').count(), 0);
+  assert.equal(await page.textContent('#chart .facts'), '');
+  await page.unroute('**/historical/MSFT?*');
+  await other.click();
+  await see('#chart .facts', '63 candles, all loaded');
+  await see(candlesOf('MSFT'));
+  await gone('#chart .fault', 'busy');
+
+  // A late answer for the one before does not come into the one that is open.
+  await first.click();
+  await see(candlesOf('AAPL'));
+  let held = await hold(page, '**/coverage/AAPL?timeframe=1d');
+  await ask(page, 'MSFT');
+  await held.answered;
+  await other.click();
+  await see(candlesOf('MSFT'));
+  await held.letGo();
+  assert.doesNotMatch(await page.textContent('#chart .gaps-told'), /2024-02/);
+  await page.fill('#symbols', 'MSFT');
+  await page.fill('#end-date', '2024-04-30');
+  await page.press('#end-date', 'Enter');
+  await see(candlesOf('MSFT'));
+  await see('#chart .facts', '2024-01-02 to 2024-04-30');
+
+  // Nor does it disturb where none is open any more.
+  held = await hold(page, '**/coverage/MSFT?timeframe=1d');
+  await ask(page, 'MSFT');
+  await held.answered;
+  await page.click('#chart button:text("Close chart")');
+  await held.letGo();
+  assert.equal(await page.textContent('#chart .fault'), '');
+  await other.click();
+  await see(candlesOf('MSFT'));
+  await close();
+}
+
 async function restart(url) {
   const { page, see, gone, close } = await open(url, { expected: [NO_ANSWER] });
   await see('#jobs', 'No jobs yet.');
@@ -290,4 +365,4 @@ async function accessible(url) {
   await close();
 }
 
-await run({ accessible, cancel, chart, failure, form, many, polling, reload, restart, token, watch });
+await run({ accessible, cancel, chart, charts, failure, form, many, polling, reload, restart, token, watch });

@@ -147,6 +147,15 @@ fn a_chart_is_opened_by_keyboard_shows_its_gaps_and_loads_older_candles_as_it_is
 }
 
 #[test]
+fn a_chart_draws_what_it_names_whatever_fails_or_comes_late() {
+    let home = with_a_hole();
+    let serving = Serving::start(home.serve_sample());
+    if let Some(scenario) = Scenario::start("charts", &serving.url()) {
+        scenario.ends();
+    }
+}
+
+#[test]
 fn a_server_that_goes_away_is_told_and_found_again() {
     let home = Home::new();
     let serving = Serving::start(home.serve_sample());

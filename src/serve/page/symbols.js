@@ -15,7 +15,7 @@ export let all = [];
 
 export const nameOf = ({ symbol, timeframe }) => `${symbol}/${timeframe}`;
 /** Changes when the series may look different. */
-export const stateOf = (one) => `${one.candles} ${one.last}`;
+const stateOf = (one) => `${one.candles} ${one.last}`;
 
 const known = new Map();
 const waiting = new Map();
