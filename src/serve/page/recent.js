@@ -5,9 +5,12 @@ import { byId, h, keyed, say, stateMark } from './dom.js';
 import { count, minute, moment, names, plainNext, range, seconds, told } from './format.js';
 import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
 import { pager } from './pager.js';
+import { inTurn, sleep } from './turns.js';
 
 const made = new Map();
 const COLUMNS = 7;
+/** The series of a large job are megabytes, and its events come ten a second. */
+const DETAILS_MS = 1000;
 const WORST_FIRST = ['failed', 'stale', 'no_data', 'interrupted', 'running', 'pending', 'completed'];
 const RESUMABLE = ['failed', 'partial', 'interrupted'];
 
@@ -54,8 +57,9 @@ function details(id) {
     } catch (error) {
       say(fault, told(error));
     }
+    await sleep(DETAILS_MS);
   }
-  return { nodes: [facts, sum, table, pages.node, fault], load };
+  return { nodes: [facts, sum, table, pages.node, fault], load: inTurn(load) };
 }
 
 function row(job) {
