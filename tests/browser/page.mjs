@@ -89,6 +89,30 @@ async function reload(url) {
   await close();
 }
 
+/** A tab that is not to be seen holds no stream, and goes on where it was. */
+async function hidden(url) {
+  const { page, see, close, requests } = await open(url);
+  const hide = (is) => page.evaluate((now) => {
+    Object.defineProperty(document, 'hidden', { value: now, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, is);
+  await ask(page, 'AAPL MSFT');
+  await see(running, '50.0 %');
+  const stopped = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/events'));
+  await hide(true);
+  await stopped;
+  await ask(page, 'NVDA');
+  await see('#started', '1 symbol, 1 slice: queued');
+  assert.equal(requests(/\/events$/).length, 1);
+  const again = page.waitForRequest('**/events');
+  await hide(false);
+  assert.match((await again).headers()['last-event-id'], /-\d+$/);
+  await reached('shown');
+  await see(`${row}.completed`, '2/2');
+  await see(`${row}.completed`, '1/1');
+  await close();
+}
+
 /** Whether the hatch of a gap is in the picture: a stretch of tinted pixels near the upper edge, where candles are not. */
 const hatched = () => {
   const canvas = [...document.querySelectorAll('.plot canvas')].sort((a, b) => b.width * b.height - a.width * a.height)[0];
@@ -365,4 +389,4 @@ async function accessible(url) {
   await close();
 }
 
-await run({ accessible, cancel, chart, charts, failure, form, many, polling, reload, restart, token, watch });
+await run({ accessible, cancel, chart, charts, failure, form, hidden, many, polling, reload, restart, token, watch });

@@ -97,6 +97,11 @@ fn a_page_loaded_anew_shows_at_once_what_runs() {
 }
 
 #[test]
+fn a_hidden_page_leaves_its_connections_to_others_and_goes_on_when_it_is_shown() {
+    held_at("hidden", "shown");
+}
+
+#[test]
 fn where_no_events_come_through_the_page_polls() {
     held_at("polling", "half");
 }

@@ -4,9 +4,9 @@ import { get, post } from './api.js';
 import { follow } from './events.js';
 import { inTurn } from './turns.js';
 
-/** Streams at most: a browser has six connections to a server. */
+/** Streams at most: a browser has six connections to a server, for all its tabs together. */
 const FOLLOWED = 2;
-/** Where events tell of what runs, or nothing does; and where they do not. */
+/** Where events tell of what runs, nothing does, or nobody looks; and where they do not. */
 const PAUSE_MS = { quiet: 5000, polled: 1000 };
 const GONE_MS = [1000, 2000, 4000, 8000];
 const FAILURES = 5;
@@ -25,6 +25,7 @@ let limit = 10;
 let timer;
 let tries = 0;
 
+const those = (status) => list.filter((job) => job.status === status);
 export const isActive = (job) => job.status === 'running' || job.status === 'queued';
 export const failuresOf = (id) => failures.get(id) ?? [];
 
@@ -61,7 +62,7 @@ function measured(job) {
 
 /** Failures from before anybody followed, or that no events tell. */
 async function learnFailures() {
-  for (const { job_id: id, failed_slices: failed } of list.filter((job) => job.status === 'running')) {
+  for (const { job_id: id, failed_slices: failed } of those('running')) {
     if (failed === 0 || failures.has(id)) continue;
     failures.set(id, []);
     const { details } = await get(`backfill/status/${id}`).catch(() => ({ details: [] }));
@@ -98,14 +99,9 @@ function begin(id) {
   streams.set(id, stream);
 }
 
-/** What runs, and what has its turn next: the oldest. */
-function followed() {
-  const of = (status) => list.filter((job) => job.status === status);
-  return [...of('running'), ...of('queued').reverse()].slice(0, FOLLOWED);
-}
-
+/** What runs is followed where it can be seen: a tab that is hidden leaves its connections to the others. */
 function followThem() {
-  const ids = followed().map((job) => job.job_id);
+  const ids = document.hidden ? [] : those('running').slice(0, FOLLOWED).map((job) => job.job_id);
   for (const [id, stream] of streams) {
     if (ids.includes(id)) continue;
     stream.stop();
@@ -138,7 +134,10 @@ async function ask() {
 
 function pause() {
   if (fault) return GONE_MS[Math.min(tries - 1, GONE_MS.length - 1)];
-  return followed().every((job) => streams.get(job.job_id)?.told) ? PAUSE_MS.quiet : PAUSE_MS.polled;
+  if (document.hidden) return PAUSE_MS.quiet;
+  const [running, queued] = [those('running'), those('queued')];
+  const active = running.length ? running : queued;
+  return active.every((job) => streams.get(job.job_id)?.told) ? PAUSE_MS.quiet : PAUSE_MS.polled;
 }
 
 const askInTurn = inTurn(ask);
@@ -149,6 +148,11 @@ export async function refresh() {
   clearTimeout(timer);
   if (link !== 'locked') timer = setTimeout(refresh, pause());
 }
+
+document.addEventListener('visibilitychange', () => {
+  followThem();
+  if (link !== 'locked') refresh();
+});
 
 export const canShowMore = () => list.length === limit && limit < 1000;
 export function more(count = Math.min(1000, limit * 5)) {
