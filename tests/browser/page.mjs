@@ -16,26 +16,48 @@ async function ask(page, symbols) {
   await page.press('#end-date', 'Enter');
 }
 
+/** Answers to requests that match are held back from now on, until they are let go. */
+async function hold(page, pattern) {
+  let [answer, letGo] = [];
+  const answered = new Promise((resolve) => { answer = resolve; });
+  const held = new Promise((resolve) => { letGo = resolve; });
+  await page.route(pattern, async (route) => {
+    const response = await route.fetch();
+    answer();
+    await held;
+    await route.fulfill({ response });
+  });
+  return {
+    /** One is held. */
+    answered,
+    async letGo() {
+      const finished = page.waitForResponse(pattern).then((response) => response.finished());
+      letGo();
+      await finished;
+      await page.unroute(pattern);
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    },
+  };
+}
+
 /** From the form to the end, by events alone: nothing else is answered once the job runs. */
 async function watch(url) {
-  const { page, see, gone, close, requests } = await open(url);
+  const { page, see, close, requests } = await open(url);
   await ask(page, 'AAPL\nMSFT');
   await see(running, '50.0 %');
   await see('#link.live', 'live');
   await see('#started', '2 symbols, 2 slices');
   assert.equal(await page.title(), '50 % · candlefile');
-  let release;
-  const held = new Promise((resolve) => { release = resolve; });
-  await page.route('**/recent*', async (route) => {
-    await held;
-    await route.continue();
-  });
+  const held = await hold(page, '**/recent*');
+  await held.answered;
   await reached('half');
   await see(`${row}.completed`, '2/2');
-  assert.equal(requests(/\/events$/).length, 1);
-  release();
-  await gone(running);
   await see('#now', 'Nothing runs.');
+  // What was answered before the end does not turn it back.
+  await held.letGo();
+  await see('#now', 'Nothing runs.');
+  await see(`${row}.completed`, '2/2');
+  assert.equal(requests(/\/events$/).length, 1);
   await see('#series tr', 'AAPL');
   await see('#series tr', 'MSFT');
   await see('#series .strip[aria-label^="covered 2024-01-02 to 2024-03-28"]');
@@ -164,31 +186,6 @@ async function chart(url) {
   await see('#chart h2', 'AAPL 1m');
   const bytes = await close();
   assert(bytes > 200_000, 'the charting library is loaded');
-}
-
-/** Answers to requests that match are held back from now on, until they are let go. */
-async function hold(page, pattern) {
-  let letGo;
-  const held = new Promise((resolve) => { letGo = resolve; });
-  const answered = new Promise((resolve) => {
-    page.route(pattern, async (route) => {
-      const response = await route.fetch();
-      resolve();
-      await held;
-      await route.fulfill({ response });
-    });
-  });
-  return {
-    /** One is held. */
-    answered,
-    async letGo() {
-      const finished = page.waitForResponse(pattern).then((response) => response.finished());
-      letGo();
-      await finished;
-      await page.unroute(pattern);
-      await page.evaluate(() => new Promise(requestAnimationFrame));
-    },
-  };
 }
 
 /** What is drawn is what the title names, whatever fails or comes late. */

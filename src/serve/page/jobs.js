@@ -21,6 +21,8 @@ export let fault = null;
 const streams = new Map();
 const failures = new Map();
 const rates = new Map();
+/** When each job was last told of, other than by a poll. */
+const told = new Map();
 let limit = 10;
 let timer;
 let tries = 0;
@@ -43,6 +45,7 @@ const linkNow = () => ([...streams.values()].some((stream) => stream.healthy ===
 const hasEnded = (job, before) => !isActive(job) && job.status !== before?.status;
 
 function keep(job) {
+  told.set(job.job_id, performance.now());
   const before = list.find(({ job_id: id }) => id === job.job_id);
   if (!before) list = [job, ...list];
   else list = list.map((known) => (known === before ? { ...known, ...job } : known));
@@ -111,12 +114,15 @@ function followThem() {
 }
 
 async function ask() {
+  const asked = performance.now();
   try {
     const answer = await get(`backfill/recent?limit=${limit}`);
     const before = new Map(list.map((job) => [job.job_id, job]));
     list = answer.jobs.map((job) => {
-      const told = streams.get(job.job_id)?.told;
-      return told && isActive(job) ? before.get(job.job_id) : { ...job, candles_per_s: isActive(job) ? measured(job) : null };
+      const { job_id: id } = job;
+      // An answer may be older than what was told meanwhile, and knows less of what runs than events do.
+      const isKnownBetter = told.get(id) > asked || (streams.get(id)?.told && isActive(job));
+      return (isKnownBetter && before.get(id)) || { ...job, candles_per_s: isActive(job) ? measured(job) : null };
     });
     tries = 0;
     if (list.some((job) => hasEnded(job, before.get(job.job_id)))) jobs.dispatchEvent(new Event('end'));
