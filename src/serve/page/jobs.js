@@ -10,6 +10,8 @@ const FOLLOWED = 2;
 const PAUSE_MS = { quiet: 5000, polled: 1000 };
 const GONE_MS = [1000, 2000, 4000, 8000];
 const FAILURES = 5;
+/** As long as the server's. */
+const SPEED_MS = 10_000;
 
 export const jobs = new EventTarget();
 /** Newest first. */
@@ -52,15 +54,16 @@ function keep(job) {
   if (hasEnded(job, before)) jobs.dispatchEvent(new Event('end'));
 }
 
-/** Candles per second between two answers, for when no events tell it. */
-function measured(job) {
-  const now = performance.now();
-  const before = rates.get(job.job_id);
-  const fetched = job.total_records_fetched;
-  if (before?.fetched === fetched) return before.rate;
-  const rate = before ? Math.round(((fetched - before.fetched) / (now - before.at)) * 1000) : null;
-  rates.set(job.job_id, { fetched, at: now, rate });
-  return rate;
+/** Candles stored per second of the last stretch, as events tell it, for when none do. */
+function measured({ job_id: id, records }) {
+  const at = performance.now();
+  const stored = records.inserted + records.restated;
+  const seen = [...(rates.get(id) ?? []), { at, stored }];
+  // The newest that is as old as the stretch is where it begins.
+  while (at - seen[1]?.at >= SPEED_MS) seen.shift();
+  rates.set(id, seen);
+  const [began] = seen;
+  return at > began.at ? Math.round(((stored - began.stored) / (at - began.at)) * 1000) : null;
 }
 
 /** Failures from before anybody followed, or that no events tell. */
@@ -122,7 +125,7 @@ async function ask() {
       const { job_id: id } = job;
       // An answer may be older than what was told meanwhile, and knows less of what runs than events do.
       const isKnownBetter = told.get(id) > asked || (streams.get(id)?.told && isActive(job));
-      return (isKnownBetter && before.get(id)) || { ...job, candles_per_s: isActive(job) ? measured(job) : null };
+      return (isKnownBetter && before.get(id)) || { ...job, candles_per_s: job.status === 'running' ? measured(job) : null };
     });
     tries = 0;
     if (list.some((job) => hasEnded(job, before.get(job.job_id)))) jobs.dispatchEvent(new Event('end'));
@@ -174,7 +177,7 @@ export async function start(request) {
 
 export async function act(id, verb) {
   const job = await post(`backfill/${encodeURIComponent(id)}/${verb}`);
-  if (verb === 'resume') failures.delete(id);
+  if (verb === 'resume') [failures, rates].forEach((known) => known.delete(id));
   keep(job);
   await refresh();
 }
