@@ -272,16 +272,48 @@ async function token(url) {
   await page.keyboard.type('wrong-token-wrong-token-wrong-token');
   await page.keyboard.press('Enter');
   await see('#locked-why', 'is not the one');
+  await see('#token:focus');
   await page.fill('#token', process.env.TOKEN);
   await page.keyboard.press('Enter');
   await see('#link.live', 'live');
   await gone('#locked');
   await ask(page, 'AAPL');
   await see(`${row}.completed`, '1/1');
+  assert.equal(await page.inputValue('#token'), '');
   await page.reload();
   await see(`${row}.completed`, '1/1');
+  // It is kept where it ends with the tab, and nowhere else.
+  const kept = await page.evaluate(() => [{ ...sessionStorage }, { ...localStorage }, document.cookie]);
+  assert.deepEqual(kept, [{ token: process.env.TOKEN }, {}, '']);
   requests(/./).forEach((request) => assert(!request.url().includes(process.env.TOKEN)));
-  assert(!(await page.content()).includes(process.env.TOKEN));
+  await close();
+}
+
+/** Once a token is asked for nothing else is, and the focus is left where it is, until there is one. */
+async function locked(url) {
+  const { page, see, gone, close, requests } = await open(url, { expected: [REFUSED] });
+  const refused = { error: { message: 'there must be a token', kind: 'token', next: 'send it' } };
+  await page.route('**/events', (route) => route.fulfill({ status: 401, json: refused }));
+  await ask(page, 'AAPL MSFT');
+  await see('#token:focus');
+  await see('#link.locked', 'locked');
+  await page.focus('#theme');
+  const asked = requests(/./).length;
+  // As long as streams and polls would have waited before they tried again.
+  await page.waitForTimeout(2000);
+  assert.equal(requests(/./).length, asked);
+  assert.equal(requests(/\/events$/).length, 1);
+  await see('#theme:focus');
+  await see('#link.locked', 'locked');
+  await page.unroute('**/events');
+  await page.fill('#token', process.env.TOKEN);
+  await page.press('#token', 'Enter');
+  await see('#link.live', 'live');
+  await see('main:focus');
+  await gone('#locked');
+  await see(running, '50.0 %');
+  await reached('unlocked');
+  await see(`${row}.completed`, '2/2');
   await close();
 }
 
@@ -386,4 +418,4 @@ async function accessible(url) {
   await close();
 }
 
-await run({ accessible, cancel, chart, charts, failure, form, hidden, many, polling, reload, restart, token, watch });
+await run({ accessible, cancel, chart, charts, failure, form, hidden, locked, many, polling, reload, restart, token, watch });

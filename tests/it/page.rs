@@ -196,6 +196,11 @@ fn a_token_is_asked_for_and_never_in_an_address() {
 }
 
 #[test]
+fn where_a_token_is_asked_for_nothing_else_is_until_there_is_one() {
+    held_at("locked", "unlocked");
+}
+
+#[test]
 fn the_form_says_what_is_wrong_with_it() {
     let home = Home::new();
     let serving = Serving::start(home.serve_sample());

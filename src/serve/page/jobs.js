@@ -1,6 +1,6 @@
 // What is known of the jobs: asked for now and then, and followed by events while they run.
 
-import { get, post } from './api.js';
+import { get, locked, post } from './api.js';
 import { follow } from './events.js';
 import { inTurn } from './turns.js';
 
@@ -94,7 +94,7 @@ function begin(id) {
       if (stream.healthy === is) return;
       stream.healthy = is;
       stream.told &&= is;
-      if (link !== 'gone') changed(linkNow());
+      if (!fault) changed(linkNow());
       if (!is) refresh();
     },
     end() {
@@ -107,7 +107,10 @@ function begin(id) {
 
 /** What runs is followed where it can be seen: a tab that is hidden leaves its connections to the others. */
 function followThem() {
-  const ids = document.hidden ? [] : those('running').slice(0, FOLLOWED).map((job) => job.job_id);
+  followOnly(document.hidden ? [] : those('running').slice(0, FOLLOWED).map((job) => job.job_id));
+}
+
+function followOnly(ids) {
   for (const [id, stream] of streams) {
     if (ids.includes(id)) continue;
     stream.stop();
@@ -118,8 +121,11 @@ function followThem() {
 
 async function ask() {
   const asked = performance.now();
+  const wasLocked = link === 'locked';
   try {
     const answer = await get(`backfill/recent?limit=${limit}`);
+    // Somebody else was refused meanwhile.
+    if (link === 'locked' && !wasLocked) return;
     const before = new Map(list.map((job) => [job.job_id, job]));
     list = answer.jobs.map((job) => {
       const { job_id: id } = job;
@@ -159,8 +165,15 @@ export async function refresh() {
 }
 
 document.addEventListener('visibilitychange', () => {
+  if (link === 'locked') return;
   followThem();
-  if (link !== 'locked') refresh();
+  refresh();
+});
+// Nothing is asked again before there is another token, whoever was refused.
+locked.addEventListener('locked', () => {
+  followOnly([]);
+  clearTimeout(timer);
+  changed('locked');
 });
 
 export const canShowMore = () => list.length === limit && limit < 1000;
