@@ -90,9 +90,12 @@ async function cancel(url) {
   const { page, see, gone, find, close } = await open(url);
   await ask(page, 'AAPL MSFT');
   await see(running, '50.0 %');
-  await find(`${running} button`, 'Cancel').click();
+  await tabTo(page, '#now button');
+  await page.keyboard.press('Enter');
   await gone(running);
+  await see('#now-title:focus');
   await see(`${row}.interrupted`, 'stopped on request');
+  await see('#ended', 'AAPL MSFT 1d: interrupted, stopped on request');
   await reached('cancelled');
   await find(`${row} button`, 'Resume').click();
   await see(`${row}.completed`, '2/2');
@@ -230,7 +233,10 @@ async function charts(url) {
   held = await hold(page, '**/coverage/MSFT?timeframe=1d');
   await ask(page, 'MSFT');
   await held.answered;
+  await page.fill('#filter', 'AAPL');
   await page.click('#chart button:text("Close chart")');
+  await see('#series-title:focus');
+  await page.fill('#filter', '');
   await held.letGo();
   assert.equal(await page.textContent('#chart .fault'), '');
   await other.click();

@@ -69,7 +69,8 @@ const chart = new Chart({
   close(name) {
     history.replaceState(null, '', location.pathname);
     table.mark(null);
-    document.querySelector(`#series tr[data-name="${CSS.escape(name ?? '')}"] button`)?.focus();
+    const opener = document.querySelector(`#series tr[data-name="${CSS.escape(name ?? '')}"] button`);
+    (opener ?? byId('series-title')).focus();
   },
 });
 const table = symbols.show((series) => open(series, true));

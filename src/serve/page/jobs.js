@@ -185,7 +185,8 @@ export function more(count = Math.min(1000, limit * 5)) {
 export async function start(request) {
   const job = await post('backfill', request);
   await refresh();
-  return job;
+  // It may have ended before it was seen to run.
+  return { ...job, ...list.find(({ job_id: id }) => id === job.job_id) };
 }
 
 export async function act(id, verb) {

@@ -1,7 +1,7 @@
 // The jobs, newest first: how each ended, what to do about it, and its series.
 
 import { get } from './api.js';
-import { byId, h, keyed, say, stateMark } from './dom.js';
+import { byId, h, keyed, press, say, stateMark } from './dom.js';
 import { count, minute, moment, names, plainNext, range, seconds, told } from './format.js';
 import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
 import { pager } from './pager.js';
@@ -62,6 +62,9 @@ function details(id) {
   return { nodes: [facts, sum, table, pages.node, fault], load: inTurn(load) };
 }
 
+/** For those who do not see it. Put in anew each time: an end in the words of the one before is told too. */
+const tellEnd = (text) => byId('ended').replaceChildren(text);
+
 function row(job) {
   const id = job.job_id;
   const state = h('td', { class: 'job-state' });
@@ -94,16 +97,7 @@ function row(job) {
     }
     inside.load();
   });
-  action.addEventListener('click', async () => {
-    action.disabled = true;
-    say(fault, '');
-    try {
-      await act(id, isActive(latest) ? 'cancel' : 'resume');
-    } catch (error) {
-      say(fault, told(error));
-    }
-    action.disabled = false;
-  });
+  action.addEventListener('click', () => press(action, fault, () => act(id, isActive(latest) ? 'cancel' : 'resume')));
 
   function update(now) {
     if (node.className !== now.status) state.replaceChildren(stateMark(now.status));
@@ -118,9 +112,12 @@ function row(job) {
     say(took, seconds(now.duration_s));
     say(asked, moment(now.created_at));
     const verb = isActive(now) ? 'Cancel' : RESUMABLE.includes(now.status) ? 'Resume' : '';
+    const name = `${names(now.symbols)} ${now.timeframes.join(' ')}`;
     say(action, verb);
+    if (!verb && action === document.activeElement) open.focus();
     action.hidden = !verb;
-    action.setAttribute('aria-label', `${verb} ${names(now.symbols)} ${now.timeframes.join(' ')}`);
+    action.setAttribute('aria-label', `${verb} ${name}`);
+    if (isActive(latest) && !isActive(now)) tellEnd(`${name}: ${now.status.replace('_', ' ')}${now.error ? `, ${now.error}` : ''}`);
     const changed = `${now.status} ${now.completed_slices} ${now.failed_slices}`;
     if (seen && seen !== changed && inside && !more.hidden) inside.load();
     seen = changed;

@@ -1,7 +1,7 @@
 // The form that asks for candles.
 
-import { byId, say } from './dom.js';
-import { counted, told } from './format.js';
+import { byId, press, say } from './dom.js';
+import { counted } from './format.js';
 import { start } from './jobs.js';
 
 const words = (text) => text.split(/[\s,;]+/).filter(Boolean);
@@ -27,7 +27,7 @@ export function show() {
   const form = byId('start');
   const year = new Date().getUTCFullYear();
   byId('start-date').value = `${year - 1}-01-01`;
-  form.addEventListener('submit', async (event) => {
+  form.addEventListener('submit', (event) => {
     event.preventDefault();
     say(byId('started'), '');
     say(byId('start-error'), '');
@@ -37,10 +37,8 @@ export function show() {
       lack.field.focus();
       return;
     }
-    const button = form.querySelector('button');
-    button.disabled = true;
     const end = byId('end-date').value;
-    try {
+    press(form.querySelector('button'), byId('start-error'), async () => {
       const job = await start({
         symbols: words(byId('symbols').value),
         start_date: byId('start-date').value,
@@ -49,9 +47,6 @@ export function show() {
         adjusted: byId('adjusted').checked,
       });
       say(byId('started'), `${counted(job.symbols.length, 'symbol')}, ${counted(job.slices, 'slice')}: ${job.status}.`);
-    } catch (error) {
-      say(byId('start-error'), told(error));
-    }
-    button.disabled = false;
+    });
   });
 }
