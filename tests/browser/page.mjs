@@ -106,6 +106,8 @@ async function reload(url) {
   const { page, see, close } = await open(url);
   await ask(page, 'AAPL MSFT');
   await see(running, '50.0 %');
+  // As an address is that was cut off.
+  await page.evaluate(() => history.replaceState(null, '', '#%'));
   await page.reload();
   await see(running, '50.0 %');
   await see(running, '1 of 2');

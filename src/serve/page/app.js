@@ -62,7 +62,14 @@ function theme(changed) {
   name();
 }
 
-const fromHash = () => decodeURIComponent(location.hash.slice(1));
+function fromHash() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    // An address that was cut off names no series.
+    return '';
+  }
+}
 
 const chart = new Chart({
   choose: (series) => open(series, true),

@@ -73,7 +73,7 @@ function row(one, open) {
       drawn = coverage;
       cell.replaceChildren(strip(coverage, latest.last));
     } catch (error) {
-      cell.replaceChildren(h('span', { class: 'quiet' }, error.message));
+      cell.replaceChildren(h('span', { class: 'quiet' }, told(error)));
     }
   };
   seen.observe(node);
