@@ -45,7 +45,7 @@ function card(job) {
 
   let shown = [];
   function update(now) {
-    say(title, `${names(now.symbols, 3)} · ${now.timeframes.join(' ')} · ${range(now)}`);
+    say(title, `${names(now, 3)} · ${now.timeframes.join(' ')} · ${range(now)}`);
     bar.value = now.progress_pct;
     say(percent, `${now.progress_pct.toFixed(1)} %`);
     const failed = now.failed_slices ? `, ${count(now.failed_slices)} failed` : '';

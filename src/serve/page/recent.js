@@ -102,7 +102,7 @@ function row(job) {
   function update(now) {
     if (node.className !== now.status) state.replaceChildren(stateMark(now.status));
     node.className = now.status;
-    say(what, `${names(now.symbols)} · ${now.timeframes.join(' ')}`);
+    say(what, `${names(now)} · ${now.timeframes.join(' ')}`);
     say(span, range(now));
     say(why, now.error ?? '');
     say(next, now.next && !isActive(now) ? plainNext(now.next) : '');
@@ -112,7 +112,7 @@ function row(job) {
     say(took, seconds(now.duration_s));
     say(asked, moment(now.created_at));
     const verb = isActive(now) ? 'Cancel' : RESUMABLE.includes(now.status) ? 'Resume' : '';
-    const name = `${names(now.symbols)} ${now.timeframes.join(' ')}`;
+    const name = `${names(now)} ${now.timeframes.join(' ')}`;
     say(action, verb);
     if (!verb && action === document.activeElement) open.focus();
     action.hidden = !verb;

@@ -1,7 +1,7 @@
 // The form that asks for candles.
 
 import { byId, press, say } from './dom.js';
-import { counted } from './format.js';
+import { counted, symbolsOf } from './format.js';
 import { start } from './jobs.js';
 
 const words = (text) => text.split(/[\s,;]+/).filter(Boolean);
@@ -46,7 +46,7 @@ export function show() {
         timeframes: words(byId('timeframes').value),
         adjusted: byId('adjusted').checked,
       });
-      say(byId('started'), `${counted(job.symbols.length, 'symbol')}, ${counted(job.slices, 'slice')}: ${job.status}.`);
+      say(byId('started'), `${counted(symbolsOf(job), 'symbol')}, ${counted(job.slices, 'slice')}: ${job.status}.`);
     });
   });
 }
