@@ -16,26 +16,48 @@ async function ask(page, symbols) {
   await page.press('#end-date', 'Enter');
 }
 
+/** Answers to requests that match are held back from now on, until they are let go. */
+async function hold(page, pattern) {
+  let [answer, letGo] = [];
+  const answered = new Promise((resolve) => { answer = resolve; });
+  const held = new Promise((resolve) => { letGo = resolve; });
+  await page.route(pattern, async (route) => {
+    const response = await route.fetch();
+    answer();
+    await held;
+    await route.fulfill({ response });
+  });
+  return {
+    /** One is held. */
+    answered,
+    async letGo() {
+      const finished = page.waitForResponse(pattern).then((response) => response.finished());
+      letGo();
+      await finished;
+      await page.unroute(pattern);
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    },
+  };
+}
+
 /** From the form to the end, by events alone: nothing else is answered once the job runs. */
 async function watch(url) {
-  const { page, see, gone, close, requests } = await open(url);
+  const { page, see, close, requests } = await open(url);
   await ask(page, 'AAPL\nMSFT');
   await see(running, '50.0 %');
   await see('#link.live', 'live');
   await see('#started', '2 symbols, 2 slices');
   assert.equal(await page.title(), '50 % · candlefile');
-  let release;
-  const held = new Promise((resolve) => { release = resolve; });
-  await page.route('**/recent*', async (route) => {
-    await held;
-    await route.continue();
-  });
+  const held = await hold(page, '**/recent*');
+  await held.answered;
   await reached('half');
   await see(`${row}.completed`, '2/2');
-  assert.equal(requests(/\/events$/).length, 1);
-  release();
-  await gone(running);
   await see('#now', 'Nothing runs.');
+  // What was answered before the end does not turn it back.
+  await held.letGo();
+  await see('#now', 'Nothing runs.');
+  await see(`${row}.completed`, '2/2');
+  assert.equal(requests(/\/events$/).length, 1);
   await see('#series tr', 'AAPL');
   await see('#series tr', 'MSFT');
   await see('#series .strip[aria-label^="covered 2024-01-02 to 2024-03-28"]');
@@ -68,9 +90,12 @@ async function cancel(url) {
   const { page, see, gone, find, close } = await open(url);
   await ask(page, 'AAPL MSFT');
   await see(running, '50.0 %');
-  await find(`${running} button`, 'Cancel').click();
+  await tabTo(page, '#now button');
+  await page.keyboard.press('Enter');
   await gone(running);
+  await see('#now-title:focus');
   await see(`${row}.interrupted`, 'stopped on request');
+  await see('#ended', 'AAPL MSFT 1d: interrupted, stopped on request');
   await reached('cancelled');
   await find(`${row} button`, 'Resume').click();
   await see(`${row}.completed`, '2/2');
@@ -81,11 +106,37 @@ async function reload(url) {
   const { page, see, close } = await open(url);
   await ask(page, 'AAPL MSFT');
   await see(running, '50.0 %');
+  // As an address is that was cut off.
+  await page.evaluate(() => history.replaceState(null, '', '#%'));
   await page.reload();
   await see(running, '50.0 %');
   await see(running, '1 of 2');
   await reached('reloaded');
   await see(`${row}.completed`, '2/2');
+  await close();
+}
+
+/** A tab that is not to be seen holds no stream, and goes on where it was. */
+async function hidden(url) {
+  const { page, see, close, requests } = await open(url);
+  const hide = (is) => page.evaluate((now) => {
+    Object.defineProperty(document, 'hidden', { value: now, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, is);
+  await ask(page, 'AAPL MSFT');
+  await see(running, '50.0 %');
+  const stopped = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/events'));
+  await hide(true);
+  await stopped;
+  await ask(page, 'NVDA');
+  await see('#started', '1 symbol, 1 slice: queued');
+  assert.equal(requests(/\/events$/).length, 1);
+  const again = page.waitForRequest('**/events');
+  await hide(false);
+  assert.match((await again).headers()['last-event-id'], /-\d+$/);
+  await reached('shown');
+  await see(`${row}.completed`, '2/2');
+  await see(`${row}.completed`, '1/1');
   await close();
 }
 
@@ -142,6 +193,59 @@ async function chart(url) {
   assert(bytes > 200_000, 'the charting library is loaded');
 }
 
+/** What is drawn is what the title names, whatever fails or comes late. */
+async function charts(url) {
+  const { page, see, gone, find, close } = await open(url, { expected: [NO_ANSWER] });
+  const [first, other] = ['AAPL', 'MSFT'].map((symbol) => find(`#series tr[data-name="${symbol}/1d"] button`));
+  const candlesOf = (symbol) => `#chart .plot[aria-label^="Candles and volume of ${symbol} 1d"]`;
+  await first.click();
+  await see('#chart .facts', '53 candles, all loaded');
+
+  // One that cannot be loaded leaves nothing of the one before, and can be opened once it can.
+  const broken = { error: { message: 'the file is busy', kind: 'busy', next: 'ask again in a moment' } };
+  await page.route('**/historical/MSFT?*', (route) => route.fulfill({ status: 500, json: broken }));
+  await other.click();
+  await see('#chart h2', 'MSFT 1d');
+  await see('#chart .fault', 'The file is busy. Next: ask again in a moment.');
+  assert.equal(await page.locator('#chart .plot canvas').count(), 0);
+  assert.equal(await page.textContent('#chart .facts'), '');
+  await page.unroute('**/historical/MSFT?*');
+  await other.click();
+  await see('#chart .facts', '63 candles, all loaded');
+  await see(candlesOf('MSFT'));
+  await gone('#chart .fault', 'busy');
+
+  // A late answer for the one before does not come into the one that is open.
+  await first.click();
+  await see(candlesOf('AAPL'));
+  let held = await hold(page, '**/coverage/AAPL?timeframe=1d');
+  await ask(page, 'MSFT');
+  await held.answered;
+  await other.click();
+  await see(candlesOf('MSFT'));
+  await held.letGo();
+  assert.doesNotMatch(await page.textContent('#chart .gaps-told'), /2024-02/);
+  await page.fill('#symbols', 'MSFT');
+  await page.fill('#end-date', '2024-04-30');
+  await page.press('#end-date', 'Enter');
+  await see(candlesOf('MSFT'));
+  await see('#chart .facts', '2024-01-02 to 2024-04-30');
+
+  // Nor does it disturb where none is open any more.
+  held = await hold(page, '**/coverage/MSFT?timeframe=1d');
+  await ask(page, 'MSFT');
+  await held.answered;
+  await page.fill('#filter', 'AAPL');
+  await page.click('#chart button:text("Close chart")');
+  await see('#series-title:focus');
+  await page.fill('#filter', '');
+  await held.letGo();
+  assert.equal(await page.textContent('#chart .fault'), '');
+  await other.click();
+  await see(candlesOf('MSFT'));
+  await close();
+}
+
 async function restart(url) {
   const { page, see, gone, close } = await open(url, { expected: [NO_ANSWER] });
   await see('#jobs', 'No jobs yet.');
@@ -176,21 +280,53 @@ async function token(url) {
   await page.keyboard.type('wrong-token-wrong-token-wrong-token');
   await page.keyboard.press('Enter');
   await see('#locked-why', 'is not the one');
+  await see('#token:focus');
   await page.fill('#token', process.env.TOKEN);
   await page.keyboard.press('Enter');
   await see('#link.live', 'live');
   await gone('#locked');
   await ask(page, 'AAPL');
   await see(`${row}.completed`, '1/1');
+  assert.equal(await page.inputValue('#token'), '');
   await page.reload();
   await see(`${row}.completed`, '1/1');
+  // It is kept where it ends with the tab, and nowhere else.
+  const kept = await page.evaluate(() => [{ ...sessionStorage }, { ...localStorage }, document.cookie]);
+  assert.deepEqual(kept, [{ token: process.env.TOKEN }, {}, '']);
   requests(/./).forEach((request) => assert(!request.url().includes(process.env.TOKEN)));
-  assert(!(await page.content()).includes(process.env.TOKEN));
+  await close();
+}
+
+/** Once a token is asked for nothing else is, and the focus is left where it is, until there is one. */
+async function locked(url) {
+  const { page, see, gone, close, requests } = await open(url, { expected: [REFUSED] });
+  const refused = { error: { message: 'there must be a token', kind: 'token', next: 'send it' } };
+  await page.route('**/events', (route) => route.fulfill({ status: 401, json: refused }));
+  await ask(page, 'AAPL MSFT');
+  await see('#token:focus');
+  await see('#link.locked', 'locked');
+  await page.focus('#theme');
+  const asked = requests(/./).length;
+  // As long as streams and polls would have waited before they tried again.
+  await page.waitForTimeout(2000);
+  assert.equal(requests(/./).length, asked);
+  assert.equal(requests(/\/events$/).length, 1);
+  await see('#theme:focus');
+  await see('#link.locked', 'locked');
+  await page.unroute('**/events');
+  await page.fill('#token', process.env.TOKEN);
+  await page.press('#token', 'Enter');
+  await see('#link.live', 'live');
+  await see('main:focus');
+  await gone('#locked');
+  await see(running, '50.0 %');
+  await reached('unlocked');
+  await see(`${row}.completed`, '2/2');
   await close();
 }
 
 async function form(url) {
-  const { page, see, close } = await open(url, { expected: [REFUSED] });
+  const { page, see, close, requests } = await open(url, { expected: [REFUSED] });
   await page.press('#symbols', 'Tab');
   await page.click('#start button');
   await see('#start-error', 'name at least one symbol');
@@ -199,6 +335,24 @@ async function form(url) {
   await see('#start-error', 'Next: ');
   await see('#start-error', 'not!a!symbol');
   await ask(page, '');
+  await see('#start-error', 'name at least one symbol');
+  await see('#symbols:focus');
+  // A date that is not finished, and one that no calendar has.
+  const asked = requests(/\/backfill$/).length;
+  for (const typed of ['0328', '02302024']) {
+    await page.fill('#symbols', 'AAPL');
+    await page.fill('#end-date', '');
+    await page.focus('#end-date');
+    await page.keyboard.type(typed);
+    assert.equal(await page.inputValue('#end-date'), '');
+    await page.click('#start button');
+    await see('#start-error', 'the last day is no whole date: finish it, or empty it');
+    await see('#end-date:focus[aria-invalid="true"]');
+  }
+  assert.equal(requests(/\/backfill$/).length, asked);
+  await page.fill('#end-date', '');
+  await page.click('#start button');
+  await see('#started', '1 symbol');
   await close();
 }
 
@@ -272,4 +426,4 @@ async function accessible(url) {
   await close();
 }
 
-await run({ accessible, cancel, chart, failure, form, many, polling, reload, restart, token, watch });
+await run({ accessible, cancel, chart, charts, failure, form, hidden, locked, many, polling, reload, restart, token, watch });

@@ -97,6 +97,11 @@ fn a_page_loaded_anew_shows_at_once_what_runs() {
 }
 
 #[test]
+fn a_hidden_page_leaves_its_connections_to_others_and_goes_on_when_it_is_shown() {
+    held_at("hidden", "shown");
+}
+
+#[test]
 fn where_no_events_come_through_the_page_polls() {
     held_at("polling", "half");
 }
@@ -147,6 +152,15 @@ fn a_chart_is_opened_by_keyboard_shows_its_gaps_and_loads_older_candles_as_it_is
 }
 
 #[test]
+fn a_chart_draws_what_it_names_whatever_fails_or_comes_late() {
+    let home = with_a_hole();
+    let serving = Serving::start(home.serve_sample());
+    if let Some(scenario) = Scenario::start("charts", &serving.url()) {
+        scenario.ends();
+    }
+}
+
+#[test]
 fn a_server_that_goes_away_is_told_and_found_again() {
     let home = Home::new();
     let serving = Serving::start(home.serve_sample());
@@ -179,6 +193,11 @@ fn a_token_is_asked_for_and_never_in_an_address() {
     if let Some(scenario) = Scenario::start("token", &serving.url()) {
         scenario.ends();
     }
+}
+
+#[test]
+fn where_a_token_is_asked_for_nothing_else_is_until_there_is_one() {
+    held_at("locked", "unlocked");
 }
 
 #[test]

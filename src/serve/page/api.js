@@ -1,5 +1,7 @@
 // Every call to the server. The token stays in this tab and is only ever sent as a header.
 
+import { sleep } from './turns.js';
+
 const PATIENCE_MS = 20_000;
 
 let token = null;
@@ -35,8 +37,6 @@ export class Fault extends Error {
     });
   }
 }
-
-const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
 /** The answer, whatever its status; throws where there is none. */
 async function send(path, { method = 'GET', body, headers = {}, signal } = {}) {

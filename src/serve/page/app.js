@@ -30,11 +30,14 @@ async function about() {
 }
 
 function lock(wasWrong) {
-  const was = byId('locked').hidden;
+  // All that is asked at a time is refused at a time: who has begun to type is not to be disturbed.
+  if (!byId('locked').hidden) return;
   byId('locked').hidden = false;
   byId('panels').hidden = true;
+  clearTimeout(timer);
+  timer = undefined;
   if (wasWrong) say(byId('locked-why'), 'That token is not the one of this server. Look into its --token-file.');
-  if (was || wasWrong) byId('token').focus();
+  byId('token').focus();
 }
 
 function theme(changed) {
@@ -59,14 +62,22 @@ function theme(changed) {
   name();
 }
 
-const fromHash = () => decodeURIComponent(location.hash.slice(1));
+function fromHash() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    // An address that was cut off names no series.
+    return '';
+  }
+}
 
 const chart = new Chart({
   choose: (series) => open(series, true),
   close(name) {
     history.replaceState(null, '', location.pathname);
     table.mark(null);
-    document.querySelector(`#series tr[data-name="${CSS.escape(name ?? '')}"] button`)?.focus();
+    const opener = document.querySelector(`#series tr[data-name="${CSS.escape(name ?? '')}"] button`);
+    (opener ?? byId('series-title')).focus();
   },
 });
 const table = symbols.show((series) => open(series, true));
@@ -85,6 +96,8 @@ symbols.series.addEventListener('change', () => {
   else open(wanted, false);
 });
 
+const isFilling = () => jobs.link !== 'locked' && jobs.list.some((job) => job.status === 'running');
+
 let timer;
 async function loadSeries() {
   clearTimeout(timer);
@@ -92,7 +105,7 @@ async function loadSeries() {
   await table.load();
   // A file of many series is not read all the time.
   const pause = Math.max(SERIES_MS, 20 * (performance.now() - before));
-  if (jobs.list.some((job) => job.status === 'running')) timer = setTimeout(loadSeries, pause);
+  if (isFilling()) timer = setTimeout(loadSeries, pause);
   else timer = undefined;
 }
 
@@ -113,7 +126,7 @@ start.show();
 theme(() => chart.recolour());
 jobs.jobs.addEventListener('change', () => {
   showLink();
-  if (timer === undefined && jobs.list.some((job) => job.status === 'running')) timer = setTimeout(loadSeries, SERIES_MS);
+  if (timer === undefined && isFilling()) timer = setTimeout(loadSeries, SERIES_MS);
 });
 jobs.jobs.addEventListener('end', refreshAll);
 jobs.jobs.addEventListener('back', () => {
@@ -124,8 +137,10 @@ locked.addEventListener('locked', ({ detail }) => lock(detail));
 byId('unlock').addEventListener('submit', (event) => {
   event.preventDefault();
   setToken(byId('token').value.trim());
+  byId('token').value = '';
   byId('locked').hidden = true;
   byId('panels').hidden = false;
+  byId('main').focus();
   begin();
 });
 begin();

@@ -1,12 +1,14 @@
 // One series as candles and volume: the newest first, older ones as they are scrolled to, gaps shown as gaps.
 
+import { Fault } from './api.js';
 import { Candles, withGaps } from './candles.js';
 import { byId, h, say } from './dom.js';
 import { count, day, decimals, isLabel, minute, span, stamp, told, volume, when } from './format.js';
 import { Figures } from './figures.js';
 import { GapShade } from './gaps.js';
 import { strip } from './strip.js';
-import { coverageOf, nameOf, stateOf } from './symbols.js';
+import { coverageOf, nameOf } from './symbols.js';
+import { inTurn } from './turns.js';
 
 /** Older ones are loaded when fewer bars than this are left of the view. */
 const AHEAD = 60;
@@ -53,10 +55,11 @@ export class Chart {
   #bars = null;
   #volume = null;
   #shades = [];
+  /** Of the series that is open, as far as they are loaded, and what was known of them last. */
   #candles = null;
+  #latest = null;
   #coverage = null;
-  #loading = false;
-  #shown = 0;
+  #load;
   #byTime = new Map();
   #onClose;
   #onChoose;
@@ -75,11 +78,9 @@ export class Chart {
   get name() { return this.#candles ? nameOf(this.#candles.series) : null; }
 
   /** Opens a series; `others` are the ones of the same symbol. */
-  async open(series, others, focus) {
-    const ticket = (this.#shown += 1);
-    const current = () => ticket === this.#shown;
+  open(series, others, focus) {
+    if (this.name !== nameOf(series)) this.#begin(new Candles(series));
     this.#box.hidden = false;
-    say(this.#fault, '');
     say(this.#title, `${series.symbol} ${series.timeframe}`);
     this.#others.replaceChildren(...others.map((other) => h('button', {
       type: 'button', 'aria-pressed': String(other.timeframe === series.timeframe), 'aria-label': `${other.symbol} ${other.timeframe}`,
@@ -89,47 +90,58 @@ export class Chart {
       this.#title.focus({ preventScroll: true });
       this.#box.scrollIntoView({ block: 'nearest' });
     }
-    try {
-      this.#lib ??= await import('./vendor/lightweight-charts.js');
-      const candles = new Candles(series);
-      const [coverage] = await Promise.all([coverageOf(series), series.candles ? candles.older() : null]);
-      if (!current()) return;
-      this.#candles = candles;
-      this.#coverage = coverage;
-      this.#draw(true);
-    } catch (error) {
-      if (current()) this.#tell(error);
-    }
+    this.refresh(series);
   }
 
-  /** The series has changed in the file. */
-  async refresh(series) {
-    if (!this.#candles || this.#loading) return;
-    const ticket = this.#shown;
-    try {
-      const coverage = await coverageOf(series);
-      const same = coverage === this.#coverage && stateOf(series) === stateOf(this.#candles.series);
-      if (same) return;
-      const isNew = await this.#candles.again(series);
-      if (ticket !== this.#shown) return;
-      this.#coverage = coverage;
-      this.#draw(isNew);
-    } catch (error) {
-      this.#tell(error);
-    }
+  /** The series that is open may have changed in the file. */
+  refresh(series) {
+    this.#latest = series;
+    this.#load();
   }
 
   close() {
     const { name } = this;
-    this.#shown += 1;
+    this.#begin(null);
     this.#box.hidden = true;
-    this.#candles = null;
-    this.#chart?.remove();
-    this.#chart = null;
     this.#onClose(name);
   }
 
-  #tell(error) { say(this.#fault, told(error)); }
+  /** Nothing of the series before stays under the name of the next one, whether that can be loaded or not. */
+  #begin(candles) {
+    this.#candles = candles;
+    this.#coverage = null;
+    this.#load = inTurn(() => this.#loadInto(candles));
+    this.#chart?.remove();
+    this.#chart = null;
+    [this.#facts, this.#legend, this.#gapsText, this.#fault].forEach((text) => say(text, ''));
+    this.#plot.removeAttribute('aria-label');
+    this.#strip.replaceChildren();
+    this.#figures.show([]);
+  }
+
+  /** Loads what has changed, or else older ones where the view is near their end. */
+  async #loadInto(candles) {
+    // In every wait another series may be opened, or this one closed.
+    const isOpen = () => candles === this.#candles;
+    if (!isOpen()) return;
+    const series = this.#latest;
+    try {
+      // A file of the server as any other answer of it: without it there is the same to be done.
+      this.#lib ??= await import('./vendor/lightweight-charts.js').catch(() => { throw Fault.gone(); });
+      const coverage = await coverageOf(series);
+      if (!isOpen()) return;
+      say(this.#fault, '');
+      let isNew = false;
+      if (coverage !== this.#coverage) isNew = await candles.again(series);
+      else if (this.#isNearOldest) await candles.older();
+      else return;
+      if (!isOpen()) return;
+      this.#coverage = coverage;
+      this.#draw(isNew);
+    } catch (error) {
+      if (isOpen()) say(this.#fault, told(error));
+    }
+  }
 
   #make() {
     const { createChart, CandlestickSeries, HistogramSeries, ColorType, CrosshairMode } = this.#lib;
@@ -152,8 +164,8 @@ export class Chart {
     this.#shades = [new GapShade(style.gap, 'missing'), new GapShade(style.gap)];
     [this.#bars, this.#volume].forEach((drawn, at) => drawn.attachPrimitive(this.#shades[at]));
     this.#chart.subscribeCrosshairMove(({ time }) => this.#read(time));
-    this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range && range.from < AHEAD) this.#older();
+    this.#chart.timeScale().subscribeVisibleLogicalRangeChange(() => {
+      if (this.#isNearOldest) this.#load();
     });
   }
 
@@ -188,17 +200,9 @@ export class Chart {
     this.#chart.timeScale().setVisibleLogicalRange({ from: Math.max(-2, bars - wide), to: Math.max(bars, 30) + 1 });
   }
 
-  async #older() {
-    if (this.#loading || !this.#candles || this.#candles.isWhole) return;
-    this.#loading = true;
-    const candles = this.#candles;
-    try {
-      await candles.older();
-      if (candles === this.#candles) this.#draw(false);
-    } catch (error) {
-      if (candles === this.#candles) this.#tell(error);
-    }
-    this.#loading = false;
+  get #isNearOldest() {
+    const range = this.#chart?.timeScale().getVisibleLogicalRange();
+    return range?.from < AHEAD && !this.#candles.isWhole;
   }
 
   /** What can be read without seeing the picture. */

@@ -1,5 +1,7 @@
 // Elements. Text is only ever set as text.
 
+import { told } from './format.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 function fill(node, props, children) {
@@ -23,10 +25,27 @@ export function say(node, text) {
 }
 
 /**
+ * Does what a button is for, once at a time; `fault` tells why it could not be done. The button keeps its focus
+ * meanwhile, which `disabled` would take.
+ */
+export async function press(button, fault, work) {
+  if (button.getAttribute('aria-disabled') === 'true') return;
+  button.setAttribute('aria-disabled', 'true');
+  say(fault, '');
+  try {
+    await work();
+  } catch (error) {
+    say(fault, told(error));
+  }
+  button.setAttribute('aria-disabled', 'false');
+}
+
+/**
  * Keeps the children of `parent` in step with `items`: one that stays is updated and keeps its focus.
  * `make(item)` gives `{nodes, update(item)}`.
  */
 export function keyed(parent, made, items, keyOf, make) {
+  const focused = document.activeElement;
   const keys = new Set(items.map(keyOf));
   for (const [key, { nodes }] of made) {
     if (keys.has(key)) continue;
@@ -44,6 +63,8 @@ export function keyed(parent, made, items, keyOf, make) {
       else parent.insertBefore(node, at);
     }
   }
+  // Who was in one that is gone goes on from the heading, not from the top of the page.
+  if (!focused.isConnected) parent.closest('section').querySelector('h2').focus({ preventScroll: true });
 }
 
 const SHAPES = {

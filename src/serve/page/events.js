@@ -31,12 +31,14 @@ async function read(body, each, alive) {
   }
 }
 
+/** The last event of each job that was followed, for whoever follows it again. */
+const last = new Map();
+
 /**
  * Follows a job to its end. `on.event(name, data)` for each event, `on.healthy(bool)` when they begin or stop to come,
  * `on.end()` once. Returns a function that stops it.
  */
 export function follow(id, on) {
-  let last = null;
   let attempt = 0;
   let timer;
   let ended = false;
@@ -59,11 +61,11 @@ export function follow(id, on) {
     };
     try {
       alive();
-      const headers = { Accept: 'text/event-stream', ...(last && { 'Last-Event-ID': last }) };
+      const headers = { Accept: 'text/event-stream', ...(last.has(id) && { 'Last-Event-ID': last.get(id) }) };
       const response = await stream(`backfill/${id}/events`, headers, abort.signal);
       if (response.status === 204) return finish();
       await read(response.body, ({ id: seen, event, data }) => {
-        if (seen) last = seen;
+        if (seen) last.set(id, seen);
         attempt = 0;
         on.healthy(true);
         on.event(event, JSON.parse(data));

@@ -56,10 +56,12 @@ export function decimals(prices) {
 
 export const volume = new Intl.NumberFormat('en', { maximumFractionDigits: 4 });
 
+/** A large job names only its first symbols, and how many there are. */
+export const symbolsOf = (job) => job.symbols_total ?? job.symbols.length;
 /** What a job is about, in a line: the first few symbols, and how many more. */
-export function names(symbols, most = 4) {
-  const rest = symbols.length - most;
-  return rest > 0 ? `${symbols.slice(0, most).join(' ')} +${count(rest)}` : symbols.join(' ');
+export function names(job, most = 4) {
+  const rest = symbolsOf(job) - most;
+  return rest > 0 ? `${job.symbols.slice(0, most).join(' ')} +${count(rest)}` : job.symbols.join(' ');
 }
 export function range(job) {
   return `${job.start_date ?? day(job.start)} to ${job.end_date ?? 'now'}`;

@@ -1,15 +1,17 @@
 // What is known of the jobs: asked for now and then, and followed by events while they run.
 
-import { get, post } from './api.js';
+import { get, locked, post } from './api.js';
 import { follow } from './events.js';
 import { inTurn } from './turns.js';
 
-/** Streams at most: a browser has six connections to a server. */
+/** Streams at most: a browser has six connections to a server, for all its tabs together. */
 const FOLLOWED = 2;
-/** Where events tell of what runs, or nothing does; and where they do not. */
+/** Where events tell of what runs, nothing does, or nobody looks; and where they do not. */
 const PAUSE_MS = { quiet: 5000, polled: 1000 };
 const GONE_MS = [1000, 2000, 4000, 8000];
 const FAILURES = 5;
+/** As long as the server's. */
+const SPEED_MS = 10_000;
 
 export const jobs = new EventTarget();
 /** Newest first. */
@@ -21,10 +23,13 @@ export let fault = null;
 const streams = new Map();
 const failures = new Map();
 const rates = new Map();
+/** When each job was last told of, other than by a poll. */
+const told = new Map();
 let limit = 10;
 let timer;
 let tries = 0;
 
+const those = (status) => list.filter((job) => job.status === status);
 export const isActive = (job) => job.status === 'running' || job.status === 'queued';
 export const failuresOf = (id) => failures.get(id) ?? [];
 
@@ -42,26 +47,28 @@ const linkNow = () => ([...streams.values()].some((stream) => stream.healthy ===
 const hasEnded = (job, before) => !isActive(job) && job.status !== before?.status;
 
 function keep(job) {
+  told.set(job.job_id, performance.now());
   const before = list.find(({ job_id: id }) => id === job.job_id);
   if (!before) list = [job, ...list];
   else list = list.map((known) => (known === before ? { ...known, ...job } : known));
   if (hasEnded(job, before)) jobs.dispatchEvent(new Event('end'));
 }
 
-/** Candles per second between two answers, for when no events tell it. */
-function measured(job) {
-  const now = performance.now();
-  const before = rates.get(job.job_id);
-  const fetched = job.total_records_fetched;
-  if (before?.fetched === fetched) return before.rate;
-  const rate = before ? Math.round(((fetched - before.fetched) / (now - before.at)) * 1000) : null;
-  rates.set(job.job_id, { fetched, at: now, rate });
-  return rate;
+/** Candles stored per second of the last stretch, as events tell it, for when none do. */
+function measured({ job_id: id, records }) {
+  const at = performance.now();
+  const stored = records.inserted + records.restated;
+  const seen = [...(rates.get(id) ?? []), { at, stored }];
+  // The newest that is as old as the stretch is where it begins.
+  while (at - seen[1]?.at >= SPEED_MS) seen.shift();
+  rates.set(id, seen);
+  const [began] = seen;
+  return at > began.at ? Math.round(((stored - began.stored) / (at - began.at)) * 1000) : null;
 }
 
 /** Failures from before anybody followed, or that no events tell. */
 async function learnFailures() {
-  for (const { job_id: id, failed_slices: failed } of list.filter((job) => job.status === 'running')) {
+  for (const { job_id: id, failed_slices: failed } of those('running')) {
     if (failed === 0 || failures.has(id)) continue;
     failures.set(id, []);
     const { details } = await get(`backfill/status/${id}`).catch(() => ({ details: [] }));
@@ -87,7 +94,7 @@ function begin(id) {
       if (stream.healthy === is) return;
       stream.healthy = is;
       stream.told &&= is;
-      if (link !== 'gone') changed(linkNow());
+      if (!fault) changed(linkNow());
       if (!is) refresh();
     },
     end() {
@@ -98,14 +105,12 @@ function begin(id) {
   streams.set(id, stream);
 }
 
-/** What runs, and what has its turn next: the oldest. */
-function followed() {
-  const of = (status) => list.filter((job) => job.status === status);
-  return [...of('running'), ...of('queued').reverse()].slice(0, FOLLOWED);
+/** What runs is followed where it can be seen: a tab that is hidden leaves its connections to the others. */
+function followThem() {
+  followOnly(document.hidden ? [] : those('running').slice(0, FOLLOWED).map((job) => job.job_id));
 }
 
-function followThem() {
-  const ids = followed().map((job) => job.job_id);
+function followOnly(ids) {
   for (const [id, stream] of streams) {
     if (ids.includes(id)) continue;
     stream.stop();
@@ -115,12 +120,18 @@ function followThem() {
 }
 
 async function ask() {
+  const asked = performance.now();
+  const wasLocked = link === 'locked';
   try {
     const answer = await get(`backfill/recent?limit=${limit}`);
+    // Somebody else was refused meanwhile.
+    if (link === 'locked' && !wasLocked) return;
     const before = new Map(list.map((job) => [job.job_id, job]));
     list = answer.jobs.map((job) => {
-      const told = streams.get(job.job_id)?.told;
-      return told && isActive(job) ? before.get(job.job_id) : { ...job, candles_per_s: isActive(job) ? measured(job) : null };
+      const { job_id: id } = job;
+      // An answer may be older than what was told meanwhile, and knows less of what runs than events do.
+      const isKnownBetter = told.get(id) > asked || (streams.get(id)?.told && isActive(job));
+      return (isKnownBetter && before.get(id)) || { ...job, candles_per_s: job.status === 'running' ? measured(job) : null };
     });
     tries = 0;
     if (list.some((job) => hasEnded(job, before.get(job.job_id)))) jobs.dispatchEvent(new Event('end'));
@@ -138,7 +149,10 @@ async function ask() {
 
 function pause() {
   if (fault) return GONE_MS[Math.min(tries - 1, GONE_MS.length - 1)];
-  return followed().every((job) => streams.get(job.job_id)?.told) ? PAUSE_MS.quiet : PAUSE_MS.polled;
+  if (document.hidden) return PAUSE_MS.quiet;
+  const [running, queued] = [those('running'), those('queued')];
+  const active = running.length ? running : queued;
+  return active.every((job) => streams.get(job.job_id)?.told) ? PAUSE_MS.quiet : PAUSE_MS.polled;
 }
 
 const askInTurn = inTurn(ask);
@@ -150,6 +164,18 @@ export async function refresh() {
   if (link !== 'locked') timer = setTimeout(refresh, pause());
 }
 
+document.addEventListener('visibilitychange', () => {
+  if (link === 'locked') return;
+  followThem();
+  refresh();
+});
+// Nothing is asked again before there is another token, whoever was refused.
+locked.addEventListener('locked', () => {
+  followOnly([]);
+  clearTimeout(timer);
+  changed('locked');
+});
+
 export const canShowMore = () => list.length === limit && limit < 1000;
 export function more(count = Math.min(1000, limit * 5)) {
   limit = count;
@@ -159,12 +185,13 @@ export function more(count = Math.min(1000, limit * 5)) {
 export async function start(request) {
   const job = await post('backfill', request);
   await refresh();
-  return job;
+  // It may have ended before it was seen to run.
+  return { ...job, ...list.find(({ job_id: id }) => id === job.job_id) };
 }
 
 export async function act(id, verb) {
   const job = await post(`backfill/${encodeURIComponent(id)}/${verb}`);
-  if (verb === 'resume') failures.delete(id);
+  if (verb === 'resume') [failures, rates].forEach((known) => known.delete(id));
   keep(job);
   await refresh();
 }

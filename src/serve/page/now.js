@@ -1,7 +1,7 @@
 // What runs, how far it is, and what waits.
 
-import { byId, h, keyed, say, stateMark } from './dom.js';
-import { count, counted, day, names, range, seconds, told } from './format.js';
+import { byId, h, keyed, press, say, stateMark } from './dom.js';
+import { count, counted, day, names, range, seconds } from './format.js';
 import { act, failuresOf, jobs, list } from './jobs.js';
 
 const made = new Map();
@@ -37,16 +37,7 @@ function card(job) {
   const next = h('p', { class: 'quiet' }, 'Next: the job goes on with the rest; at its end Resume asks for these again.');
   const fault = h('p', { class: 'fault', role: 'alert' });
   const cancel = h('button', { type: 'button', 'aria-describedby': name }, 'Cancel');
-  cancel.addEventListener('click', async () => {
-    cancel.disabled = true;
-    say(fault, '');
-    try {
-      await act(id, 'cancel');
-    } catch (error) {
-      say(fault, told(error));
-    }
-    cancel.disabled = false;
-  });
+  cancel.addEventListener('click', () => press(cancel, fault, () => act(id, 'cancel')));
   const node = h('article', { class: 'job', 'aria-labelledby': name },
     h('div', { class: 'row' }, stateMark('running'), h('div', { class: 'grow' }, title), cancel),
     h('div', { class: 'row' }, bar, percent),
@@ -54,7 +45,7 @@ function card(job) {
 
   let shown = [];
   function update(now) {
-    say(title, `${names(now.symbols, 3)} · ${now.timeframes.join(' ')} · ${range(now)}`);
+    say(title, `${names(now, 3)} · ${now.timeframes.join(' ')} · ${range(now)}`);
     bar.value = now.progress_pct;
     say(percent, `${now.progress_pct.toFixed(1)} %`);
     const failed = now.failed_slices ? `, ${count(now.failed_slices)} failed` : '';

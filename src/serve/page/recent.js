@@ -1,13 +1,16 @@
 // The jobs, newest first: how each ended, what to do about it, and its series.
 
 import { get } from './api.js';
-import { byId, h, keyed, say, stateMark } from './dom.js';
+import { byId, h, keyed, press, say, stateMark } from './dom.js';
 import { count, minute, moment, names, plainNext, range, seconds, told } from './format.js';
 import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
 import { pager } from './pager.js';
+import { inTurn, sleep } from './turns.js';
 
 const made = new Map();
 const COLUMNS = 7;
+/** The series of a large job are megabytes, and its events come ten a second. */
+const DETAILS_MS = 1000;
 const WORST_FIRST = ['failed', 'stale', 'no_data', 'interrupted', 'running', 'pending', 'completed'];
 const RESUMABLE = ['failed', 'partial', 'interrupted'];
 
@@ -54,9 +57,13 @@ function details(id) {
     } catch (error) {
       say(fault, told(error));
     }
+    await sleep(DETAILS_MS);
   }
-  return { nodes: [facts, sum, table, pages.node, fault], load };
+  return { nodes: [facts, sum, table, pages.node, fault], load: inTurn(load) };
 }
+
+/** For those who do not see it. Put in anew each time: an end in the words of the one before is told too. */
+const tellEnd = (text) => byId('ended').replaceChildren(text);
 
 function row(job) {
   const id = job.job_id;
@@ -90,21 +97,12 @@ function row(job) {
     }
     inside.load();
   });
-  action.addEventListener('click', async () => {
-    action.disabled = true;
-    say(fault, '');
-    try {
-      await act(id, isActive(latest) ? 'cancel' : 'resume');
-    } catch (error) {
-      say(fault, told(error));
-    }
-    action.disabled = false;
-  });
+  action.addEventListener('click', () => press(action, fault, () => act(id, isActive(latest) ? 'cancel' : 'resume')));
 
   function update(now) {
     if (node.className !== now.status) state.replaceChildren(stateMark(now.status));
     node.className = now.status;
-    say(what, `${names(now.symbols)} · ${now.timeframes.join(' ')}`);
+    say(what, `${names(now)} · ${now.timeframes.join(' ')}`);
     say(span, range(now));
     say(why, now.error ?? '');
     say(next, now.next && !isActive(now) ? plainNext(now.next) : '');
@@ -114,9 +112,12 @@ function row(job) {
     say(took, seconds(now.duration_s));
     say(asked, moment(now.created_at));
     const verb = isActive(now) ? 'Cancel' : RESUMABLE.includes(now.status) ? 'Resume' : '';
+    const name = `${names(now)} ${now.timeframes.join(' ')}`;
     say(action, verb);
+    if (!verb && action === document.activeElement) open.focus();
     action.hidden = !verb;
-    action.setAttribute('aria-label', `${verb} ${names(now.symbols)} ${now.timeframes.join(' ')}`);
+    action.setAttribute('aria-label', `${verb} ${name}`);
+    if (isActive(latest) && !isActive(now)) tellEnd(`${name}: ${now.status.replace('_', ' ')}${now.error ? `, ${now.error}` : ''}`);
     const changed = `${now.status} ${now.completed_slices} ${now.failed_slices}`;
     if (seen && seen !== changed && inside && !more.hidden) inside.load();
     seen = changed;

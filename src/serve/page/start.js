@@ -1,24 +1,33 @@
 // The form that asks for candles.
 
-import { byId, say } from './dom.js';
-import { counted, told } from './format.js';
+import { byId, press, say } from './dom.js';
+import { counted, symbolsOf } from './format.js';
 import { start } from './jobs.js';
 
 const words = (text) => text.split(/[\s,;]+/).filter(Boolean);
 
+const FIELDS = {
+  symbols: 'name at least one symbol',
+  'start-date': 'choose the first day',
+  'end-date': 'the last day is no whole date: finish it, or empty it for up to now',
+  timeframes: 'name a timeframe, 1d say',
+};
+
+/** A date that is half typed, or that no calendar has, has no value: only its validity tells it from an empty one. */
+const isLacking = (field) => field.validity.badInput || (field.required && words(field.value).length === 0);
+
 /** What is not filled in, in the order of the form. */
 function lacking() {
-  const fields = { symbols: 'name at least one symbol', 'start-date': 'choose the first day', timeframes: 'name a timeframe, 1d say' };
-  const missing = Object.keys(fields).find((id) => words(byId(id).value).length === 0);
-  for (const id of Object.keys(fields)) byId(id).setAttribute('aria-invalid', String(id === missing));
-  return missing && { field: byId(missing), text: fields[missing] };
+  const missing = Object.keys(FIELDS).find((id) => isLacking(byId(id)));
+  for (const id of Object.keys(FIELDS)) byId(id).setAttribute('aria-invalid', String(id === missing));
+  return missing && { field: byId(missing), text: FIELDS[missing] };
 }
 
 export function show() {
   const form = byId('start');
   const year = new Date().getUTCFullYear();
   byId('start-date').value = `${year - 1}-01-01`;
-  form.addEventListener('submit', async (event) => {
+  form.addEventListener('submit', (event) => {
     event.preventDefault();
     say(byId('started'), '');
     say(byId('start-error'), '');
@@ -28,10 +37,8 @@ export function show() {
       lack.field.focus();
       return;
     }
-    const button = form.querySelector('button');
-    button.disabled = true;
     const end = byId('end-date').value;
-    try {
+    press(form.querySelector('button'), byId('start-error'), async () => {
       const job = await start({
         symbols: words(byId('symbols').value),
         start_date: byId('start-date').value,
@@ -39,10 +46,7 @@ export function show() {
         timeframes: words(byId('timeframes').value),
         adjusted: byId('adjusted').checked,
       });
-      say(byId('started'), `${counted(job.symbols.length, 'symbol')}, ${counted(job.slices, 'slice')}: ${job.status}.`);
-    } catch (error) {
-      say(byId('start-error'), told(error));
-    }
-    button.disabled = false;
+      say(byId('started'), `${counted(symbolsOf(job), 'symbol')}, ${counted(job.slices, 'slice')}: ${job.status}.`);
+    });
   });
 }

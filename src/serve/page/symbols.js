@@ -15,7 +15,7 @@ export let all = [];
 
 export const nameOf = ({ symbol, timeframe }) => `${symbol}/${timeframe}`;
 /** Changes when the series may look different. */
-export const stateOf = (one) => `${one.candles} ${one.last}`;
+const stateOf = (one) => `${one.candles} ${one.last}`;
 
 const known = new Map();
 const waiting = new Map();
@@ -73,7 +73,7 @@ function row(one, open) {
       drawn = coverage;
       cell.replaceChildren(strip(coverage, latest.last));
     } catch (error) {
-      cell.replaceChildren(h('span', { class: 'quiet' }, error.message));
+      cell.replaceChildren(h('span', { class: 'quiet' }, told(error)));
     }
   };
   seen.observe(node);

@@ -1,4 +1,6 @@
-// Work that must not overlap.
+// Work that must not overlap, and waits.
+
+export const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
 /** Does `work` one at a time: calls that come meanwhile share one more run after this one. */
 export function inTurn(work) {
