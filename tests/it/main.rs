@@ -86,6 +86,8 @@ mod series_rules;
 mod serve_attacks;
 #[cfg(feature = "serve")]
 mod serve_attacks_bytes;
+#[cfg(all(feature = "serve", target_os = "linux"))]
+mod serve_attacks_crowds;
 #[cfg(feature = "serve")]
 mod serve_attacks_json;
 #[cfg(feature = "serve")]
