@@ -16,8 +16,8 @@ use crate::serve_attacks_slow::is_well;
 use crate::server::Server;
 use crate::serving::{Serving, read_answer};
 
-/// Asks, and reads nothing but the first byte of what comes.
-fn asks_and_never_reads(serving: &Serving, target: &str) -> TcpStream {
+/// Asks, and reads nothing yet.
+fn asks(serving: &Serving, target: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], serving.port));
@@ -29,7 +29,15 @@ fn asks_and_never_reads(serving: &Serving, target: &str) -> TcpStream {
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.read_exact(&mut [0]).unwrap();
+    stream
+}
+
+/// Asks, sees that an answer comes, and never reads it.
+fn asks_and_never_reads(serving: &Serving, target: &str) -> TcpStream {
+    let mut stream = asks(serving, target);
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
     stream
 }
 
