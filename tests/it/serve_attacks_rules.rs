@@ -83,8 +83,7 @@ pub(crate) fn parameter(name: &str) -> Rule {
         "symbols" => refusing(&["AAPL"], &["", ",,,", &long]),
         "start_date" | "start" => refusing(&["2024-01-02", "2024-01-02T00:00:00Z"], NO_DATES),
         "end_date" | "end" => refusing(&["2024-01-05", "2024-01-05T23:59:59+01:00"], NO_DATES),
-        "timeframe" => refusing(&["1d"], NO_TIMEFRAMES),
-        "timeframes" => refusing(&["1d"], NO_TIMEFRAMES),
+        "timeframe" | "timeframes" => refusing(&["1d"], NO_TIMEFRAMES),
         "adjusted" => refusing(&["false", "true"], NO_WORDS),
         "limit" => refusing(&["1", "1000"], &[NO_NUMBERS, &[&digits]].concat()),
         // 2024-01-02.
