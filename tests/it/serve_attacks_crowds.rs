@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 use crate::exchange::{Gate, PATIENCE, Reply};
 use crate::harness::Home;
 use crate::running::eventually;
-use crate::serve_attacks_slow::is_well;
+use crate::serve_attacks_slow::{SOON, is_well};
 use crate::server::Server;
 use crate::serving::{Serving, read_answer};
 
@@ -144,5 +144,35 @@ fn the_longest_list_of_jobs_keeps_nobody_out() {
             is_well(&serving);
         }
     });
+    serving.stop().ok();
+}
+
+#[test]
+fn callers_of_candles_who_never_read_keep_nobody_out() {
+    let home = Home::new();
+    let day = "backfill AAPL -t 1m --provider sample --start 2024-01-02 --end 2024-01-02";
+    home.cli(day.split(' ')).run().ok();
+    // More than all buffers on the way to a caller take.
+    home.sql(
+        "INSERT INTO candle_data (series_id, ts, open, high, low, close, volume)
+             WITH RECURSIVE minute (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM minute WHERE n < 99999)
+             SELECT 1, 1717200000 + 60 * n, 100.25, 101.5, 99.75, 100.5, n FROM minute;
+         UPDATE series SET candles = candles + 100000, last_ts = 1717200000 + 60 * 99999",
+    );
+    let job = home.db().text("SELECT job_id FROM backfill_jobs");
+    let status = format!("/api/v1/backfill/status/{job}");
+    let serving = Serving::start(home.serve_sample());
+    let all = "/api/v1/historical/AAPL?timeframe=1m&limit=1000000";
+    // Some are being answered, and as many wait or are answered, too.
+    let answered: Vec<_> = (0..4)
+        .map(|_| asks_and_never_reads(&serving, all))
+        .collect();
+    let others: Vec<_> = (0..4).map(|_| asks(&serving, all)).collect();
+    for target in ["/ready", "/api/v1/symbols", &status] {
+        let asked = Instant::now();
+        serving.get(target).is(200);
+        assert!(asked.elapsed() < SOON, "{target}: {:?}", asked.elapsed());
+    }
+    drop((answered, others));
     serving.stop().ok();
 }

@@ -1,6 +1,8 @@
 //! What an attack asks for: names and parameters with a meaning elsewhere (SQL, spreadsheets, shells, paths, headers), out
 //! of bounds, or in a spelling that another reader could take for another.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Map, Value, json};
 
 use crate::serve_attacks::Expect::{self, Refused};
@@ -107,4 +109,20 @@ fn a_parameter_in_a_body_is_bound_like_one_in_a_query() {
             }
         }
     });
+}
+
+#[test]
+fn a_job_that_would_not_end_in_years_is_refused_at_once() {
+    let siege = Siege::lay();
+    let symbols: Vec<String> = (0..10_000).map(|n| format!("S{n}")).collect();
+    let asked = json!({ "symbols": symbols, "timeframes": ["1m", "5m", "15m", "30m", "1h"], "start_date": "1900-01-01" });
+    let began = Instant::now();
+    let answer = siege.serving.post_json("/api/v1/backfill", &asked);
+    answer.refuses(400, "usage", "slices");
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    siege.serving.stop().ok();
 }
