@@ -86,14 +86,26 @@ mod series_rules;
 mod serve_attacks;
 #[cfg(feature = "serve")]
 mod serve_attacks_bytes;
+#[cfg(all(feature = "serve", target_os = "linux"))]
+mod serve_attacks_crowds;
+#[cfg(feature = "serve")]
+mod serve_attacks_json;
 #[cfg(feature = "serve")]
 mod serve_attacks_names;
 #[cfg(feature = "serve")]
+mod serve_attacks_reads;
+#[cfg(feature = "serve")]
 mod serve_attacks_routes;
+#[cfg(feature = "serve")]
+mod serve_attacks_rules;
+#[cfg(feature = "serve")]
+mod serve_attacks_sites;
 #[cfg(all(feature = "serve", target_os = "linux"))]
 mod serve_attacks_slow;
 #[cfg(feature = "serve")]
 mod serve_attacks_values;
+#[cfg(feature = "serve")]
+mod serve_attacks_words;
 #[cfg(feature = "serve")]
 mod serve_bad_input;
 #[cfg(feature = "serve")]

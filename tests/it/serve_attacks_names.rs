@@ -1,12 +1,90 @@
-//! Where an attack says that it goes: names of hosts in all spellings, pages of other sites, and targets that try to lead
-//! elsewhere.
+//! Where an attack says that it goes: names of hosts in all spellings, and targets that try to lead elsewhere.
 
-use crate::serve_attacks::Expect::{Answered, Bare, Refused};
-use crate::serve_attacks::Siege;
+use crate::serve_attacks::Expect::{Answered, Bare, Read, Refused};
+use crate::serve_attacks::{NAME, Siege};
 
 #[test]
 fn a_name_that_was_rebound_to_this_machine_is_refused_in_every_spelling() {
-    Siege::lay().withstands(60, |_, table| {
+    refuses_other_names(Siege::lay());
+}
+
+#[test]
+fn a_name_that_is_allowed_opens_the_door_to_no_other() {
+    refuses_other_names(Siege::lay_with_name());
+    Siege::lay_with_name().withstands(37 * 10, |siege, table| {
+        for route in siege.routes() {
+            let line = route.line();
+            let mut to = |expect, host: &str, headers: &str| {
+                table.raw(
+                    expect,
+                    &format!("{line} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n"),
+                );
+            };
+            for host in [
+                "{name}:80",
+                "{name}:443",
+                "{name}:",
+                "{name}:0{port}",
+                "{name}:{port}0",
+                "{name}..",
+                ".{name}",
+                "x{name}",
+                "{name}x",
+                "www.{name}",
+                "{name}.evil.example",
+                "evil.example",
+                "evil.example#{name}",
+                "user@{name}",
+                "{name}@evil.example",
+                "{name}, evil.example",
+                "candles",
+                "example",
+                "*.example",
+                "candles%2eexample",
+                "\u{ff}{name}",
+            ] {
+                let expect = if host.is_ascii() {
+                    Refused(421, "host")
+                } else {
+                    Refused(400, "usage")
+                };
+                to(expect, &host.replace("{name}", NAME), "");
+            }
+            // Each name's own page may call it by that name, and no other.
+            for (host, origin) in [
+                (NAME, "{host}"),
+                ("{host}", NAME),
+                (NAME, "evil.example"),
+                (NAME, "{name}.evil.example"),
+            ] {
+                let origin = origin.replace("{name}", NAME);
+                to(
+                    Refused(403, "site"),
+                    host,
+                    &format!("Origin: http://{origin}\r\n"),
+                );
+            }
+            if route.changes {
+                continue;
+            }
+            for host in [NAME, "{name}:{port}", "CANDLES.Example", "{name}."] {
+                to(
+                    Read(route.kind),
+                    &host.replace("{name}", NAME),
+                    "Connection: close\r\n",
+                );
+            }
+            to(
+                Read(route.kind),
+                NAME,
+                &format!("Connection: close\r\nOrigin: https://{NAME}\r\n"),
+            );
+        }
+    });
+}
+
+fn refuses_other_names(siege: Siege) {
+    siege.withstands(60, |_, table| {
         for host in [
             // Other names, and names that only begin or end like ours.
             "evil.example", "evil.example:{port}", "localhost.evil.example:{port}", "127.0.0.1.evil.example:{port}",
@@ -49,44 +127,14 @@ fn a_name_that_was_rebound_to_this_machine_is_refused_in_every_spelling() {
 }
 
 #[test]
-fn the_page_of_another_site_changes_nothing_and_reads_nothing() {
-    const BACKFILL: &str = "/api/v1/backfill?symbols=EVIL&start_date=2024-01-02";
-    Siege::lay().withstands(60, |_, table| {
-        for headers in [
-            "Origin: null", "Origin: ", "Origin: http://evil.example", "Origin: http://127.0.0.1", "Origin: http://127.0.0.1:1", "Origin: //{host}",
-            "Origin: {host}", "Origin: ftp://{host}", "Origin: file://", "Origin: file://{host}", "Origin: chrome-extension://abc", "Origin: http://{host}/",
-            "Origin: http://{host}.evil.example", "Origin: http://evil.example/{host}", "Origin: http://user@{host}", "Origin: http://{host} ,http://evil.example",
-            "Origin: http://localhost:{port}", "Origin: HTTP://{host}", "Origin: http:{host}", "Origin: http://http://{host}", "Origin: http://{host}#", "Origin: \u{ff}",
-            "Origin: http://{host}\r\nOrigin: http://{host}", "Origin: http://evil.example\r\nOrigin: http://{host}",
-            "Origin: http://{host}\r\nSec-Fetch-Site: same-site", "Origin: null\r\nSec-Fetch-Site: same-origin", "Origin: http://evil.example\r\nSec-Fetch-Site: same-origin",
-            "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Sec-Fetch-Site: Same-Origin", "Sec-Fetch-Site: ", "Sec-Fetch-Site: unknown", "Sec-Fetch-Site: \u{ff}",
-            "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-origin, cross-site",
-        ] {
-            let headers = format!("{headers}\r\n");
-            table.post(Refused(403, "site"), BACKFILL, &headers, "");
-            table.get(Refused(403, "site"), "/api/v1/symbols", &headers);
-        }
-        // A link that is followed opens a page, and sends no form.
-        let follows = |dest: &str| format!("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: {dest}\r\n");
-        table.post(Refused(403, "site"), BACKFILL, &follows("document"), "");
-        for dest in ["iframe", "frame", "embed", "object", "script", "empty", ""] {
-            table.get(Refused(403, "site"), "/api/v1/symbols", &follows(dest));
-        }
-        for mode in ["no-cors", "cors", "websocket", ""] {
-            let headers = format!("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: document\r\n");
-            table.get(Refused(403, "site"), "/api/v1/symbols", &headers);
-        }
-        table.get(Answered(200), "/api/v1/symbols", &follows("document"));
-        table.get(Answered(200), "/api/v1/symbols", "Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n");
-        table.post(Refused(404, "job"), "/api/v1/backfill/0190/cancel", "Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n", "");
-        table.post(Refused(404, "job"), "/api/v1/backfill/0190/cancel", "Sec-Fetch-Site: none\r\n", "");
-    });
+fn a_target_leads_to_the_route_that_it_names_and_nowhere_else() {
+    leads_nowhere_else(Siege::lay());
+    leads_nowhere_else(Siege::lay_with_name());
 }
 
-#[test]
 #[allow(clippy::too_many_lines)] // A table.
-fn a_target_leads_to_the_route_that_it_names_and_nowhere_else() {
-    Siege::lay().withstands(80, |_, table| {
+fn leads_nowhere_else(siege: Siege) {
+    siege.withstands(80, |_, table| {
         // The whole URL is another way to say the host, and must say the same.
         for target in [
             "http://evil.example/health",

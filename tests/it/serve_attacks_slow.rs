@@ -18,15 +18,15 @@ use crate::serving::{Serving, read_answer};
 
 const BODY: &str = "POST /api/v1/backfill HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{";
 /// As long as one who does not attack may wait for an answer.
-const SOON: Duration = Duration::from_secs(3);
+pub(crate) const SOON: Duration = Duration::from_secs(3);
 
-fn host(serving: &Serving, text: &str) -> Vec<u8> {
+pub(crate) fn host(serving: &Serving, text: &str) -> Vec<u8> {
     let host = format!("127.0.0.1:{}", serving.port);
     text.replace("{host}", &host).into_bytes()
 }
 
 /// Others are answered soon.
-fn is_well(serving: &Serving) {
+pub(crate) fn is_well(serving: &Serving) {
     for target in ["/health", "/api/v1/symbols"] {
         let asked = Instant::now();
         serving.get(target).is(200);
