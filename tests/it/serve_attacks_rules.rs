@@ -85,7 +85,7 @@ pub(crate) fn parameter(name: &str) -> Rule {
         "end_date" | "end" => refusing(&["2024-01-05", "2024-01-05T23:59:59+01:00"], NO_DATES),
         "timeframe" | "timeframes" => refusing(&["1d"], NO_TIMEFRAMES),
         "adjusted" => refusing(&["false", "true"], NO_WORDS),
-        "limit" => refusing(&["1", "1000"], &[NO_NUMBERS, &[&digits]].concat()),
+        "limit" => refusing(&["1", "200"], &[NO_NUMBERS, &[&digits]].concat()),
         // 2024-01-02.
         "cursor" => refusing(&["AAAAAGWTUgA"], NO_CURSORS),
         "format" => refusing(&["json", "csv"], NO_WORDS),

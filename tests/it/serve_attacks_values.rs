@@ -31,10 +31,8 @@ fn every_parameter_is_bound_by_what_the_table_says_of_it() {
             for param in &route.params {
                 let name = param["name"].as_str().unwrap();
                 let beside = route.beside(name);
-                let beside: String = beside
-                    .iter()
-                    .map(|(name, text)| format!("&{name}={text}"))
-                    .collect();
+                let beside = beside.iter().map(|(name, text)| format!("&{name}={text}"));
+                let beside = beside.collect::<Vec<_>>().concat();
                 let mut given =
                     |query: &str| table.call(REFUSED, &format!("{line}?{query}{beside}"), "", "");
                 let rule = parameter(name);

@@ -65,7 +65,7 @@ fn a_request_that_cannot_be_done_is_refused_with_what_is_wrong_and_what_to_do() 
         "symbols": many[..10_000], "start_date": "1900-01-01", "timeframes": ["1m", "5m", "15m", "30m", "1h"],
     });
     let too_long = serving.post_json("/api/v1/backfill", &body);
-    let too_long = too_long.refuses(400, "usage", "too long for one job");
+    let too_long = too_long.refuses(400, "usage", "too many slices for one job");
     assert!(too_long.text().contains("fewer symbols"), "{too_long:?}");
     let nobody = "00000000-0000-7000-8000-000000000000";
     serving

@@ -124,7 +124,7 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
             slices += market.cells(span);
             if slices > SLICES {
                 return Err(Fault::usage(
-                    "the range of all these series is too long for one job",
+                    "the range of all these series has too many slices for one job",
                     format!(
                         "ask for {SLICES} slices at most: fewer symbols or timeframes, or less time"
                     ),
