@@ -73,13 +73,7 @@ pub(super) fn fetch_all(
         stop: stop.clone(),
         stopped_at: None,
     };
-    let written = ledger.write(
-        store,
-        inbox,
-        runner.provider.as_ref(),
-        runner.clock.as_ref(),
-        monitor,
-    );
+    let written = ledger.write(store, inbox, runner, monitor);
     stop.cancel();
     written
 }

@@ -4,10 +4,8 @@ use std::collections::HashMap;
 
 use super::fetch::Series;
 use super::message::{End, Message, PageMessage};
-use super::{Job, Stop};
-use crate::clock::Clock;
+use super::{Job, Runner, Stop};
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
-use crate::provider::Provider;
 use crate::store::{
     Asked, Batch, Counts, PageWrite, Progress, SeriesStatus, SliceEnd, Store, StoreError,
 };
@@ -88,12 +86,11 @@ impl<'a> Ledger<'a> {
         &mut self,
         store: &mut Store,
         batches: impl IntoIterator<Item = Vec<Message>>,
-        provider: &dyn Provider,
-        clock: &dyn Clock,
+        runner: &Runner,
         monitor: &dyn Monitor,
     ) -> Result<(), StoreError> {
         for messages in batches {
-            let now = clock.now();
+            let now = runner.clock.now();
             let has_news = !messages.is_empty();
             if has_news || now - self.beat_at >= HEARTBEAT {
                 let batch = store.batch(&self.job.job_id, self.job.owner.as_str(), now)?;
@@ -101,7 +98,7 @@ impl<'a> Ledger<'a> {
                     self.take(&batch, message)?;
                 }
                 batch.commit()?;
-                store.bound_log();
+                store.bound_log(&runner.cancel);
                 self.beat_at = now;
             }
             for failure in std::mem::take(&mut self.news) {
@@ -114,8 +111,8 @@ impl<'a> Ledger<'a> {
                 completed: self.completed,
                 failed: self.failed.len() as u64,
                 records: self.records,
-                requests: provider.requests() - self.job.requests_before,
-                waiting: provider.waiting(),
+                requests: runner.provider.requests() - self.job.requests_before,
+                waiting: runner.provider.waiting(),
             });
         }
         Ok(())

@@ -2,15 +2,23 @@
 //! begins it anew only in a moment without a reader; readers that come and go may never leave one.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::path::beside;
 use super::{BUSY_TIMEOUT, Store};
+use crate::clock::Cancel;
 
 /// From this size on readers are asked to make way.
 pub(super) const LARGE: u64 = 24 << 20;
 /// How long for: a reader that stays must not hold the writer.
-const WAIT: Duration = Duration::from_millis(500);
+const SHORT: Duration = Duration::from_millis(500);
+/// From this size on it is better to hold the writer than to write on.
+const TOO_LARGE: u64 = 64 << 20;
+/// How long for: whoever reads for a few seconds is gone by then, and so is whoever began meanwhile. Those who come after
+/// them read the file alone, since nothing is left in the log that it lacks.
+const LONG: Duration = Duration::from_secs(12);
+/// How long one attempt lasts, which holds other writers too, and how long it is until the next one.
+const ATTEMPT: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Whether a write-ahead log with anything in it lies beside the file.
@@ -24,24 +32,30 @@ impl Store {
 
     /// Empties the log when it has grown large, between two transactions. Where a reader stays, it is tried again when the
     /// log has doubled, so that waiting stays a small part of the work.
-    pub fn bound_log(&mut self) {
+    pub fn bound_log(&mut self, cancel: &Cancel) {
         let size = self.log_size();
         if size < self.log_bound {
             return;
         }
-        // What was committed is safe wherever it stands: a checkpoint that fails is made up for by the next.
-        let _ = self.connection.busy_timeout(WAIT);
+        let wait = if size < TOO_LARGE { SHORT } else { LONG };
+        let until = Instant::now() + wait;
+        let _ = self.connection.busy_timeout(ATTEMPT);
+        let mut emptied = self.empty_log();
+        while !emptied && Instant::now() < until && !cancel.is_cancelled() {
+            std::thread::sleep(ATTEMPT);
+            emptied = self.empty_log();
+        }
+        let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
+        self.log_bound = if emptied { LARGE } else { 2 * size };
+    }
+
+    /// What was committed is safe wherever it stands: an attempt that fails is made up for by the next.
+    fn empty_log(&self) -> bool {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         let emptied = self
             .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-                Ok(row.get::<_, i64>(0)? == 0)
-            });
-        let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
-        self.log_bound = if emptied.unwrap_or(false) {
-            LARGE
-        } else {
-            2 * size
-        };
+            .query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? == 0));
+        emptied.unwrap_or(false)
     }
 }
 
@@ -65,14 +79,45 @@ mod tests {
         let sql = "INSERT INTO room VALUES (zeroblob(1048576))";
         while size() < LARGE {
             store.connection.execute_batch(sql).expect("room");
-            store.bound_log();
+            store.bound_log(&Cancel::new());
         }
         let grown = size();
-        store.bound_log();
+        store.bound_log(&Cancel::new());
         assert_eq!((size(), store.log_bound), (grown, 2 * grown), "a reader");
         reader.execute_batch("COMMIT").expect("its end");
         store.log_bound = grown;
-        store.bound_log();
+        store.bound_log(&Cancel::new());
         assert_eq!((size(), store.log_bound), (0, LARGE), "no reader");
+    }
+    #[test]
+    fn readers_who_come_and_go_without_a_gap_do_not_keep_a_log_that_is_too_large() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("market.db");
+        let mut store = Store::create(&path).expect("a file");
+        let sql = "CREATE TABLE room (bytes BLOB)";
+        store.connection.execute_batch(sql).expect("a table");
+        let begin = || {
+            let reader = Connection::open(&path).expect("a reader");
+            let sql = "BEGIN; SELECT count(*) FROM series";
+            reader.execute_batch(sql).expect("a snapshot");
+            reader
+        };
+        let mut reader = begin();
+        let sql = "INSERT INTO room VALUES (zeroblob(67108864))";
+        store.connection.execute_batch(sql).expect("room");
+        let cancel = Cancel::new();
+        std::thread::scope(|scope| {
+            let stop = cancel.clone();
+            let bounding = scope.spawn(move || {
+                store.bound_log(&stop);
+                store.log_size()
+            });
+            while !bounding.is_finished() {
+                let next = begin();
+                std::thread::sleep(SHORT + 2 * ATTEMPT);
+                drop(std::mem::replace(&mut reader, next));
+            }
+            assert_eq!(bounding.join().expect("no panic"), 0);
+        });
     }
 }
