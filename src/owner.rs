@@ -53,7 +53,7 @@ pub(crate) fn is_this_process(owner: &str) -> bool {
 
 /// Whether an owner is, or was, a process of this host.
 pub(crate) fn is_of_this_host(owner: &str) -> bool {
-    owner.starts_with(&format!("{}/", host()))
+    is_this_process(owner) || owner.starts_with(&format!("{}/", host()))
 }
 
 /// Whether an owner lives: on this host by its process, on another by its last sign of life.

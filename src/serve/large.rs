@@ -1,9 +1,9 @@
 //! Large answers while they are sent: so much of them at once and no more, for a caller may ask for many and read none.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
@@ -15,6 +15,8 @@ use super::answer::Fault;
 const PIECE: usize = 64 << 10;
 /// Pieces of large answers that may be under way.
 const PIECES: u32 = 1024;
+/// How long one may take.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// Room for large answers.
 pub(super) struct Large(Arc<Semaphore>);
@@ -36,6 +38,7 @@ impl Large {
         let room = room.map_err(|_| Fault::busy("too many large answers at once"))?;
         Ok(Body::new(Sending {
             rest: text.into(),
+            until: Instant::now() + LONGEST,
             _room: room,
         }))
     }
@@ -44,17 +47,21 @@ impl Large {
 /// A large answer on its way.
 struct Sending {
     rest: Bytes,
+    until: Instant,
     _room: OwnedSemaphorePermit,
 }
 
 impl hyper::body::Body for Sending {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = &'static str;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        if Instant::now() > self.until {
+            return Poll::Ready(Some(Err("read too slowly")));
+        }
         let piece = PIECE.min(self.rest.len());
         // Copied: a piece that waits to be sent must not keep all the rest.
         let piece = Bytes::copy_from_slice(&self.rest.split_to(piece));

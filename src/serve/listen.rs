@@ -112,7 +112,7 @@ pub(super) struct Connections {
     places: Arc<Semaphore>,
     next: AtomicU64,
     open: Mutex<HashMap<u64, Open>>,
-    /// How many were sent away for others.
+    /// How many were sent away.
     pub(super) evicted: AtomicU64,
 }
 
@@ -187,7 +187,7 @@ impl Connections {
         }
     }
 
-    /// Sends those away who take their answer so slowly that what it holds would be held for hours.
+    /// Sends those away who take a piece of their answer for so long.
     fn send_slow_away(&self) {
         let gone = self
             .lock()

@@ -191,7 +191,7 @@ fn write(service: &Arc<Service>, info: &FileInfo, tally: &JobTally) -> String {
     text.one("questions_refused_total", "counter", about, refused);
     let open = service.connections.count();
     text.one("connections", "gauge", "Connections that stand.", open);
-    let about = "Silent connections that made way for others.";
+    let about = "Connections that were sent away, silent or slow.";
     let evicted = service.connections.evicted.load(Ordering::Relaxed);
     text.one("connections_evicted_total", "counter", about, evicted);
     let followers = service.hub.followers();

@@ -43,7 +43,7 @@ use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::routing::{MethodFilter, on};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::clock::{Cancel, Clock};
 use crate::market::Policy;
@@ -148,6 +148,7 @@ struct Service {
     hub: Hub,
     metrics: Metrics,
     connections: Arc<Connections>,
+    thinking: Semaphore,
     /// Whether the server stops.
     stop: watch::Sender<bool>,
 }
@@ -188,6 +189,7 @@ pub fn serve(
         hub: Hub::new(),
         metrics: Metrics::new(),
         connections: Arc::default(),
+        thinking: Semaphore::new(1),
         stop: watch::Sender::new(false),
         settings,
     });
@@ -272,12 +274,12 @@ async fn run(
             })?
             .map_err(|_| Fault::usage("the body is broken off", "send all of it"))?;
         let query = head.uri.query().unwrap_or("");
-        let call = || routes::call(route, service, named, query, head.headers, &body);
+        let calls = Arc::clone(&service);
+        let call = || routes::call(route, calls, named, query, head.headers, &body);
         if body.is_empty() {
             return call();
         }
-        // Long lists take their time: nobody else waits for that.
-        tokio::task::block_in_place(call)
+        service.think(call).await
     };
     let answered = match call.await {
         Ok(call) => (route.run)(call).await,
@@ -306,6 +308,13 @@ impl Service {
         self.metrics
             .answered(route, response.status(), began.elapsed());
         response
+    }
+
+    /// Does what may take a while and waits for nothing, like reading a long list: one caller's at a time, while others are
+    /// answered.
+    async fn think<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _turn = self.thinking.acquire().await;
+        tokio::task::block_in_place(work)
     }
 
     /// The providers' names.

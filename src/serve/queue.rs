@@ -72,8 +72,12 @@ impl Queue {
         wait: Duration,
     ) -> Option<(JobRow, Cancel)> {
         let mut running = self.running();
+        let store = self.store();
+        if self.stopping.is_cancelled() {
+            return None;
+        }
         let taken: Vec<&str> = running.keys().map(String::as_str).collect();
-        match self.store().next_job(sources, &taken, now) {
+        match store.next_job(sources, &taken, now) {
             Ok(Some(job)) => {
                 let stop = self.stopping.child();
                 let flags = Flags {
@@ -220,14 +224,11 @@ fn find(store: &Store, job_id: &str, now: i64) -> Result<JobRow, StoreError> {
 }
 
 impl Service {
-    /// Puts a request into the queue that is made on a thread that may block.
-    pub(super) async fn enqueue(
-        self: &Arc<Self>,
-        request: impl FnOnce(&Service) -> Result<Request, Fault> + Send + 'static,
-    ) -> Result<JobRow, Fault> {
+    /// Puts a request into the queue.
+    pub(super) async fn enqueue(self: &Arc<Self>, request: Request) -> Result<JobRow, Fault> {
         self.change(move |service| {
             let runner = service.runner(&service.settings.providers[0], Cancel::new());
-            Ok(service.queue.enqueue(&request(service)?, &runner)?)
+            Ok(service.queue.enqueue(&request, &runner)?)
         })
         .await
     }

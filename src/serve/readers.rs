@@ -88,7 +88,10 @@ impl Readers {
         read: impl FnOnce(&Store) -> Result<String, Fault> + Send + 'static,
     ) -> Result<Response<Body>, Fault> {
         let text = self.read(read).await?;
-        Ok(answer::text(status, self.large.body(text)?))
+        let body = self.large.body(text).inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
+        Ok(answer::text(status, body))
     }
 
     /// Reads on a thread that may block.

@@ -41,21 +41,20 @@ impl Store {
         let until = Instant::now() + wait;
         let _ = self.connection.busy_timeout(ATTEMPT);
         let mut emptied = self.empty_log();
-        while !emptied && Instant::now() < until && !cancel.is_cancelled() {
+        while emptied == Ok(false) && Instant::now() < until && !cancel.is_cancelled() {
             std::thread::sleep(ATTEMPT);
             emptied = self.empty_log();
         }
         let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
-        self.log_bound = if emptied { LARGE } else { 2 * size };
+        self.log_bound = if emptied == Ok(true) { LARGE } else { 2 * size };
     }
 
-    /// What was committed is safe wherever it stands: an attempt that fails is made up for by the next.
-    fn empty_log(&self) -> bool {
+    /// Whether no reader was in its way. What was committed is safe wherever it stands: an attempt that fails is made up for by
+    /// the next.
+    fn empty_log(&self) -> rusqlite::Result<bool> {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let emptied = self
-            .connection
-            .query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? == 0));
-        emptied.unwrap_or(false)
+        self.connection
+            .query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? == 0))
     }
 }
 

@@ -12,7 +12,6 @@ use serde_json::json;
 use super::job;
 use crate::backfill::Request;
 use crate::range::{Moment, Range};
-use crate::serve::Service;
 use crate::serve::answer::{self, Fault};
 use crate::serve::params::Params;
 use crate::serve::routes::Call;
@@ -22,13 +21,17 @@ use crate::timeframe::Timeframe;
 
 /// Symbols of a job at most.
 const SYMBOLS: usize = 10_000;
+/// Series of a job at most.
+const SERIES: usize = 50_000;
 /// Slices of a job at most.
 const SLICES: i64 = 200_000;
 
 pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault> {
-    let params = call.params;
-    let request = move |service: &Service| {
-        let provider = &service.settings.providers[0];
+    let Call {
+        service, params, ..
+    } = call;
+    let provider = &service.settings.providers[0];
+    let request = || {
         request(
             &params,
             provider.name(),
@@ -36,7 +39,9 @@ pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault>
             service.now(),
         )
     };
-    let job = call.service.enqueue(request).await?;
+    let request = service.think(request).await?;
+    drop(params);
+    let job = service.enqueue(request).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &job::accepted(&job)))
 }
 
@@ -100,6 +105,12 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
             return Err(Fault::usage("no timeframes", next));
         }
         timeframes.push(Timeframe::Day);
+    }
+    if symbols.len() * timeframes.len() > SERIES {
+        return Err(Fault::usage(
+            format!("{} series are too many", symbols.len() * timeframes.len()),
+            format!("ask for {SERIES} at most in one job"),
+        ));
     }
     let start: Moment = params
         .parsed("start_date")?

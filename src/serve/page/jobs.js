@@ -25,6 +25,8 @@ const failures = new Map();
 const rates = new Map();
 /** When each job was last told of, other than by a poll. */
 const told = new Map();
+/** Jobs that the server lists at most. */
+const MOST = 200;
 let limit = 10;
 let timer;
 let tries = 0;
@@ -136,7 +138,7 @@ async function ask() {
     tries = 0;
     if (list.some((job) => hasEnded(job, before.get(job.job_id)))) jobs.dispatchEvent(new Event('end'));
     // The oldest has its turn first: what runs may stand behind a long queue.
-    if (list.length === limit && isActive(list.at(-1)) && limit < 1000) more(1000);
+    if (list.length === limit && isActive(list.at(-1)) && limit < MOST) more(MOST);
     followThem();
     learnFailures();
     changed(linkNow());
@@ -176,8 +178,8 @@ locked.addEventListener('locked', () => {
   changed('locked');
 });
 
-export const canShowMore = () => list.length === limit && limit < 1000;
-export function more(count = Math.min(1000, limit * 5)) {
+export const canShowMore = () => list.length === limit && limit < MOST;
+export function more(count = Math.min(MOST, limit * 5)) {
   limit = count;
   refresh();
 }
