@@ -72,12 +72,15 @@ impl Queue {
         wait: Duration,
     ) -> Option<(JobRow, Cancel)> {
         let mut running = self.running();
-        let store = self.store();
-        if self.stopping.is_cancelled() {
-            return None;
-        }
         let taken: Vec<&str> = running.keys().map(String::as_str).collect();
-        match store.next_job(sources, &taken, now) {
+        let next = {
+            let store = self.store();
+            if self.stopping.is_cancelled() {
+                return None;
+            }
+            store.next_job(sources, &taken, now)
+        };
+        match next {
             Ok(Some(job)) => {
                 let stop = self.stopping.child();
                 let flags = Flags {
