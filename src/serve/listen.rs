@@ -54,23 +54,23 @@ impl Sockets {
     /// The port is in use or not allowed, or the address is not this machine's.
     pub fn bind(listen: Option<IpAddr>, port: u16) -> Result<Sockets, ServeError> {
         let bind = |address: SocketAddr| {
-            listener(address).map_err(|source| ServeError::Bind { address, source })
+            listener(address).map_err(|why| ServeError::Bind { address, why })
         };
         let first = bind((listen.unwrap_or(Ipv4Addr::LOCALHOST.into()), port).into())?;
         let address = first.local_addr();
-        let address = address.map_err(|source| ServeError::Bind {
+        let address = address.map_err(|why| ServeError::Bind {
             address: ([127, 0, 0, 1], port).into(),
-            source,
+            why,
         })?;
         let mut listeners = vec![first];
         if listen.is_none() {
             match bind((Ipv6Addr::LOCALHOST, address.port()).into()) {
                 Ok(second) => listeners.push(second),
                 // Without IPv6 the one address is enough. With it, `localhost` would lead to somebody else.
-                Err(ServeError::Bind { address, source })
-                    if source.kind() == std::io::ErrorKind::AddrInUse =>
+                Err(ServeError::Bind { address, why })
+                    if why.kind() == std::io::ErrorKind::AddrInUse =>
                 {
-                    return Err(ServeError::Bind { address, source });
+                    return Err(ServeError::Bind { address, why });
                 }
                 Err(_) => {}
             }

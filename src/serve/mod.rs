@@ -97,12 +97,12 @@ pub struct Settings {
 #[non_exhaustive]
 pub enum ServeError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {}", plain(source))]
+    #[error("cannot listen on {address}: {}", plain(why))]
     Bind {
         /// The address.
         address: SocketAddr,
         /// What the system says.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// The file cannot be opened, read or written.
     #[error(transparent)]
@@ -125,7 +125,7 @@ impl ServeError {
     /// What to do about it.
     pub fn next(&self) -> String {
         match self {
-            ServeError::Bind { source, .. } => match source.kind() {
+            ServeError::Bind { why, .. } => match why.kind() {
                 std::io::ErrorKind::AddrInUse => {
                     "choose another --port, or stop that program".into()
                 }

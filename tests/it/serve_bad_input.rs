@@ -231,11 +231,12 @@ fn a_server_that_cannot_start_says_why_and_what_to_do() {
             .args(words)
             .run()
     };
-    serve(&format!("--port {port}")).exit(1).says(&[
+    let run = serve(&format!("--port {port}")).exit(1).says(&[
         &format!("127.0.0.1:{port}"),
         "another program",
         "--port",
     ]);
+    assert!(!run.stderr.contains("os error"), "{run:?}");
     serve("--listen 192.0.2.1 --port 0").exit(2).says(&[
         "192.0.2.1",
         "--token-file",
