@@ -317,18 +317,8 @@ fn a_file_that_is_not_the_servers_to_fill_is_refused_at_the_start() {
         .execute_batch("CREATE TABLE bookmarks (url TEXT)")
         .unwrap();
     drop(foreign);
-    home.cli([
-        "backfill",
-        "AAPL",
-        "--provider",
-        "sample",
-        "--start",
-        "2024-01-02",
-        "--end",
-        "2024-01-05",
-    ])
-    .run()
-    .ok();
+    let words = "backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-05";
+    home.cli(words.split(' ')).run().ok();
     fs::copy(home.db_path(), home.path("readonly.db")).unwrap();
     fs::set_permissions(home.path("readonly.db"), fs::Permissions::from_mode(0o444)).unwrap();
     for (name, words) in [

@@ -1,5 +1,6 @@
 //! Jobs that are stopped and gone on with: cancelled, resumed, left behind, and whose they are.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -235,12 +236,21 @@ fn a_stop_does_not_wait_for_a_file_that_another_program_locks() {
     let home = Home::new();
     let (provider, _gate) = Server::holding(0);
     let serving = Serving::start(home.serve(&provider));
-    for symbol in ["AAPL", "MSFT"] {
-        serving.backfill(&of_week(symbol));
-    }
+    serving.backfill(&of_week("AAPL"));
+    let waiting = serving.backfill(&of_week("MSFT"));
     provider.wait_for(1);
     let other = rusqlite::Connection::open(home.db_path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // A change of the queue that waits for the file: it was sent before what is answered meanwhile.
+    let mut change = serving.connect();
+    let head = format!(
+        "POST /api/v1/backfill/{waiting}/cancel HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n",
+        serving.port
+    );
+    change.write_all(head.as_bytes()).unwrap();
+    for _ in 0..50 {
+        serving.get("/api/v1/symbols").is(200);
+    }
     let began = Instant::now();
     serving.stop().ok();
     assert!(
