@@ -43,7 +43,7 @@ fn watch(global: &Global, args: &Status, store: &Store, clock: &SystemClock) -> 
     loop {
         let now = clock.now();
         let mut jobs = store.jobs(&filter, now)?;
-        jobs.retain(|job| matches!(job.status, JobStatus::Running | JobStatus::Queued));
+        jobs.retain(|job| job.status.is_active());
         if jobs.is_empty() {
             return Ok(());
         }

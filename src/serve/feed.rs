@@ -197,7 +197,7 @@ impl Feed {
         let job = told.job;
         let stored = job.records.inserted + job.records.restated;
         let speed = state.speed.per_second(Instant::now(), stored);
-        let ends = !matches!(job.status, JobStatus::Queued | JobStatus::Running);
+        let ends = !job.status.is_active();
         let facts = Facts::of(told, speed.filter(|_| !ends));
         // Of a job that has ended here more is known than the file has: that is not to be lost.
         let as_before = |known: &Facts| facts.of_file == known.of_file && (ends || facts == *known);

@@ -12,7 +12,7 @@ use super::{ServeError, Service};
 use crate::backfill::{self, Runner, Stop};
 use crate::clock::Cancel;
 use crate::provider::Provider;
-use crate::store::{JobRow, JobStatus, Store, StoreError};
+use crate::store::{JobRow, Store, StoreError};
 
 /// How long a thread without a job waits until it looks again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -111,8 +111,7 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     let now = service.now();
     let tell = |ended: Option<&JobRow>| telling.end(ended);
     let ended = service.queue.done(&job.job_id, was_stopped, now, tell);
-    let has_ended = |job: &JobRow| !matches!(job.status, JobStatus::Queued | JobStatus::Running);
-    if let Some(ended) = ended.filter(has_ended) {
+    if let Some(ended) = ended.filter(|job| !job.status.is_active()) {
         service.webhook.job_ended(&job::told(&ended, None, now));
     }
 }

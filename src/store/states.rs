@@ -46,6 +46,13 @@ states! {
     }
 }
 
+impl JobStatus {
+    /// Whether it waits or is being run: it has not ended.
+    pub fn is_active(self) -> bool {
+        matches!(self, JobStatus::Queued | JobStatus::Running)
+    }
+}
+
 states! {
     /// What became of a series in a job.
     SeriesStatus {

@@ -227,7 +227,7 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
     };
     let (status, owner, heartbeat_at): (JobStatus, Option<String>, Option<i64>) =
         (row.get(1)?, row.get(15)?, row.get(16)?);
-    let claimed = matches!(status, JobStatus::Running | JobStatus::Queued);
+    let claimed = status.is_active();
     let gone = claimed
         && !owner
             .as_deref()
