@@ -50,9 +50,6 @@ pub enum Unstorable {
     /// The start is before 1900 or after 2199.
     #[error("the stamp is absurd")]
     AbsurdStamp,
-    /// The start lies outside the span that was asked for.
-    #[error("the stamp is outside the span asked for")]
-    OutsideSpan,
 }
 
 /// A row that cannot be stored.

@@ -167,6 +167,8 @@ pub(crate) enum Place {
     Inside,
     /// Within one candle of the span: the provider snapped the range outward. Dropped uncounted.
     Snapped,
+    /// Further away: the answer is one to another question.
+    Elsewhere,
     /// Not storable.
     Not(Unstorable),
 }
@@ -174,7 +176,7 @@ pub(crate) enum Place {
 /// Where a candle start lies with respect to what was asked.
 pub(crate) fn place(ask: &Ask, ts: i64) -> Place {
     if !(MIN_TS..MAX_TS).contains(&ts) {
-        return Place::Not(Unstorable::AbsurdStamp);
+        return Place::Elsewhere;
     }
     if ask.span.contains(ts) {
         return if ask.market.timeframe().on_grid(ts) {
@@ -189,6 +191,6 @@ pub(crate) fn place(ask: &Ask, ts: i64) -> Place {
     if (before..after).contains(&ts) {
         Place::Snapped
     } else {
-        Place::Not(Unstorable::OutsideSpan)
+        Place::Elsewhere
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::aggs;
 use crate::exchange::Reply;
 use crate::hostile_case::{
-    At, BAD, Case, Kept, Outcome, PAGE, ROW, case, is_final, lasts, rejects_one_more,
+    At, BAD, Case, Kept, Outcome, PAGE, ROW, case, is_final, lasts, passes, rejects_one_more,
     rejects_the_row, row, whole,
 };
 use crate::oracle::Candle;
@@ -74,6 +74,11 @@ fn all_rejected(at: &At) -> Outcome {
     }
 }
 
+/// Where another page follows, the count may be that of all pages.
+fn counts_more(at: &At) -> Outcome {
+    if at.is_last() { lasts(at) } else { whole(at) }
+}
+
 #[allow(clippy::too_many_lines)] // A table.
 pub(crate) fn rows() -> Vec<Case> {
     vec![
@@ -133,22 +138,22 @@ pub(crate) fn rows() -> Vec<Case> {
         }),
         case(
             "a month after the range",
-            rejects_one_more,
+            lasts,
             one_more(shifted(30 * 86_400)),
         ),
         case(
             "a year before the range",
-            rejects_one_more,
+            lasts,
             one_more(shifted(-365 * 86_400)),
         ),
-        case(
-            "the year 9999",
-            rejects_one_more,
-            one_more(shifted(251_000_000_000)),
-        ),
+        case("a year before the range, once", passes, |at| {
+            one_more(shifted(-365 * 86_400))(at)
+        })
+        .once(),
+        case("the year 9999", lasts, one_more(shifted(251_000_000_000))),
         case(
             "before there was time",
-            rejects_one_more,
+            lasts,
             one_more(shifted(-251_000_000_000)),
         ),
         case(
@@ -167,7 +172,7 @@ pub(crate) fn rows() -> Vec<Case> {
                 at.with_row(|candle| row(candle).replace(r#""t":"#, r#""x":"#)),
             )
         }),
-        case("all stamps in seconds", all_rejected, |at| {
+        case("all stamps in seconds", lasts, |at| {
             let rows = at
                 .of(at.page)
                 .iter()
@@ -246,6 +251,15 @@ pub(crate) fn rows() -> Vec<Case> {
             Reply::json(
                 200,
                 body.replace(r#""resultsCount":0"#, r#""resultsCount":8"#),
+            )
+        }),
+        case("more counted than there are", counts_more, |at| {
+            let good = String::from_utf8(at.good()).unwrap();
+            let count = at.rows().len();
+            let more = format!(r#""resultsCount":{}"#, count + 1);
+            Reply::json(
+                200,
+                good.replace(&format!(r#""resultsCount":{count}"#), &more),
             )
         }),
         case("more rows than were asked for", is_final, |at| {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-use super::rows::{Rows, candle};
+use super::rows::{Odd, Rows, candle};
 use super::{LIMIT, NEXT_LIMIT, next_page};
 use crate::candle::Rejected;
 use crate::provider::failure::{Failure, words};
@@ -69,8 +69,14 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Turns a status and a body into a page, or says why it is none.
-pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<Page, Failure> {
+/// Turns a status and a body into a page, or says why it is none. `is_first` says that no page was read before it.
+pub(super) fn read(
+    status: u16,
+    body: &[u8],
+    ask: &Ask,
+    is_first: bool,
+    prefix: &str,
+) -> Result<Page, Failure> {
     if !(200..300).contains(&status) {
         return Err(refusal(status, body));
     }
@@ -98,7 +104,8 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
         match candle(raw, ask) {
             Ok(Some(candle)) => page.candles.push(candle),
             Ok(None) => {}
-            Err((ts, reason)) => {
+            Err(Odd::Answer(why)) => return Err(contradiction(why)),
+            Err(Odd::Row(ts, reason)) => {
                 let raw = raw.get();
                 let raw = raw[..raw.floor_char_boundary(RAW_LIMIT.min(room))].to_owned();
                 room = room.saturating_sub(raw.len());
@@ -106,7 +113,14 @@ pub(super) fn read(status: u16, body: &[u8], ask: &Ask, prefix: &str) -> Result<
             }
         }
     }
-    Ok(page)
+    let is_whole = is_first && page.next.is_none();
+    match page.rejected.first() {
+        Some(row) if is_whole && page.candles.is_empty() => Err(contradiction(format!(
+            "the answer holds nothing but rows that cannot be stored: {}",
+            row.reason
+        ))),
+        _ => Ok(page),
+    }
 }
 
 /// A 2xx is data only if its body says so and speaks of what was asked.
@@ -154,18 +168,32 @@ fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure> {
             "the answer has more than the {LIMIT} rows that were asked for"
         )));
     }
-    let counted: f64 = simple(answer.results_count.or(answer.count))?.unwrap_or_default();
-    if answer
+    check_counts(answer)
+}
+
+/// What is counted must be there, unless it is on a page that follows.
+#[allow(clippy::cast_precision_loss)] // At most so many rows as were asked for.
+fn check_counts(answer: &Answer<'_>) -> Result<(), Failure> {
+    let held = answer
         .results
         .as_ref()
-        .is_none_or(|results| results.rows.is_empty())
-        && counted != 0.0
-    {
-        return Err(Failure::Again(format!(
-            "the answer counts {counted} results and holds none"
-        )));
+        .map_or(0, |results| results.rows.len()) as f64;
+    let follows = answer.next_url.as_ref().is_some_and(|url| !url.is_empty());
+    for counted in [answer.results_count, answer.count] {
+        let counted: f64 = simple(counted)?.unwrap_or_default();
+        let lacks = counted > held && !(follows && held > 0.0);
+        if lacks || (held == 0.0 && counted != 0.0) {
+            return Err(contradiction(format!(
+                "the answer counts {counted} results and holds {held}"
+            )));
+        }
     }
     Ok(())
+}
+
+/// The answer contradicts itself or the question, and so is none: it is asked for again like a body that broke off.
+fn contradiction(why: String) -> Failure {
+    Failure::Again(why)
 }
 
 /// A number or a truth value. A long text in its place must not get into an error.
@@ -220,14 +248,14 @@ mod tests {
     use crate::provider::polygon::tests::{ask, days};
 
     fn page(body: &str, ask: &Ask) -> Page {
-        match read(200, body.as_bytes(), ask, "") {
+        match read(200, body.as_bytes(), ask, true, "") {
             Ok(page) => page,
             Err(Failure::Again(why) | Failure::Final(_, why)) => panic!("{why}"),
         }
     }
 
     fn failure(status: u16, body: &str, ask: &Ask) -> (Option<ErrorKind>, String) {
-        match read(status, body.as_bytes(), ask, "") {
+        match read(status, body.as_bytes(), ask, true, "") {
             Ok(_) => panic!("this is no answer: {body}"),
             Err(Failure::Again(why)) => (None, why),
             Err(Failure::Final(kind, why)) => (Some(kind), why),
@@ -270,7 +298,8 @@ mod tests {
         };
         let body = |rows: &[String]| format!(r#"{{"status":"OK","results":[{}]}}"#, rows.join(","));
         let reason = |row: &str| {
-            page(&body(&[row.to_owned()]), &days())
+            let good = r#"{"t":1704258000000,"o":1,"h":1,"l":1,"c":1,"v":1}"#;
+            page(&body(&[row.to_owned(), good.to_owned()]), &days())
                 .rejected
                 .remove(0)
                 .reason
@@ -311,20 +340,20 @@ mod tests {
     }
 
     #[test]
-    fn rows_outside_are_dropped_within_one_candle_and_rejected_beyond() {
+    fn rows_outside_are_dropped_within_one_candle_and_make_the_answer_none_beyond() {
         let row = |t: i64| format!(r#"{{"t":{t},"o":1,"h":1,"l":1,"c":1,"v":1}}"#);
-        let body = |t: i64| format!(r#"{{"status":"OK","results":[{}]}}"#, row(t));
+        let body = |t: i64| {
+            let rows = [row(660_000), row(t)].join(",");
+            format!(r#"{{"status":"OK","results":[{rows}]}}"#)
+        };
         let minutes = ask("AAPL", "1m", 600, 1200);
         for (t, candles, rejected) in [
-            (540_000, 0, 0),
-            (480_000, 0, 1),
-            (600_000, 1, 0),
-            (1_140_000, 1, 0),
-            (1_200_000, 0, 0),
-            (1_260_000, 0, 1),
-            (630_000, 0, 1),
-            (600_500, 0, 1),
-            (253_402_300_740_000, 0, 1),
+            (540_000, 1, 0),
+            (600_000, 2, 0),
+            (1_140_000, 2, 0),
+            (1_200_000, 1, 0),
+            (630_000, 1, 1),
+            (600_500, 1, 1),
         ] {
             let page = page(&body(t), &minutes);
             assert_eq!(
@@ -333,6 +362,44 @@ mod tests {
                 "{t}"
             );
         }
+        for t in [
+            480_000,
+            1_260_000,
+            1_260_001,
+            253_402_300_740_000,
+            -999_999_999_999_999,
+        ] {
+            let (kind, why) = failure(200, &body(t), &minutes);
+            assert_eq!(kind, None, "asked for again: {t}");
+            assert!(why.contains("outside of what was asked"), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_nothing_but_bad_rows_is_none_and_a_later_page_of_such_is_one() {
+        let body = r#"{"status":"OK","results":[{"t":1704171600000,"o":null}]}"#;
+        let (kind, why) = failure(200, body, &days());
+        assert_eq!(kind, None);
+        assert!(why.ends_with("cannot be stored: open is missing"), "{why}");
+        let later = read(200, body.as_bytes(), &days(), false, "");
+        assert!(later.is_ok_and(|page| page.rejected.len() == 1));
+    }
+
+    #[test]
+    fn what_an_answer_counts_it_holds_or_another_page_does() {
+        let row = r#"{"t":1704171600000,"o":1,"h":1,"l":1,"c":1,"v":1}"#;
+        let next = "/v2/aggs/ticker/AAPL/range/1/day/1/2?cursor=a";
+        let body = |counts: &str, next: &str| {
+            format!(r#"{{"status":"OK",{counts},"results":[{row}],"next_url":"{next}"}}"#)
+        };
+        for counts in [r#""resultsCount":2"#, r#""resultsCount":1,"count":7"#] {
+            let (kind, why) = failure(200, &body(counts, ""), &days());
+            assert_eq!(kind, None, "{counts}");
+            assert!(why.contains("results and holds 1"), "{why}");
+            assert_eq!(page(&body(counts, next), &days()).candles.len(), 1);
+        }
+        let fewer = r#""queryCount":99,"resultsCount":0,"count":1"#;
+        assert_eq!(page(&body(fewer, ""), &days()).candles.len(), 1);
     }
 
     #[test]

@@ -91,7 +91,8 @@ impl Provider for Polygon {
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
         let mut page = self.http.get(&path, cancel, &|status, body| {
-            answer::read(status, body, ask, self.http.base().prefix())
+            let prefix = self.http.base().prefix();
+            answer::read(status, body, ask, cursor.is_none(), prefix)
         })?;
         // Evidence is kept in the file, and a row may hold whatever the server was sent.
         for row in &mut page.rejected {

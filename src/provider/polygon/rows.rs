@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use chrono::DateTime;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -139,20 +140,28 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
+/// Why a row is no candle.
+pub(super) enum Odd {
+    /// It cannot be stored; its start, where the stamp could be read, and the reason.
+    Row(Option<i64>, String),
+    /// It shows that the answer is none to what was asked, however good the other rows are.
+    Answer(String),
+}
+
 /// One row as a candle; `None` where the provider snapped the range outward.
-pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, (Option<i64>, String)> {
+pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, Odd> {
     // Fields by their order in a list would be read as well, and a long text would get into the reason.
     if !raw.get().starts_with('{') {
-        return Err((None, "the row is no JSON object".to_owned()));
+        return Err(Odd::Row(None, "the row is no JSON object".to_owned()));
     }
     let row: Row = serde_json::from_str(raw.get())
-        .map_err(|error| (None, format!("the row cannot be read: {error}")))?;
+        .map_err(|error| Odd::Row(None, format!("the row cannot be read: {error}")))?;
     let stamp = row
         .t
         .required("the stamp")
-        .map_err(|reason| (None, reason))?;
+        .map_err(|reason| Odd::Row(None, reason))?;
     if stamp.fract() != 0.0 || stamp.abs() > 1e15 {
-        return Err((None, Unstorable::AbsurdStamp.to_string()));
+        return Err(Odd::Row(None, Unstorable::AbsurdStamp.to_string()));
     }
     #[allow(clippy::cast_possible_truncation)] // Whole and below 1e15.
     let millis = stamp as i64;
@@ -162,9 +171,10 @@ pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, (Optio
     } else {
         instant
     };
-    let reject = |reason: String| (Some(ts), reason);
+    let reject = |reason: String| Odd::Row(Some(ts), reason);
     match place(ask, ts) {
         Place::Snapped => return Ok(None),
+        Place::Elsewhere => return Err(Odd::Answer(elsewhere(instant))),
         Place::Not(why) => return Err(reject(why.to_string())),
         Place::Inside if !ask.market.timeframe().is_label() && millis.rem_euclid(1000) != 0 => {
             return Err(reject(Unstorable::OffGrid.to_string()));
@@ -191,4 +201,12 @@ pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, (Optio
         .storable(ask.market.class())
         .map_err(|why| reject(why.to_string()))?;
     Ok(Some(candle))
+}
+
+fn elsewhere(instant: i64) -> String {
+    let stamp = DateTime::from_timestamp(instant, 0).map_or_else(
+        || "another age".to_owned(),
+        |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    );
+    format!("the answer holds a row of {stamp}, more than one candle outside of what was asked")
 }
