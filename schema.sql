@@ -1,4 +1,4 @@
--- candlefile, file format 2.
+-- candlefile, file format 3.
 --
 -- One file holds a research data set of OHLCV candles: the data, what was asked of the provider, what it answered, how
 -- far each job came, and what is odd about which candle. Any SQLite >= 3.37 opens it.
@@ -6,9 +6,10 @@
 -- All times are Unix seconds, UTC. All ranges are half-open: start_ts is inside, end_ts is not.
 -- ts is a candle's start: the instant for minutes and hours, a label (the first market date at 00:00Z) for 1d, 1w, 1mo.
 --
--- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 2, page size 8192, journal mode WAL.
+-- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 3, page size 8192. At rest the file has a rollback
+-- journal; while it is written it has a write-ahead log.
 --
--- A packed file has the tables of manifest.sql too, and a rollback journal in place of WAL.
+-- A packed file has the tables of manifest.sql too.
 --
 -- For reading use the views `candles` and `market_data`, and filter on symbol, timeframe and ts.
 
@@ -84,7 +85,9 @@ CREATE TABLE backfill_jobs (
     error        TEXT,
     owner        TEXT,                -- host/process id/process start/run, of the process that runs it
     heartbeat_at INTEGER,             -- last sign of life of the owner
-    program      TEXT                 -- version of candlefile that ran it last; NULL: before format 2
+    program      TEXT,                -- version of candlefile that ran it last; NULL: before format 2
+    rate         TEXT,                -- requests at most, as typed: 5/min; NULL: the source's own
+    workers      INTEGER              -- requests at once; NULL: before format 3
 ) STRICT, WITHOUT ROWID;
 
 -- What a job asked for, one row a series, and what became of it.
@@ -175,6 +178,23 @@ CREATE TABLE quality_issues (
     PRIMARY KEY (series_id, ts, check_name)
 ) STRICT, WITHOUT ROWID;
 
+-- What a judged candle came to. Empty until candles are judged.
+CREATE TABLE candle_quality (
+    series_id      INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    ts             INTEGER NOT NULL,
+    quality_score  REAL CHECK (quality_score BETWEEN 0 AND 1),
+    gap_detected   INTEGER CHECK (gap_detected IN (0, 1)),    -- 1: candles are missing before it
+    volume_anomaly INTEGER CHECK (volume_anomaly IN (0, 1)),  -- 1: its volume is out of the ordinary
+    PRIMARY KEY (series_id, ts)
+) STRICT, WITHOUT ROWID;
+
+-- When requests were sent at a slow rate, so that it holds over all programs on the file. No data.
+CREATE TABLE sends (
+    source  TEXT NOT NULL,
+    sent_ms INTEGER NOT NULL          -- Unix milliseconds
+) STRICT;
+CREATE INDEX sends_of_source ON sends (source, sent_ms);
+
 -- The candles with their key written out: a plain join, so that every reader keeps the column types.
 CREATE VIEW candles (symbol, timeframe, ts, open, high, low, close, volume, vwap, trades) AS
 SELECT s.symbol, s.timeframe, c.ts, c.open, c.high, c.low, c.close, c.volume, c.vwap, c.trades
@@ -182,15 +202,20 @@ FROM series AS s
 JOIN candle_data AS c ON c.series_id = s.id;
 
 -- The same for people: datetime is RFC 3339 text. Filter on ts; a filter on datetime reads the whole series.
--- validated 0 and quality_score NULL: the candle was not judged yet. fetched_at is when the row's slice began.
+-- validated 0 and quality_score, gap_detected, volume_anomaly NULL: the candle was not judged yet. validation_notes is
+-- empty where nothing is odd; fetched_at is when the row's slice began, and empty where it was handed in.
+-- What can be NULL is a column of a table, and what is an expression never is: some readers take types from the first row.
 CREATE VIEW market_data (datetime, symbol, timeframe, open, high, low, close, volume, validated, quality_score,
     validation_notes, gap_detected, volume_anomaly, source, fetched_at, vwap, trades, ts) AS
-SELECT strftime('%Y-%m-%dT%H:%M:%SZ', c.ts, 'unixepoch'), s.symbol, s.timeframe, c.open, c.high, c.low, c.close, c.volume,
-    0, NULL,
-    (SELECT group_concat(q.check_name, ', ') FROM quality_issues AS q WHERE q.series_id = c.series_id AND q.ts = c.ts),
-    0, 0,
+SELECT strftime('%Y-%m-%dT%H:%M:%SZ', c.ts, 'unixepoch') AS datetime, s.symbol, s.timeframe, c.open, c.high, c.low, c.close, c.volume,
+    q.quality_score IS NOT NULL AND q.quality_score >= 0.85 AS validated, q.quality_score,
+    coalesce((SELECT group_concat(i.check_name, ', ') FROM quality_issues AS i
+        WHERE i.series_id = c.series_id AND i.ts = c.ts), '') AS validation_notes,
+    q.gap_detected, q.volume_anomaly,
     s.source,
-    (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', p.started_at, 'unixepoch') FROM backfill_progress AS p WHERE p.slice_id = c.slice_id),
+    coalesce((SELECT strftime('%Y-%m-%dT%H:%M:%SZ', p.started_at, 'unixepoch') FROM backfill_progress AS p
+        WHERE p.slice_id = c.slice_id), '') AS fetched_at,
     c.vwap, c.trades, c.ts
 FROM series AS s
-JOIN candle_data AS c ON c.series_id = s.id;
+JOIN candle_data AS c ON c.series_id = s.id
+LEFT JOIN candle_quality AS q ON q.series_id = c.series_id AND q.ts = c.ts;

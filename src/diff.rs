@@ -120,7 +120,7 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
         .map(|(a, b)| (a.manifest, b.manifest));
     if manifests
         .as_ref()
-        .is_some_and(|(a, b)| a.digest == b.digest)
+        .is_some_and(|(a, b)| (a.format, a.digest) == (b.format, b.digest))
     {
         return Ok(Difference::default());
     }

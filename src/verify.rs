@@ -227,7 +227,7 @@ impl Judging {
             candles,
             first_ts,
             last_ts,
-            coverage: series.coverage.clone(),
+            coverage: store.stated_coverage(series.id)?,
             digest: digest.finish(),
         })
     }

@@ -2,24 +2,59 @@
 
 use rusqlite::{Connection, params};
 
+use super::FORMAT;
 use super::stamp::stamp;
 use crate::plan::EmptySpan;
 use crate::span::{Span, SpanSet};
 
-/// The spans with the provider's final answer.
+/// Before this format, candles of several hours were taken to be cut by the market's wall clock. What was covered then
+/// says nothing of those that there are: the step to it takes that coverage back.
+pub(super) const HOURS_SINCE: i32 = 3;
+
+/// The series of which [`HOURS_SINCE`] speaks: stocks and indices, whose zone is not UTC.
+pub(super) const SEVERAL_HOURS: &str =
+    "timeframe GLOB '[0-9]*h' AND timeframe <> '1h' AND symbol NOT GLOB '[XC]:*'";
+
+/// The spans with the provider's final answer, in a file of this format.
 pub(super) fn coverage(connection: &Connection, series_id: i64) -> rusqlite::Result<SpanSet> {
-    coverage_in("main", connection, series_id)
+    coverage_in("main", FORMAT, connection, series_id)
 }
 
+/// The same in any file, without those that an older format took for final.
 pub(super) fn coverage_in(
     file: &str,
+    format: i32,
     connection: &Connection,
     series_id: i64,
 ) -> rusqlite::Result<SpanSet> {
+    let is_valid = is_valid(file, format);
+    let sql = format!(
+        "SELECT start_ts, end_ts FROM {file}.coverage WHERE series_id = ?1 AND {is_valid} ORDER BY start_ts"
+    );
+    stated(connection, &sql, series_id)
+}
+
+/// Whether what was answered of a series, `?1`, in a file of a format is still believed.
+fn is_valid(file: &str, format: i32) -> String {
+    if format < HOURS_SINCE {
+        format!("NOT EXISTS (SELECT 1 FROM {file}.series WHERE id = ?1 AND {SEVERAL_HOURS})")
+    } else {
+        "true".to_owned()
+    }
+}
+
+/// The spans that stand in the file, whatever they are worth.
+pub(super) fn stated_coverage(
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<SpanSet> {
+    let sql = "SELECT start_ts, end_ts FROM coverage WHERE series_id = ? ORDER BY start_ts";
+    stated(connection, sql, series_id)
+}
+
+fn stated(connection: &Connection, sql: &str, series_id: i64) -> rusqlite::Result<SpanSet> {
     connection
-        .prepare_cached(&format!(
-            "SELECT start_ts, end_ts FROM {file}.coverage WHERE series_id = ? ORDER BY start_ts"
-        ))?
+        .prepare_cached(sql)?
         .query_map([series_id], |row| {
             Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?))
         })?
@@ -32,16 +67,21 @@ pub(super) fn empty_spans(
     connection: &Connection,
     series_id: i64,
 ) -> rusqlite::Result<Vec<EmptySpan>> {
-    empty_spans_in("main", connection, series_id)
+    empty_spans_in("main", FORMAT, connection, series_id)
 }
 
+/// The same in any file, without those that an older format took for final.
 pub(super) fn empty_spans_in(
     file: &str,
+    format: i32,
     connection: &Connection,
     series_id: i64,
 ) -> rusqlite::Result<Vec<EmptySpan>> {
+    let is_valid = is_valid(file, format);
     connection
-        .prepare_cached(&format!("SELECT start_ts, end_ts, asked_at FROM {file}.empty_spans WHERE series_id = ? ORDER BY start_ts"))?
+        .prepare_cached(&format!(
+            "SELECT start_ts, end_ts, asked_at FROM {file}.empty_spans WHERE series_id = ?1 AND {is_valid} ORDER BY start_ts"
+        ))?
         .query_map([series_id], |row| {
             let asked_at = stamp(row, 2)?;
             Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?).map(|span| EmptySpan { span, asked_at }))

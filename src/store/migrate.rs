@@ -4,7 +4,20 @@
 use super::{FORMAT, Store, StoreError, told};
 
 /// `STEPS[n - 1]` turns format n into format n + 1. A step that was released is never changed.
-const STEPS: [&str; FORMAT as usize - 1] = ["ALTER TABLE backfill_jobs ADD COLUMN program TEXT"];
+const STEPS: [&str; FORMAT as usize - 1] = [
+    "ALTER TABLE backfill_jobs ADD COLUMN program TEXT",
+    include_str!("format_3.sql"),
+];
+
+/// Whether a table, index or view of this format is none of an older one.
+pub(super) fn came_after(format: i32, kind: &str, name: &str) -> bool {
+    let created = format!("CREATE {} {name} ", kind.to_uppercase());
+    let removed = format!("DROP {} {name};", kind.to_uppercase());
+    let later = STEPS.iter().skip(usize::try_from(format - 1).unwrap_or(0));
+    later
+        .into_iter()
+        .any(|step| step.contains(&created) && !step.contains(&removed))
+}
 
 /// Brings the file to the current format. Another process may have done so since its header was read.
 pub(super) fn migrate(store: &Store) -> Result<(), StoreError> {

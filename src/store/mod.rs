@@ -65,7 +65,7 @@ use rusqlite::Connection;
 /// `application_id` of the file: "CDLF".
 pub const APPLICATION_ID: i32 = 0x4344_4c46;
 /// `user_version` of the file: the format that this program writes.
-pub const FORMAT: i32 = 2;
+pub const FORMAT: i32 = 3;
 /// Other programs' transactions are waited for this long; a batch takes well below a second.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -3,7 +3,7 @@
 use chrono::Weekday;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::coverage::{coverage, empty_spans};
+use super::coverage::{coverage_in, empty_spans_in, stated_coverage};
 use super::stamp::{stamp, stamp_if_any};
 use super::{SeriesKey, Store, StoreError, told};
 use crate::market::Market;
@@ -139,6 +139,14 @@ impl Store {
             .ok_or_else(|| self.no_series(symbol, timeframe))
     }
 
+    /// The coverage that stands in the file, be it of an older format whose word is not taken any more.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn stated_coverage(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+        stated_coverage(&self.connection, series_id).map_err(told(&self.path))
+    }
+
     fn no_series(&self, symbol: &Symbol, timeframe: Timeframe) -> StoreError {
         let held = || {
             self.connection
@@ -167,8 +175,8 @@ impl Store {
             last_ts: stamp_if_any(row, 7)?,
             requested_from: stamp_if_any(row, 8)?,
             week_start: row.get(9)?,
-            coverage: coverage(&self.connection, id)?,
-            empty: empty_spans(&self.connection, id)?
+            coverage: coverage_in("main", self.format, &self.connection, id)?,
+            empty: empty_spans_in("main", self.format, &self.connection, id)?
                 .into_iter()
                 .map(|empty| empty.span)
                 .collect(),

@@ -3,9 +3,9 @@
 use chrono::Weekday;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::coverage::{coverage_in, empty_spans_in};
+use super::coverage::{HOURS_SINCE, SEVERAL_HOURS, coverage_in, empty_spans_in};
 use super::stamp::stamp_if_any;
-use super::{Store, StoreError, told};
+use super::{FORMAT, Store, StoreError, told};
 use crate::market::Market;
 use crate::plan::{Known, Tail};
 use crate::symbol::Symbol;
@@ -48,7 +48,7 @@ impl Store {
         let Some(held) = held(&self.connection, key).map_err(told)? else {
             return Ok(Known::default());
         };
-        let known = known(&self.connection, held.id).map_err(told)?;
+        let known = known_in("main", self.format, &self.connection, held.id).map_err(told)?;
         check_binding(key, &held, &known)?;
         Ok(known)
     }
@@ -162,17 +162,23 @@ fn held(connection: &Connection, key: &SeriesKey) -> rusqlite::Result<Option<Hel
 }
 
 fn known(connection: &Connection, series_id: i64) -> rusqlite::Result<Known> {
-    known_in("main", connection, series_id)
+    known_in("main", FORMAT, connection, series_id)
 }
 
 /// What the file attached by that name knows of a series; the connection's own is `main`.
 pub(super) fn known_in(
     file: &str,
+    format: i32,
     connection: &Connection,
     series_id: i64,
 ) -> rusqlite::Result<Known> {
+    let valid = if format < HOURS_SINCE {
+        format!("NOT ({SEVERAL_HOURS})")
+    } else {
+        "true".to_owned()
+    };
     let sql = format!(
-        "SELECT candles, tail_asked_from, tail_asked_to, tail_asked_at FROM {file}.series WHERE id = ?"
+        "SELECT candles, tail_asked_from, tail_asked_to, iif({valid}, tail_asked_at, NULL) FROM {file}.series WHERE id = ?"
     );
     let (candles, tail) = connection
         .prepare_cached(&sql)?
@@ -190,8 +196,8 @@ pub(super) fn known_in(
     };
     Ok(Known {
         has_candles: candles > 0,
-        coverage: coverage_in(file, connection, series_id)?,
-        empty: empty_spans_in(file, connection, series_id)?,
+        coverage: coverage_in(file, format, connection, series_id)?,
+        empty: empty_spans_in(file, format, connection, series_id)?,
         tail,
     })
 }

@@ -47,7 +47,14 @@ fn market_data_shows_the_candles_with_times_for_people() {
     let differing = "SELECT count(*) FROM market_data m JOIN candles c USING (symbol, timeframe, ts) WHERE (m.open, m.high, m.low, m.close) IS NOT (c.open, c.high, c.low, c.close) \
                      OR m.volume IS NOT c.volume OR m.vwap IS NOT c.vwap OR m.trades IS NOT c.trades";
     assert_eq!(db.count(differing), 0);
-    assert_eq!(db.count("SELECT count(*) FROM market_data WHERE source <> 'polygon' OR validated <> 0 OR quality_score IS NOT NULL"), 0);
+    assert_eq!(db.count("SELECT count(*) FROM market_data WHERE source <> 'polygon' OR validated <> 0 OR quality_score IS NOT NULL OR gap_detected IS NOT NULL OR volume_anomaly IS NOT NULL"), 0);
+    // Readers take a column's type from its declaration or from its first value: one of the two must be there.
+    let untyped = "SELECT count(*) FROM pragma_table_info('market_data') AS c
+        WHERE c.type = '' AND c.name NOT IN ('datetime', 'validated', 'validation_notes', 'fetched_at')";
+    assert_eq!(db.count(untyped), 0);
+    let absent = "SELECT count(*) FROM market_data WHERE typeof(datetime) <> 'text' OR typeof(validated) <> 'integer'
+        OR typeof(validation_notes) <> 'text' OR typeof(fetched_at) <> 'text'";
+    assert_eq!(db.count(absent), 0);
     let ts = db.candles("AAPL", "1h")[5].ts;
     let text = db.text(&format!(
         "SELECT datetime FROM market_data WHERE symbol = 'AAPL' AND timeframe = '1h' AND ts = {ts}"

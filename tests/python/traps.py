@@ -62,7 +62,9 @@ for table in ("candle_data", "coverage"):
     fails("no such column: ROWID", lambda: duckdb.sql(f"SELECT count(*) FROM market.{table}").fetchall())
 assert set(duckdb.sql("FROM sqlite_query('market', 'SELECT ts, close FROM candles')").types) == {"VARCHAR"}
 assert "DOUBLE" in duckdb.sql("FROM market.candles").types
-try:
-    assert set(duckdb.sql("FROM market.market_data").types) == {"VARCHAR"}
-except duckdb.BinderException:
-    pass
+market_data = duckdb.sql("FROM market.market_data")
+assert set(market_data.types) == {"VARCHAR"}
+with sqlite3.connect("market.db") as db:
+    columns = [name for _, name, *_ in db.execute("PRAGMA table_info(market_data)")]
+assert market_data.columns == columns, market_data.columns
+assert pl.read_database_uri("SELECT * FROM market_data", "sqlite://market.db").columns == columns

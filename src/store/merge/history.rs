@@ -4,18 +4,26 @@
 
 use rusqlite::{Connection, params};
 
+use crate::candle::Unstorable;
+use crate::store::coverage::{HOURS_SINCE, SEVERAL_HOURS};
+
 /// Copies the history of the attached file, once its series are known.
 pub(super) fn add(tx: &Connection, format: i32) -> rusqlite::Result<()> {
     let program = if format < 2 { "NULL" } else { "program" };
+    let settings = if format < 3 {
+        "NULL, NULL"
+    } else {
+        "rate, workers"
+    };
     // Who runs a job that still runs goes on in its own file.
     let jobs = format!(
         "INSERT INTO main.backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words,
             end_words, source, delay_s, final_after_s, created_at, started_at, completed_at, resume_at, error, owner,
-            heartbeat_at, program)
+            heartbeat_at, program, rate, workers)
          SELECT job_id, iif(status IN ('queued', 'running'), 'interrupted', status), command, symbols, timeframes, start_ts,
             end_ts, start_words, end_words, source, delay_s, final_after_s, created_at, started_at, completed_at, resume_at,
             iif(status IN ('queued', 'running'), 'it still ran when the files were merged', error), owner, heartbeat_at,
-            {program}
+            {program}, {settings}
          FROM input.backfill_jobs WHERE true ON CONFLICT DO NOTHING"
     );
     tx.execute(&jobs, [])?;
@@ -50,14 +58,22 @@ pub(super) fn add(tx: &Connection, format: i32) -> rusqlite::Result<()> {
         WHERE held.slice_id = slice.ours AND slice.ours <= ?
             AND row.records_fetched + row.records_removed > held.records_fetched + held.records_removed";
     tx.execute(sql, [newest])?;
-    let sql = "INSERT INTO main.rejected (series_id, ts, reason, raw, slice_id, seen_at)
+    let several_hours = if format < HOURS_SINCE {
+        SEVERAL_HOURS
+    } else {
+        "false"
+    };
+    let sql = format!(
+        "INSERT INTO main.rejected (series_id, ts, reason, raw, slice_id, seen_at)
         SELECT series.ours, ts, reason, raw, slice.ours, seen_at
         FROM input.rejected AS row JOIN temp.added_series AS series ON series.theirs = series_id
         LEFT JOIN temp.added_slices AS slice ON slice.theirs = slice_id
-        WHERE slice.ours > ?1 OR NOT EXISTS (SELECT 1 FROM main.rejected AS held
-            WHERE held.series_id = series.ours AND (held.ts, held.reason, held.raw, held.seen_at, held.slice_id) IS
-                (row.ts, row.reason, row.raw, row.seen_at, slice.ours))";
-    tx.execute(sql, params![newest])?;
+        WHERE NOT (reason = ?2 AND series.ours IN (SELECT id FROM main.series WHERE {several_hours}))
+            AND (slice.ours > ?1 OR NOT EXISTS (SELECT 1 FROM main.rejected AS held
+                WHERE held.series_id = series.ours AND (held.ts, held.reason, held.raw, held.seen_at, held.slice_id) IS
+                    (row.ts, row.reason, row.raw, row.seen_at, slice.ours)))"
+    );
+    tx.execute(&sql, params![newest, Unstorable::OffGrid.to_string()])?;
     tx.execute_batch(
         "INSERT INTO main.conflicts (series_id, ts, open, high, low, close, volume, vwap, trades, seen_at)
             SELECT ours, ts, open, high, low, close, volume, vwap, trades, seen_at

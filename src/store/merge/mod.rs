@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use super::read::key_of;
 use super::series::{bind, known_in};
 use super::stamp::stamp_if_any;
-use super::{SeriesKey, Store, StoreError, told};
+use super::{FORMAT, SeriesKey, Store, StoreError, told};
 use crate::clock::Cancel;
 use crate::plan::Known;
 use crate::span::SpanSet;
@@ -132,7 +132,7 @@ fn add_attached(
     tx.execute_batch(clear).map_err(told)?;
     let mut added = Added::default();
     let mut pairs = Vec::new();
-    for theirs in series_of_input(tx).map_err(told)? {
+    for theirs in series_of_input(tx, format).map_err(told)? {
         let created_at = theirs.created_at.unwrap_or(now);
         let ours = match bind(tx, &theirs.key, theirs.week_start, created_at, path) {
             // A series with neither candle nor coverage binds nothing.
@@ -167,7 +167,7 @@ fn add_attached(
     Ok(added)
 }
 
-fn series_of_input(tx: &Connection) -> rusqlite::Result<Vec<Theirs>> {
+fn series_of_input(tx: &Connection, format: i32) -> rusqlite::Result<Vec<Theirs>> {
     let sql = "SELECT id, symbol, timeframe, source, adjusted, week_start, created_at FROM input.series ORDER BY id";
     let mut select = tx.prepare(sql)?;
     let rows = select.query_map([], |row| {
@@ -177,7 +177,7 @@ fn series_of_input(tx: &Connection) -> rusqlite::Result<Vec<Theirs>> {
             key: key_of(row, 1)?,
             week_start: weekday(row.get(5)?),
             created_at: stamp_if_any(row, 6)?,
-            known: known_in("input", tx, id)?,
+            known: known_in("input", format, tx, id)?,
         })
     })?;
     rows.collect()
@@ -199,7 +199,7 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn add(&mut self, theirs: &Known) -> rusqlite::Result<()> {
-        let ours = known_in("main", self.tx, self.ours)?;
+        let ours = known_in("main", FORMAT, self.tx, self.ours)?;
         self.add_candles(&answered(&ours), &answered(theirs))?;
         let candles: i64 = self
             .tx
