@@ -55,7 +55,9 @@ pub struct Wanted {
 /// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
 pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Vec<Span> {
     let frontier = market.frontier(now, policy);
-    let mut missing = SpanSet::from(wanted.span).subtract(&answered(known, wanted, now));
+    // A job of an older file may have been cut at lines that are none: whole candles are asked for.
+    let span = market.whole_candles(wanted.span);
+    let mut missing = SpanSet::from(span).subtract(&answered(known, wanted, now));
     if let Some(tail) = known.tail
         && let Some(edge) = Span::new(tail.from, i64::MAX)
         && !wanted.force

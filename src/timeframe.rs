@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Datelike};
+
 /// The length of a candle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Timeframe {
@@ -78,15 +80,16 @@ impl Timeframe {
         matches!(self, Timeframe::Day | Timeframe::Week | Timeframe::Month)
     }
 
-    /// Whether a candle of this timeframe can start at `ts`: minutes `ts % (60 N) = 0`, hours `ts % 3600 = 0` (market
-    /// midnights shift with daylight saving), labels midnight.
+    /// Whether a candle of this timeframe can start at `ts`: minutes `ts % (60 N) = 0`, hours `ts % (3600 N) = 0`, labels
+    /// midnight, months on a first. Which weekday begins a week only a [`Market`](crate::Market) knows.
     pub fn on_grid(self, ts: i64) -> bool {
         let step = match self {
             Timeframe::Minutes(n) => 60 * i64::from(n),
-            Timeframe::Hours(_) => 3600,
+            Timeframe::Hours(n) => 3600 * i64::from(n),
             Timeframe::Day | Timeframe::Week | Timeframe::Month => 86_400,
         };
-        ts.rem_euclid(step) == 0
+        let is_first = || DateTime::from_timestamp(ts, 0).is_some_and(|at| at.day() == 1);
+        ts.rem_euclid(step) == 0 && (self != Timeframe::Month || is_first())
     }
 }
 

@@ -9,6 +9,7 @@ use sha2::Digest as _;
 
 use crate::digest::{CandleDigest, Digest};
 use crate::manifest::{Entry, digest_of};
+use crate::market::Market;
 use crate::pack::{DIGEST, hash_all_but_the_end};
 use crate::span::Span;
 use crate::store::{MARK, Seal, SeriesKey, SeriesRow, Store, StoreError};
@@ -197,6 +198,11 @@ impl Judging {
         let mut digest = CandleDigest::new();
         let (mut candles, mut first_ts, mut last_ts) = (0, None, None);
         let mut unstorable = None;
+        // Where the weeks of handed-in candles begin nobody has said.
+        let market = series.week_start.map(|_| series.market());
+        let on_grid = |ts| {
+            key.timeframe.on_grid(ts) && market.is_none_or(|market: Market| market.on_grid(ts))
+        };
         store.each_row(series.id, everything, |candle, _| {
             digest.add(&candle);
             candles += 1;
@@ -204,7 +210,7 @@ impl Judging {
             last_ts = Some(candle.ts);
             if let Err(why) = candle.storable(key.symbol.asset_class()) {
                 unstorable.get_or_insert_with(|| format!("the candle at {}: {why}", candle.ts));
-            } else if !key.timeframe.on_grid(candle.ts) {
+            } else if !on_grid(candle.ts) {
                 unstorable
                     .get_or_insert_with(|| format!("the candle at {} is off the grid", candle.ts));
             }

@@ -1,9 +1,11 @@
 //! When a candle is closed, and when the provider no longer revises it. Both never fall from one candle to the next.
 
-use chrono::{Datelike, NaiveDate, Weekday};
+use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
+use chrono_tz::Tz;
 
 use super::{
-    DAY, HOUR, MINUTE, Market, STOCK_CLOSE_HOUR, STOCK_OPEN_HOUR, date_of, minus_days, plus_days,
+    DAY, HOUR, MINUTE, Market, STOCK_CLOSE_HOUR, STOCK_OPEN_HOUR, date_of, instant_of, minus_days,
+    plus_days,
 };
 use crate::symbol::AssetClass;
 use crate::timeframe::Timeframe;
@@ -13,9 +15,12 @@ use crate::timeframe::Timeframe;
 pub const DEFAULT_DELAY: i64 = 15 * MINUTE;
 /// A crypto or forex candle is final this long after its end.
 const ALWAYS_OPEN_FINAL_AFTER: i64 = HOUR;
-/// A stock or index candle is final at this market hour of the next day: Massive's flat files of a day, which hold the
+/// A stock or index candle is final at this market hour of the next calendar day: Massive's flat files of a day, which hold the
 /// revised bars, appear around 11:00 New York the day after.
 const FINAL_HOUR: u32 = 12;
+/// Forex trades from Sunday to Friday, from and to this hour of New York.
+const FOREX_ZONE: Tz = chrono_tz::America::New_York;
+const FOREX_TURN: NaiveTime = NaiveTime::from_hms_opt(17, 0, 0).expect("a time of day");
 /// An absent tail younger than this proves nothing: delayed plans and late publication look the same.
 const TAIL_PROVES_AFTER: i64 = 7 * DAY;
 
@@ -56,20 +61,28 @@ pub struct Frontier {
 impl Market {
     /// The end of the last trading hour within a candle, as an instant; `None` where none can exist.
     pub fn trading_close(&self, ts: i64) -> Option<i64> {
-        if !self.timeframe.is_label() {
-            let date = self.date(ts);
-            let (open, close) = self.trading_hours(date)?;
-            let end = self.next(ts).min(close);
-            return (end > ts.max(open)).then_some(end);
-        }
-        let (first, mut day) = (date_of(ts), date_of(self.next(ts)));
-        while day > first {
-            day = minus_days(day, 1);
-            if let Some((_, close)) = self.trading_hours(day) {
-                return Some(close);
+        let end = self.end_instant(ts);
+        let start = if self.timeframe.is_label() {
+            self.midnight(date_of(ts))
+        } else {
+            ts
+        };
+        let (first, mut day) = (self.date(start), self.date(end - 1));
+        while day >= first {
+            if let Some((open, close)) = self.trading_hours(day)
+                && close > start
+                && open < end
+            {
+                return Some(end.min(close));
             }
+            day = minus_days(day, 1);
         }
         None
+    }
+
+    /// Whether a candle lies where none can exist by the trading hours: a stock's on a Sunday or at night.
+    pub fn is_off_session(&self, ts: i64) -> bool {
+        self.trading_close(ts).is_none()
     }
 
     /// The instant from which a candle counts as closed.
@@ -82,7 +95,10 @@ impl Market {
         let close = self.last_instant(ts);
         let settled = match (policy.final_after, self.class) {
             (Some(after), _) => close + after,
-            (None, AssetClass::Crypto | AssetClass::Forex) => close + ALWAYS_OPEN_FINAL_AFTER,
+            // Forex has ticks after its last trading hour, too: recorded.
+            (None, AssetClass::Crypto | AssetClass::Forex) => {
+                self.end_instant(ts) + ALWAYS_OPEN_FINAL_AFTER
+            }
             (None, AssetClass::Stock | AssetClass::Index) => {
                 self.at_hour(plus_days(self.date(close - 1), 1), FINAL_HOUR)
             }
@@ -113,21 +129,28 @@ impl Market {
         None
     }
 
-    /// First and last instant of a market date's trading hours; `None` on days without.
-    fn trading_hours(&self, date: NaiveDate) -> Option<(i64, i64)> {
+    /// First and last instant of a market date's trading hours; `None` on days without. Everything that asks when a market
+    /// trades asks here.
+    pub fn trading_hours(&self, date: NaiveDate) -> Option<(i64, i64)> {
+        let day = (self.midnight(date), self.midnight(plus_days(date, 1)));
         let weekend = matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
         match self.class {
-            AssetClass::Stock if !weekend => Some((
+            AssetClass::Crypto => Some(day),
+            AssetClass::Forex => {
+                let turn = instant_of(FOREX_ZONE, date.and_time(FOREX_TURN));
+                match date.weekday() {
+                    Weekday::Sat => None,
+                    Weekday::Sun => Some((turn, day.1)),
+                    Weekday::Fri => Some((day.0, turn)),
+                    _ => Some(day),
+                }
+            }
+            _ if weekend => None,
+            AssetClass::Index => Some(day),
+            AssetClass::Stock => Some((
                 self.at_hour(date, STOCK_OPEN_HOUR),
                 self.at_hour(date, STOCK_CLOSE_HOUR),
             )),
-            AssetClass::Index if !weekend => {
-                Some((self.midnight(date), self.midnight(plus_days(date, 1))))
-            }
-            AssetClass::Stock | AssetClass::Index => None,
-            AssetClass::Crypto | AssetClass::Forex => {
-                Some((self.midnight(date), self.midnight(plus_days(date, 1))))
-            }
         }
     }
 

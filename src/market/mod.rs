@@ -8,8 +8,7 @@ mod finality;
 pub use finality::{DEFAULT_DELAY, Frontier, Policy};
 
 use chrono::{
-    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike,
-    Weekday,
+    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Weekday,
 };
 use chrono_tz::Tz;
 
@@ -78,13 +77,14 @@ impl Market {
         self.at_hour(date, 0)
     }
 
-    /// The position at which the market day of an instant begins.
+    /// The start of the candle that the market day of an instant begins in: its label, or the candle that holds its
+    /// midnight.
     pub fn day_start(&self, instant: i64) -> i64 {
         let today = self.date(instant);
         if self.timeframe.is_label() {
             label_of(today)
         } else {
-            self.midnight(today)
+            self.floor(self.midnight(today))
         }
     }
 
@@ -99,13 +99,9 @@ impl Market {
     pub fn floor(&self, position: i64) -> i64 {
         match self.timeframe {
             Timeframe::Minutes(n) => position - position.rem_euclid(i64::from(n) * MINUTE),
-            Timeframe::Hours(n) => {
-                let mut hour = position - position.rem_euclid(HOUR);
-                while !self.begins_hours(hour, n) {
-                    hour -= HOUR;
-                }
-                hour
-            }
+            // Lines of UTC, summer and winter, as for minutes: page cursors of recorded 4-hour runs over three years lie on
+            // them, those of the winters on no line of New York's wall clock.
+            Timeframe::Hours(n) => position - position.rem_euclid(i64::from(n) * HOUR),
             Timeframe::Day => position - position.rem_euclid(DAY),
             Timeframe::Week => {
                 let date = date_of(position);
@@ -116,17 +112,16 @@ impl Market {
         }
     }
 
+    /// Whether a candle starts at a position.
+    pub fn on_grid(&self, position: i64) -> bool {
+        self.floor(position) == position
+    }
+
     /// The start of the first candle after a position; for a candle start, where that candle ends.
     pub fn next(&self, position: i64) -> i64 {
         match self.timeframe {
             Timeframe::Minutes(n) => self.floor(position) + i64::from(n) * MINUTE,
-            Timeframe::Hours(n) => {
-                let mut hour = position - position.rem_euclid(HOUR) + HOUR;
-                while !self.begins_hours(hour, n) {
-                    hour += HOUR;
-                }
-                hour
-            }
+            Timeframe::Hours(n) => self.floor(position) + i64::from(n) * HOUR,
             Timeframe::Day => self.floor(position) + DAY,
             Timeframe::Week => self.floor(position) + 7 * DAY,
             Timeframe::Month => {
@@ -134,6 +129,12 @@ impl Market {
                 label_of(first_of_month(plus_days(first, 31)))
             }
         }
+    }
+
+    /// A span rounded outward to whole candles.
+    pub fn whole_candles(&self, span: Span) -> Span {
+        let end = self.next(span.end() - 1);
+        Span::new(self.floor(span.start()), end).unwrap_or(span)
     }
 
     /// The instant at which a candle ends; a label's is the market midnight of the day after its last.
@@ -147,7 +148,7 @@ impl Market {
     }
 
     /// Cuts a span at this market's cell lines: midnights, every 75 days for stocks and 34 for the rest, counted from
-    /// 1970-01-01. Days and longer are one cell for all time.
+    /// 1970-01-01, each floored to the start of the candle that holds it. Days and longer are one cell for all time.
     pub fn cut_at_cells(&self, span: Span) -> Vec<Span> {
         let Some(days) = self.cell_days() else {
             return vec![span];
@@ -155,9 +156,10 @@ impl Market {
         let mut cuts = Vec::new();
         let mut from = span.start();
         while from < span.end() {
-            let day = label_of(self.date(from)).div_euclid(DAY);
-            let line = self.midnight(date_of((day.div_euclid(days) + 1) * days * DAY));
-            let to = line.min(span.end());
+            // A candle lies in the cell of its last second: one that holds a line's midnight begins the cell.
+            let day = label_of(self.date(self.next(from) - 1)).div_euclid(DAY);
+            let midnight = self.midnight(date_of((day.div_euclid(days) + 1) * days * DAY));
+            let to = self.floor(midnight).min(span.end());
             cuts.extend(Span::new(from, to));
             from = to;
         }
@@ -186,16 +188,25 @@ impl Market {
             AssetClass::Crypto | AssetClass::Forex => days,
         };
         let days = (span.seconds() + DAY - 1) / DAY;
-        let open_minutes = match self.class {
-            AssetClass::Stock => i64::from(STOCK_CLOSE_HOUR - STOCK_OPEN_HOUR) * 60,
-            _ => 24 * 60,
+        let open_hours = match self.class {
+            AssetClass::Stock => i64::from(STOCK_CLOSE_HOUR - STOCK_OPEN_HOUR),
+            _ => 24,
         };
-        let per_day = |minutes: i64| {
-            (open_minutes / minutes).min((span.seconds() / (minutes * MINUTE)).max(1))
-        };
+        let per_day = |most: i64, seconds: i64| most.min((span.seconds() / seconds).max(1));
         match self.timeframe {
-            Timeframe::Minutes(n) => open_days(days) * per_day(i64::from(n)),
-            Timeframe::Hours(n) => open_days(days) * per_day(i64::from(n) * 60),
+            Timeframe::Minutes(n) => {
+                let n = i64::from(n);
+                open_days(days) * per_day(open_hours * 60 / n, n * MINUTE)
+            }
+            Timeframe::Hours(n) => {
+                let n = i64::from(n);
+                // Hours that begin on no line of UTC touch one candle more.
+                let most = match self.class {
+                    AssetClass::Stock => (open_hours + n - 2) / n + 1,
+                    _ => open_hours / n,
+                };
+                open_days(days) * per_day(most, n * HOUR)
+            }
             Timeframe::Day => open_days(days),
             Timeframe::Week => days / 7,
             Timeframe::Month => (days / 30).max(1),
@@ -222,17 +233,6 @@ impl Market {
     fn at_hour(&self, date: NaiveDate, hour: u32) -> i64 {
         let local = date.and_time(NaiveTime::MIN) + chrono::Duration::hours(i64::from(hour));
         instant_of(self.zone(), local)
-    }
-
-    /// Whether a candle of N hours begins at this full hour: N-hour steps of the market's wall clock from midnight. On
-    /// the days of a shift the candle that holds it is an hour shorter or longer, and one whose first hour is skipped
-    /// begins with its second.
-    fn begins_hours(&self, instant: i64, n: u32) -> bool {
-        let step = |instant: i64| {
-            let local = self.local(instant);
-            (local.date_naive(), local.hour() / n)
-        };
-        n == 1 || step(instant) != step(instant - HOUR)
     }
 }
 

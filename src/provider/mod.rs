@@ -179,7 +179,7 @@ pub(crate) fn place(ask: &Ask, ts: i64) -> Place {
         return Place::Elsewhere;
     }
     if ask.span.contains(ts) {
-        return if ask.market.timeframe().on_grid(ts) {
+        return if ask.market.on_grid(ts) {
             Place::Inside
         } else {
             Place::Not(Unstorable::OffGrid)

@@ -1,9 +1,14 @@
 //! Candles that come from elsewhere: stored like fetched ones, but without an answer behind them.
 
+use chrono::{Datelike, Weekday};
+use rusqlite::Connection;
+
 use super::rows::{RowError, Rows};
 use super::series::bind;
-use super::{Counts, SeriesKey, Store, StoreError};
+use super::stamp::stamp_if_any;
+use super::{Counts, SeriesKey, Store, StoreError, told};
 use crate::candle::{Candle, Rejected, Unstorable};
+use crate::market::date_of;
 
 impl Store {
     /// Stores candles that came from elsewhere, in one transaction, and says what became of each. They give no coverage:
@@ -40,6 +45,8 @@ impl Store {
     ) -> Result<Counts, StoreError> {
         let tx = self.begin()?;
         let series_id = bind(&tx, key, None, now, &self.path)?;
+        let week_start = week_start(&tx, series_id, candles).map_err(told(&self.path))?;
+        let market = key.market(week_start);
         let mut rows = Rows {
             tx: &tx,
             series_id,
@@ -50,12 +57,9 @@ impl Store {
         let mut store = || -> Result<(), RowError> {
             let mut storable = Vec::with_capacity(candles.len());
             for candle in candles {
-                let grid = key.timeframe.on_grid(candle.ts);
-                let verdict = candle.storable(key.symbol.asset_class());
-                let verdict = if grid {
-                    verdict
-                } else {
-                    Err(Unstorable::OffGrid)
+                let verdict = match candle.storable(market.class()) {
+                    Ok(()) if !market.on_grid(candle.ts) => Err(Unstorable::OffGrid),
+                    verdict => verdict,
                 };
                 match verdict {
                     Ok(()) => storable.push(*candle),
@@ -76,4 +80,19 @@ impl Store {
         tx.commit()?;
         Ok(counts)
     }
+}
+
+/// The weekday that begins the series' weeks: the provider's, or else that of its first candle, here or in the file.
+fn week_start(
+    connection: &Connection,
+    series_id: i64,
+    candles: &[Candle],
+) -> rusqlite::Result<Weekday> {
+    let sql = "SELECT week_start, first_ts FROM series WHERE id = ?";
+    let (recorded, first): (Option<u8>, _) = connection
+        .prepare_cached(sql)?
+        .query_row([series_id], |row| Ok((row.get(0)?, stamp_if_any(row, 1)?)))?;
+    let recorded = recorded.and_then(|day| Weekday::try_from(day.wrapping_sub(1)).ok());
+    let first = first.or(candles.iter().map(|candle| candle.ts).min());
+    Ok(recorded.unwrap_or_else(|| date_of(first.unwrap_or_default()).weekday()))
 }

@@ -80,7 +80,7 @@ fn bars(symbol: &str, timeframe: &str, from: &Edge, to: &Edge) -> Span {
     match oracle::step(timeframe) {
         Step::Seconds(n) => {
             let start = match from {
-                Edge::Instant(ms) => oracle::bar_of(symbol, n, ms.div_euclid(1_000)),
+                Edge::Instant(ms) => oracle::bar_of(n, ms.div_euclid(1_000)),
                 Edge::Date(day) => oracle::midnight(zone, *day),
             };
             let end = match to {

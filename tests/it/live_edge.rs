@@ -16,6 +16,33 @@ struct Edge {
     settled: i64,
 }
 
+/// Candles of several hours, whose lines are UTC's: in winter an hour earlier by New York's clock.
+fn several_hours() -> [((&'static str, i64), &'static str, &'static str); 4] {
+    [
+        (
+            ("AAPL 4h", ny("2024-11-01 16:00")),
+            "2024-11-01 20:15",
+            "2024-11-02 12:00",
+        ),
+        (
+            ("AAPL 4h", ny("2024-12-05 15:00")),
+            "2024-12-05 19:15",
+            "2024-12-06 12:00",
+        ),
+        // One that holds a midnight and hours of both its days, and one that outlives the last hour of a week.
+        (
+            ("AAPL 12h", ny("2024-12-05 19:00")),
+            "2024-12-06 07:15",
+            "2024-12-07 12:00",
+        ),
+        (
+            ("AAPL 12h", ny("2024-12-06 19:00")),
+            "2024-12-06 20:15",
+            "2024-12-07 12:00",
+        ),
+    ]
+}
+
 /// Each by the wall clock of its market, on the edges of daylight saving (2024-03-10 to 2024-11-03) and of the year.
 fn edges() -> Vec<Edge> {
     let stock = |series, ts, closed: &str, settled: &str| Edge {
@@ -75,12 +102,10 @@ fn edges() -> Vec<Edge> {
             "2024-12-31 20:15",
             "2025-01-01 12:00",
         ),
-        (
-            ("AAPL 4h", ny("2024-11-01 16:00")),
-            "2024-11-01 20:15",
-            "2024-11-02 12:00",
-        ),
-    ] {
+    ]
+    .into_iter()
+    .chain(several_hours())
+    {
         edges.push(stock(series, ts, closed, settled));
     }
     edges.extend([

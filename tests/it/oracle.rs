@@ -107,9 +107,9 @@ fn after(step: Step, day: NaiveDate) -> NaiveDate {
 pub(crate) fn span(symbol: &str, timeframe: &str, start: &str, end: &str) -> Span {
     let (first, last) = (date(start), date(end));
     match step(timeframe) {
-        Step::Seconds(_) => (
-            midnight(zone(symbol), first),
-            midnight(zone(symbol), last + Days::new(1)),
+        Step::Seconds(n) => (
+            bar_of(n, midnight(zone(symbol), first)),
+            bar_of(n, midnight(zone(symbol), last + Days::new(1)) + n - 1),
         ),
         step => (
             label(floor(step, first)),
@@ -118,42 +118,16 @@ pub(crate) fn span(symbol: &str, timeframe: &str, start: &str, end: &str) -> Spa
     }
 }
 
-/// Whether a bar of minutes or hours can start here: bars of several hours are counted from the market's midnight.
-fn starts_bar(symbol: &str, length: i64, ts: i64) -> bool {
-    let hour = || {
-        i64::from(
-            DateTime::from_timestamp(ts, 0)
-                .unwrap()
-                .with_timezone(&zone(symbol))
-                .hour(),
-        )
-    };
-    ts % length.min(HOUR) == 0 && (length <= HOUR || hour() % (length / HOUR) == 0)
-}
-
-/// The start of the bar of minutes or hours that holds an instant.
-pub(crate) fn bar_of(symbol: &str, length: i64, ts: i64) -> i64 {
-    let unit = length.min(HOUR);
-    let mut start = ts - ts.rem_euclid(unit);
-    while !starts_bar(symbol, length, start) {
-        start -= unit;
-    }
-    start
+/// The start of the bar of minutes or hours that holds an instant: bars lie on lines of UTC, summer and winter.
+pub(crate) fn bar_of(length: i64, ts: i64) -> i64 {
+    ts - ts.rem_euclid(length)
 }
 
 /// The stamps of the grid inside a span, whether a candle exists there or not.
-pub(crate) fn grid(symbol: &str, timeframe: &str, span: Span) -> Box<dyn Iterator<Item = i64>> {
+pub(crate) fn grid(timeframe: &str, span: Span) -> Box<dyn Iterator<Item = i64>> {
     let (start, end) = span;
     match step(timeframe) {
-        Step::Seconds(n) => {
-            let (symbol, unit) = (symbol.to_owned(), n.min(HOUR));
-            let first = start + (unit - start.rem_euclid(unit)) % unit;
-            Box::new(
-                (first..end)
-                    .step_by(unit as usize)
-                    .filter(move |ts| n <= HOUR || starts_bar(&symbol, n, *ts)),
-            )
-        }
+        Step::Seconds(n) => Box::new((bar_of(n, start + n - 1)..end).step_by(n as usize)),
         step => {
             let day = day_of(start);
             let first = if label(floor(step, day)) < start {
@@ -173,7 +147,7 @@ pub(crate) fn grid(symbol: &str, timeframe: &str, span: Span) -> Box<dyn Iterato
 /// Every candle of a series inside a span, oldest first.
 pub(crate) fn candles(symbol: &str, timeframe: &str, span: Span) -> impl Iterator<Item = Candle> {
     let (symbol, timeframe) = (symbol.to_owned(), timeframe.to_owned());
-    grid(&symbol, &timeframe, span).filter_map(move |ts| candle(&symbol, &timeframe, ts))
+    grid(&timeframe, span).filter_map(move |ts| candle(&symbol, &timeframe, ts))
 }
 
 /// A name the provider has never heard of: it answers as if nothing had been traded.
@@ -195,13 +169,13 @@ fn open_at(symbol: &str, step: Step, ts: i64) -> bool {
     match (step, class) {
         (_, "X" | "C") | (Step::Week | Step::Month, _) => true,
         (Step::Day, _) => weekday(day_of(ts).weekday()),
-        (Step::Seconds(_), class) => {
-            let local = DateTime::from_timestamp(ts, 0)
+        (Step::Seconds(length), class) => (ts..ts + length).step_by(HOUR as usize).any(|hour| {
+            let local = DateTime::from_timestamp(hour, 0)
                 .unwrap()
                 .with_timezone(&zone(symbol));
             let hours = if class == "I" { 8..15 } else { 4..20 };
             weekday(local.weekday()) && hours.contains(&local.hour())
-        }
+        }),
     }
 }
 

@@ -50,14 +50,14 @@ fn lines() -> impl Strategy<Value = (Market, Vec<i64>)> {
     )
 }
 
-/// Which cell a candle lies in, by the calendar.
+/// Which cell a candle lies in, by the calendar: one that holds a midnight lies in the cell that it begins.
 fn cell(market: &Market, ts: i64) -> i64 {
     let days = if market.class() == AssetClass::Stock {
         75
     } else {
         34
     };
-    let day = i64::from(market.date(ts).num_days_from_ce() - 719_163);
+    let day = i64::from(market.date(market.next(ts) - 1).num_days_from_ce() - 719_163);
     if market.timeframe().is_label() {
         0
     } else {

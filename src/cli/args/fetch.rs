@@ -88,7 +88,7 @@ pub struct Pace {
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub delay: Option<Duration>,
     /// How long after its last trading hour a candle counts as final [default: stocks and indices at noon of the next
-    /// market day, crypto and forex after 1h]
+    /// calendar day, crypto and forex 1h after their end]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub final_after: Option<Duration>,
 }
