@@ -7,11 +7,18 @@ use crate::span::{Span, SpanSet};
 /// A series without any candle is asked again after this long: a typing error and a late listing answer alike.
 const NO_DATA_ASKED_AGAIN_AFTER: i64 = 24 * 3600;
 
+/// A series that had no candle for so many days with trading hours may have ended, and is asked ever more seldom ..
+const QUIET_DAYS: usize = 20;
+/// .. but after so many such days at the latest.
+const LONGEST_REST: usize = 20;
+
 /// What the file knows of a series before a plan is made.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// Whether any candle is stored.
     pub has_candles: bool,
+    /// Start of the last candle.
+    pub last_ts: Option<i64>,
     /// Spans with the provider's final answer.
     pub coverage: SpanSet,
     /// Spans for which the provider had nothing, and when it said so.
@@ -56,14 +63,19 @@ pub struct Wanted {
 pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Vec<Span> {
     let frontier = market.frontier(now, policy);
     // A job of an older file may have been cut at lines that are none: whole candles are asked for.
-    let span = market.whole_candles(wanted.span);
+    let Some(span) = market.lifetime_of(market.whole_candles(wanted.span)) else {
+        return Vec::new();
+    };
     let mut missing = SpanSet::from(span).subtract(&answered(known, wanted, now));
     if let Some(tail) = known.tail
         && let Some(edge) = Span::new(tail.from, i64::MAX)
         && !wanted.force
     {
+        let rests = rests(market, known, tail, now);
         let has_news = |span: &Span| {
-            if known.has_candles {
+            if rests {
+                false
+            } else if known.has_candles {
                 brings_news(market, *span, tail, frontier, policy)
             } else {
                 wanted.refetch_empty || now - tail.asked_at >= NO_DATA_ASKED_AGAIN_AFTER
@@ -81,6 +93,40 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
     slices
         .filter(|slice| slice.start() < frontier.closed)
         .collect()
+}
+
+/// Whether something at the live edge is not asked for because the series was quiet for long, and is not due again.
+pub fn is_not_due(
+    market: &Market,
+    known: &Known,
+    wanted: Wanted,
+    policy: Policy,
+    now: i64,
+) -> bool {
+    let forced = Wanted {
+        force: true,
+        ..wanted
+    };
+    let rests = |tail| !wanted.force && rests(market, known, tail, now);
+    known.tail.is_some_and(rests)
+        && plan(market, known, wanted, policy, now) != plan(market, known, forced, policy, now)
+}
+
+/// Whether the live edge is left alone. The longer it had been quiet when it was asked last, the longer: after 20 days with
+/// trading hours for 1, then 2, 4, 8, 16 and 20 of them.
+fn rests(market: &Market, known: &Known, tail: Tail, now: i64) -> bool {
+    let Some(last_ts) = known.last_ts.filter(|_| tail.asked_at <= now) else {
+        return false;
+    };
+    let asked_on = market.date(tail.asked_at);
+    // One that had been quiet for longer rests no longer.
+    let most = QUIET_DAYS + 2 * LONGEST_REST;
+    let quiet = market.trading_days(market.last_date(last_ts), asked_on, most);
+    let Some(longer) = (quiet + 1).checked_sub(QUIET_DAYS).filter(|&n| n > 0) else {
+        return false;
+    };
+    let rest = (1 << longer.ilog2()).min(LONGEST_REST);
+    market.trading_days(asked_on, market.date(now), rest) < rest
 }
 
 /// The spans that need no further question.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
+
 /// A symbol as the provider spells it: `[A-Za-z0-9^][A-Za-z0-9._:/^=-]{0,39}`, case kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
@@ -42,6 +44,9 @@ pub struct BadSymbol {
 }
 
 const MAX_LEN: usize = 40;
+
+/// Characters of an option's expiry, right and strike.
+const OPTION_TERMS: usize = 6 + 1 + 8;
 
 impl FromStr for Symbol {
     type Err = BadSymbol;
@@ -88,6 +93,22 @@ impl Symbol {
             Some(("I", _)) => AssetClass::Index,
             _ => AssetClass::Stock,
         }
+    }
+
+    /// The last day on which an option can trade, in its market's zone; `None` for anything else.
+    ///
+    /// Polygon/Massive write an option as `O:`, its root, the expiry as YYMMDD, C or P, and the strike in eight digits.
+    pub fn expiry(&self) -> Option<NaiveDate> {
+        let (root, terms) = self.0.strip_prefix("O:").and_then(|contract| {
+            contract.split_at_checked(contract.len().checked_sub(OPTION_TERMS)?)
+        })?;
+        let (date, right_and_strike) = terms.split_at(6);
+        let strike = right_and_strike.strip_prefix(['C', 'P'])?;
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if root.is_empty() || !is_number(date) || !is_number(strike) {
+            return None;
+        }
+        NaiveDate::parse_from_str(&format!("20{date}"), "%Y%m%d").ok()
     }
 
     /// Another spelling that is more likely to exist, for a symbol of which the provider knows nothing.
@@ -162,6 +183,34 @@ mod tests {
         assert_eq!(class("I:NDX"), Ok(AssetClass::Index));
         assert_eq!(class("O:SPY251219C00650000"), Ok(AssetClass::Stock));
         assert_eq!(class("XOM"), Ok(AssetClass::Stock));
+    }
+
+    #[test]
+    fn an_option_says_when_it_expires_and_nothing_else_does() {
+        let expiry = |text: &str| {
+            let symbol: Symbol = text.parse().expect("a symbol");
+            symbol.expiry().map(|date| date.to_string())
+        };
+        for (text, date) in [
+            ("O:AAPL251219C00150000", "2025-12-19"),
+            ("O:SPXW240229P05000000", "2024-02-29"),
+            ("O:F1240119C00010000", "2024-01-19"),
+        ] {
+            assert_eq!(expiry(text).as_deref(), Some(date), "{text}");
+        }
+        for text in [
+            "AAPL",
+            "AAPL251219C00150000",
+            "O:251219C00150000",
+            "O:AAPL251219X00150000",
+            "O:AAPL251319C00150000",
+            "O:AAPL230229C00150000",
+            "O:AAPL251219C0015000",
+            "O:AAPL25121 C00150000".split(' ').next().expect("a word"),
+            "O:A",
+        ] {
+            assert_eq!(expiry(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The calling thread is the writer. Fetchers take slices from the `queue`, send judged pages and end when the queue is
 //! empty, the job stops, or the writer has hung up. A failed slice is a message, not a return: the job goes on.
 
+mod estimate;
 mod execute;
 mod fetch;
 mod judge;
@@ -14,6 +15,7 @@ mod report;
 mod update;
 mod writer;
 
+pub use estimate::Estimate;
 pub use report::{NothingFrom, Report, SeriesReport};
 pub use update::{sources, update_of};
 
@@ -24,7 +26,7 @@ use crate::clock::{Cancel, Clock};
 use crate::market::Policy;
 use crate::monitor::Monitor;
 use crate::owner::Owner;
-use crate::plan::{Known, Wanted, plan};
+use crate::plan::{Known, Wanted, is_not_due, plan};
 use crate::provider::Provider;
 use crate::span::Span;
 use crate::store::{JobStatus, NewJob, Queued, SeriesKey, SeriesStatus, Store, StoreError, Target};
@@ -219,6 +221,23 @@ fn look_up(
     })
 }
 
+/// Plans what is missing of a job's unfinished series: what [`resume`] would fetch.
+///
+/// # Errors
+/// There is no such job, or the file cannot be read.
+pub fn left_of(store: &Store, job_id: &str, runner: &Runner) -> Result<Vec<Target>, StoreError> {
+    let now = runner.clock.now();
+    let unfinished = store.job(job_id, now)?.series.into_iter();
+    let unfinished = unfinished.filter(|series| series.status != SeriesStatus::Completed);
+    unfinished
+        .map(|series| {
+            let key = runner.key_of(series.key);
+            let known = store.known(&key)?;
+            Ok(runner.target(&key, series.span, &known, now))
+        })
+        .collect()
+}
+
 /// Takes a job up again under the same id: plans anew what is missing of its unfinished series, and fetches that.
 ///
 /// # Errors
@@ -240,10 +259,7 @@ pub fn resume(
         .iter()
         .filter(|series| series.status != SeriesStatus::Completed)
     {
-        let key = SeriesKey {
-            source: runner.provider.name().to_owned(),
-            ..series.key.clone()
-        };
+        let key = runner.key_of(series.key.clone());
         let known = store.known(&key)?;
         asked_before.push(Series::was_asked(&known));
         targets.push(runner.target(&key, series.span, &known, now));
@@ -270,6 +286,14 @@ impl Request {
 }
 
 impl Runner {
+    /// The series as this runner asks for it.
+    fn key_of(&self, key: SeriesKey) -> SeriesKey {
+        SeriesKey {
+            source: self.provider.name().to_owned(),
+            ..key
+        }
+    }
+
     fn target(&self, key: &SeriesKey, span: Span, known: &Known, now: i64) -> Target {
         let week_start = self.provider.week_start();
         let wanted = Wanted {
@@ -277,12 +301,15 @@ impl Runner {
             force: self.force,
             refetch_empty: self.refetch_empty,
         };
-        let slices = plan(&key.market(week_start), known, wanted, self.policy, now);
+        let market = key.market(week_start);
+        let slices = plan(&market, known, wanted, self.policy, now);
+        let not_due = is_not_due(&market, known, wanted, self.policy, now);
         Target {
             key: key.clone(),
             week_start,
             span,
             slices,
+            not_due,
         }
     }
 

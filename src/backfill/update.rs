@@ -1,18 +1,23 @@
 //! What brings a file up to date: everything that it holds, from where it was first asked for, holes included.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{Request, Runner};
 use crate::range::up_to_now;
 use crate::store::{SeriesRow, Store, StoreError};
 
-/// The sources that can be asked for what the file holds. Candles that were only handed in have none.
+/// The sources of what the file holds and was asked for, each with how many series it has. Candles that were only handed in
+/// have none.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn sources(store: &Store) -> Result<BTreeSet<String>, StoreError> {
+pub fn sources(store: &Store) -> Result<BTreeMap<String, usize>, StoreError> {
     let asked = |series: SeriesRow| series.requested_from.map(|_| series.key.source);
-    Ok(store.series()?.into_iter().filter_map(asked).collect())
+    let mut sources = BTreeMap::new();
+    for source in store.series()?.into_iter().filter_map(asked) {
+        *sources.entry(source).or_default() += 1;
+    }
+    Ok(sources)
 }
 
 /// Everything that the file holds from the runner's provider, up to now.

@@ -8,8 +8,10 @@ use candlefile::backfill::Request;
 use candlefile::{Policy, Range, SeriesKey, Store, Symbol};
 
 use super::args::{Backfill, Global};
+use super::aside::Aside;
 use super::error::{Exit, usage};
-use super::jobs::{Fetching, dry_run};
+use super::jobs::{Fetching, check_key};
+use super::planned::{self, Planned};
 use super::{output, report};
 
 pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
@@ -21,7 +23,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
         end: args.end,
     };
     let runner = fetching.runner(source, Policy::default());
-    // A range that is wrong by itself is told before a key that is missing.
+    // A range that is wrong by itself is told before what keeps the provider from being asked.
     let week_start = runner
         .as_ref()
         .map_or(chrono::Weekday::Sun, |runner| runner.provider.week_start());
@@ -47,15 +49,33 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
         start_words: Some(range.start.words().to_owned()),
         end_words: range.end.as_ref().map(|end| end.words().to_owned()),
     };
+    let planned = Planned::of(
+        planned::open_if_there(&global.db)?.as_ref(),
+        runner,
+        request,
+    )?;
+    let mut aside = Aside::default();
+    aside.count(&planned.targets);
     if args.dry_run {
-        return dry_run(global, &fetching, &[(runner, request)]);
+        return planned::show(global, &fetching, &[planned], &aside);
     }
+    if !planned.is_empty() {
+        check_key(source)?;
+    }
+    let Planned {
+        runner,
+        request,
+        targets,
+    } = planned;
+    let cost = planned::cost([(&runner, targets.as_slice())]);
+    drop(targets);
+    planned::check_room(global, cost, args.fetch.yes)?;
     let mut store = Store::create(&global.db)?;
     fetching.stop_on_signals();
     let monitor = fetching.monitor(source);
     let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
     drop(monitor);
-    report::print(global, &[report?])
+    report::print(global, &[report?], &aside)
 }
 
 /// The symbols of the command line and of the file, each once, in the order given.

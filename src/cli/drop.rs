@@ -1,7 +1,5 @@
 //! `candlefile drop`: forget a series, whole or in part.
 
-use std::io::{IsTerminal, Write};
-
 use anyhow::Result;
 use candlefile::{Choice, Clock, Store, SystemClock};
 use serde_json::{Value, json};
@@ -58,12 +56,6 @@ fn said(global: &Global, dropped: &Value, text: &str) -> Result<Exit> {
 }
 
 fn confirmed(what: &str) -> Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        return Err(usage(format!("dropping {what} needs a yes"), "add --yes"));
-    }
-    write!(std::io::stderr(), "drop {what}? [y/N] ")?;
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let answer = output::confirmed(&format!("drop {what}?"))?;
+    answer.ok_or_else(|| usage(format!("dropping {what} needs a yes"), "add --yes"))
 }

@@ -1,27 +1,19 @@
-//! What the commands that fetch have in common: the provider with its key, Ctrl-C, and the plan that is only shown.
+//! What the commands that fetch have in common: how they fetch, the provider with its key, and Ctrl-C.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use candlefile::backfill::{Request, Runner};
+use candlefile::backfill::Runner;
 use candlefile::monitor::Monitor;
 use candlefile::provider::rate::Rate;
-use candlefile::provider::{Ask, BadBaseUrl, BaseUrl, Expected, Key, Provider, polygon};
-use candlefile::store::Target;
-use candlefile::{Cancel, Clock, Policy, Polygon, Sample, Span, Store, StoreError, SystemClock};
-use serde_json::json;
+use candlefile::provider::{BadBaseUrl, BaseUrl, Key, Provider, polygon};
+use candlefile::{Cancel, Clock, Policy, Polygon, Sample, SystemClock};
 
 use super::args::{Fetch, Global};
-use super::error::{CliError, Exit, usage};
-use super::{output, progress, signals, table};
-
-/// Bytes that one candle takes in the file; measured on minutes of US stocks.
-const CANDLE_BYTES: u64 = 72;
-/// Candles that a second brings when nothing but this machine limits it; measured.
-const CANDLES_PER_SECOND: f64 = 300_000.0;
+use super::error::{CliError, usage};
+use super::{progress, signals};
 
 /// How this call fetches.
 pub struct Fetching {
@@ -89,12 +81,16 @@ impl Fetching {
                         format!("leave --base-url out for {}", polygon::BASE_URL),
                     )
                 })?;
-                Arc::new(Polygon::new(
-                    base,
-                    key()?,
-                    self.rate(source),
-                    Arc::clone(&self.clock),
-                )?)
+                // A plan needs no key, and where nothing is missing nothing else is made.
+                match key() {
+                    Ok(key) => Arc::new(Polygon::new(
+                        base,
+                        key,
+                        self.rate(source),
+                        Arc::clone(&self.clock),
+                    )?),
+                    Err(_) => Arc::new(polygon::Unkeyed),
+                }
             }
             other => return Err(CliError::NoProvider(other.to_owned()).into()),
         };
@@ -104,7 +100,8 @@ impl Fetching {
         Ok(provider)
     }
 
-    fn rate(&self, source: &str) -> Option<Rate> {
+    /// The rate that paces a provider.
+    pub fn rate(&self, source: &str) -> Option<Rate> {
         let default =
             (source == "polygon").then(|| polygon::DEFAULT_RATE.parse().expect("a constant"));
         if source == "sample" {
@@ -121,6 +118,14 @@ impl Fetching {
     }
 }
 
+/// Whether a provider can be asked, and not only planned with.
+pub fn check_key(source: &str) -> Result<()> {
+    if source == "polygon" {
+        key()?;
+    }
+    Ok(())
+}
+
 fn key() -> Result<Key> {
     for name in ["MASSIVE_API_KEY", "POLYGON_API_KEY"] {
         match std::env::var_os(name) {
@@ -135,135 +140,4 @@ fn key() -> Result<Key> {
         }
     }
     Err(CliError::NoKey.into())
-}
-
-/// Shows what a run would fetch: nothing is sent, and the file is only read where there is one.
-pub fn dry_run(global: &Global, fetching: &Fetching, runs: &[(Runner, Request)]) -> Result<Exit> {
-    let store = open_if_there(&global.db)?;
-    let (mut total, mut series) = (Estimate::default(), Vec::new());
-    for (runner, request) in runs {
-        let rate = fetching.rate(runner.provider.name());
-        for target in candlefile::backfill::targets(store.as_ref(), runner, &request.series)? {
-            let estimate = Estimate::of(&target, runner, rate);
-            total.add(&estimate, rate);
-            series.push((target, estimate));
-        }
-    }
-    if global.json {
-        let each = |(target, estimate): &(Target, Estimate)| {
-            let mut row = estimate.document();
-            row["symbol"] = json!(target.key.symbol);
-            row["timeframe"] = json!(target.key.timeframe);
-            row["start"] = json!(output::time(target.span.start()));
-            row["end"] = json!(output::time(target.span.end()));
-            row
-        };
-        let series: Vec<_> = series.iter().map(each).collect();
-        output::json(&json!({ "plan": total.document(), "series": series }))?;
-        return Ok(Exit::Complete);
-    }
-    let rows = series.iter().map(|(target, estimate)| {
-        estimate.row(
-            target.key.symbol.to_string(),
-            target.key.timeframe.to_string(),
-            output::days(&target.key, target.span),
-        )
-    });
-    let all = total.row("total".into(), String::new(), String::new());
-    let titles = [
-        "symbol",
-        "!timeframe",
-        "~range",
-        ">slices",
-        ">requests",
-        ">rows",
-        ">size",
-        ">time",
-    ];
-    table::print(titles, rows.chain([all]))?;
-    output::print("nothing was sent; rows, size and time are estimates")?;
-    Ok(Exit::Complete)
-}
-
-fn open_if_there(path: &Path) -> Result<Option<Store>> {
-    match Store::read(path) {
-        Ok(store) => Ok(Some(store)),
-        Err(StoreError::NotFound(_) | StoreError::Empty(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What a plan costs.
-#[derive(Clone, Copy, Default)]
-struct Estimate {
-    slices: u64,
-    requests: u64,
-    rows: u64,
-    seconds: f64,
-}
-
-impl Estimate {
-    fn of(target: &Target, runner: &Runner, rate: Option<Rate>) -> Estimate {
-        let mut estimate = Estimate {
-            slices: target.slices.len() as u64,
-            ..Estimate::default()
-        };
-        for &span in &target.slices {
-            let Expected { rows, requests } = runner.provider.expected(&ask(target, span));
-            estimate.rows += u64::try_from(rows).unwrap_or(0);
-            estimate.requests += requests;
-        }
-        estimate.seconds = estimate.time(rate);
-        estimate
-    }
-
-    fn add(&mut self, other: &Estimate, rate: Option<Rate>) {
-        self.slices += other.slices;
-        self.requests += other.requests;
-        self.rows += other.rows;
-        self.seconds = self.time(rate);
-    }
-
-    #[allow(clippy::cast_precision_loss)] // An estimate.
-    fn time(&self, rate: Option<Rate>) -> f64 {
-        rate.map_or(0.0, |rate| rate.seconds(self.requests))
-            .max(self.rows as f64 / CANDLES_PER_SECOND)
-    }
-
-    fn document(&self) -> serde_json::Value {
-        let Estimate {
-            slices,
-            requests,
-            rows,
-            seconds,
-        } = self;
-        json!({ "slices": slices, "requests": requests, "rows": rows, "bytes": rows * CANDLE_BYTES, "seconds": seconds })
-    }
-
-    fn row(&self, symbol: String, timeframe: String, range: String) -> Vec<String> {
-        let Estimate {
-            slices,
-            requests,
-            rows,
-            seconds,
-        } = *self;
-        let size = output::bytes(rows * CANDLE_BYTES);
-        let counts = [slices, requests, rows].map(output::count);
-        [
-            vec![symbol, timeframe, range],
-            counts.to_vec(),
-            vec![size, output::seconds(seconds)],
-        ]
-        .concat()
-    }
-}
-
-fn ask(target: &Target, span: Span) -> Ask {
-    let key = &target.key;
-    Ask {
-        symbol: key.symbol.clone(),
-        market: key.market(target.week_start),
-        adjusted: key.adjusted,
-        span,
-    }
 }

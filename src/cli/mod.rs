@@ -1,6 +1,7 @@
 //! The command line: one file a command. The only place that prints.
 
 mod args;
+mod aside;
 mod backfill;
 mod completions;
 mod datasette;
@@ -16,6 +17,7 @@ mod man;
 mod merge;
 mod output;
 mod pack;
+mod planned;
 mod progress;
 mod providers;
 mod report;

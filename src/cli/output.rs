@@ -1,6 +1,6 @@
 //! How things are written: times, counts, JSON.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::Result;
@@ -94,6 +94,18 @@ pub fn write(bytes: &[u8]) -> Result<()> {
 /// Text on stderr. Nobody may be listening, and a job does not stop for that.
 pub fn say(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// What somebody at a terminal says to a question; `None` where nobody can be asked.
+pub fn confirmed(question: &str) -> Result<Option<bool>> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    write!(std::io::stderr(), "{question} [y/N] ")?;
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
 }
 
 /// Whoever read our output has enough of it.

@@ -8,6 +8,7 @@ use candlefile::{Counts, JobStatus, SeriesStatus};
 use serde_json::{Value, json};
 
 use super::args::Global;
+use super::aside::Aside;
 use super::error::{Exit, Said};
 use super::output::{self, command, count, days, time};
 
@@ -15,26 +16,29 @@ use super::output::{self, command, count, days, time};
 const LISTED: usize = 20;
 
 /// Prints how the jobs of one call ended.
-pub fn print(global: &Global, reports: &[Report]) -> Result<Exit> {
-    let exit = reports.iter().map(exit_of).max().unwrap_or(Exit::Complete);
-    match write(global, reports) {
+pub fn print(global: &Global, reports: &[Report], aside: &Aside) -> Result<Exit> {
+    aside.say(global);
+    let exits = reports.iter().map(exit_of).chain([aside.exit()]);
+    let exit = exits.max().unwrap_or(Exit::Complete);
+    match write(global, reports, aside) {
         // How the jobs ended does not depend on whether anybody reads it.
         Err(error) if output::is_broken_pipe(&error) => Ok(exit),
         written => written.map(|()| exit),
     }
 }
 
-fn write(global: &Global, reports: &[Report]) -> Result<()> {
+fn write(global: &Global, reports: &[Report], aside: &Aside) -> Result<()> {
     if global.json {
         let mut documents: Vec<Value> = reports
             .iter()
             .map(|report| document(global, report))
             .collect();
-        let document = if let [_] = documents.as_slice() {
+        let mut document = if let [_] = documents.as_slice() {
             documents.remove(0)
         } else {
             combined(reports, &documents)
         };
+        aside.add_to(&mut document);
         return output::json(&document);
     }
     reports
@@ -43,25 +47,37 @@ fn write(global: &Global, reports: &[Report]) -> Result<()> {
 }
 
 /// Prints how the jobs ended that came before one that could not be run. With `--json` the error is the one document.
-pub fn print_before(global: &Global, reports: &[Report], error: anyhow::Error) -> Result<Exit> {
+pub fn print_before(
+    global: &Global,
+    reports: &[Report],
+    aside: &Aside,
+    error: anyhow::Error,
+) -> Result<Exit> {
     if !global.json {
-        print(global, reports)?;
+        print(global, reports, aside)?;
     }
     Err(error)
 }
 
 /// Says that there was nothing to do.
-pub fn print_nothing_to_do(global: &Global, why: &str) -> Result<Exit> {
+pub fn print_nothing_to_do(global: &Global, why: &str, aside: &Aside) -> Result<Exit> {
+    aside.say(global);
     if global.json {
         let nothing: Vec<Value> = Vec::new();
-        output::json(&json!({
-            "job_id": null, "status": JobStatus::Completed, "message": why, "provider": null, "requests": 0, "elapsed_s": 0.0,
+        let status = match aside.exit() {
+            Exit::Complete => JobStatus::Completed,
+            _ => JobStatus::Partial,
+        };
+        let mut document = json!({
+            "job_id": null, "status": status, "message": why, "provider": null, "requests": 0, "elapsed_s": 0.0,
             "records": Counts::default(), "series": nothing, "nothing_from_provider": nothing, "failed": nothing,
-        }))?;
+        });
+        aside.add_to(&mut document);
+        output::json(&document)?;
     } else {
         output::print(format!("nothing to do: {why}"))?;
     }
-    Ok(Exit::Complete)
+    Ok(aside.exit())
 }
 
 fn exit_of(report: &Report) -> Exit {

@@ -1,13 +1,16 @@
-//! `candlefile resume`: go on with jobs that were interrupted or failed in part, under their own ids.
+//! `candlefile resume`: go on with jobs that were interrupted or failed in part, under their own ids. A source that cannot be
+//! asked does not keep the jobs of others from going on.
 
 use anyhow::Result;
-use candlefile::store::{JobFilter, JobStatus};
+use candlefile::backfill::{Runner, left_of};
+use candlefile::store::{JobFilter, JobRow, JobStatus, Target};
 use candlefile::{JobStatus as Status, Store, StoreError};
 
 use super::args::{Global, Resume};
+use super::aside::Aside;
 use super::error::Exit;
-use super::jobs::Fetching;
-use super::{output, report};
+use super::jobs::{Fetching, check_key};
+use super::{output, planned, report};
 
 pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
     let fetching = Fetching::new(global, &args.fetch);
@@ -17,18 +20,28 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
         Some(prefix) => store.jobs(&JobFilter::Prefix(prefix), now)?,
         None => store.resumable_jobs(now)?,
     };
-    let mut runs = Vec::new();
+    let (mut runs, mut aside) = (Vec::new(), Aside::default());
     for job in jobs
         .into_iter()
         .filter(|job| job.status != JobStatus::Completed)
     {
-        let runner = fetching.runner(&job.source, job.policy)?;
-        runs.push((job, runner));
+        match plan(&fetching, &store, &job) {
+            Ok((runner, targets)) => {
+                aside.count(&targets);
+                runs.push((job, runner, targets));
+            }
+            Err(error) if args.job.is_some() => return Err(error),
+            Err(error) => aside.leave_out(&job.source, format!("job {}", job.job_id), error)?,
+        }
     }
+    let cost = runs
+        .iter()
+        .map(|(_, runner, targets)| (runner, targets.as_slice()));
+    planned::check_room(global, planned::cost(cost), args.fetch.yes)?;
     fetching.stop_on_signals();
     let count = runs.len();
     let mut reports = Vec::new();
-    for (job, runner) in runs {
+    for (job, runner, _) in runs {
         let monitor = fetching.monitor(&job.source);
         let report =
             candlefile::backfill::resume(&mut store, &job.job_id, &runner, monitor.as_ref());
@@ -42,7 +55,7 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
                 ));
                 continue;
             }
-            Err(error) => return report::print_before(global, &reports, error.into()),
+            Err(error) => return report::print_before(global, &reports, &aside, error.into()),
         };
         let go_on = !matches!(report.status, Status::Failed | Status::Interrupted);
         reports.push(report);
@@ -57,7 +70,21 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
         }
     }
     if reports.is_empty() {
-        return report::print_nothing_to_do(global, "no job is left to go on with");
+        let why = match aside.exit() {
+            Exit::Complete => "no job is left to go on with",
+            _ => "no other job is left to go on with",
+        };
+        return report::print_nothing_to_do(global, why, &aside);
     }
-    report::print(global, &reports)
+    report::print(global, &reports, &aside)
+}
+
+/// How a job goes on, and what is missing of it. A key is needed where that is anything.
+fn plan(fetching: &Fetching, store: &Store, job: &JobRow) -> Result<(Runner, Vec<Target>)> {
+    let runner = fetching.runner(&job.source, job.policy)?;
+    let targets = left_of(store, &job.job_id, &runner)?;
+    if !planned::is_empty(&targets) {
+        check_key(&job.source)?;
+    }
+    Ok((runner, targets))
 }

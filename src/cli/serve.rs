@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::args::{Fetch, Global, Serve};
 use super::error::{CliError, Exit, usage};
-use super::jobs::Fetching;
+use super::jobs::{Fetching, check_key};
 use super::{output, signals};
 
 const SECRET: &str = "CANDLEFILE_WEBHOOK_SECRET";
@@ -43,12 +43,15 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         pace: args.pace,
         force: false,
         refetch_empty: false,
+        yes: false,
     };
     let fetching = Fetching::new(global, &fetch);
+    check_key(args.provider.source())?;
     let first = fetching.runner(args.provider.source(), Policy::default())?;
     // What the file holds from others is taken care of where that can be.
     let others = ["polygon", "sample"].into_iter();
-    let others = others.filter(|&source| source != args.provider.source());
+    let others =
+        others.filter(|&source| source != args.provider.source() && check_key(source).is_ok());
     let others = others.filter_map(|source| fetching.runner(source, Policy::default()).ok());
     let mut providers = vec![first.provider];
     providers.extend(others.map(|runner| runner.provider));

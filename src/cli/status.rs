@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use candlefile::store::{JobDetail, JobFilter, JobRow, SliceRow};
+use candlefile::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow};
 use candlefile::{Cancel, Clock, Counts, JobStatus, Store, SystemClock};
 use serde_json::{Value, json};
 
@@ -15,6 +15,11 @@ use super::table;
 
 /// Hex digits of a job id that name the millisecond it was made in.
 const SHORT_ID: usize = 13;
+
+/// Slices that are listed for people. Of a job with more, those that failed or are being fetched.
+const LISTED: u32 = 100;
+/// The same in JSON.
+const LISTED_IN_JSON: u32 = 10_000;
 
 /// How often a watched file is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -97,7 +102,7 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
 }
 
 fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
-    let JobDetail { job, slices, .. } = detail;
+    let JobDetail { job, .. } = detail;
     if global.json {
         return output::json(&whole_document(store, detail, now)?);
     }
@@ -127,6 +132,14 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     if let Some(resume_at) = job.resume_at {
         output::print(format!("  from {} on: candlefile resume", time(resume_at)))?;
     }
+    let slices = listed(store, job, LISTED)?;
+    let left_out = left_out(job, &slices);
+    if slices.is_empty() && left_out > 0 {
+        return output::print(format!(
+            "  {} slices are not listed: none of them failed or is being fetched",
+            count(left_out)
+        ));
+    }
     let rows = slices.iter().map(|slice| {
         vec![
             slice.key.symbol.to_string(),
@@ -147,13 +160,39 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         ">inserted",
         "!~error",
     ];
-    table::print(titles, rows)
+    table::print(titles, rows)?;
+    if left_out > 0 {
+        output::print(format!(
+            "{} more slices; listed are those that failed or are being fetched, {LISTED} at most",
+            count(left_out)
+        ))?;
+    }
+    Ok(())
+}
+
+/// The slices that are worth a line: all of a small job.
+fn listed(store: &Store, job: &JobRow, most: u32) -> Result<Vec<SliceRow>> {
+    let slices = job.slices;
+    let which = if slices.total <= u64::from(most) {
+        SliceFilter::All
+    } else if job.status == JobStatus::Running || slices.failed > 0 {
+        SliceFilter::Notable
+    } else {
+        return Ok(Vec::new());
+    };
+    Ok(store.slices(job, which, most)?)
+}
+
+fn left_out(job: &JobRow, listed: &[SliceRow]) -> u64 {
+    job.slices.total.saturating_sub(listed.len() as u64)
 }
 
 /// A job with its series and slices.
 fn whole_document(store: &Store, detail: &JobDetail, now: i64) -> Result<Value> {
     let mut job = document(store, &detail.job, now)?;
-    let progress: Value = detail.slices.iter().map(slice_document).collect();
+    let slices = listed(store, &detail.job, LISTED_IN_JSON)?;
+    let progress: Value = slices.iter().map(slice_document).collect();
+    job["progress_left_out"] = json!(left_out(&detail.job, &slices));
     job["progress"] = progress.clone();
     job["series"] = detail
         .series

@@ -1,47 +1,87 @@
-//! `candlefile update`: everything the file holds, from its first requested start up to now, holes included.
+//! `candlefile update`: everything the file holds, from its first requested start up to now, holes included. What cannot be
+//! asked of one source does not keep the others from being asked.
 
 use anyhow::Result;
-use candlefile::backfill::{sources, targets, update_of};
+use candlefile::backfill::{sources, update_of};
 use candlefile::{Policy, Store};
 
 use super::args::{Global, Update};
+use super::aside::Aside;
 use super::error::Exit;
-use super::jobs::{Fetching, dry_run};
+use super::jobs::{Fetching, check_key};
+use super::planned::{self, Planned};
 use super::report;
 
 pub fn run(global: &Global, args: &Update) -> Result<Exit> {
     let fetching = Fetching::new(global, &args.fetch);
-    let held = Store::read(&global.db)?;
-    let mut runs = Vec::new();
-    for source in sources(&held)? {
-        let runner = fetching.runner(&source, Policy::default())?;
-        let request = update_of(&held, &runner)?;
-        runs.push((runner, request));
-    }
-    drop(held);
+    let (runs, aside) = plan(global, args, &fetching)?;
     if args.dry_run {
-        return dry_run(global, &fetching, &runs);
+        return planned::show(global, &fetching, &runs, &aside);
     }
+    let cost = runs.iter().map(|run| (&run.runner, run.targets.as_slice()));
+    planned::check_room(global, planned::cost(cost), args.fetch.yes)?;
     let mut store = Store::open(&global.db)?;
     fetching.stop_on_signals();
     let mut reports = Vec::new();
-    for (runner, request) in runs {
-        let missing = targets(Some(&store), &runner, &request.series)?
-            .iter()
-            .any(|target| !target.slices.is_empty());
-        if !missing || fetching.cancel.is_cancelled() {
+    for Planned {
+        runner,
+        request,
+        targets,
+    } in runs
+    {
+        if planned::is_empty(&targets) || fetching.cancel.is_cancelled() {
             continue;
         }
+        drop(targets);
         let monitor = fetching.monitor(runner.provider.name());
         let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
         drop(monitor);
         match report {
             Ok(report) => reports.push(report),
-            Err(error) => return report::print_before(global, &reports, error.into()),
+            Err(error) => return report::print_before(global, &reports, &aside, error.into()),
         }
     }
     if reports.is_empty() {
-        return report::print_nothing_to_do(global, "everything the file holds is up to date");
+        let why = match aside.exit() {
+            Exit::Complete => "everything the file holds is up to date",
+            _ => "what could be asked for is up to date",
+        };
+        return report::print_nothing_to_do(global, why, &aside);
     }
-    report::print(global, &reports)
+    report::print(global, &reports, &aside)
+}
+
+/// A run for each source, and what none can be made for. Where that is everything, it is an error.
+fn plan(global: &Global, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned>, Aside)> {
+    let held = Store::read(&global.db)?;
+    let (mut runs, mut aside) = (Vec::new(), Aside::default());
+    let mut refused = Vec::new();
+    for (source, series) in sources(&held)? {
+        let planned = fetching
+            .runner(&source, Policy::default())
+            .and_then(|runner| {
+                let request = update_of(&held, &runner)?;
+                Planned::of(Some(&held), runner, request)
+            })
+            .and_then(|planned| {
+                if !args.dry_run && !planned.is_empty() {
+                    check_key(&source)?;
+                }
+                Ok(planned)
+            });
+        match planned {
+            Ok(planned) => {
+                aside.count(&planned.targets);
+                runs.push(planned);
+            }
+            Err(error) => refused.push((source, series, error)),
+        }
+    }
+    if runs.is_empty() && !refused.is_empty() {
+        return Err(refused.remove(0).2);
+    }
+    for (source, series, error) in refused {
+        aside.leave_out(&source, format!("{series} series"), error)?;
+    }
+    Ok((runs, aside))
 }

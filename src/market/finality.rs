@@ -129,9 +129,25 @@ impl Market {
         None
     }
 
+    /// How many market days with trading hours lie after one day, up to and with another; counted up to `most`.
+    pub fn trading_days(&self, after: NaiveDate, until: NaiveDate, most: usize) -> usize {
+        let days = after.iter_days().skip(1).take_while(|&day| day <= until);
+        days.filter(|&day| self.trading_hours(day).is_some())
+            .take(most)
+            .count()
+    }
+
+    /// The last market day that a candle reaches into.
+    pub fn last_date(&self, ts: i64) -> NaiveDate {
+        self.date(self.end_instant(ts) - 1)
+    }
+
     /// First and last instant of a market date's trading hours; `None` on days without. Everything that asks when a market
     /// trades asks here.
     pub fn trading_hours(&self, date: NaiveDate) -> Option<(i64, i64)> {
+        if self.last_day.is_some_and(|last| date > last) {
+            return None;
+        }
         let day = (self.midnight(date), self.midnight(plus_days(date, 1)));
         let weekend = matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
         match self.class {

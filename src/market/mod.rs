@@ -29,12 +29,14 @@ const STOCK_CLOSE_HOUR: u32 = 20;
 const STOCK_CELL_DAYS: i64 = 75;
 const OTHER_CELL_DAYS: i64 = 34;
 
-/// Where and in what steps a series lives: asset class, timeframe, and the weekday that begins its weeks.
+/// Where and in what steps a series lives: asset class, timeframe, the weekday that begins its weeks, and the last day of
+/// what comes to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Market {
     class: AssetClass,
     timeframe: Timeframe,
     week_start: Weekday,
+    last_day: Option<NaiveDate>,
 }
 
 impl Market {
@@ -44,7 +46,24 @@ impl Market {
             class,
             timeframe,
             week_start,
+            last_day: None,
         }
+    }
+
+    /// The same for a series that ends: after this market day it has no trading hours any more.
+    #[must_use]
+    pub fn until(self, last_day: Option<NaiveDate>) -> Market {
+        Market { last_day, ..self }
+    }
+
+    /// The part of a span in which a candle can still begin: up to and with the one that holds the end of the last day.
+    pub fn lifetime_of(&self, span: Span) -> Option<Span> {
+        let Some(last_day) = self.last_day else {
+            return Some(span);
+        };
+        let last = self.midnight(plus_days(last_day, 1)) - 1;
+        let end = self.next(self.position(last));
+        Span::new(span.start(), span.end().min(end))
     }
 
     /// The asset class.

@@ -10,10 +10,10 @@ use tokio::sync::Semaphore;
 use super::Service;
 use super::answer::Fault;
 use super::api::job;
-use crate::backfill::{self, Request, Runner};
+use crate::backfill::{self, Estimate, Request, Runner};
 use crate::clock::Cancel;
 use crate::owner;
-use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError};
+use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError, free_room};
 
 /// How long a change waits for another program's transaction.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -227,10 +227,48 @@ fn find(store: &Store, job_id: &str, now: i64) -> Result<JobRow, StoreError> {
 }
 
 impl Service {
+    /// Why a job is too large for the disk, if it is.
+    pub(super) fn lacks_room(
+        &self,
+        request: &Request,
+        runner: &Runner,
+    ) -> Result<Option<String>, StoreError> {
+        let store = Store::read(&self.settings.db)?;
+        let mut cost = Estimate::default();
+        for target in backfill::targets(Some(&store), runner, &request.series)? {
+            cost += Estimate::of(&target, runner.provider.as_ref());
+        }
+        let (needed, free) = (cost.bytes(), free_room(store.path()));
+        Ok(free.filter(|&free| needed > free).map(|free| {
+            let (needed, free) = (needed >> 20, free >> 20);
+            format!("the job takes some {needed} MiB, and {free} MiB are free on the server's disk")
+        }))
+    }
+
     /// Puts a request into the queue.
-    pub(super) async fn enqueue(self: &Arc<Self>, request: Request) -> Result<JobRow, Fault> {
+    ///
+    /// One that is larger than what is free on the disk needs a `yes`.
+    pub(super) async fn enqueue(
+        self: &Arc<Self>,
+        request: Request,
+        yes: bool,
+    ) -> Result<JobRow, Fault> {
         self.change(move |service| {
             let runner = service.runner(&service.settings.providers[0], Cancel::new());
+            let why = if yes {
+                None
+            } else {
+                service.lacks_room(&request, &runner)?
+            };
+            if let Some(why) = why {
+                let next = "ask for less, or add yes=true";
+                return Err(Fault::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "disk_full",
+                    why,
+                    next,
+                ));
+            }
             Ok(service.queue.enqueue(&request, &runner)?)
         })
         .await

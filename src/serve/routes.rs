@@ -126,6 +126,11 @@ const BACKFILL: &[Param] = &[
         Kind::Flag,
         "prices adjusted for splits by the provider",
     ),
+    param(
+        "yes",
+        Kind::Flag,
+        "take the job on even if it is larger than what is free on the disk",
+    ),
 ];
 
 const HISTORICAL: &[Param] = &[

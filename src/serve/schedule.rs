@@ -82,7 +82,7 @@ impl Schedule {
             return Ok(());
         }
         let store = Store::read(&service.settings.db)?;
-        for source in sources(&store)? {
+        for source in sources(&store)?.into_keys() {
             if store.last_asked("update", &source)? >= Some(due) {
                 continue;
             }
@@ -94,9 +94,14 @@ impl Schedule {
             let runner = service.runner(provider, Cancel::new());
             let request = update_of(&store, &runner)?;
             let missing = targets(Some(&store), &runner, &request.series)?;
-            if missing.iter().any(|target| !target.slices.is_empty()) {
-                service.queue.enqueue(&request, &runner)?;
+            if missing.iter().all(|target| target.slices.is_empty()) {
+                continue;
             }
+            if let Some(why) = service.lacks_room(&request, &runner)? {
+                tracing::warn!(source, why, "an update is due and left out");
+                continue;
+            }
+            service.queue.enqueue(&request, &runner)?;
         }
         self.done = Some(due);
         Ok(())

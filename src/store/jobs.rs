@@ -26,6 +26,8 @@ pub struct Target {
     pub span: Span,
     /// What is missing of it, ascending.
     pub slices: Vec<Span>,
+    /// Whether its live edge is left alone, since it was quiet for long and is not due again.
+    pub not_due: bool,
 }
 
 /// A job to be recorded.

@@ -22,6 +22,7 @@ mod path;
 mod progress;
 mod queue;
 mod read;
+mod room;
 mod rows;
 mod schema;
 mod seal;
@@ -46,13 +47,14 @@ pub(crate) use pages::Tree;
 pub use progress::{JobTally, SeriesProgress};
 pub use queue::Queued;
 pub use read::{HeldSeries, SeriesRow};
+pub use room::free_room;
 pub use schema::{TableDoc, tables};
 pub use seal::{MARK, Seal};
 pub use series::SeriesKey;
 pub use sql::{SqlClock, SqlValue, TakeRows};
 pub use states::{
-    JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceRow,
-    SliceStatus,
+    JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceFilter,
+    SliceRow, SliceStatus,
 };
 pub use write::{Asked, Batch, PageWrite, SliceEnd};
 

@@ -28,6 +28,7 @@ impl SeriesKey {
     /// The market of the series; `week_start` is the source's.
     pub fn market(&self, week_start: Weekday) -> Market {
         Market::new(self.symbol.asset_class(), self.timeframe, week_start)
+            .until(self.symbol.expiry())
     }
 }
 
@@ -178,24 +179,26 @@ pub(super) fn known_in(
         "true".to_owned()
     };
     let sql = format!(
-        "SELECT candles, tail_asked_from, tail_asked_to, iif({valid}, tail_asked_at, NULL) FROM {file}.series WHERE id = ?"
+        "SELECT candles, tail_asked_from, tail_asked_to, iif({valid}, tail_asked_at, NULL), last_ts FROM {file}.series WHERE id = ?"
     );
-    let (candles, tail) = connection
-        .prepare_cached(&sql)?
-        .query_row([series_id], |row| {
-            let tail = (
-                stamp_if_any(row, 1)?,
-                stamp_if_any(row, 2)?,
-                stamp_if_any(row, 3)?,
-            );
-            Ok((row.get::<_, i64>(0)?, tail))
-        })?;
+    let (candles, tail, last_ts) =
+        connection
+            .prepare_cached(&sql)?
+            .query_row([series_id], |row| {
+                let tail = (
+                    stamp_if_any(row, 1)?,
+                    stamp_if_any(row, 2)?,
+                    stamp_if_any(row, 3)?,
+                );
+                Ok((row.get::<_, i64>(0)?, tail, stamp_if_any(row, 4)?))
+            })?;
     let tail = match tail {
         (Some(from), Some(to), Some(asked_at)) => Some(Tail { from, to, asked_at }),
         _ => None,
     };
     Ok(Known {
         has_candles: candles > 0,
+        last_ts,
         coverage: coverage_in(file, format, connection, series_id)?,
         empty: empty_spans_in(file, format, connection, series_id)?,
         tail,

@@ -158,15 +158,24 @@ pub struct JobRow {
     pub records: Counts,
 }
 
-/// A job with all its parts.
+/// A job with its series. It may have millions of slices: they are read by [`super::Store::slices`].
 #[derive(Clone, Debug)]
 pub struct JobDetail {
     /// The job.
     pub job: JobRow,
     /// What it asked for.
     pub series: Vec<JobSeries>,
-    /// Its slices, by series and time.
-    pub slices: Vec<SliceRow>,
+}
+
+/// Which slices of a job to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceFilter {
+    /// All of them.
+    All,
+    /// Those that were given up.
+    Failed,
+    /// Those that were given up or are being fetched.
+    Notable,
 }
 
 /// What a job asked of a series, and what became of it.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::stamp::{Wait, stamp, stamp_if_any};
 use super::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
-    SliceRow, SliceStatus, Store, StoreError, told,
+    SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
 };
 use crate::market::Policy;
 use crate::owner;
@@ -69,7 +69,7 @@ impl Store {
         Ok(jobs)
     }
 
-    /// One job with its series and slices, by any unique prefix of its id.
+    /// One job with its series, by any unique prefix of its id.
     ///
     /// # Errors
     /// No job has that id, several have, or the file cannot be read.
@@ -77,12 +77,7 @@ impl Store {
         let told = told(&self.path);
         let job = self.jobs(&JobFilter::Prefix(prefix), now)?.remove(0);
         let series = self.job_series(&job).map_err(told)?;
-        let slices = self.slices(&job, "").map_err(told)?;
-        Ok(JobDetail {
-            job,
-            series,
-            slices,
-        })
+        Ok(JobDetail { job, series })
     }
 
     /// The slices of a job that were given up.
@@ -90,22 +85,37 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn failed_slices(&self, job: &JobRow) -> Result<Vec<SliceRow>, StoreError> {
-        self.slices(job, "AND p.status = 'failed'")
-            .map_err(told(&self.path))
+        self.slices(job, SliceFilter::Failed, u32::MAX)
     }
 
-    /// Slices of a job, by series and time.
-    fn slices(&self, job: &JobRow, which: &str) -> rusqlite::Result<Vec<SliceRow>> {
+    /// Slices of a job, by series and time, so many at most.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn slices(
+        &self,
+        job: &JobRow,
+        which: SliceFilter,
+        most: u32,
+    ) -> Result<Vec<SliceRow>, StoreError> {
+        let which = match which {
+            SliceFilter::All => "",
+            SliceFilter::Failed => "AND p.status = 'failed'",
+            SliceFilter::Notable => "AND p.status IN ('failed', 'running')",
+        };
         let sql = format!(
             "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
                    p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
                    p.records_duplicate, p.records_restated, p.records_conflicting, p.records_rejected, p.records_removed
                    FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
-                   WHERE p.job_id = ? {which} ORDER BY s.symbol, p.series_id, p.start_ts, p.slice_id"
+                   WHERE p.job_id = ? {which} ORDER BY s.symbol, p.series_id, p.start_ts, p.slice_id LIMIT ?"
         );
-        let mut select = self.connection.prepare(&sql)?;
-        let rows = select.query_map([&job.job_id], |row| slice_of(row, job.status))?;
-        rows.collect()
+        let read = || -> rusqlite::Result<Vec<SliceRow>> {
+            let mut select = self.connection.prepare(&sql)?;
+            let rows = select.query_map(params![job.job_id, most], |row| slice_of(row, job.status));
+            rows?.collect()
+        };
+        read().map_err(told(&self.path))
     }
 
     fn job_series(&self, job: &JobRow) -> rusqlite::Result<Vec<JobSeries>> {

@@ -22,6 +22,8 @@ mod bodies;
 mod checker;
 mod cli_errors;
 mod commands;
+mod costs;
+mod costs_of_plans;
 mod crash;
 mod cut_off;
 mod damaged;

@@ -106,6 +106,7 @@ fn cases() -> impl Strategy<Value = Case> {
             });
             let known = Known {
                 has_candles,
+                last_ts: None,
                 coverage,
                 empty,
                 tail,

@@ -73,6 +73,9 @@ pub struct Fetch {
     /// Ask again where the provider had nothing
     #[arg(long)]
     pub refetch_empty: bool,
+    /// Do not ask, even if the plan is larger than what is free on the disk
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// How fast to fetch, and what counts as closed.

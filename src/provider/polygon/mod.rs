@@ -5,6 +5,9 @@
 
 mod answer;
 mod rows;
+mod unkeyed;
+
+pub use unkeyed::Unkeyed;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,6 +30,10 @@ use crate::timeframe::Timeframe;
 pub const BASE_URL: &str = "https://api.massive.com";
 /// "Stay under 100 requests a second" is the vendor's word for paid plans; free plans have 5 a minute.
 pub const DEFAULT_RATE: &str = "100/s";
+
+const NAME: &str = "polygon";
+/// "Week bars start Sunday 00:00 ET": the vendor's migration guide.
+const WEEK_START: Weekday = Weekday::Sun;
 
 /// The largest `limit`; it counts base bars (minutes for minutes and hours, days for longer).
 const LIMIT: u32 = 50_000;
@@ -72,12 +79,11 @@ impl Polygon {
 
 impl Provider for Polygon {
     fn name(&self) -> &'static str {
-        "polygon"
+        NAME
     }
 
-    /// "Week bars start Sunday 00:00 ET": the vendor's migration guide.
     fn week_start(&self) -> Weekday {
-        Weekday::Sun
+        WEEK_START
     }
 
     fn fetch(

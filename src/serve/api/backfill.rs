@@ -40,8 +40,9 @@ pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault>
         )
     };
     let request = service.think(request).await?;
+    let yes = params.parsed("yes")?.unwrap_or(false);
     drop(params);
-    let job = service.enqueue(request).await?;
+    let job = service.enqueue(request, yes).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &job::accepted(&job)))
 }
 

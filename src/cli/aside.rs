@@ -1,0 +1,90 @@
+//! What a command that fetches did not ask for, and why: sources that it cannot ask, and series that are not due.
+
+use candlefile::store::Target;
+use serde_json::{Value, json};
+
+use super::args::Global;
+use super::error::{CliError, Exit, Said};
+use super::output::{self, count};
+
+/// What was not asked for.
+#[derive(Default)]
+pub struct Aside {
+    /// Series that were quiet for long when they were asked last, and are not due again.
+    not_due: usize,
+    left_out: Vec<LeftOut>,
+}
+
+/// A part that could not be done.
+struct LeftOut {
+    source: String,
+    /// What it is part of: series, or a job.
+    what: String,
+    said: Said,
+}
+
+impl Aside {
+    /// Counts the series of a plan that are not due.
+    pub fn count(&mut self, targets: &[Target]) {
+        self.not_due += targets.iter().filter(|target| target.not_due).count();
+    }
+
+    /// Leaves a part out that its source alone keeps from being done; any other error is one of the whole command.
+    ///
+    /// # Errors
+    /// The error, where it is not the source's.
+    pub fn leave_out(
+        &mut self,
+        source: &str,
+        what: String,
+        error: anyhow::Error,
+    ) -> anyhow::Result<()> {
+        let is_the_sources = matches!(
+            error.downcast_ref(),
+            Some(CliError::NoKey | CliError::BadKey { .. } | CliError::NoProvider(_))
+        );
+        if !is_the_sources {
+            return Err(error);
+        }
+        let (source, said) = (source.to_owned(), Said::of(&error));
+        self.left_out.push(LeftOut { source, what, said });
+        Ok(())
+    }
+
+    /// Says it on stderr.
+    pub fn say(&self, global: &Global) {
+        for LeftOut { source, what, said } in &self.left_out {
+            let (message, next) = (&said.message, &said.next);
+            output::say(format!(
+                "left out: {what} from {source}: {message}\n  next: {next}"
+            ));
+        }
+        if self.not_due > 0 && !global.quiet {
+            let series = count(self.not_due as u64);
+            output::say(format!(
+                "{series} series were not due: they had no candle for 20 days with trading hours and more, and are asked ever more seldom (--force asks now)"
+            ));
+        }
+    }
+
+    /// Adds it to a document.
+    pub fn add_to(&self, document: &mut Value) {
+        let left_out = |left: &LeftOut| {
+            let mut row = left.said.document()["error"].take();
+            row["source"] = json!(left.source);
+            row["what"] = json!(left.what);
+            row
+        };
+        document["not_due"] = json!(self.not_due);
+        document["left_out"] = self.left_out.iter().map(left_out).collect();
+    }
+
+    /// Something is missing where a part was left out.
+    pub fn exit(&self) -> Exit {
+        if self.left_out.is_empty() {
+            Exit::Complete
+        } else {
+            Exit::Incomplete
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The provider for whoever has no key: enough to make a plan. Never sends.
+
+use chrono::Weekday;
+
+use super::{NAME, WEEK_START};
+use crate::clock::Cancel;
+use crate::provider::{Ask, Cursor, ErrorKind, Page, Provider, ProviderError};
+
+/// The provider without a key: it can be planned with, and refuses to fetch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unkeyed;
+
+impl Provider for Unkeyed {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn week_start(&self) -> Weekday {
+        WEEK_START
+    }
+
+    fn fetch(&self, _: &Ask, _: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {
+        Err(ProviderError {
+            kind: ErrorKind::Unauthorized,
+            message: "there is no key".to_owned(),
+            attempts: 0,
+        })
+    }
+
+    fn requests(&self) -> u64 {
+        0
+    }
+}
