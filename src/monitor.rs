@@ -4,11 +4,18 @@ use crate::provider::Waiting;
 use crate::span::Span;
 use crate::store::{Counts, SeriesKey};
 
+/// What is told where a file system refuses locks.
+pub const LOCKS_REFUSED: &str = "the file system refuses locks: who runs a job is told by its process and its signs of life, \
+     which two hosts or containers may take a minute to agree on";
+
 /// Watches what runs. A backfill calls it from the writer, after the commit that it speaks of: what is reported is saved.
 pub trait Monitor {
     /// One state of the file has been read for so long that the write-ahead log beside it, which cannot begin anew
     /// meanwhile, may have grown. Told once.
     fn log_held(&self) {}
+
+    /// The file system refuses locks: processes and signs of life say who runs a job, which is less sure. Told once.
+    fn locks_refused(&self) {}
 
     /// How far the job is: after every commit, and about twice a second while nothing is committed.
     fn progress(&self, progress: &Snapshot<'_>) {

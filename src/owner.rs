@@ -1,129 +1,208 @@
-//! Who runs a job: this process, named so that another process on the same host can tell whether it still lives.
+//! Who runs a job: a run of this program, proven by the kernel. A run holds the lock of a file of its own beside the
+//! database (`market.db-run-` and its id) from before its name stands in the database until its end, whatever that is; so
+//! whoever finds that file free or absent knows that the run is over, in whatever container or on whatever host of a shared
+//! file system. Only where a file system refuses locks do process, boot and signs of life decide.
+//!
+//! The text of an owner is `host/process id/run`, the first two for people. Without a lock what proves the process follows.
+//! Formats 1 and 2 had `host/process id/start/number`.
 
+mod process;
+mod side;
+
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+use process::{Facts, host};
+use side::{Holder, Side};
+use uuid::Uuid;
 
-/// An owner on another host is taken for gone after this many seconds without a sign of life.
+/// An owner that no lock proves and that cannot be seen from here is taken for gone after this many seconds without a sign
+/// of life.
 pub const SILENT_AFTER: i64 = 60;
 
 /// A sign of life further ahead of this host's clock than this is no such sign.
 const AHEAD: i64 = 3600;
 
-/// The system's start times shift with the wall clock; a process id that is used again differs by more.
-const START_TOLERANCE: u64 = 2;
+/// A run of this process on one file. Copies are the same run; it is over with the last of them.
+#[derive(Clone, Debug)]
+pub struct Owner(Arc<Run>);
 
-/// One run of one process: `host/process id/process start/run`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner(String);
+#[derive(Debug)]
+struct Run {
+    id: Uuid,
+    text: String,
+    side: Option<Side>,
+    is_told: AtomicBool,
+}
+
+/// The runs of this process by file. Two openings of one file are one run: a server's jobs are its own.
+static RUNS: Mutex<Option<HashMap<PathBuf, Weak<Run>>>> = Mutex::new(None);
 
 impl Owner {
-    /// A new run of this process.
-    pub fn of_this_process() -> Owner {
-        Owner(format!("{}{:08x}", this_process(), fastrand::u32(..)))
+    /// The run of this process on a file that exists, begun if there is none.
+    ///
+    /// # Errors
+    /// Its side file cannot be made.
+    pub fn of_this_process(db: &Path) -> io::Result<Owner> {
+        let db = db.canonicalize()?;
+        let mut runs = runs();
+        let runs = runs.get_or_insert_default();
+        runs.retain(|_, run| run.strong_count() > 0);
+        if let Some(run) = runs.get(&db).and_then(Weak::upgrade) {
+            return Ok(Owner(run));
+        }
+        let (id, side) = Side::make(&db)?;
+        let pid = std::process::id();
+        let mut text = format!("{}/{pid}/{}", host(), id.hyphenated());
+        if side.is_none() {
+            let facts = Facts::of(pid).map(|facts| facts.to_string());
+            text = format!("{text}/{}", facts.unwrap_or_default());
+        }
+        let is_told = AtomicBool::new(false);
+        let run = Arc::new(Run {
+            id,
+            text,
+            side,
+            is_told,
+        });
+        runs.insert(db, Arc::downgrade(&run));
+        Ok(Owner(run))
     }
 
     /// The text that stands in the file.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.0.text
+    }
+
+    /// Whether it is to be told that no lock proves this run: once, where that is so.
+    pub fn tells_that_locks_are_refused(&self) -> bool {
+        self.0.side.is_none() && !self.0.is_told.swap(true, Ordering::Relaxed)
     }
 }
+
+impl PartialEq for Owner {
+    fn eq(&self, other: &Owner) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for Owner {}
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
-/// What the owners of this process begin with.
-pub(crate) fn this_process() -> &'static str {
-    // Looked up once: the clock and the host's name may change while the process runs.
-    static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| {
-        let pid = std::process::id();
-        format!("{}/{pid}/{}/", host(), start_of(pid).unwrap_or(0))
-    })
+/// What the text of an owner says.
+#[derive(Debug, PartialEq, Eq)]
+enum Named<'a> {
+    /// One whose side file is locked while it lives.
+    Locked(Uuid),
+    /// One that could not lock.
+    Unlocked(Uuid, u32, Option<Facts>),
+    /// One of a program that did not lock yet.
+    Older(&'a str, u32, u64),
+}
+
+impl Named<'_> {
+    fn of(owner: &str) -> Option<Named<'_>> {
+        let parts: Vec<&str> = owner.split('/').collect();
+        match *parts.as_slice() {
+            [_, _, run] => Some(Named::Locked(Uuid::try_parse(run).ok()?)),
+            [host, pid, third, last] => {
+                let pid = pid.parse().ok()?;
+                let run = Uuid::try_parse(third).ok();
+                run.map(|run| Named::Unlocked(run, pid, Facts::parse(last)))
+                    .or_else(|| Some(Named::Older(host, pid, third.parse().ok()?)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the owners of this process on a file are called; `None` where it has no run on it.
+pub(crate) fn this_process(db: &Path) -> Option<String> {
+    let db = db.canonicalize().ok()?;
+    let run = runs().as_ref()?.get(&db)?.upgrade()?;
+    Some(run.text.clone())
 }
 
 /// Whether an owner is a run of this process.
 pub(crate) fn is_this_process(owner: &str) -> bool {
-    owner.starts_with(this_process())
+    match Named::of(owner) {
+        Some(Named::Locked(id) | Named::Unlocked(id, ..)) => {
+            runs().as_ref().is_some_and(|runs| is_among(runs, id))
+        }
+        _ => false,
+    }
 }
 
-/// Whether an owner is, or was, a process of this host.
-pub(crate) fn is_of_this_host(owner: &str) -> bool {
-    is_this_process(owner) || owner.starts_with(&format!("{}/", host()))
+/// Whether what an owner left was left right here: by a process of this host, or with its side file still there. Otherwise
+/// the file may be a copy of the one that it worked on.
+pub(crate) fn was_here(db: &Path, owner: &str) -> bool {
+    let has_side = |run| {
+        let db = db.canonicalize();
+        db.is_ok_and(|db| side::holder(&db, run) != Holder::Absent)
+    };
+    owner.split('/').next() == Some(host())
+        || matches!(Named::of(owner), Some(Named::Locked(run)) if has_side(run))
 }
 
-/// Whether an owner lives: on this host by its process, on another by its last sign of life.
-pub fn is_alive(owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
+/// Whether an owner of a job in a file lives. Its lock decides; where it could have none, its process if that is seen from
+/// here, and otherwise its last sign of life.
+pub fn is_alive(db: &Path, owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
     if is_this_process(owner) {
         return true;
     }
-    let mut parts = owner.rsplitn(4, '/').skip(1);
-    let (start, pid, owner_host) = (parts.next(), parts.next(), parts.next());
-    let (Some(Ok(start)), Some(Ok(pid)), Some(owner_host)) = (
-        start.map(str::parse::<u64>),
-        pid.map(str::parse::<u32>),
-        owner_host,
-    ) else {
-        return false;
-    };
-    if owner_host != host() {
-        return heartbeat_at
+    let gives_signs = || {
+        heartbeat_at
             .map(|at| now.saturating_sub(at))
-            .is_some_and(|silent| (-AHEAD..SILENT_AFTER).contains(&silent));
+            .is_some_and(|silent| (-AHEAD..SILENT_AFTER).contains(&silent))
+    };
+    match Named::of(owner) {
+        None => false,
+        Some(Named::Locked(run)) => {
+            let holder = |db: PathBuf| side::holder(&db, run);
+            match db.canonicalize().map_or(Holder::Absent, holder) {
+                Holder::Lives => true,
+                Holder::Left | Holder::Absent => false,
+                Holder::Unknown => gives_signs(),
+            }
+        }
+        Some(Named::Unlocked(_, pid, facts)) => facts
+            .and_then(|facts| facts.are_of_a_living(pid))
+            .unwrap_or_else(gives_signs),
+        // With this process' id it is one from before, or from another container: this one has another form.
+        Some(Named::Older(owner_host, pid, start)) => {
+            if owner_host != host() || pid == std::process::id() {
+                gives_signs()
+            } else {
+                process::is_there_since(pid, start)
+            }
+        }
     }
-    start_of(pid).is_some_and(|found| found.abs_diff(start) <= START_TOLERANCE)
 }
 
-fn host() -> String {
-    System::host_name()
-        .unwrap_or_else(|_| "localhost".to_owned())
-        .replace('/', "_")
+/// Removes what dead runs left beside a file.
+pub(crate) fn sweep(db: &Path) {
+    if let Ok(db) = db.canonicalize() {
+        side::sweep(&db, |id| {
+            runs().as_ref().is_some_and(|runs| is_among(runs, id))
+        });
+    }
 }
 
-/// When a process started, Unix seconds; `None` where there is none, or only its remains.
-fn start_of(pid: u32) -> Option<u64> {
-    let pid = Pid::from_u32(pid);
-    let mut system = System::new().ok()?;
-    system.refresh_processes_specifics(
-        ProcessesToUpdate::Some(&[pid]),
-        true,
-        ProcessRefreshKind::nothing(),
-    );
-    let process = system.process(pid)?;
-    let remains = matches!(
-        process.status(),
-        sysinfo::ProcessStatus::Zombie | sysinfo::ProcessStatus::Dead
-    );
-    (!remains).then(|| process.start_time())
+fn is_among(runs: &HashMap<PathBuf, Weak<Run>>, id: Uuid) -> bool {
+    runs.values()
+        .filter_map(Weak::upgrade)
+        .any(|run| run.id == id)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_process_lives_and_one_with_another_start_does_not() {
-        let me = Owner::of_this_process();
-        assert!(is_alive(me.as_str(), None, 0));
-        let earlier = me.as_str().rsplitn(4, '/').collect::<Vec<_>>();
-        let reused = format!("{}/{}/{}/{}", earlier[3], earlier[2], 12_345, earlier[0]);
-        assert!(!is_alive(&reused, Some(0), 0));
-        assert!(!is_alive("nonsense", Some(0), 0));
-    }
-
-    #[test]
-    fn an_owner_elsewhere_lives_while_it_gives_signs_of_life() {
-        let elsewhere = "some-other-host/1/1/00000000";
-        assert!(is_alive(elsewhere, Some(1000), 1000 + SILENT_AFTER - 1));
-        assert!(!is_alive(elsewhere, Some(1000), 1000 + SILENT_AFTER));
-        assert!(!is_alive(elsewhere, None, 1000));
-        assert!(is_alive(elsewhere, Some(1000 + AHEAD), 1000));
-        assert!(!is_alive(elsewhere, Some(1000 + AHEAD + 1), 1000));
-        assert!(!is_alive(elsewhere, Some(i64::MAX), 1000));
-        assert!(!is_alive(elsewhere, Some(i64::MIN), 1000));
-    }
+fn runs() -> MutexGuard<'static, Option<HashMap<PathBuf, Weak<Run>>>> {
+    RUNS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -175,10 +175,13 @@ pub fn run(
     let now = runner.clock.now();
     store.reap_jobs(now)?;
     let (targets, asked_before) = look_up(store, runner, &request.series, now)?;
-    let job = runner.job(uuid::Uuid::now_v7().to_string(), now);
+    let job = runner.job(store, uuid::Uuid::now_v7().to_string(), now)?;
     let new = request.as_job(&job, runner, JobStatus::Running);
     let made = store.create_job(&new, &targets)?;
     let parts = Parts::of(store, &targets, made, asked_before)?;
+    if job.owner.tells_that_locks_are_refused() {
+        monitor.locks_refused();
+    }
     execute(store, &job, parts, runner, monitor)
 }
 
@@ -194,7 +197,7 @@ pub fn enqueue(
 ) -> Result<String, StoreError> {
     let now = runner.clock.now();
     let (targets, _) = look_up(store, runner, &request.series, now)?;
-    let job = runner.job(uuid::Uuid::now_v7().to_string(), now);
+    let job = runner.job(store, uuid::Uuid::now_v7().to_string(), now)?;
     let new = request.as_job(&job, runner, JobStatus::Queued);
     Ok(match store.queue_job(&new, &targets)? {
         Queued::New => job.job_id,
@@ -251,7 +254,7 @@ pub fn resume(
     let now = runner.clock.now();
     store.reap_jobs(now)?;
     let detail = store.job(job_id, now)?;
-    let job = runner.job(detail.job.job_id, now);
+    let job = runner.job(store, detail.job.job_id, now)?;
     let mut targets = Vec::new();
     let mut asked_before = Vec::new();
     for series in detail
@@ -266,6 +269,9 @@ pub fn resume(
     }
     let made = store.take_over(&job.job_id, runner.policy, &job.owner, now, &targets)?;
     let parts = Parts::of(store, &targets, made, asked_before)?;
+    if job.owner.tells_that_locks_are_refused() {
+        monitor.locks_refused();
+    }
     execute(store, &job, parts, runner, monitor)
 }
 
@@ -313,14 +319,13 @@ impl Runner {
         }
     }
 
-    fn job(&self, job_id: String, now: i64) -> Job {
-        let owner = Owner::of_this_process();
-        Job {
+    fn job(&self, store: &Store, job_id: String, now: i64) -> Result<Job, StoreError> {
+        Ok(Job {
             job_id,
-            owner,
+            owner: store.owner()?,
             planned_at: now,
             policy: self.policy,
             requests_before: self.provider.requests(),
-        }
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use candlefile::monitor::{FailedSlice, Monitor, Snapshot};
+use candlefile::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
 use candlefile::provider::Waiting;
 use candlefile::provider::rate::Rate;
 use console::Term;
@@ -138,6 +138,10 @@ impl Bar {
 }
 
 impl Monitor for Bar {
+    fn locks_refused(&self) {
+        say(LOCKS_REFUSED);
+    }
+
     fn progress(&self, snapshot: &Snapshot<'_>) {
         let bar = self.bar();
         bar.set_length(snapshot.slices);
@@ -165,6 +169,10 @@ struct Lines {
 }
 
 impl Monitor for Lines {
+    fn locks_refused(&self) {
+        say(LOCKS_REFUSED);
+    }
+
     fn progress(&self, snapshot: &Snapshot<'_>) {
         let elapsed = self.pace.began.elapsed();
         if elapsed - self.told.get() >= LINE_EVERY {

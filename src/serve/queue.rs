@@ -54,6 +54,8 @@ enum Wish {
 impl Queue {
     pub(super) fn new(store: Store, stopping: Cancel) -> Result<Queue, StoreError> {
         store.wait_at_most(PATIENCE)?;
+        // The server's run: over with this store, which stays as long as the server does.
+        store.owner()?;
         Ok(Queue {
             stopping,
             store: Mutex::new(store),

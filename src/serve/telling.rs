@@ -9,7 +9,7 @@ use super::Service;
 use super::api::job;
 use super::feed::{Feed, Told};
 use super::pace::Pace;
-use crate::monitor::{FailedSlice, Monitor, Snapshot};
+use crate::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
 use crate::store::{Counts, JobFilter, JobRow, SliceCounts, Store, StoreError};
 
 /// How often followers are told of progress at most.
@@ -105,6 +105,10 @@ impl Before {
 }
 
 impl Monitor for Telling<'_> {
+    fn locks_refused(&self) {
+        tracing::warn!("{LOCKS_REFUSED}");
+    }
+
     fn progress(&self, snapshot: &Snapshot<'_>) {
         let mut run = self.run.borrow_mut();
         self.service

@@ -34,6 +34,8 @@ pub(super) fn start(
     service
         .queue
         .look_after(&service.sources(), service.now())?;
+    // Not before: what lies beside the file says whether a job was left right here.
+    crate::owner::sweep(&service.settings.db);
     let mut threads = Vec::from_iter(telling);
     let mut spawn = |name: String, run: fn(&Arc<Service>)| {
         let service = Arc::clone(service);

@@ -82,7 +82,7 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
-        check_unclaimed(&tx, series_id, now).map_err(told)??;
+        check_unclaimed(&tx, series_id, now, &self.path).map_err(told)??;
         let gone = delete(&tx).map_err(told)?;
         tx.commit()?;
         Ok(gone)

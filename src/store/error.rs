@@ -92,6 +92,24 @@ pub enum StoreError {
         /// Who runs it.
         owner: String,
     },
+    /// What proves who runs a job cannot be made.
+    #[error("cannot make a file beside {} to show who runs the job: {why}", path.display())]
+    NoOwner {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// A program of before runs a job, and does not know this format.
+    #[error("{} cannot be brought to format {FORMAT} while job {job_id} is run by process {owner}", path.display())]
+    OwnedBefore {
+        /// The file.
+        path: PathBuf,
+        /// The job.
+        job_id: String,
+        /// Who runs it.
+        owner: String,
+    },
     /// The job has ended, and what is asked is for one that has not.
     #[error("job {job_id} is {}", status.as_str())]
     Ended {
@@ -165,6 +183,8 @@ impl StoreError {
             | StoreError::NoFolder(path)
             | StoreError::Interrupted(path)
             | StoreError::NotAFile { path, .. }
+            | StoreError::NoOwner { path, .. }
+            | StoreError::OwnedBefore { path, .. }
             | StoreError::Newer { path, .. }
             | StoreError::Damaged { path, .. }
             | StoreError::Sqlite { path, .. } => Some(path),
@@ -218,6 +238,8 @@ impl StoreError {
                 "write more of the id; `candlefile status` lists the jobs".into()
             }
             StoreError::Owned { .. } => "wait for it, or stop that process first".into(),
+            StoreError::NoOwner { .. } => "mend what it says of the folder, then run the same command again".into(),
+            StoreError::OwnedBefore { .. } => "wait for it or stop that process, which an older version began; then run the same command again".into(),
             StoreError::Ended { .. } => "ask for it anew with `candlefile backfill`".into(),
             StoreError::LostJob(_) => "`candlefile status` shows who runs it".into(),
             StoreError::Vanished { .. } => {

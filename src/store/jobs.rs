@@ -119,34 +119,53 @@ impl Store {
         tx.commit()
     }
 
-    /// Records jobs as interrupted whose owner is gone.
+    /// Records jobs as interrupted whose owner is gone, and removes what dead owners left beside the file.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn reap_jobs(&mut self, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
-        let sql = "SELECT job_id, owner, heartbeat_at FROM backfill_jobs WHERE status IN ('running', 'queued')";
-        let claimed: Vec<(String, Option<String>, Option<i64>)> = tx
-            .prepare(sql)
-            .and_then(|mut select| {
-                select
-                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                    .collect()
-            })
-            .map_err(told)?;
-        for (job_id, owner, heartbeat_at) in claimed {
-            if owner.is_some_and(|owner| owner::is_alive(&owner, heartbeat_at, now)) {
+        for claim in claims(&tx).map_err(told)? {
+            if claim.is_living(&self.path, now) {
                 continue;
             }
+            let job_id = claim.job_id;
             let sql =
                 "UPDATE backfill_jobs SET status = 'interrupted', error = ?2 WHERE job_id = ?1";
             tx.execute(sql, [job_id.as_str(), ITS_PROCESS_IS_GONE])
                 .map_err(told)?;
             lay_down(&tx, &job_id).map_err(told)?;
         }
-        tx.commit()
+        tx.commit()?;
+        owner::sweep(&self.path);
+        Ok(())
     }
+}
+
+/// A job that says of itself that it has not ended.
+pub(super) struct Claim {
+    pub(super) job_id: String,
+    pub(super) owner: String,
+    heartbeat_at: Option<i64>,
+}
+
+impl Claim {
+    pub(super) fn is_living(&self, path: &Path, now: i64) -> bool {
+        owner::is_alive(path, &self.owner, self.heartbeat_at, now)
+    }
+}
+
+pub(super) fn claims(connection: &Connection) -> rusqlite::Result<Vec<Claim>> {
+    let sql = "SELECT job_id, owner, heartbeat_at FROM backfill_jobs WHERE status IN ('running', 'queued')";
+    let claim = |row: &rusqlite::Row<'_>| {
+        Ok(Claim {
+            job_id: row.get(0)?,
+            owner: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+            heartbeat_at: row.get(2)?,
+        })
+    };
+    connection.prepare(sql)?.query_map([], claim)?.collect()
 }
 
 /// As [`Store::create_job`], in a transaction that has begun.

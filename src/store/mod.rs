@@ -58,11 +58,14 @@ pub use states::{
 };
 pub use write::{Asked, Batch, PageWrite, SliceEnd};
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
+
+use crate::owner::Owner;
 
 /// `application_id` of the file: "CDLF".
 pub const APPLICATION_ID: i32 = 0x4344_4c46;
@@ -82,6 +85,8 @@ pub struct Store {
     sealed: Cell<bool>,
     /// Size of the write-ahead log at which it is to be emptied next, bytes.
     log_bound: u64,
+    /// The run of this process on the file, once it has a job. Over with the store: after the connection is.
+    owner: OnceCell<Owner>,
 }
 
 impl Store {
@@ -106,6 +111,29 @@ impl Store {
         )
         .map(|_| ())
         .map_err(told(&self.path))
+    }
+
+    /// The run of this process on the file, for its jobs: begun if there is none, and over with the last store that has it.
+    ///
+    /// # Errors
+    /// What proves it cannot be made beside the file.
+    pub fn owner(&self) -> Result<Owner, StoreError> {
+        if let Some(owner) = self.owner.get() {
+            return Ok(owner.clone());
+        }
+        let owner = Owner::of_this_process(&self.path).map_err(|why| match why.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                StoreError::Full(self.path.clone())
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                StoreError::ReadOnlyFolder(self.path.clone())
+            }
+            _ => StoreError::NoOwner {
+                path: self.path.clone(),
+                why: why.to_string(),
+            },
+        })?;
+        Ok(self.owner.get_or_init(|| owner).clone())
     }
 
     /// A number that differs once another connection has changed the file.

@@ -1,7 +1,7 @@
 //! Opening the file: what it must be, how connections are set up, and how a new one is made. A file that is not ours is
 //! never written.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -88,6 +88,7 @@ impl Store {
             format: FORMAT,
             sealed: Cell::new(false),
             log_bound: LARGE,
+            owner: OnceCell::new(),
         };
         if matches!(found, Found::Empty) {
             store
@@ -207,6 +208,7 @@ fn reading(connection: Connection, path: &Path) -> Result<Store, StoreError> {
             path: path.to_path_buf(),
             format,
             log_bound: LARGE,
+            owner: OnceCell::new(),
         }),
         Found::Empty => Err(StoreError::Empty(path.to_path_buf())),
     }

@@ -41,13 +41,12 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn job_tally(&self) -> Result<JobTally, StoreError> {
-        let sql =
-            "SELECT status, count(*), max(completed_at), sum(substr(owner, 1, length(?1)) = ?1)
+        let sql = "SELECT status, count(*), max(completed_at), sum(owner = ?1)
                    FROM backfill_jobs GROUP BY status ORDER BY status";
         let read = || -> rusqlite::Result<JobTally> {
             let mut tally = JobTally::default();
             let mut select = self.connection.prepare_cached(sql)?;
-            let mut rows = select.query([owner::this_process()])?;
+            let mut rows = select.query([owner::this_process(&self.path)])?;
             while let Some(row) = rows.next()? {
                 let status = row.get(0)?;
                 tally

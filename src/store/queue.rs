@@ -2,6 +2,7 @@
 //! dead owner left is taken over.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -31,7 +32,7 @@ impl Store {
     ) -> Result<Queued, StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
-        if let Some(same) = same_job(&tx, job, targets).map_err(told)? {
+        if let Some(same) = same_job(&tx, job, targets, &self.path).map_err(told)? {
             return Ok(Queued::Already(same));
         }
         create(&tx, job, targets, &self.path)?;
@@ -50,20 +51,24 @@ impl Store {
         taken: &[&str],
         now: i64,
     ) -> Result<Option<JobRow>, StoreError> {
-        let sql = "SELECT job_id FROM backfill_jobs WHERE substr(owner, 1, length(?1)) = ?1
+        let sql = "SELECT job_id FROM backfill_jobs WHERE owner = ?1
                    AND (status = 'queued' OR (status = 'interrupted' AND resume_at <= ?2))
                    AND source IN (SELECT value FROM json_each(?3)) AND job_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY created_at, job_id LIMIT 1";
         let list = |texts: &[&str]| serde_json::to_string(texts).expect("text is always JSON");
+        let Some(owner) = owner::this_process(&self.path) else {
+            return Ok(None);
+        };
         let find = || {
             let found: Option<String> = self
                 .connection
                 .prepare_cached(sql)?
-                .query_row(
-                    params![owner::this_process(), now, list(sources), list(taken)],
-                    |row| row.get(0),
-                )
+                .query_row(params![owner, now, list(sources), list(taken)], |row| {
+                    row.get(0)
+                })
                 .optional()?;
-            found.map_or(Ok(None), |job_id| find_job(&self.connection, &job_id, now))
+            found.map_or(Ok(None), |job_id| {
+                find_job(&self.connection, &job_id, now, &self.path)
+            })
         };
         find().map_err(told(&self.path))
     }
@@ -85,8 +90,9 @@ impl Store {
     /// There is no such job, a living owner has it, it is complete, or the file cannot be written.
     pub fn requeue_job(&mut self, job_id: &str, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
+        let owner = self.owner()?;
         let tx = self.begin()?;
-        let job = find_job(&tx, job_id, now)
+        let job = find_job(&tx, job_id, now, &self.path)
             .map_err(told)?
             .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
         match job.status {
@@ -105,7 +111,7 @@ impl Store {
             }
             JobStatus::Partial | JobStatus::Failed | JobStatus::Interrupted => {}
         }
-        requeue(&tx, job_id, now).map_err(told)?;
+        requeue(&tx, job_id, &owner, now).map_err(told)?;
         tx.commit()
     }
 
@@ -123,9 +129,9 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
-        let job = find_job(&tx, job_id, now).map_err(told)?;
+        let job = find_job(&tx, job_id, now, &self.path).map_err(told)?;
         let is_anothers = |owner: &str, heartbeat_at| {
-            !owner::is_this_process(owner) && owner::is_alive(owner, heartbeat_at, now)
+            !owner::is_this_process(owner) && owner::is_alive(&self.path, owner, heartbeat_at, now)
         };
         let is_anothers = job.is_some_and(|job| {
             let owner = job.owner.as_deref();
@@ -150,8 +156,8 @@ impl Store {
         Ok(ended == 1)
     }
 
-    /// Takes over what processes of this host that are gone had queued or running, and what the provider's limit interrupted
-    /// under them, from these sources. What another host left is for somebody to resume: the file may be a copy. A running job of this process that is not in `running` is one whose end could not be written. Nothing
+    /// Takes over what runs that are over had queued or running here, and what the provider's limit interrupted under them,
+    /// from these sources. What was left elsewhere is for somebody to resume: the file may be a copy. A running job of this process that is not in `running` is one whose end could not be written. Nothing
     /// is written where there is nothing to take. Returns how many jobs were taken.
     ///
     /// # Errors
@@ -163,21 +169,22 @@ impl Store {
         now: i64,
     ) -> Result<usize, StoreError> {
         let told = told(&self.path);
-        let left = |connection| left_behind(connection, sources, running, now).map_err(told);
+        let left =
+            |connection| left_behind(connection, sources, running, now, &self.path).map_err(told);
         if left(&self.connection)?.is_empty() {
             return Ok(0);
         }
+        let owner = self.owner()?;
         let tx = self.begin()?;
         let jobs = left(&tx)?;
         for (job_id, waits) in &jobs {
             if *waits {
                 let sql =
                     "UPDATE backfill_jobs SET owner = ?2, heartbeat_at = ?3 WHERE job_id = ?1";
-                let owner = Owner::of_this_process();
                 tx.execute(sql, params![job_id, owner.as_str(), now])
                     .map_err(told)?;
             } else {
-                requeue(&tx, job_id, now).map_err(told)?;
+                requeue(&tx, job_id, &owner, now).map_err(told)?;
             }
         }
         tx.commit()?;
@@ -190,6 +197,9 @@ impl Store {
     /// The file cannot be read or written.
     pub fn beat_queue(&mut self, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
+        let Some(owner) = owner::this_process(&self.path) else {
+            return Ok(());
+        };
         let sql = "SELECT EXISTS (SELECT 1 FROM backfill_jobs WHERE status = 'queued')";
         let any: bool = self
             .connection
@@ -199,18 +209,18 @@ impl Store {
             return Ok(());
         }
         let tx = self.begin()?;
-        let sql = "UPDATE backfill_jobs SET heartbeat_at = ?2 WHERE status = 'queued' AND substr(owner, 1, length(?1)) = ?1";
-        tx.execute(sql, params![owner::this_process(), now])
-            .map_err(told)?;
+        let sql =
+            "UPDATE backfill_jobs SET heartbeat_at = ?2 WHERE status = 'queued' AND owner = ?1";
+        tx.execute(sql, params![owner, now]).map_err(told)?;
         tx.commit()
     }
 }
 
-fn requeue(tx: &Connection, job_id: &str, now: i64) -> rusqlite::Result<()> {
+fn requeue(tx: &Connection, job_id: &str, owner: &Owner, now: i64) -> rusqlite::Result<()> {
     lay_down(tx, job_id)?;
     let sql = "UPDATE backfill_jobs SET status = 'queued', owner = ?2, heartbeat_at = ?3, completed_at = NULL, error = NULL,
                resume_at = NULL WHERE job_id = ?1";
-    tx.execute(sql, params![job_id, Owner::of_this_process().as_str(), now])?;
+    tx.execute(sql, params![job_id, owner.as_str(), now])?;
     let sql = "UPDATE backfill_series SET status = 'pending', error = NULL
                WHERE job_id = ? AND status = 'interrupted'";
     tx.execute(sql, [job_id]).map(|_| ())
@@ -223,6 +233,7 @@ fn left_behind(
     sources: &[&str],
     running: &[&str],
     now: i64,
+    path: &Path,
 ) -> rusqlite::Result<Vec<(String, bool)>> {
     let sql = "SELECT job_id, owner, heartbeat_at, coalesce(resume_at > ?1, 0), source,
                status FROM backfill_jobs
@@ -237,8 +248,9 @@ fn left_behind(
             (row.get(0)?, row.get(4)?, row.get(5)?);
         let given_up = |owner: &str| status == JobStatus::Running && owner::is_this_process(owner);
         let left_here = owner.is_some_and(|owner| {
-            owner::is_of_this_host(&owner)
-                && (!owner::is_alive(&owner, heartbeat_at, now) || given_up(&owner))
+            given_up(&owner)
+                || !owner::is_alive(path, &owner, heartbeat_at, now)
+                    && owner::was_here(path, &owner)
         });
         let runs_here = running.contains(&job_id.as_str());
         if left_here && !runs_here && sources.contains(&source.as_str()) {
@@ -253,6 +265,7 @@ fn same_job(
     tx: &Connection,
     job: &NewJob<'_>,
     targets: &[Target],
+    path: &Path,
 ) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT job_id, symbols, timeframes, owner, heartbeat_at FROM backfill_jobs AS j
                WHERE status IN ('queued', 'running') AND command = ?1 AND source = ?2 AND start_words IS ?3 AND end_words IS ?4
@@ -279,7 +292,7 @@ fn same_job(
             Ok(set(serde_json::from_str(&text).unwrap_or_default()))
         };
         let (owner, heartbeat_at): (Option<String>, Option<i64>) = (row.get(3)?, row.get(4)?);
-        let lives = owner.is_some_and(|owner| owner::is_alive(&owner, heartbeat_at, job.now));
+        let lives = owner.is_some_and(|owner| owner::is_alive(path, &owner, heartbeat_at, job.now));
         if lives && held(1)? == symbols && held(2)? == timeframes {
             return row.get(0).map(Some);
         }

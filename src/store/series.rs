@@ -93,7 +93,7 @@ pub(super) fn bind(
         return Ok(held.id);
     }
     check_binding(key, &held, &known(connection, held.id).map_err(told)?)?;
-    check_unclaimed(connection, held.id, now).map_err(told)??;
+    check_unclaimed(connection, held.id, now, store).map_err(told)??;
     let sql = "UPDATE series SET source = ?2, adjusted = ?3, week_start = ?4, tail_asked_at = NULL, tail_asked_from = NULL,
                tail_asked_to = NULL WHERE id = ?1";
     connection
@@ -111,6 +111,7 @@ pub(super) fn check_unclaimed(
     connection: &Connection,
     series_id: i64,
     now: i64,
+    store: &std::path::Path,
 ) -> rusqlite::Result<Result<(), StoreError>> {
     let sql = "SELECT j.job_id, j.owner, j.heartbeat_at FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id
                WHERE b.series_id = ? AND j.status IN ('running', 'queued')";
@@ -118,7 +119,7 @@ pub(super) fn check_unclaimed(
     let mut claims = select.query([series_id])?;
     while let Some(claim) = claims.next()? {
         let owner: String = claim.get::<_, Option<String>>(1)?.unwrap_or_default();
-        if crate::owner::is_alive(&owner, claim.get(2)?, now) {
+        if crate::owner::is_alive(store, &owner, claim.get(2)?, now) {
             return Ok(Err(StoreError::Owned {
                 job_id: claim.get(0)?,
                 owner,

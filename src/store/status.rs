@@ -1,5 +1,7 @@
 //! Where jobs, series and slices stand, read from the file. Reads no candle.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::stamp::{Wait, stamp, stamp_if_any};
@@ -43,7 +45,7 @@ impl Store {
             .prepare_cached(&sql)
             .and_then(|mut select| {
                 select
-                    .query_map(params![prefix, most], |row| job_of(row, now))?
+                    .query_map(params![prefix, most], |row| job_of(row, now, &self.path))?
                     .collect()
             })
             .map_err(told)?;
@@ -214,17 +216,18 @@ pub(super) fn find_job(
     connection: &Connection,
     job_id: &str,
     now: i64,
+    path: &Path,
 ) -> rusqlite::Result<Option<JobRow>> {
     connection
         .prepare(&job_rows(
             super::FORMAT,
             "SELECT * FROM backfill_jobs WHERE job_id = ?1",
         ))?
-        .query_row([job_id], |row| job_of(row, now))
+        .query_row([job_id], |row| job_of(row, now, path))
         .optional()
 }
 
-fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
+fn job_of(row: &Row<'_>, now: i64, path: &Path) -> rusqlite::Result<JobRow> {
     let list = |index: usize| -> rusqlite::Result<Vec<String>> {
         let text: String = row.get(index)?;
         Ok(serde_json::from_str(&text).unwrap_or_default())
@@ -241,7 +244,7 @@ fn job_of(row: &Row<'_>, now: i64) -> rusqlite::Result<JobRow> {
     let gone = claimed
         && !owner
             .as_deref()
-            .is_some_and(|owner| owner::is_alive(owner, heartbeat_at, now));
+            .is_some_and(|owner| owner::is_alive(path, owner, heartbeat_at, now));
     let (total, completed, failed) = (number(17)?, number(18)?, number(19)?);
     Ok(JobRow {
         job_id: row.get(0)?,

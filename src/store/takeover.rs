@@ -29,7 +29,7 @@ impl Store {
     ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
-        let job = find_job(&tx, job_id, now)
+        let job = find_job(&tx, job_id, now, &self.path)
             .map_err(told)?
             .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
         let queued_here = job.status == JobStatus::Queued

@@ -81,6 +81,7 @@ mod recipes;
 mod recorded;
 mod reports;
 mod running;
+mod runs;
 mod scripted;
 mod seeded;
 mod series_rules;

@@ -134,10 +134,11 @@ fn programs_that_make_the_same_file_at_once_wait_for_each_other() {
     }
 }
 
-/// As another host sees the one job: its owner is elsewhere, and gave its last sign of life so many seconds ago.
+/// The one job as it looks from another host on a file system without locks: its owner gave its last sign of life so many
+/// seconds ago.
 fn seen_from_elsewhere(home: &Home, silent_for: i64) {
     home.sql(&format!(
-        "UPDATE backfill_jobs SET owner = 'elsewhere/' || substr(owner, instr(owner, '/') + 1),
+        "UPDATE backfill_jobs SET owner = 'elsewhere/' || substr(owner, instr(owner, '/') + 1) || '/another-boot.1.1',
          heartbeat_at = {}",
         oracle::now() - silent_for
     ));

@@ -262,7 +262,7 @@ fn what_a_crash_left_beside_a_working_file_stays_there() {
         files
     };
     let before = main_files(&home);
-    assert_eq!(before.len(), 2, "a log is there");
+    assert_eq!(before.len(), 3, "a log and the lock of its run are there");
     home.cli(["verify", "market.db"]).run().ok();
     assert!(main_files(&home) == before);
 }

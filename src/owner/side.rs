@@ -1,0 +1,169 @@
+//! The side file of a run, beside the database that it works on: whoever holds its lock lives. It must never open the
+//! database itself: closing that again would take away SQLite's locks.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+/// A name that somebody who cleans up takes away before it is locked is made anew so often.
+const ATTEMPTS: u32 = 32;
+
+/// A run's own side file, locked for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Side {
+    path: PathBuf,
+    _locked: File,
+}
+
+/// What a lock says of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// Its lock is held, or nobody here may look.
+    Lives,
+    /// Its lock is free.
+    Left,
+    /// There is no such file.
+    Absent,
+    /// The file system has no locks.
+    Unknown,
+}
+
+impl Side {
+    /// A new side file, locked before anybody can know of it; `None` as its second part where locking is refused.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(super) fn make(db: &Path) -> io::Result<(Uuid, Option<Side>)> {
+        for _ in 0..ATTEMPTS {
+            let run = Uuid::now_v7();
+            let path = path_of(db, run);
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(&path)?;
+            share(db, &file);
+            match file.try_lock() {
+                Ok(()) if is_still(&path, &file) => {
+                    let side = Side {
+                        path,
+                        _locked: file,
+                    };
+                    return Ok((run, Some(side)));
+                }
+                // Somebody who cleans up looked at it before it was locked.
+                Ok(()) | Err(TryLockError::WouldBlock) => remove(&path),
+                Err(TryLockError::Error(_)) => {
+                    remove(&path);
+                    return Ok((run, None));
+                }
+            }
+        }
+        Err(io::Error::other("another program keeps taking it away"))
+    }
+}
+
+impl Drop for Side {
+    /// Removed while it is locked: nobody can take it for a dead run's in between.
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// What the lock says of a run. Needs no right to write, and takes nothing away: two who look at once share.
+pub(super) fn holder(db: &Path, run: Uuid) -> Holder {
+    look(&path_of(db, run)).0
+}
+
+/// Removes what dead runs left beside the database. `is_ours` names the runs of this process: to open a file of theirs could
+/// take their lock away where locks belong to a process.
+pub(super) fn sweep(db: &Path, is_ours: impl Fn(Uuid) -> bool) {
+    let (Some(folder), Some(name)) = (db.parent(), db.file_name()) else {
+        return;
+    };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    let mut prefix = name.to_owned();
+    prefix.push(INFIX);
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let rest = name
+            .as_encoded_bytes()
+            .strip_prefix(prefix.as_encoded_bytes());
+        let run = rest.and_then(|rest| Uuid::try_parse_ascii(rest).ok());
+        let Some(run) = run.filter(|&run| !is_ours(run)) else {
+            continue;
+        };
+        let path = path_of(db, run);
+        if let (Holder::Left, Some(file)) = look(&path)
+            && is_still(&path, &file)
+        {
+            remove(&path);
+        }
+    }
+}
+
+const INFIX: &str = "-run-";
+
+fn path_of(db: &Path, run: Uuid) -> PathBuf {
+    let mut name = db.as_os_str().to_owned();
+    name.push(INFIX);
+    name.push(run.hyphenated().to_string());
+    PathBuf::from(name)
+}
+
+/// The second part holds a shared lock as long as it is there.
+fn look(path: &Path) -> (Holder, Option<File>) {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return (Holder::Lives, None),
+        _ => return (Holder::Absent, None),
+    }
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (Holder::Absent, None),
+        // Nobody is taken for dead whom one may not look at.
+        Err(_) => return (Holder::Lives, None),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => (Holder::Left, Some(file)),
+        Err(TryLockError::WouldBlock) => (Holder::Lives, None),
+        Err(TryLockError::Error(_)) => (Holder::Unknown, None),
+    }
+}
+
+/// Whether a name still stands for an open file.
+fn is_still(path: &Path, file: &File) -> bool {
+    let (Ok(named), Ok(open)) = (fs::symlink_metadata(path), file.metadata()) else {
+        return false;
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (named.dev(), named.ino()) == (open.dev(), open.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        named.is_file() && open.is_file()
+    }
+}
+
+/// Whoever may read the database may see who works on it.
+fn share(db: &Path, file: &File) {
+    #[cfg(unix)]
+    if let Ok(db) = fs::metadata(db) {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = db.permissions().mode() & 0o666;
+        let _ = file.set_permissions(fs::Permissions::from_mode(mode));
+    }
+    #[cfg(not(unix))]
+    let _ = (db, file);
+}
+
+/// One that cannot be removed says of nobody that he lives, and is tried again by the next run.
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
+}
