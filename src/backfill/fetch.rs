@@ -191,6 +191,7 @@ impl Fetcher {
             candles: Vec::new(),
             rejected: Vec::new(),
             proven: None,
+            beginning: None,
             seen_at: self.clock.now(),
             end: Some(End {
                 proven: None,
@@ -237,6 +238,7 @@ impl Fetcher {
                 candles,
                 rejected,
                 proven,
+                beginning: chain.beginning(),
                 seen_at,
                 end,
             })))?;

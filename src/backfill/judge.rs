@@ -7,6 +7,8 @@ use crate::candle::{Candle, Rejected};
 use crate::market::{Frontier, Market};
 use crate::provider::Page;
 use crate::span::Span;
+use crate::store::Beginning;
+use crate::timeframe::Timeframe;
 
 /// A chain of pages longer than this has no end.
 const MAX_PAGES: u32 = 1000;
@@ -17,6 +19,12 @@ pub(crate) struct Chain {
     span: Span,
     frontier: Frontier,
     newest: Option<i64>,
+    /// The provider's stamp of the newest candle, where it is not its start.
+    newest_stamp: Option<i64>,
+    /// Where the answer begins, for weeks and months.
+    beginning: Option<Beginning>,
+    /// Whether a row that cannot be stored came before any candle.
+    began_with_a_reject: bool,
     proven_to: i64,
     pages: u32,
     any_candle: bool,
@@ -42,6 +50,9 @@ impl Chain {
             span,
             frontier,
             newest: None,
+            newest_stamp: None,
+            beginning: None,
+            began_with_a_reject: false,
             proven_to: span.start(),
             pages: 0,
             any_candle: false,
@@ -68,6 +79,7 @@ impl Chain {
             mut candles,
             mut rejected,
             has_rows,
+            stamps,
             next,
         } = page;
         let follows = next.is_some();
@@ -90,6 +102,14 @@ impl Chain {
         if stuck {
             return Err("a page has rows and does not advance in time".to_owned());
         }
+        let repeats = |first: &Candle| Some(first.ts) == self.newest;
+        if let (Some([first, _]), Some(newest)) = (stamps, self.newest_stamp)
+            && candles.first().is_some_and(repeats)
+            && first != newest
+        {
+            return Err("two pages have different stamps for the same candle".to_owned());
+        }
+        self.newest_stamp = stamps.map(|[_, last]| last).or(self.newest_stamp);
         self.newest = candles.last().map(|candle| candle.ts).or(self.newest);
 
         let closed = candles.partition_point(|candle| candle.ts < self.frontier.closed);
@@ -100,6 +120,7 @@ impl Chain {
                 .is_none_or(|ts| !self.span.contains(ts) || ts < self.frontier.closed)
         });
         self.any_candle |= !candles.is_empty();
+        self.begin(&candles, &rejected);
         let proven = self.advance(&candles, is_last);
         Ok(Judged {
             candles,
@@ -107,6 +128,30 @@ impl Chain {
             proven,
             is_last,
         })
+    }
+
+    /// Where the answer begins. What a plan's history clips begins later than asked, and its first week or month may be
+    /// made of a part of its days.
+    fn begin(&mut self, candles: &[Candle], rejected: &[Rejected]) {
+        if !matches!(self.market.timeframe(), Timeframe::Week | Timeframe::Month) {
+            return;
+        }
+        let first = candles.first().map(|candle| candle.ts);
+        if self.beginning.is_none() {
+            self.began_with_a_reject |= rejected
+                .iter()
+                .filter_map(|row| row.ts)
+                .any(|ts| self.span.contains(ts) && first.is_none_or(|first| ts < first));
+            self.beginning = first.map(|first| Beginning {
+                first,
+                is_late: first > self.span.start() && !self.began_with_a_reject,
+            });
+        }
+    }
+
+    /// Where the answer begins, once it has; for weeks and months.
+    pub(crate) fn beginning(&self) -> Option<Beginning> {
+        self.beginning
     }
 
     fn advance(&mut self, candles: &[Candle], is_last: bool) -> Option<Span> {

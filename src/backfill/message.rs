@@ -3,7 +3,7 @@
 use super::Stop;
 use crate::candle::{Candle, Rejected};
 use crate::span::Span;
-use crate::store::Progress;
+use crate::store::{Beginning, Progress};
 
 /// What a fetcher tells the writer.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct PageMessage {
     pub(crate) candles: Vec<Candle>,
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) proven: Option<Span>,
+    /// Where the answer begins, for weeks and months.
+    pub(crate) beginning: Option<Beginning>,
     pub(crate) seen_at: i64,
     /// Set on a slice's last page.
     pub(crate) end: Option<End>,

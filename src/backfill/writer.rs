@@ -163,6 +163,7 @@ impl<'a> Ledger<'a> {
             candles,
             rejected,
             proven,
+            beginning,
             seen_at,
             end,
         } = page;
@@ -174,9 +175,11 @@ impl<'a> Ledger<'a> {
         let counts = batch.page(&PageWrite {
             slice_id,
             series_id,
+            market: self.series[series].market,
             candles: &candles,
             rejected: &rejected,
             proven,
+            beginning,
             seen_at,
         })?;
         self.records += counts;

@@ -24,6 +24,10 @@ const DAY: i64 = 24 * HOUR;
 const STOCK_OPEN_HOUR: u32 = 4;
 const STOCK_CLOSE_HOUR: u32 = 20;
 
+/// A stamp of a day or longer that lies at most this long before a midnight means the day that begins: mistakes with
+/// daylight saving put stamps at 23:00 of the evening before, for half of a year.
+const EARLY_STAMP: i64 = 2 * HOUR;
+
 /// Days of a cell for minutes and hours, sized so that one page of 50,000 base bars holds it:
 /// 52 trading days x 960 minutes = 49,920 for stocks, 34 x 1440 = 48,960 for the rest.
 const STOCK_CELL_DAYS: i64 = 75;
@@ -108,10 +112,21 @@ impl Market {
     }
 
     /// The position of an instant: itself, or the label of its market date, floored to the candle that holds it.
-    ///
-    /// A provider's stamp becomes a candle start this way for `1d` and longer, whatever instant of the day it is.
     pub fn label(&self, instant: i64) -> i64 {
         self.floor(self.position(instant))
+    }
+
+    /// The position that a provider's stamp means, not moved to any grid: the instant itself, or for `1d` and longer the
+    /// label of its market date, whatever instant of the day it is (New York's midnight, the open, 16:00). One at most two
+    /// hours before a midnight means the day that begins.
+    pub fn stamped(&self, instant: i64) -> i64 {
+        if !self.timeframe.is_label() {
+            return instant;
+        }
+        let date = self.date(instant);
+        let next = plus_days(date, 1);
+        let is_early = self.midnight(next) - instant <= EARLY_STAMP;
+        label_of(if is_early { next } else { date })
     }
 
     /// The start of the candle that holds a position.

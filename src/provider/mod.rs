@@ -65,6 +65,9 @@ pub struct Page {
     pub rejected: Vec<Rejected>,
     /// Whether the body had any row at all, those outside the span included.
     pub has_rows: bool,
+    /// The provider's stamps of the first and the last candle, where a stamp is not the start itself: two for one candle
+    /// are a contradiction, on two pages as on one.
+    pub stamps: Option<[i64; 2]>,
     /// Where the next page is; `None` on the last.
     pub next: Option<Cursor>,
 }

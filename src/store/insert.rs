@@ -51,6 +51,9 @@ impl Store {
             tx: &tx,
             series_id,
             slice_id: None,
+            market,
+            hours: None,
+            beginning: None,
             seen_at: now,
             counts: Counts::default(),
         };

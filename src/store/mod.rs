@@ -8,6 +8,7 @@ mod counts;
 mod coverage;
 mod drop;
 mod error;
+mod flags;
 mod history;
 mod info;
 mod insert;
@@ -56,7 +57,7 @@ pub use states::{
     JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceFilter,
     SliceRow, SliceStatus,
 };
-pub use write::{Asked, Batch, PageWrite, SliceEnd};
+pub use write::{Asked, Batch, Beginning, PageWrite, SliceEnd};
 
 use std::cell::{Cell, OnceCell};
 use std::io;

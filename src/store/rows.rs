@@ -3,9 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::coverage::{cover, coverage_touching, empty_spans};
+use super::flags::Gone;
 use super::stamp::stamp;
-use super::{Counts, StoreError, told};
+use super::{Beginning, Counts, StoreError, told};
 use crate::candle::{Candle, Rejected};
+use crate::market::Market;
 use crate::span::{Span, SpanSet};
 
 const INSERT_NEW: &str = "INSERT OR IGNORE INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
@@ -18,6 +20,11 @@ pub(super) struct Rows<'a> {
     pub(super) tx: &'a Connection,
     pub(super) series_id: i64,
     pub(super) slice_id: Option<i64>,
+    pub(super) market: Market,
+    /// Trading hours of the day that the last candle lay in: most candles are asked about right after another of their day.
+    pub(super) hours: Option<Span>,
+    /// Where the answer begins, for weeks and months.
+    pub(super) beginning: Option<Beginning>,
     pub(super) seen_at: i64,
     pub(super) counts: Counts,
 }
@@ -78,7 +85,7 @@ impl Rows<'_> {
         };
         if stored == *candle {
             self.counts.duplicate += 1;
-            return Ok(());
+            return self.confirm(candle.ts);
         }
         let same_answer = same_answer || self.slice_id.is_some() && slice_id == self.slice_id;
         // Candles that were handed in have no answer of a provider behind them that could restate anything.
@@ -89,7 +96,8 @@ impl Rows<'_> {
         self.counts.restated += 1;
         self.log_restatement(&stored, "replaced")?;
         self.put(&mut *self.tx.prepare_cached(REPLACE)?, candle)?;
-        self.forget_quality(candle.ts)?;
+        self.confirm(candle.ts)?;
+        self.forget_flags(candle.ts, Gone::Values)?;
         self.judge_quality(candle)
     }
 
@@ -173,26 +181,6 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn judge_quality(&self, candle: &Candle) -> Result<(), RowError> {
-        for (check_name, detail) in candle.suspicions() {
-            let sql = "INSERT OR REPLACE INTO quality_issues (series_id, ts, check_name, detail) VALUES (?, ?, ?, ?)";
-            self.tx.prepare_cached(sql)?.execute(params![
-                self.series_id,
-                candle.ts,
-                check_name,
-                detail
-            ])?;
-        }
-        Ok(())
-    }
-
-    fn forget_quality(&self, ts: i64) -> Result<(), RowError> {
-        self.tx
-            .prepare_cached("DELETE FROM quality_issues WHERE series_id = ? AND ts = ?")?
-            .execute([self.series_id, ts])?;
-        Ok(())
-    }
-
     /// The rows of earlier answers in the stretch that becomes covered. Nothing at all where it is new.
     pub(super) fn provisional_within(&self, proven: Option<Span>) -> Result<Vec<Candle>, RowError> {
         let Some(proven) = proven else {
@@ -224,7 +212,7 @@ impl Rows<'_> {
             self.tx
                 .prepare_cached("DELETE FROM candle_data WHERE series_id = ? AND ts = ?")?
                 .execute([self.series_id, old.ts])?;
-            self.forget_quality(old.ts)?;
+            self.forget_flags(old.ts, Gone::Candle)?;
         }
         self.counts.removed += gone.len() as u64;
         let grown = self.counts.inserted.cast_signed() - self.counts.removed.cast_signed();

@@ -10,6 +10,7 @@ use super::coverage::{cover, coverage, empty_spans, forget_empty, insert_empty};
 use super::rows::{RowError, Rows, has_candles};
 use super::{Counts, Store, StoreError, told};
 use crate::candle::{Candle, Rejected};
+use crate::market::Market;
 use crate::plan::{EmptySpan, Tail};
 use crate::span::{Span, SpanSet};
 
@@ -20,14 +21,27 @@ pub struct PageWrite<'a> {
     pub slice_id: i64,
     /// The series' row.
     pub series_id: i64,
+    /// The series' market: its trading hours tell which candles are flagged.
+    pub market: Market,
     /// The candles to store, ascending by `ts`.
     pub candles: &'a [Candle],
     /// The rows that cannot be stored.
     pub rejected: &'a [Rejected],
     /// The stretch that this page newly proves to be complete.
     pub proven: Option<Span>,
+    /// Where the answer begins that the page is of; for weeks and months.
+    pub beginning: Option<Beginning>,
     /// When the page came, Unix seconds.
     pub seen_at: i64,
+}
+
+/// Where an answer begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// The start of its first candle.
+    pub first: i64,
+    /// Whether that is later than was asked: the provider may have had only a part of what this candle is made of.
+    pub is_late: bool,
 }
 
 /// A slice that is done.
@@ -106,6 +120,9 @@ impl Batch<'_> {
             tx: &self.tx,
             series_id: page.series_id,
             slice_id: Some(page.slice_id),
+            market: page.market,
+            hours: None,
+            beginning: page.beginning,
             seen_at: page.seen_at,
             counts: Counts::default(),
         };

@@ -28,6 +28,7 @@ mod crash;
 mod cut_off;
 mod damaged;
 mod damages;
+mod days;
 mod db;
 mod diff;
 mod disk;

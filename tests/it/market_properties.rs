@@ -216,6 +216,19 @@ proptest! {
     }
 
     #[test]
+    fn a_stamp_means_the_day_that_it_lies_in_or_within_two_hours_before(model in models(), instant in instants(), early in 0..3 * HOUR) {
+        let midnight = model.midnight(model.date(instant));
+        for stamp in [instant, midnight - early, midnight, midnight - 2 * HOUR, midnight - 2 * HOUR - 1] {
+            let expected = if model.market.timeframe().is_label() {
+                label_of(model.date(stamp + 2 * HOUR))
+            } else {
+                stamp
+            };
+            prop_assert_eq!(model.market.stamped(stamp), expected);
+        }
+    }
+
+    #[test]
     fn a_candle_closes_and_is_final_by_its_last_trading_minute(model in models(), instant in instants(), policy in policies()) {
         let candle = model.candle(instant);
         let (market, ts) = (model.market, candle.0);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-use super::rows::{Odd, Rows, candle};
+use super::rows::{Odd, Rows, Stamps, candle};
 use super::{LIMIT, NEXT_LIMIT, next_page};
 use crate::candle::Rejected;
 use crate::provider::failure::{Failure, words};
@@ -100,8 +100,9 @@ pub(super) fn read(
         ..Page::default()
     };
     let mut room = RAW_OF_ANSWER;
+    let mut stamps = Stamps::default();
     for raw in rows {
-        match candle(raw, ask) {
+        match candle(raw, ask, &mut stamps) {
             Ok(Some(candle)) => page.candles.push(candle),
             Ok(None) => {}
             Err(Odd::Answer(why)) => return Err(contradiction(why)),
@@ -112,6 +113,10 @@ pub(super) fn read(
                 page.rejected.push(Rejected { ts, reason, raw });
             }
         }
+    }
+    if let (Some(first), Some(last)) = (page.candles.first(), page.candles.last()) {
+        let ends = stamps.of(first.ts).zip(stamps.of(last.ts));
+        page.stamps = ends.map(|(first, last)| [first, last]);
     }
     let is_whole = is_first && page.next.is_none();
     match page.rejected.first() {

@@ -1,5 +1,6 @@
 //! Reads the rows of an answer: what stands in each, and which candle it is. A row that is none must never cost the others.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -10,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::LIMIT;
 use crate::candle::{Candle, Unstorable};
+use crate::market::date_of;
 use crate::provider::{Ask, Place, place};
 
 /// The rows of an answer as text, up to as many as were asked for: what is read of a row of seven bytes takes ten times the
@@ -148,8 +150,23 @@ pub(super) enum Odd {
     Answer(String),
 }
 
+/// The stamps of an answer's rows, by the label that each means. Empty for minutes and hours, whose stamps are their starts.
+#[derive(Default)]
+pub(super) struct Stamps(HashMap<i64, i64>);
+
+impl Stamps {
+    /// The stamp of a label, in milliseconds.
+    pub(super) fn of(&self, ts: i64) -> Option<i64> {
+        self.0.get(&ts).copied()
+    }
+}
+
 /// One row as a candle; `None` where the provider snapped the range outward.
-pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, Odd> {
+pub(super) fn candle(
+    raw: &RawValue,
+    ask: &Ask,
+    stamps: &mut Stamps,
+) -> Result<Option<Candle>, Odd> {
     // Fields by their order in a list would be read as well, and a long text would get into the reason.
     if !raw.get().starts_with('{') {
         return Err(Odd::Row(None, "the row is no JSON object".to_owned()));
@@ -166,13 +183,16 @@ pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, Odd> {
     #[allow(clippy::cast_possible_truncation)] // Whole and below 1e15.
     let millis = stamp as i64;
     let instant = millis.div_euclid(1000);
-    let ts = if ask.market.timeframe().is_label() {
-        ask.market.label(instant)
-    } else {
-        instant
-    };
+    let ts = ask.market.stamped(instant);
     let reject = |reason: String| Odd::Row(Some(ts), reason);
-    match place(ask, ts) {
+    let place = place(ask, ts);
+    if ask.market.timeframe().is_label()
+        && matches!(place, Place::Inside | Place::Snapped)
+        && *stamps.0.entry(ts).or_insert(millis) != millis
+    {
+        return Err(Odd::Answer(two_stamps(ts)));
+    }
+    match place {
         Place::Snapped => return Ok(None),
         Place::Elsewhere => return Err(Odd::Answer(elsewhere(instant))),
         Place::Not(why) => return Err(reject(why.to_string())),
@@ -201,6 +221,12 @@ pub(super) fn candle(raw: &RawValue, ask: &Ask) -> Result<Option<Candle>, Odd> {
         .storable(ask.market.class())
         .map_err(|why| reject(why.to_string()))?;
     Ok(Some(candle))
+}
+
+/// Why an answer is none that has one day, week or month under two stamps.
+fn two_stamps(ts: i64) -> String {
+    let date = date_of(ts);
+    format!("the answer has rows with different stamps for the candle of {date}")
 }
 
 fn elsewhere(instant: i64) -> String {
