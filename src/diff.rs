@@ -8,8 +8,8 @@ use itertools::{EitherOrBoth, Itertools};
 
 use crate::candle::Candle;
 use crate::manifest::{Entry, Manifest};
-use crate::span::SpanSet;
-use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
+use crate::span::{Span, SpanSet};
+use crate::store::{Counted, SeriesKey, SeriesRow, Store, StoreError};
 use crate::symbol::Symbol;
 use crate::target::is_same;
 use crate::timeframe::Timeframe;
@@ -104,7 +104,7 @@ impl SeriesDifference {
 /// packed files the manifests are believed, so that only series whose digests differ are read.
 ///
 /// # Errors
-/// One of the files cannot be read; the error names it.
+/// One of the files cannot be read, or holds other candles of a series than its row says; the error names it.
 pub fn diff(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
     // Two instants of one file could differ.
     if is_same(a.path(), b.path()) {
@@ -179,6 +179,7 @@ fn compare_candles(
     all: &mut RowCounts,
     limit: u64,
 ) -> Result<(), StoreError> {
+    let (mut of_a, mut of_b) = (Counted::default(), Counted::default());
     let pairs = a
         .candles(&series.a)
         .merge_join_by(b.candles(&series.b), |a, b| match (a, b) {
@@ -187,11 +188,15 @@ fn compare_candles(
             (_, Err(_)) => Ordering::Greater,
         });
     for pair in pairs {
-        let row = match pair {
-            EitherOrBoth::Left(a) => RowDifference::OnlyInA(a?),
-            EitherOrBoth::Right(b) => RowDifference::OnlyInB(b?),
-            EitherOrBoth::Both(a, b) => {
-                let (a, b) = (a?, b?);
+        let (left, right) = pair.left_and_right();
+        let (left, right) = (left.transpose()?, right.transpose()?);
+        left.iter().for_each(|candle| of_a.add(candle.ts));
+        right.iter().for_each(|candle| of_b.add(candle.ts));
+        let row = match (left, right) {
+            (None, None) => continue,
+            (Some(a), None) => RowDifference::OnlyInA(a),
+            (None, Some(b)) => RowDifference::OnlyInB(b),
+            (Some(a), Some(b)) => {
                 if a == b {
                     continue;
                 }
@@ -203,5 +208,6 @@ fn compare_candles(
             series.shown.push(row);
         }
     }
-    Ok(())
+    a.check_books(&series.a, Span::EVERYTHING, of_a)?;
+    b.check_books(&series.b, Span::EVERYTHING, of_b)
 }

@@ -13,6 +13,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// All time.
+    pub const EVERYTHING: Span = Span {
+        start: i64::MIN,
+        end: i64::MAX,
+    };
+
     /// The span from `start` (inclusive) to `end` (exclusive), or `None` where that would hold nothing.
     pub fn new(start: i64, end: i64) -> Option<Span> {
         (start < end).then_some(Span { start, end })

@@ -12,7 +12,7 @@ use crate::manifest::{Entry, digest_of};
 use crate::market::Market;
 use crate::pack::{DIGEST, hash_all_but_the_end};
 use crate::span::Span;
-use crate::store::{MARK, Seal, SeriesKey, SeriesRow, Store, StoreError};
+use crate::store::{Counted, MARK, Seal, SeriesKey, SeriesRow, Store, StoreError};
 use crate::symbol::Symbol;
 use crate::timeframe::Timeframe;
 
@@ -194,20 +194,17 @@ impl Judging {
 
     fn series(&mut self, store: &Store, series: &SeriesRow) -> Result<Entry, StoreError> {
         let key = &series.key;
-        let everything = Span::new(i64::MIN, i64::MAX).expect("not empty");
         let mut digest = CandleDigest::new();
-        let (mut candles, mut first_ts, mut last_ts) = (0, None, None);
+        let mut read = Counted::default();
         let mut unstorable = None;
         // Where the weeks of handed-in candles begin nobody has said.
         let market = series.week_start.map(|_| series.market());
         let on_grid = |ts| {
             key.timeframe.on_grid(ts) && market.is_none_or(|market: Market| market.on_grid(ts))
         };
-        store.each_row(series.id, everything, |candle, _| {
+        store.each_row(series.id, Span::EVERYTHING, |candle, _| {
             digest.add(&candle);
-            candles += 1;
-            first_ts = first_ts.or(Some(candle.ts));
-            last_ts = Some(candle.ts);
+            read.add(candle.ts);
             if let Err(why) = candle.storable(key.symbol.asset_class()) {
                 unstorable.get_or_insert_with(|| format!("the candle at {}: {why}", candle.ts));
             } else if !on_grid(candle.ts) {
@@ -219,20 +216,17 @@ impl Judging {
         if let Some(what) = unstorable {
             self.finds(Check::Books, Some(key), what);
         }
-        let says = (series.candles, series.first_ts, series.last_ts);
-        if says != (candles, first_ts, last_ts) {
-            let what = format!(
-                "its row says {} candles, and it has {candles}",
-                series.candles
-            );
+        let says = series.books();
+        if says != read {
+            let what = format!("its row says {says}, and it has {read}");
             self.finds(Check::Books, Some(key), what);
         }
         Ok(Entry {
             key: key.clone(),
             week_start: series.week_start,
-            candles,
-            first_ts,
-            last_ts,
+            candles: read.candles,
+            first_ts: read.first_ts,
+            last_ts: read.last_ts,
             coverage: store.stated_coverage(series.id)?,
             digest: digest.finish(),
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::choice::{BadChoice, Chosen};
 use crate::pipe::Sender;
-use crate::store::Store;
+use crate::store::{Counted, Store};
 
 use super::columns::Row;
 use super::error::ExportError;
@@ -67,11 +67,9 @@ impl<'a> Reader<'a> {
         } else {
             HashMap::new()
         };
-        let (mut candles, mut first_ts, mut last_ts) = (0, None, None);
+        let mut read = Counted::default();
         store.each_row(id, chosen.span, |candle, slice_id| {
-            candles += 1;
-            first_ts = first_ts.or(Some(candle.ts));
-            last_ts = Some(candle.ts);
+            read.add(candle.ts);
             self.block.push(Row {
                 series,
                 candle,
@@ -82,11 +80,12 @@ impl<'a> Reader<'a> {
             }
             Ok::<(), ExportError>(())
         })?;
+        store.check_books(&chosen.series, chosen.span, read)?;
         let report = &mut self.report;
-        report.series += u64::from(candles > 0);
-        report.candles += candles;
-        report.first_ts = report.first_ts.into_iter().chain(first_ts).min();
-        report.last_ts = report.last_ts.into_iter().chain(last_ts).max();
+        report.series += u64::from(read.candles > 0);
+        report.candles += read.candles;
+        report.first_ts = report.first_ts.into_iter().chain(read.first_ts).min();
+        report.last_ts = report.last_ts.into_iter().chain(read.last_ts).max();
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::manifest::{Entry, Manifest, digest_of};
 use crate::pipe::Sender;
 use crate::span::Span;
-use crate::store::{FORMAT, Packing, Row, SeriesRow, Store, Times};
+use crate::store::{Counted, FORMAT, Packing, Row, SeriesRow, Store, Times};
 
 /// Rows that are handed over at once.
 const BATCH: usize = 1024;
@@ -83,7 +83,7 @@ impl<'a> Reading<'a> {
         span: Span,
     ) -> Result<Option<Entry>, PackError> {
         let coverage = held.coverage.within(span);
-        let (mut candles, mut first_ts, mut last_ts) = (0, None, None);
+        let (mut read, mut kept) = (Counted::default(), Counted::default());
         let mut left_out = 0;
         let mut rows = Vec::with_capacity(BATCH);
         let hand_over = |number, rows| {
@@ -93,14 +93,13 @@ impl<'a> Reading<'a> {
             Ok(self.sender.send((number, rows))?)
         };
         self.store.each_row(held.id, span, |candle, slice_id| {
+            read.add(candle.ts);
             // What was handed in has no answer that could still change.
             if !self.history && slice_id.is_some() && !coverage.contains(candle.ts) {
                 left_out += 1;
                 return Ok(());
             }
-            candles += 1;
-            first_ts = first_ts.or(Some(candle.ts));
-            last_ts = Some(candle.ts);
+            kept.add(candle.ts);
             rows.push((candle, slice_id.filter(|_| self.history)));
             if rows.len() == BATCH {
                 let full = std::mem::replace(&mut rows, Vec::with_capacity(BATCH));
@@ -108,19 +107,20 @@ impl<'a> Reading<'a> {
             }
             Ok::<(), PackError>(())
         })?;
-        if candles > 0 || !coverage.is_empty() {
+        self.store.check_books(held, span, read)?;
+        if kept.candles > 0 || !coverage.is_empty() {
             hand_over(number, rows)?;
         }
         self.left_out += left_out;
-        if candles == 0 && coverage.is_empty() {
+        if kept.candles == 0 && coverage.is_empty() {
             return Ok(None);
         }
         Ok(Some(Entry {
             key: held.key.clone(),
             week_start: held.week_start,
-            candles,
-            first_ts,
-            last_ts,
+            candles: kept.candles,
+            first_ts: kept.first_ts,
+            last_ts: kept.last_ts,
             coverage,
             // The writing side has it.
             digest: Digest::of(b""),
@@ -149,7 +149,7 @@ impl Read {
             let times = match store.times(*id)? {
                 _ if !history => Times::default(),
                 // Of a part the end was not asked.
-                [created_at, ..] if *span != everything() => [created_at, None, None, None],
+                [created_at, ..] if *span != Span::EVERYTHING => [created_at, None, None, None],
                 times => times,
             };
             let number = number(place);
@@ -169,10 +169,6 @@ impl Read {
             series,
         })
     }
-}
-
-fn everything() -> Span {
-    Span::new(i64::MIN, i64::MAX).expect("not empty")
 }
 
 /// The row of a series by its place.

@@ -8,7 +8,7 @@ use super::coverage::coverage;
 use super::packing::Oddity;
 use super::rows::candle_of;
 use super::stamp::stamp;
-use super::{SeriesRow, Store, StoreError, told};
+use super::{Counted, SeriesRow, Store, StoreError, told};
 use crate::candle::Candle;
 use crate::span::Span;
 use crate::symbol::Symbol;
@@ -53,7 +53,8 @@ impl Store {
     /// Reads the candles of a series in ascending order, one after the other: memory stays flat.
     ///
     /// # Errors
-    /// The file holds no such series or cannot be read, or what `each` returns.
+    /// The file holds no such series or cannot be read, or what `each` returns; and once all were read, where they are not
+    /// those that the series' row says.
     ///
     /// # Examples
     /// ```
@@ -86,17 +87,30 @@ impl Store {
         selection: Selection,
         mut each: impl FnMut(Candle) -> Result<(), E>,
     ) -> Result<(), E> {
-        let told = |error| E::from(told(&self.path)(error));
-        let series = self.find_series(symbol, timeframe)?;
-        let (start, end) = match selection {
-            Selection::Within(span) => (span.start(), span.end()),
-            Selection::All => (i64::MIN, i64::MAX),
-            Selection::Tail(count) => (self.tail_start(series.id, count).map_err(told)?, i64::MAX),
+        let mut read = || {
+            let told = |error| E::from(told(&self.path)(error));
+            let series = self.find_series(symbol, timeframe)?;
+            let span = match selection {
+                Selection::Within(span) => span,
+                Selection::All => Span::EVERYTHING,
+                Selection::Tail(count) => {
+                    let start = self.tail_start(series.id, count).map_err(told)?;
+                    Span::new(start, i64::MAX).unwrap_or(Span::EVERYTHING)
+                }
+            };
+            let mut read = Counted::default();
+            self.each_row(series.id, span, |candle, _| {
+                read.add(candle.ts);
+                each(candle)
+            })?;
+            Ok(self.check_books(&series, span, read)?)
         };
-        let span = Span::new(start, end);
-        span.map_or(Ok(()), |span| {
-            self.each_row(series.id, span, |candle, _| each(candle))
-        })
+        // What its row says is of another instant otherwise.
+        if self.connection.is_autocommit() {
+            self.at_one_instant(read)
+        } else {
+            read()
+        }
     }
 
     /// Reads the rows of a series in ascending order: candles, each with the slice that brought it.

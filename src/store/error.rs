@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::FORMAT;
+use super::{Counted, FORMAT};
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
 /// in [`StoreError::next`].
@@ -155,6 +155,18 @@ pub enum StoreError {
         /// What SQLite says.
         why: String,
     },
+    /// The candles of a series are not those that its row speaks of.
+    #[error("{}: the row of {series} says {says}, and {read} were read", path.display())]
+    Books {
+        /// The path.
+        path: PathBuf,
+        /// Symbol and timeframe.
+        series: String,
+        /// What its row says of all of them.
+        says: Counted,
+        /// What was read of the part that was chosen.
+        read: Counted,
+    },
     /// Anything else that SQLite says.
     #[error("cannot work with {}", path.display())]
     Sqlite {
@@ -187,6 +199,7 @@ impl StoreError {
             | StoreError::OwnedBefore { path, .. }
             | StoreError::Newer { path, .. }
             | StoreError::Damaged { path, .. }
+            | StoreError::Books { path, .. }
             | StoreError::Sqlite { path, .. } => Some(path),
             _ => None,
         }
@@ -266,6 +279,10 @@ impl StoreError {
             StoreError::Damaged { .. } => {
                 "restore the file from a copy, or fill a new one with --db".into()
             }
+            StoreError::Books { path, .. } => format!(
+                "`candlefile verify {}` says all that is wrong; restore the file from a copy, or drop the series and fetch it again",
+                path.display()
+            ),
             StoreError::Sqlite { .. } => {
                 "check the file and its folder, then run the same command again".into()
             }

@@ -2,6 +2,7 @@
 //! one that never sees a provider.
 
 mod begin;
+mod books;
 mod candles;
 mod check;
 mod counts;
@@ -35,6 +36,7 @@ mod status;
 mod takeover;
 mod write;
 
+pub use books::Counted;
 pub use candles::{Candles, Selection};
 pub use counts::Counts;
 pub use error::StoreError;

@@ -19,6 +19,7 @@ mod algebra;
 mod backfill;
 mod bad_files;
 mod bodies;
+mod books;
 mod checker;
 mod cli_errors;
 mod commands;

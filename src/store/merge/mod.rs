@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use super::read::key_of;
 use super::series::{bind, known_in};
 use super::stamp::stamp_if_any;
-use super::{FORMAT, SeriesKey, Store, StoreError, told};
+use super::{Counted, FORMAT, SeriesKey, Store, StoreError, told};
 use crate::clock::Cancel;
 use crate::plan::Known;
 use crate::span::SpanSet;
@@ -47,6 +47,9 @@ struct Theirs {
     key: SeriesKey,
     week_start: Option<Weekday>,
     created_at: Option<i64>,
+    /// What its row says of its candles, and what they are.
+    says: Counted,
+    has: Counted,
     known: Known,
 }
 
@@ -95,7 +98,7 @@ impl Store {
             .map_err(told)?;
         // Not immediate: that would lock the other file, too.
         let tx = self.connection.unchecked_transaction().map_err(told)?;
-        let added = add_attached(&tx, other.format, now, &self.path, told)?;
+        let added = add_attached(&tx, other, now, &self.path, told)?;
         tx.commit().map_err(told)?;
         self.connection
             .execute_batch("DETACH input")
@@ -123,7 +126,7 @@ fn told_of(ours: &Path, theirs: &Path) -> impl Fn(rusqlite::Error) -> StoreError
 
 fn add_attached(
     tx: &Connection,
-    format: i32,
+    other: &Store,
     now: i64,
     path: &Path,
     told: impl Fn(rusqlite::Error) -> StoreError + Copy,
@@ -132,7 +135,15 @@ fn add_attached(
     tx.execute_batch(clear).map_err(told)?;
     let mut added = Added::default();
     let mut pairs = Vec::new();
-    for theirs in series_of_input(tx, format).map_err(told)? {
+    for theirs in series_of_input(tx, other.format).map_err(told)? {
+        if theirs.says != theirs.has {
+            return Err(StoreError::Books {
+                path: other.path.clone(),
+                series: format!("{} {}", theirs.key.symbol, theirs.key.timeframe),
+                says: theirs.says,
+                read: theirs.has,
+            });
+        }
         let created_at = theirs.created_at.unwrap_or(now);
         let ours = match bind(tx, &theirs.key, theirs.week_start, created_at, path) {
             // A series with neither candle nor coverage binds nothing.
@@ -150,7 +161,7 @@ fn add_attached(
         .map_err(told)?;
         pairs.push((ours, theirs));
     }
-    history::add(tx, format).map_err(told)?;
+    history::add(tx, other.format).map_err(told)?;
     for (ours, theirs) in pairs {
         let mut pair = Pair {
             tx,
@@ -159,7 +170,7 @@ fn add_attached(
             now,
             added: &mut added,
         };
-        pair.add(&theirs.known).map_err(told)?;
+        pair.add(&theirs).map_err(told)?;
     }
     history::tidy(tx).map_err(told)?;
     let other = added.added + added.conflicting + added.superseded;
@@ -168,7 +179,8 @@ fn add_attached(
 }
 
 fn series_of_input(tx: &Connection, format: i32) -> rusqlite::Result<Vec<Theirs>> {
-    let sql = "SELECT id, symbol, timeframe, source, adjusted, week_start, created_at FROM input.series ORDER BY id";
+    let sql = "SELECT id, symbol, timeframe, source, adjusted, week_start, created_at, candles, first_ts, last_ts
+        FROM input.series ORDER BY id";
     let mut select = tx.prepare(sql)?;
     let rows = select.query_map([], |row| {
         let id = row.get(0)?;
@@ -177,10 +189,25 @@ fn series_of_input(tx: &Connection, format: i32) -> rusqlite::Result<Vec<Theirs>
             key: key_of(row, 1)?,
             week_start: weekday(row.get(5)?),
             created_at: stamp_if_any(row, 6)?,
+            says: counted(row, 7)?,
+            has: tx
+                .prepare_cached(
+                    "SELECT count(*), min(ts), max(ts) FROM input.candle_data WHERE series_id = ?",
+                )?
+                .query_row([id], |row| counted(row, 0))?,
             known: known_in("input", format, tx, id)?,
         })
     })?;
     rows.collect()
+}
+
+/// From three columns: how many, the first, the last.
+fn counted(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Counted> {
+    Ok(Counted {
+        candles: row.get::<_, i64>(at)?.cast_unsigned(),
+        first_ts: stamp_if_any(row, at + 1)?,
+        last_ts: stamp_if_any(row, at + 2)?,
+    })
 }
 
 /// Monday is 1.
@@ -198,16 +225,12 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn add(&mut self, theirs: &Known) -> rusqlite::Result<()> {
+    fn add(&mut self, theirs: &Theirs) -> rusqlite::Result<()> {
         let ours = known_in("main", FORMAT, self.tx, self.ours)?;
-        self.add_candles(&answered(&ours), &answered(theirs))?;
-        let candles: i64 = self
-            .tx
-            .prepare_cached("SELECT count(*) FROM input.candle_data WHERE series_id = ?")?
-            .query_row([self.theirs], |row| row.get(0))?;
+        self.add_candles(&answered(&ours), &answered(&theirs.known))?;
         self.added.series += 1;
-        self.added.candles += candles.unsigned_abs();
-        self.settle(&ours, theirs)
+        self.added.candles += theirs.has.candles;
+        self.settle(&ours, &theirs.known)
     }
 }
 

@@ -1,0 +1,144 @@
+//! What a series' row says of its candles, against those that somebody has read: whoever reads a series whole would
+//! otherwise hand on rows that are missing as if the provider had had none. It must never read for that itself.
+
+use chrono::DateTime;
+
+use super::{SeriesRow, Store, StoreError};
+use crate::span::Span;
+
+const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
+
+/// Candles of one series, read in ascending order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// How many.
+    pub candles: u64,
+    /// Start of the first.
+    pub first_ts: Option<i64>,
+    /// Start of the last.
+    pub last_ts: Option<i64>,
+}
+
+impl Counted {
+    /// Counts the next one.
+    pub fn add(&mut self, ts: i64) {
+        self.candles += 1;
+        self.first_ts = self.first_ts.or(Some(ts));
+        self.last_ts = Some(ts);
+    }
+
+    /// Whether a series of which this is said can have had these in a span. Between the ends of a part nothing is known.
+    fn allows(self, read: Counted, span: Span) -> bool {
+        let first = self.first_ts.filter(|&ts| span.contains(ts));
+        let last = self.last_ts.filter(|&ts| span.contains(ts));
+        let is_whole = self.candles == 0 || first.is_some() && last.is_some();
+        if is_whole {
+            return read == self;
+        }
+        read.candles <= self.candles
+            && first.is_none_or(|_| read.first_ts == first)
+            && last.is_none_or(|_| read.last_ts == last)
+            && (read.first_ts.is_none_or(|ts| self.first_ts <= Some(ts)))
+            && (read.last_ts.is_none_or(|ts| Some(ts) <= self.last_ts))
+    }
+}
+
+impl std::fmt::Display for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} candles", self.candles)?;
+        let time = |ts| DateTime::from_timestamp(ts, 0).unwrap_or_default();
+        let ends = self.first_ts.zip(self.last_ts);
+        ends.map_or(Ok(()), |(first, last)| {
+            write!(
+                f,
+                " from {} to {}",
+                time(first).format(TIME),
+                time(last).format(TIME)
+            )
+        })
+    }
+}
+
+impl SeriesRow {
+    /// What its row says of its candles.
+    pub fn books(&self) -> Counted {
+        Counted {
+            candles: self.candles,
+            first_ts: self.first_ts,
+            last_ts: self.last_ts,
+        }
+    }
+}
+
+impl Store {
+    /// Compares what was read of a series in a span with what its row says, both at one instant.
+    ///
+    /// # Errors
+    /// They differ: candles are missing, or are there that nobody has counted.
+    pub fn check_books(
+        &self,
+        series: &SeriesRow,
+        span: Span,
+        read: Counted,
+    ) -> Result<(), StoreError> {
+        let says = series.books();
+        if says.allows(read, span) {
+            return Ok(());
+        }
+        Err(StoreError::Books {
+            path: self.path.clone(),
+            series: format!("{} {}", series.key.symbol, series.key.timeframe),
+            says,
+            read,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(stamps: &[i64]) -> Counted {
+        let mut counted = Counted::default();
+        stamps.iter().for_each(|&ts| counted.add(ts));
+        counted
+    }
+
+    fn span(start: i64, end: i64) -> Span {
+        Span::new(start, end).expect("not empty")
+    }
+
+    #[test]
+    fn what_was_read_whole_must_be_all_there_is() {
+        let says = counted(&[10, 20, 30]);
+        for span in [Span::EVERYTHING, span(10, 31)] {
+            assert!(says.allows(counted(&[10, 20, 30]), span));
+            for read in [&[10, 30][..], &[20, 30], &[10, 20], &[10, 15, 20, 30], &[]] {
+                assert!(!says.allows(counted(read), span), "{read:?}");
+            }
+        }
+        assert!(counted(&[]).allows(counted(&[]), span(0, 5)));
+        assert!(!counted(&[]).allows(counted(&[1]), span(0, 5)));
+    }
+
+    #[test]
+    fn of_a_part_the_ends_that_lie_in_it_must_be_there() {
+        let says = counted(&[10, 20, 30]);
+        for (read, part) in [
+            (&[10, 20][..], span(0, 25)),
+            (&[20, 30], span(15, 99)),
+            (&[20], span(15, 25)),
+            (&[], span(40, 50)),
+        ] {
+            assert!(says.allows(counted(read), part), "{read:?}");
+        }
+        for (read, part) in [
+            (&[20][..], span(0, 25)),
+            (&[20], span(15, 99)),
+            (&[40], span(35, 50)),
+            (&[5], span(0, 8)),
+        ] {
+            assert!(!says.allows(counted(read), part), "{read:?}");
+        }
+    }
+}

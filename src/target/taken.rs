@@ -1,0 +1,60 @@
+//! What no output may take the place of, whatever is said of overwriting: a file of candles that is lived in, a file that
+//! another program has open, and what belongs to either. Nothing here opens a file itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::TargetError;
+use super::place::{folder_of, with_suffix};
+use crate::store::is_working;
+
+/// What `SQLite` puts beside a file that is written, and takes for its own when it opens it.
+const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// More links than that lead in circles.
+const LINKS: usize = 40;
+
+/// Checks that a file or a folder may come to stand at a path, and what stands there may go.
+///
+/// # Errors
+/// A candlefile that is no packed one, a log beside the path, however small, or a file whose log the path would be; of a
+/// link, or of where it leads.
+pub(crate) fn check(path: &Path) -> Result<(), TargetError> {
+    for name in names(path) {
+        let mut logs = LOGS.iter().map(|suffix| with_suffix(&name, suffix));
+        if let Some(log) = logs.find(|log| log.symlink_metadata().is_ok()) {
+            return Err(TargetError::InUse(log));
+        }
+        if let Some(file) = owner(&name) {
+            return Err(TargetError::IsLog {
+                path: path.to_path_buf(),
+                file,
+            });
+        }
+        if is_working(&name) {
+            return Err(TargetError::IsWorking(path.to_path_buf()));
+        }
+    }
+    Ok(())
+}
+
+/// The path, and where it leads as a link, also where nothing is there.
+fn names(path: &Path) -> Vec<PathBuf> {
+    let mut names = vec![path.to_path_buf()];
+    while names.len() < LINKS
+        && let Some(last) = names.last()
+        && let Ok(to) = fs::read_link(last)
+    {
+        names.push(folder_of(last).join(to));
+    }
+    names
+}
+
+/// The file that has a log of this name.
+fn owner(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let mut owners = LOGS
+        .iter()
+        .filter_map(|suffix| name.strip_suffix(suffix))
+        .map(|name| path.with_file_name(name));
+    owners.find(|owner| owner.is_file())
+}
