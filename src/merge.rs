@@ -50,9 +50,11 @@ impl MergeError {
             MergeError::Store(error) => error.next(),
             MergeError::Target(error) => error.next(),
             MergeError::Cancelled => "nothing was left behind; run the same command again".into(),
-            MergeError::Bound { found, .. } => format!(
-                "forget the series in a copy of one of them with `candlefile drop {} -t {}`, and merge that",
-                found.key.symbol, found.key.timeframe
+            MergeError::Bound { second, found, .. } => format!(
+                "make one of them without the series, like candlefile --db {} pack --with-history -o copy.db && chmod u+w copy.db && candlefile --db copy.db drop {} -t {} --yes, and merge that",
+                second.display(),
+                found.key.symbol,
+                found.key.timeframe
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! `candlefile man`: the main page of the manual, or every page into a folder.
 
-use anyhow::{Context, Result};
-use candlefile::StoreError;
+use anyhow::Result;
+use candlefile::{StoreError, Target, TargetError};
 use clap::CommandFactory;
 use serde_json::json;
 
@@ -23,9 +23,22 @@ pub fn run(global: &Global, args: &Man) -> Result<Exit> {
         return Err(StoreError::NoFolder(folder.clone()).into());
     }
     let name = folder.display();
-    clap_mangen::generate_to(Cli::command(), folder)
-        .map_err(|error| anyhow::anyhow!(output::plain(&error)))
-        .with_context(|| format!("cannot write the pages into {name}"))?;
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let pages = std::iter::once(&command).chain(command.get_subcommands());
+    // All are checked before one is written.
+    let mut written = Vec::new();
+    for page in pages.filter(|page| !page.is_hide_set()) {
+        let page = clap_mangen::Man::new(page.clone());
+        let target = Target::new(&folder.join(page.get_filename()), true, &[])?;
+        written.push((page, target));
+    }
+    for (page, target) in written {
+        let mut part = target.begin()?;
+        page.render(part.file())
+            .map_err(|error| TargetError::io(target.path(), error))?;
+        part.finish()?;
+    }
     if global.json {
         output::json(&json!({ "man": name.to_string() }))?;
     } else {

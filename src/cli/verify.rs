@@ -1,6 +1,7 @@
 //! `candlefile verify`: whether a file is what it was packed as, and sound.
 
 use anyhow::Result;
+use candlefile::store::how_to_restore;
 use candlefile::verify::{Check, Verdict, verify};
 use serde_json::json;
 
@@ -44,9 +45,10 @@ pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
     }
     if !global.json {
         let next = if verdict.packed {
-            "get the file again from whoever packed it"
+            "get the file again from whoever packed it".to_owned()
         } else {
-            "restore the file from a copy, or fill a new one with --db"
+            let restore = how_to_restore(&args.file);
+            format!("{restore}, or fill a new one with --db")
         };
         output::say(format!(
             "candlefile: {} is not as it should be\n  next: {next}",

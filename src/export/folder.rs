@@ -5,7 +5,8 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::target::{TargetError, folder_of, part_name, rename_to_new};
+use crate::store::is_working;
+use crate::target::{TargetError, check_free, folder_of, part_name, rename_to_new};
 
 /// What every folder holds.
 pub(super) const PART: &str = "part-0.parquet";
@@ -30,22 +31,15 @@ impl Folder {
         if !around.is_dir() {
             return Err(TargetError::NoFolder(around.to_path_buf()));
         }
-        let not = |path: &Path, what| TargetError::NotAFile {
-            path: path.to_path_buf(),
-            what,
-        };
         if path.file_name().is_none() {
             return Err(not(path, "no name for a new folder"));
         }
+        check_free(path)?;
         match fs::symlink_metadata(path) {
             Err(_) => {}
             Ok(_) if !overwrite => return Err(TargetError::Exists(path.to_path_buf())),
             Ok(found) if found.is_dir() => {
-                if let Some(odd) =
-                    foreign(path, &LEVELS).map_err(|error| TargetError::io(path, error))?
-                {
-                    return Err(not(&odd, "no part of an export, and would be lost"));
-                }
+                check_exported(path)?;
             }
             Ok(_) => return Err(not(path, "no folder")),
         }
@@ -73,6 +67,7 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(TargetError::Busy(self.path.clone())),
             Err(TryLockError::Error(error)) => return Err(told(error)),
         }
+        check_exported(&path)?;
         for left in fs::read_dir(&path).map_err(told)? {
             fs::remove_dir_all(left.map_err(told)?.path()).map_err(told)?;
         }
@@ -110,6 +105,7 @@ impl Part<'_> {
             File::open(folder_of(to))?.sync_all()?;
             Ok(bytes)
         };
+        check_free(to)?;
         place().map_err(|error| TargetError::io(to, error))
     }
 }
@@ -122,6 +118,22 @@ impl Drop for Part<'_> {
     }
 }
 
+fn not(path: &Path, what: &'static str) -> TargetError {
+    TargetError::NotAFile {
+        path: path.to_path_buf(),
+        what,
+    }
+}
+
+/// Checks that a folder holds nothing but what an export wrote.
+fn check_exported(folder: &Path) -> Result<(), TargetError> {
+    foreign(folder, &LEVELS)
+        .map_err(|error| TargetError::io(folder, error))?
+        .map_or(Ok(()), |odd| {
+            Err(not(&odd, "no part of an export, and would be lost"))
+        })
+}
+
 /// The first thing in a folder that no export wrote.
 fn foreign(folder: &Path, levels: &[&str]) -> io::Result<Option<PathBuf>> {
     for entry in fs::read_dir(folder)? {
@@ -129,7 +141,7 @@ fn foreign(folder: &Path, levels: &[&str]) -> io::Result<Option<PathBuf>> {
         let (name, kind) = (entry.file_name(), entry.file_type()?);
         let is_ours = match levels.first() {
             Some(level) => kind.is_dir() && name.to_string_lossy().starts_with(level),
-            None => kind.is_file() && name == PART,
+            None => kind.is_file() && name == PART && !is_working(&entry.path()),
         };
         if !is_ours {
             return Ok(Some(entry.path()));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::standing::{how_to_copy, how_to_restore};
 use super::{Counted, FORMAT};
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
@@ -227,8 +228,8 @@ impl StoreError {
             }
             StoreError::Newer { .. } => "use a newer candlefile for this file".into(),
             StoreError::ReadOnly(path) => format!(
-                "make it writable, or go on with a copy: cp {0} copy.db && chmod u+w copy.db, then --db copy.db",
-                path.display()
+                "make it writable, or go on with a copy: {}, then --db copy.db",
+                how_to_copy(path)
             ),
             StoreError::ReadOnlyFolder(_) => {
                 "make the folder writable, or name a file elsewhere with --db".into()
@@ -276,12 +277,13 @@ impl StoreError {
                     .into()
             }
             StoreError::Busy(_) => "try again when the other process has ended".into(),
-            StoreError::Damaged { .. } => {
-                "restore the file from a copy, or fill a new one with --db".into()
+            StoreError::Damaged { path, .. } => {
+                format!("{}, or fill a new one with --db", how_to_restore(path))
             }
             StoreError::Books { path, .. } => format!(
-                "`candlefile verify {}` says all that is wrong; restore the file from a copy, or drop the series and fetch it again",
-                path.display()
+                "candlefile verify {} says all that is wrong; {}, or drop the series and fetch it again",
+                path.display(),
+                how_to_restore(path)
             ),
             StoreError::Sqlite { .. } => {
                 "check the file and its folder, then run the same command again".into()

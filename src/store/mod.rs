@@ -31,6 +31,7 @@ mod seal;
 mod series;
 mod sql;
 mod stamp;
+mod standing;
 mod states;
 mod status;
 mod takeover;
@@ -55,6 +56,8 @@ pub use schema::{TableDoc, tables};
 pub use seal::{MARK, Seal};
 pub use series::SeriesKey;
 pub use sql::{SqlClock, SqlValue, TakeRows};
+pub use standing::how_to_restore;
+pub(crate) use standing::is_working;
 pub use states::{
     JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceFilter,
     SliceRow, SliceStatus,

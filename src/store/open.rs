@@ -145,7 +145,7 @@ impl Store {
 }
 
 /// What every connection needs before it reads a file that may be hostile.
-fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;

@@ -3,6 +3,7 @@
 //! either.
 
 mod place;
+mod taken;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use place::{folder_of, is_same, part_name, rename_to_new, with_suffix};
 use place::{is_named, name_it, nameless};
+pub(crate) use taken::check as check_free;
 
 /// Why a file could not be written under its name.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,17 @@ pub enum TargetError {
     /// Another process is writing it.
     #[error("another process is writing {}", .0.display())]
     Busy(PathBuf),
+    /// It is a file of candles that is lived in: there may be no other copy of what was fetched.
+    #[error("{} is a candlefile, and no packed one", .0.display())]
+    IsWorking(PathBuf),
+    /// `SQLite` would take it for the log of another file.
+    #[error("{} is a name that SQLite uses beside {}", path.display(), file.display())]
+    IsLog {
+        /// The path.
+        path: PathBuf,
+        /// The other file.
+        file: PathBuf,
+    },
     /// It lies where the new file's own would: the file of that name is open, or was not closed.
     #[error("{} belongs to a file that is open, or was not closed", .0.display())]
     InUse(PathBuf),
@@ -71,8 +84,11 @@ impl TargetError {
             TargetError::Exists(_) => {
                 "name another file with -o, or replace this one with --overwrite".into()
             }
-            TargetError::IsInput(_) | TargetError::NotAFile { .. } => {
+            TargetError::IsInput(_) | TargetError::NotAFile { .. } | TargetError::IsLog { .. } => {
                 "name another file with -o".into()
+            }
+            TargetError::IsWorking(_) => {
+                "name another file with -o; nothing is ever written over one".into()
             }
             TargetError::Busy(_) => "wait for it, or name another file with -o".into(),
             TargetError::InUse(_) => {
@@ -100,7 +116,8 @@ impl Target {
     /// be written, by whatever name.
     ///
     /// # Errors
-    /// A missing folder, a folder or device in its place, an existing file unless it may be overwritten, an input.
+    /// A missing folder, a folder or device in its place, an existing file unless it may be overwritten, an input; and
+    /// whatever is said of overwriting, a candlefile that is no packed one, or a file with a log beside it.
     pub fn new(path: &Path, overwrite: bool, inputs: &[&Path]) -> Result<Target, TargetError> {
         let folder = folder_of(path);
         if !folder.is_dir() {
@@ -118,13 +135,16 @@ impl Target {
             let resolved = input.canonicalize();
             let names = std::iter::once(*input).chain(resolved.as_deref());
             for name in names {
-                for suffix in ["", "-wal", "-shm", "-journal"] {
-                    if is_same(path, &with_suffix(name, suffix)) {
-                        return Err(TargetError::IsInput(path.to_path_buf()));
-                    }
+                let beside =
+                    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(name, suffix));
+                if beside.iter().any(|beside| is_same(path, beside))
+                    || is_same(&part_name(path), name)
+                {
+                    return Err(TargetError::IsInput(path.to_path_buf()));
                 }
             }
         }
+        check_free(path)?;
         match fs::symlink_metadata(path) {
             Err(_) => {}
             Ok(_) if !overwrite => return Err(TargetError::Exists(path.to_path_buf())),
@@ -162,7 +182,7 @@ impl Target {
     /// # Errors
     /// The folder cannot be written, another process is writing the same target, or the one that is there is in use.
     pub fn begin_named(&self) -> Result<Part<'_>, TargetError> {
-        self.check_unused()?;
+        check_free(&self.path)?;
         let name = part_name(&self.path);
         let told = |error| TargetError::io(&self.path, error);
         let file = loop {
@@ -184,16 +204,6 @@ impl Target {
             file,
             name: Some(name),
         })
-    }
-
-    /// What an old file has beside it `SQLite` would take for the new one's own.
-    fn check_unused(&self) -> Result<(), TargetError> {
-        let mut beside = ["-wal", "-journal"]
-            .map(|suffix| with_suffix(&self.path, suffix))
-            .into_iter();
-        beside
-            .find(|path| fs::metadata(path).is_ok_and(|found| found.len() > 0))
-            .map_or(Ok(()), |path| Err(TargetError::InUse(path)))
     }
 
     fn place(&self, from: &Path) -> io::Result<()> {
@@ -248,9 +258,8 @@ impl Part<'_> {
         let target = self.target;
         let told = |error| TargetError::io(&target.path, error);
         self.file.sync_all().map_err(told)?;
-        if self.name.is_some() {
-            target.check_unused()?;
-        }
+        // Much may have happened since it was begun.
+        check_free(&target.path)?;
         match self.name.take() {
             Some(name) => target.place(&name).inspect_err(|_| {
                 let _ = fs::remove_file(&name);

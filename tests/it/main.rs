@@ -14,6 +14,7 @@
 
 mod accounting;
 mod adjusted;
+mod advice;
 mod aggs;
 mod algebra;
 mod backfill;
@@ -70,6 +71,7 @@ mod merge;
 mod missing;
 mod old_service;
 mod oracle;
+mod outputs;
 mod ownership;
 mod pack;
 #[cfg(feature = "serve")]

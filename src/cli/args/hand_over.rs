@@ -59,7 +59,7 @@ pub struct Export {
     /// Add known_at: when each candle's values were first stored
     #[arg(long)]
     pub known_at: bool,
-    /// Replace what has that name
+    /// Replace what has that name; never a candlefile that is no packed one
     #[arg(long)]
     pub overwrite: bool,
 }
@@ -95,7 +95,7 @@ pub struct Pack {
     /// Tables that SQLite before 3.37 reads too
     #[arg(long)]
     pub compat: bool,
-    /// Replace the file if there is one
+    /// Replace the file if there is one; never a candlefile that is no packed one
     #[arg(long)]
     pub overwrite: bool,
 }
@@ -127,7 +127,7 @@ pub struct Merge {
     /// The new file
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Replace the new file if it exists
+    /// Replace what has that name; never a candlefile that is no packed one
     #[arg(long)]
     pub overwrite: bool,
 }

@@ -191,7 +191,7 @@ const MERGE_EXAMPLES: &str = "Examples:
   candlefile --db both.db list";
 
 const DIFF_EXAMPLES: &str = "Examples:
-  cp market.db copy.db
+  candlefile pack -o copy.db
   candlefile diff market.db copy.db
   candlefile diff market.db copy.db --json --limit 100";
 
