@@ -8,7 +8,7 @@
 //!
 //! - nouns: [`candle`], [`symbol`], [`timeframe`], [`span`], [`market`] (when candles close and become final), [`range`]
 //!   (what a person types);
-//! - [`plan`]: requested minus coverage gives slices;
+//! - [`plan`]: requested minus coverage gives slices; [`mod@holes`]: covered minus candles is what the provider had nothing for;
 //! - [`provider`]: one slice becomes pages of candles;
 //! - [`backfill`]: fetchers, a channel, one writer;
 //! - [`store`]: the SQLite file;
@@ -30,6 +30,7 @@ pub mod clock;
 pub mod diff;
 pub mod digest;
 pub mod export;
+pub mod holes;
 pub mod manifest;
 pub mod market;
 pub mod merge;

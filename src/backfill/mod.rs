@@ -106,7 +106,9 @@ pub fn targets(
 ) -> Result<Vec<Target>, StoreError> {
     let now = runner.clock.now();
     let target = |(key, span): &(SeriesKey, Span)| {
-        let known = store.map_or(Ok(Known::default()), |store| store.known(key))?;
+        let known = store.map_or(Ok(Known::default()), |store| {
+            runner.known(store, key, *span)
+        })?;
         Ok(runner.target(key, *span, &known, now))
     };
     let series = distinct(series);
@@ -216,7 +218,7 @@ fn look_up(
     let mut asked_before = Vec::with_capacity(series.len());
     store.at_one_instant(|| {
         for (key, span) in &distinct(series) {
-            let known = store.known(key)?;
+            let known = runner.known(store, key, *span)?;
             asked_before.push(Series::was_asked(&known));
             targets.push(runner.target(key, *span, &known, now));
         }
@@ -263,7 +265,7 @@ pub fn resume(
         .filter(|series| series.status != SeriesStatus::Completed)
     {
         let key = runner.key_of(series.key.clone());
-        let known = store.known(&key)?;
+        let known = runner.known(store, &key, series.span)?;
         asked_before.push(Series::was_asked(&known));
         targets.push(runner.target(&key, series.span, &known, now));
     }
@@ -297,6 +299,15 @@ impl Runner {
         SeriesKey {
             source: self.provider.name().to_owned(),
             ..key
+        }
+    }
+
+    /// What the file knows of a series, as far as this run asks.
+    fn known(&self, store: &Store, key: &SeriesKey, span: Span) -> Result<Known, StoreError> {
+        if self.refetch_empty {
+            store.known_with_vacant(key, &key.market(self.provider.week_start()), span)
+        } else {
+            store.known(key)
         }
     }
 

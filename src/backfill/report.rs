@@ -5,11 +5,8 @@ use std::time::Duration;
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::monitor::FailedSlice;
-use crate::span::{Span, SpanSet};
-use crate::store::{Counts, JobStatus, SeriesKey, SeriesStatus, Store, StoreError};
-
-/// A stretch that the provider has nothing for is reported from this length on: shorter ones are holidays and halts.
-const WORTH_REPORTING: i64 = 7 * 86_400;
+use crate::span::Span;
+use crate::store::{Counts, JobStatus, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError};
 
 /// How a job ended, and what this run of it did.
 #[derive(Clone, Debug)]
@@ -28,7 +25,8 @@ pub struct Report {
     pub records: Counts,
     /// The series, in the order asked.
     pub series: Vec<SeriesReport>,
-    /// Stretches of seven days and more that the provider has nothing for.
+    /// Covered stretches without a candle that what was asked touches, each whole: of five days with trading hours and more,
+    /// of one candle for `1w` and `1mo`.
     pub nothing_from_provider: Vec<NothingFrom>,
     /// The slices that were given up.
     pub failed: Vec<FailedSlice>,
@@ -62,6 +60,28 @@ pub struct NothingFrom {
     pub key: SeriesKey,
     /// The stretch.
     pub span: Span,
+}
+
+impl NothingFrom {
+    /// The stretches of a series that what was asked of it touches.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn asked_of(
+        store: &Store,
+        series: &SeriesRow,
+        asked: Span,
+    ) -> Result<Vec<NothingFrom>, StoreError> {
+        let nothing = store.nothing_from_provider(series)?;
+        let touched = nothing
+            .iter()
+            .filter(|span| span.intersect(asked).is_some());
+        let told = |span| NothingFrom {
+            key: series.key.clone(),
+            span,
+        };
+        Ok(touched.map(told).collect())
+    }
 }
 
 impl Report {
@@ -106,8 +126,7 @@ pub(super) fn make(
     let mut nothing_from_provider = Vec::new();
     for (asked, state) in ledger.series.iter().zip(ledger.states) {
         let held = store.find_series(&asked.key.symbol, asked.key.timeframe)?;
-        let empty = held.empty.within(asked.span);
-        nothing_from_provider.extend(worth_reporting(&asked.key, &empty));
+        nothing_from_provider.extend(NothingFrom::asked_of(store, &held, asked.span)?);
         let State {
             open,
             status,
@@ -153,16 +172,4 @@ pub(super) fn make(
         failed: ledger.failed,
         stop: ledger.stop,
     })
-}
-
-fn worth_reporting(key: &SeriesKey, empty: &SpanSet) -> Vec<NothingFrom> {
-    let report = |span: Span| NothingFrom {
-        key: key.clone(),
-        span,
-    };
-    empty
-        .iter()
-        .filter(|span| span.seconds() >= WORTH_REPORTING)
-        .map(report)
-        .collect()
 }

@@ -8,14 +8,19 @@ use serde_json::{Value, json};
 
 use super::args::{Diff, Global};
 use super::error::Exit;
+use super::list::{self, Listed};
 use super::output::{self, count, short};
-use super::{list, show, table};
+use super::{show, table};
 
 pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
     let (a, b) = (Store::untouched(&args.a)?, Store::untouched(&args.b)?);
     let found = diff(&a, &b, args.limit)?;
+    let only = Only {
+        a: list::all_of(&a, found.only_in_a.iter().cloned())?,
+        b: list::all_of(&b, found.only_in_b.iter().cloned())?,
+    };
     if global.json {
-        output::json(&document(args, &found))?;
+        output::json(&document(args, &found, &only))?;
     } else if found.is_none() {
         output::print(format!(
             "{} and {} hold the same",
@@ -23,7 +28,7 @@ pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
             args.b.display()
         ))?;
     } else {
-        print(args, &found)?;
+        print(args, &found, &only)?;
     }
     Ok(if found.is_none() {
         Exit::Complete
@@ -32,11 +37,17 @@ pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
     })
 }
 
-fn document(args: &Diff, found: &Difference) -> Value {
-    let listed = |series: &[SeriesRow]| series.iter().map(list::document).collect::<Vec<_>>();
+/// The series of one file alone, as they are listed.
+struct Only {
+    a: Vec<Listed>,
+    b: Vec<Listed>,
+}
+
+fn document(args: &Diff, found: &Difference, only: &Only) -> Value {
+    let listed = |series: &[Listed]| series.iter().map(list::document).collect::<Vec<_>>();
     json!({
         "a": args.a, "b": args.b, "same": found.is_none(),
-        "only_in_a": listed(&found.only_in_a), "only_in_b": listed(&found.only_in_b),
+        "only_in_a": listed(&only.a), "only_in_b": listed(&only.b),
         "series": found.series.iter().map(series_document).collect::<Vec<_>>(), "rows": found.rows,
     })
 }
@@ -93,7 +104,7 @@ impl Section<'_> {
     }
 }
 
-fn print(args: &Diff, found: &Difference) -> Result<()> {
+fn print(args: &Diff, found: &Difference, only: &Only) -> Result<()> {
     output::print(format!("A: {}\nB: {}", args.a.display(), args.b.display()))?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let section = |title, titles, rows: Vec<Vec<String>>| Section {
@@ -102,9 +113,9 @@ fn print(args: &Diff, found: &Difference) -> Result<()> {
         titles,
         shown: rows.into_iter().take(limit).map(|row| vec![row]).collect(),
     };
-    let listed = |series: &[SeriesRow]| series.iter().map(list::row).collect();
-    section("series only in A", &list::TITLES, listed(&found.only_in_a)).print()?;
-    section("series only in B", &list::TITLES, listed(&found.only_in_b)).print()?;
+    let listed = |series: &[Listed]| series.iter().map(list::row).collect();
+    section("series only in A", &list::TITLES, listed(&only.a)).print()?;
+    section("series only in B", &list::TITLES, listed(&only.b)).print()?;
     let otherwise = found.series.iter().filter_map(bound_otherwise).collect();
     let titles = ["symbol", "timeframe", "in A", "in B"];
     section("series of another kind", &titles, otherwise).print()?;

@@ -1,16 +1,18 @@
-//! `candlefile info`: the file at a glance. Reads no candle.
+//! `candlefile info`: the file at a glance. Of the candles it looks up no more than where there are none.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use candlefile::backfill::NothingFrom;
 use candlefile::store::{FORMAT, FileInfo, JobFilter, JobRow, SeriesRow};
-use candlefile::{Clock, JobStatus, Store, StoreError, SystemClock, Timeframe};
+use candlefile::{Clock, JobStatus, Span, Store, StoreError, SystemClock, Timeframe};
 use serde_json::{Value, json};
 
 use super::args::{Global, Info};
 use super::datasette;
 use super::error::{Exit, Said};
 use super::output::{self, bytes, count, short, time};
+use super::report::{nothing_document, print_nothing};
 
 /// The newest so many jobs are named.
 const JOBS: usize = 3;
@@ -22,9 +24,11 @@ pub fn run(global: &Global, args: &Info) -> Result<Exit> {
     };
     let now = SystemClock::default().now();
     let glance = store.at_one_instant(|| {
+        let series = store.series()?;
         anyhow::Ok(Glance {
             file: store.info()?,
-            series: store.series()?,
+            nothing: nothing(&store, &series)?,
+            series,
             jobs: store.jobs(&JobFilter::All, now)?,
         })
     })?;
@@ -66,7 +70,17 @@ fn newer(global: &Global, error: StoreError) -> Result<Exit> {
 struct Glance {
     file: FileInfo,
     series: Vec<SeriesRow>,
+    nothing: Vec<NothingFrom>,
     jobs: Vec<JobRow>,
+}
+
+/// Where the provider had nothing, of every series.
+fn nothing(store: &Store, series: &[SeriesRow]) -> Result<Vec<NothingFrom>, StoreError> {
+    let mut all = Vec::new();
+    for series in series {
+        all.extend(NothingFrom::asked_of(store, series, Span::EVERYTHING)?);
+    }
+    Ok(all)
 }
 
 /// What is known to be missing or failed.
@@ -76,6 +90,9 @@ struct Missing {
     holes: usize,
     series_with_holes: usize,
     series_without_candles: usize,
+    /// Covered stretches without a candle, which are told beside.
+    #[serde(skip)]
+    nothing_from_provider: usize,
     unfinished_jobs: usize,
     failed_slices: u64,
 }
@@ -141,6 +158,7 @@ impl Glance {
                 .iter()
                 .filter(|series| series.candles == 0)
                 .count(),
+            nothing_from_provider: self.nothing.len(),
             unfinished_jobs: unfinished.clone().count(),
             failed_slices: unfinished.map(|job| job.slices.failed).sum(),
         }
@@ -182,7 +200,8 @@ impl Glance {
             "series": self.series.len(), "symbols": self.symbols(), "candles": self.candles(),
             "first": ends.map(|[first, _]| time(first.0)), "last": ends.map(|[_, last]| time(last.0)),
             "timeframes": self.timeframes(), "sources": sources,
-            "missing": self.missing(), "jobs": jobs, "next": self.next(global),
+            "missing": self.missing(), "nothing_from_provider": self.nothing.iter().map(nothing_document).collect::<Vec<_>>(),
+            "jobs": jobs, "next": self.next(global),
         })
     }
 
@@ -247,6 +266,7 @@ impl Glance {
             line("sources", each.join(", "))?;
         }
         line("missing", self.missing().to_string())?;
+        print_nothing(&self.nothing)?;
         for (index, job) in self.jobs.iter().take(JOBS).enumerate() {
             let title = if index == 0 { "last jobs" } else { "" };
             let error = job.error.as_ref().map(|error| format!(": {error}"));
@@ -278,6 +298,13 @@ impl std::fmt::Display for Missing {
                 "{} series without candles",
                 self.series_without_candles
             ));
+        }
+        match self.nothing_from_provider {
+            0 => {}
+            1 => parts.push("1 stretch that the provider had nothing for".into()),
+            several => parts.push(format!(
+                "{several} stretches that the provider had nothing for"
+            )),
         }
         if self.unfinished_jobs > 0 {
             parts.push(format!(

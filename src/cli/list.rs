@@ -1,8 +1,8 @@
-//! `candlefile list`: what the file holds. Reads no candle.
+//! `candlefile list`: what the file holds. Of the candles it looks up no more than where there are none.
 
 use anyhow::Result;
 use candlefile::store::SeriesRow;
-use candlefile::{Span, Store};
+use candlefile::{Span, SpanSet, Store, StoreError};
 use serde_json::{Value, json};
 
 use super::args::Global;
@@ -22,7 +22,8 @@ pub const TITLES: [&str; 7] = [
 ];
 
 pub fn run(global: &Global) -> Result<Exit> {
-    let series = Store::read(&global.db)?.series()?;
+    let store = Store::read(&global.db)?;
+    let series = store.at_one_instant(|| all(&store))?;
     if global.json {
         let series: Vec<Value> = series.iter().map(document).collect();
         output::json(&json!({ "series": series }))?;
@@ -34,18 +35,38 @@ pub fn run(global: &Global) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
+/// A series, and the covered stretches for which the provider had nothing.
+pub type Listed = (SeriesRow, SpanSet);
+
+/// Everything that a file holds.
+pub fn all(store: &Store) -> Result<Vec<Listed>, StoreError> {
+    all_of(store, store.series()?)
+}
+
+/// Some of the series of a file.
+pub fn all_of(
+    store: &Store,
+    series: impl IntoIterator<Item = SeriesRow>,
+) -> Result<Vec<Listed>, StoreError> {
+    let listed = |series| {
+        let nothing = store.nothing_from_provider(&series)?;
+        Ok((series, nothing))
+    };
+    series.into_iter().map(listed).collect()
+}
+
 /// A series as JSON.
-pub fn document(series: &SeriesRow) -> Value {
-    let coverage: Vec<Value> = series.coverage.iter().map(output::span).collect();
+pub fn document((series, nothing): &Listed) -> Value {
+    let spans = |spans: &SpanSet| spans.iter().map(output::span).collect::<Vec<Value>>();
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
         "adjusted": series.key.adjusted, "first": series.first_ts.map(time), "last": series.last_ts.map(time),
-        "candles": series.candles, "coverage": coverage,
+        "candles": series.candles, "coverage": spans(&series.coverage), "nothing_from_provider": spans(nothing),
     })
 }
 
 /// A series in the table.
-pub fn row(series: &SeriesRow) -> Vec<String> {
+pub fn row((series, nothing): &Listed) -> Vec<String> {
     let timeframe = series.key.timeframe;
     let adjusted = if series.key.adjusted { " adjusted" } else { "" };
     let day = |ts: Option<i64>| ts.map(|ts| short(ts, timeframe)).unwrap_or_default();
@@ -56,21 +77,27 @@ pub fn row(series: &SeriesRow) -> Vec<String> {
         day(series.first_ts),
         day(series.last_ts),
         count(series.candles),
-        covered(series),
+        covered(series, nothing),
     ]
 }
 
-fn covered(series: &SeriesRow) -> String {
+fn covered(series: &SeriesRow, nothing: &SpanSet) -> String {
     let spans: Vec<Span> = series.coverage.iter().collect();
-    let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
-        return "nothing yet".into();
+    let mut text = match (spans.first(), spans.last()) {
+        (Some(first), Some(last)) => Span::new(first.start(), last.end())
+            .map(|span| days(&series.key, span))
+            .unwrap_or_default(),
+        _ => "nothing yet".into(),
     };
-    let whole = Span::new(first.start(), last.end())
-        .map(|span| days(&series.key, span))
-        .unwrap_or_default();
     match series.holes() {
-        0 => whole,
-        1 => format!("{whole}, 1 hole"),
-        holes => format!("{whole}, {holes} holes"),
+        0 => {}
+        1 => text += ", 1 hole",
+        holes => text += &format!(", {holes} holes"),
     }
+    match nothing.iter().collect::<Vec<Span>>().as_slice() {
+        [] => {}
+        [one] => text += &format!(", nothing from {}", days(&series.key, *one)),
+        several => text += &format!(", nothing in {} stretches", several.len()),
+    }
+    text
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use candlefile::backfill::{Report, SeriesReport, Stop};
+use candlefile::backfill::{NothingFrom, Report, SeriesReport, Stop};
 use candlefile::{Counts, JobStatus, SeriesStatus};
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::aside::Aside;
 use super::error::{Exit, Said};
 use super::output::{self, command, count, days, time};
 
-/// Failed slices that are listed for people; `status` lists all.
+/// Lines of one kind for people: of failed slices `status` lists all.
 const LISTED: usize = 20;
 
 /// Prints how the jobs of one call ended.
@@ -98,12 +98,7 @@ fn document(global: &Global, report: &Report) -> Value {
             "records": series.records, "error": why(series),
         })
     };
-    let nothing = report.nothing_from_provider.iter().map(|nothing| {
-        json!({
-            "symbol": nothing.key.symbol, "timeframe": nothing.key.timeframe,
-            "start": time(nothing.span.start()), "end": time(nothing.span.end()),
-        })
-    });
+    let nothing = report.nothing_from_provider.iter().map(nothing_document);
     let failed = report.failed.iter().map(|failed| {
         json!({
             "symbol": failed.key.symbol, "timeframe": failed.key.timeframe, "start": time(failed.span.start()),
@@ -133,6 +128,33 @@ fn document(global: &Global, report: &Report) -> Value {
         document["error"] = said.document()["error"].clone();
     }
     document
+}
+
+/// A stretch for which the provider had nothing, as JSON.
+pub fn nothing_document(nothing: &NothingFrom) -> Value {
+    json!({
+        "symbol": nothing.key.symbol, "timeframe": nothing.key.timeframe,
+        "start": time(nothing.span.start()), "end": time(nothing.span.end()),
+    })
+}
+
+/// The stretches for which the provider had nothing, a line each.
+pub fn print_nothing(all: &[NothingFrom]) -> Result<()> {
+    for nothing in all.iter().take(LISTED) {
+        output::print(format!(
+            "  nothing from the provider: {} {} {}",
+            nothing.key.symbol,
+            nothing.key.timeframe,
+            days(&nothing.key, nothing.span)
+        ))?;
+    }
+    if all.len() > LISTED {
+        let more = all.len() - LISTED;
+        output::print(format!(
+            "  and {more} more such stretches, of which `candlefile list --json` tells"
+        ))?;
+    }
+    Ok(())
 }
 
 /// Several jobs in one document: the sums on top, each job whole below.
@@ -183,7 +205,11 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
         count(report.requests),
     ))?;
     if report.is_idle() {
-        output::print("  nothing was missing")?;
+        output::print(if report.nothing_from_provider.is_empty() {
+            "  nothing was missing"
+        } else {
+            "  all of it was asked for before"
+        })?;
     }
     let mut sum = format!(
         "  {} fetched = {} inserted + {} duplicate + {} restated + {} conflicting + {} rejected",
@@ -198,14 +224,7 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
         sum += &format!("; {} removed", count(records.removed));
     }
     output::print(sum)?;
-    for nothing in &report.nothing_from_provider {
-        output::print(format!(
-            "  nothing from the provider: {} {} {}",
-            nothing.key.symbol,
-            nothing.key.timeframe,
-            days(&nothing.key, nothing.span)
-        ))?;
-    }
+    print_nothing(&report.nothing_from_provider)?;
     for series in report
         .series
         .iter()

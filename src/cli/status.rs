@@ -1,8 +1,9 @@
-//! `candlefile status`: jobs, and with an id a job's slices; watched, until what runs has ended. Reads no candle.
+//! `candlefile status`: jobs, and with an id a job's slices; watched, until what runs has ended.
 
 use std::time::Duration;
 
 use anyhow::Result;
+use candlefile::backfill::NothingFrom;
 use candlefile::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow};
 use candlefile::{Cancel, Clock, Counts, JobStatus, Store, SystemClock};
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use super::args::{Global, Status};
 use super::error::Exit;
 use super::output::{self, count, time};
 use super::progress::Following;
+use super::report::{nothing_document, print_nothing};
 use super::table;
 
 /// Hex digits of a job id that name the millisecond it was made in.
@@ -129,6 +131,7 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     if let Some(error) = &job.error {
         output::print(format!("  {error}"))?;
     }
+    print_nothing(&nothing_of(store, detail)?)?;
     if let Some(resume_at) = job.resume_at {
         output::print(format!("  from {} on: candlefile resume", time(resume_at)))?;
     }
@@ -194,6 +197,8 @@ fn whole_document(store: &Store, detail: &JobDetail, now: i64) -> Result<Value> 
     let progress: Value = slices.iter().map(slice_document).collect();
     job["progress_left_out"] = json!(left_out(&detail.job, &slices));
     job["progress"] = progress.clone();
+    let nothing = nothing_of(store, detail)?;
+    job["nothing_from_provider"] = nothing.iter().map(nothing_document).collect();
     job["series"] = detail
         .series
         .iter()
@@ -205,6 +210,16 @@ fn whole_document(store: &Store, detail: &JobDetail, now: i64) -> Result<Value> 
         })
         .collect();
     Ok(json!({ "jobs": [job], "progress": progress }))
+}
+
+/// Where the provider had nothing of what a job has asked for, by what the file holds now.
+fn nothing_of(store: &Store, detail: &JobDetail) -> Result<Vec<NothingFrom>> {
+    let mut all = Vec::new();
+    for asked in &detail.series {
+        let series = store.find_series(&asked.key.symbol, asked.key.timeframe)?;
+        all.extend(NothingFrom::asked_of(store, &series, asked.span)?);
+    }
+    Ok(all)
 }
 
 fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {

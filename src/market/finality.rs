@@ -145,28 +145,38 @@ impl Market {
     /// First and last instant of a market date's trading hours; `None` on days without. Everything that asks when a market
     /// trades asks here.
     pub fn trading_hours(&self, date: NaiveDate) -> Option<(i64, i64)> {
-        if self.last_day.is_some_and(|last| date > last) {
+        if !self.trades_on(date) {
             return None;
         }
-        let day = (self.midnight(date), self.midnight(plus_days(date, 1)));
-        let weekend = matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
-        match self.class {
-            AssetClass::Crypto => Some(day),
+        let day = || (self.midnight(date), self.midnight(plus_days(date, 1)));
+        Some(match self.class {
+            AssetClass::Crypto | AssetClass::Index => day(),
             AssetClass::Forex => {
-                let turn = instant_of(FOREX_ZONE, date.and_time(FOREX_TURN));
+                let turn = || instant_of(FOREX_ZONE, date.and_time(FOREX_TURN));
                 match date.weekday() {
-                    Weekday::Sat => None,
-                    Weekday::Sun => Some((turn, day.1)),
-                    Weekday::Fri => Some((day.0, turn)),
-                    _ => Some(day),
+                    Weekday::Sun => (turn(), day().1),
+                    Weekday::Fri => (day().0, turn()),
+                    _ => day(),
                 }
             }
-            _ if weekend => None,
-            AssetClass::Index => Some(day),
-            AssetClass::Stock => Some((
+            AssetClass::Stock => (
                 self.at_hour(date, STOCK_OPEN_HOUR),
                 self.at_hour(date, STOCK_CLOSE_HOUR),
-            )),
+            ),
+        })
+    }
+
+    /// Whether a market date has trading hours. No zone is asked: this is asked of each day of many years.
+    pub(super) fn trades_on(&self, date: NaiveDate) -> bool {
+        if self.last_day.is_some_and(|last| date > last) {
+            return false;
+        }
+        match self.class {
+            AssetClass::Crypto => true,
+            AssetClass::Forex => date.weekday() != Weekday::Sat,
+            AssetClass::Stock | AssetClass::Index => {
+                !matches!(date.weekday(), Weekday::Sat | Weekday::Sun)
+            }
         }
     }
 

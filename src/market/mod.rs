@@ -4,6 +4,7 @@
 //! intraday timeframes, the label (market date at 00:00Z) for `1d` and longer.
 
 mod finality;
+mod slots;
 
 pub use finality::{DEFAULT_DELAY, Frontier, Policy};
 

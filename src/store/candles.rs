@@ -226,7 +226,7 @@ impl Store {
         read().map_err(told(&self.path))
     }
 
-    fn out_of_order(&self, ts: i64) -> StoreError {
+    pub(super) fn out_of_order(&self, ts: i64) -> StoreError {
         StoreError::Damaged {
             path: self.path.clone(),
             why: format!("candles are out of order at {ts}"),

@@ -11,6 +11,7 @@ mod drop;
 mod error;
 mod flags;
 mod history;
+mod holes;
 mod info;
 mod insert;
 mod jobs;

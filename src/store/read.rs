@@ -1,4 +1,4 @@
-//! Reading what the file holds: the list of series, and candles in spans. Listing reads no candle.
+//! Reading what the file holds: the list of series, and candles in spans. Listing reads no candle here.
 
 use chrono::Weekday;
 use rusqlite::{OptionalExtension, Row, params};

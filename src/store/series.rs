@@ -7,7 +7,8 @@ use super::coverage::{HOURS_SINCE, SEVERAL_HOURS, coverage_in, empty_spans_in};
 use super::stamp::stamp_if_any;
 use super::{FORMAT, Store, StoreError, told};
 use crate::market::Market;
-use crate::plan::{Known, Tail};
+use crate::plan::{EmptySpan, Known, Tail};
+use crate::span::Span;
 use crate::symbol::Symbol;
 use crate::timeframe::Timeframe;
 
@@ -45,13 +46,43 @@ impl Store {
     /// # Errors
     /// The series is held from another source or with another adjustment, or the file cannot be read.
     pub fn known(&self, key: &SeriesKey) -> Result<Known, StoreError> {
+        Ok(self
+            .known_of(key)?
+            .map(|(_, known)| known)
+            .unwrap_or_default())
+    }
+
+    /// The same for a plan that asks again: as empty counts what of its coverage in a span holds no candle, by the market of
+    /// the series, whatever the requests were that brought nothing.
+    ///
+    /// # Errors
+    /// As [`Store::known`].
+    pub fn known_with_vacant(
+        &self,
+        key: &SeriesKey,
+        market: &Market,
+        span: Span,
+    ) -> Result<Known, StoreError> {
+        let Some((id, mut known)) = self.known_of(key)? else {
+            return Ok(Known::default());
+        };
+        if known.has_candles {
+            let vacant = self.vacant(id, market, &known.coverage.within(span))?;
+            let asked_at = 0;
+            let empty = vacant.iter().map(|span| EmptySpan { span, asked_at });
+            known.empty = empty.collect();
+        }
+        Ok(known)
+    }
+
+    fn known_of(&self, key: &SeriesKey) -> Result<Option<(i64, Known)>, StoreError> {
         let told = told(&self.path);
         let Some(held) = held(&self.connection, key).map_err(told)? else {
-            return Ok(Known::default());
+            return Ok(None);
         };
         let known = known_in("main", self.format, &self.connection, held.id).map_err(told)?;
         check_binding(key, &held, &known)?;
-        Ok(known)
+        Ok(Some((held.id, known)))
     }
 }
 

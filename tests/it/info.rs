@@ -1,4 +1,4 @@
-//! `info`: the file at a glance, of every format, wherever it lies, without a look at any candle.
+//! `info`: the file at a glance, of every format, wherever it lies, from its books; the candles only say where there are none.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -23,13 +23,15 @@ fn filled() -> Home {
 #[test]
 fn the_glance_is_what_the_books_say() {
     let home = filled();
-    // Not one candle is looked at.
+    let text = home.cli(["info"]).run().ok().stdout;
+    assert!(text.contains("nothing that is known of"), "{text}");
+    // Not one candle is counted.
     home.sql("DELETE FROM candle_data");
     let info = home.cli(["info", "--json"]).run().ok().json();
     fields(
         &info,
         "path format known_format program packed digest bytes wal_bytes journal_mode page_size free_pages \
-        series symbols candles first last timeframes sources missing jobs next",
+        series symbols candles first last timeframes sources missing nothing_from_provider jobs next",
     );
     let size = fs::metadata(home.db_path()).unwrap().len();
     for (field, value) in [
@@ -63,7 +65,8 @@ fn the_glance_is_what_the_books_say() {
         "2024-01-02 to 2024-03-28 19:59",
         "sample",
         "completed",
-        "nothing that is known",
+        "4 stretches that the provider had nothing for",
+        "nothing from the provider: AAPL 1d 2024-01-02 to 2024-03-28",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }

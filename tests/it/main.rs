@@ -69,6 +69,7 @@ mod live_edge;
 mod market_properties;
 mod merge;
 mod missing;
+mod nothing;
 mod old_service;
 mod oracle;
 mod outputs;

@@ -243,7 +243,20 @@ fn nothing_before_a_listing_is_an_answer_that_is_remembered_and_reported() {
     assert_eq!(server.hits(), 0);
     home.backfill(&server, &format!("{words} --refetch-empty"))
         .ok();
-    assert_eq!(asked(&server), [(whole.0, first)]);
+    // And the days since that have no candle.
+    let held = home.db().candles("IPO", "1d");
+    let pairs = held
+        .windows(2)
+        .map(|pair| (pair[0].ts + oracle::DAY, pair[1].ts));
+    let has_weekday = |span: &oracle::Span| {
+        (span.0..span.1).step_by(86_400).any(|day| {
+            use chrono::Datelike;
+            oracle::day_of(day).weekday().number_from_monday() < 6
+        })
+    };
+    let mut expected = vec![(whole.0, first)];
+    expected.extend(pairs.filter(|span| span.0 < span.1).filter(has_weekday));
+    assert_eq!(asked(&server), expected);
     check(&home.db(), "IPO", "1d", whole);
 }
 

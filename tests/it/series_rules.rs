@@ -84,8 +84,14 @@ fn what_lies_before_the_first_candle_and_slices_without_a_row_are_remembered_and
     let (mut bench, now) = (coin_of(&[cells[1], cells[2]]), utc(LONG_PAST));
     let report = bench.backfill(now, COIN, whole(&cells));
     let first = cells[1].start() + 12 * HOUR;
+    let second = cells[2].start() + 12 * HOUR;
     let before = span(cells[0].start(), first);
-    let nothing = [before, cells[3]].map(|span| NothingFrom {
+    let nothing = [
+        before,
+        span(first + 60, second),
+        span(second + 60, cells[3].end()),
+    ]
+    .map(|span| NothingFrom {
         key: key(COIN),
         span,
     });
@@ -101,26 +107,16 @@ fn what_lies_before_the_first_candle_and_slices_without_a_row_are_remembered_and
         .provider
         .offer(COIN, candles([cells[0].start(), cells[3].start()]));
     let report = bench.backfill(now, COIN, whole(&cells));
-    let asked = [cells[0], span(cells[1].start(), first), cells[3]];
+    // A day with a candle is not asked for.
+    let rest = |cell: Span| span(cell.start() + DAY, cell.end());
+    let asked = [cells[0], rest(cells[1]), rest(cells[2]), cells[3]];
     assert_eq!(bench.provider.take_spans(), asked);
     assert_eq!((report.records.fetched, report.records.inserted), (2, 2));
     assert_eq!(bench.coverage(COIN), [whole(&cells)]);
     // What was empty and no longer is, is forgotten.
     let rest = "SELECT sum(end_ts - start_ts) FROM empty_spans";
-    assert_eq!(bench.number(rest), first - cells[1].start());
-}
-
-#[test]
-fn a_stretch_without_data_is_reported_from_seven_days_on() {
-    for (days, reported) in [(6, false), (7, true)] {
-        let mut bench = Bench::new();
-        let first = january().start() + days * DAY;
-        bench.provider.offer(DAYS, candles([first]));
-        let report = bench.backfill(utc(LONG_PAST), DAYS, january());
-        assert_eq!(report.nothing_from_provider.len(), usize::from(reported));
-        let remembered = "SELECT end_ts - start_ts FROM empty_spans";
-        assert_eq!(bench.number(remembered), days * DAY);
-    }
+    let half = first - cells[1].start();
+    assert_eq!(bench.number(rest), half + 2 * 33 * DAY);
 }
 
 #[test]

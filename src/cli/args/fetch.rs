@@ -70,7 +70,7 @@ pub struct Fetch {
     /// Ask for the live edge again even if nothing there has newly closed or become final
     #[arg(long)]
     pub force: bool,
-    /// Ask again where the provider had nothing
+    /// Ask again for every day with trading hours of which nothing is there, though the provider was asked
     #[arg(long)]
     pub refetch_empty: bool,
     /// Do not ask, even if the plan is larger than what is free on the disk

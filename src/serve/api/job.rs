@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::time;
+use crate::backfill::NothingFrom;
 use crate::span::Span;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
 
@@ -60,7 +61,28 @@ pub(super) fn detail(store: &Store, job: &JobRow, now: i64) -> Result<Value, Sto
     let series = store.series_progress(job)?;
     document["symbols"] = json!(job.symbols);
     document["details"] = series.iter().map(|series| one(job, series, now)).collect();
+    document["nothing_from_provider"] = nothing(store, job, &series)?;
     Ok(document)
+}
+
+/// Where the provider had nothing of what a job has asked for. What still runs is asked about often, and is not done.
+fn nothing(store: &Store, job: &JobRow, series: &[SeriesProgress]) -> Result<Value, StoreError> {
+    let mut all = Vec::new();
+    if let Some(asked) = Span::new(job.start_ts, job.end_ts)
+        && !job.status.is_active()
+    {
+        for SeriesProgress { key, .. } in series {
+            let held = store.find_series(&key.symbol, key.timeframe)?;
+            all.extend(NothingFrom::asked_of(store, &held, asked)?);
+        }
+    }
+    let told = |nothing: &NothingFrom| {
+        json!({
+            "symbol": nothing.key.symbol, "timeframe": nothing.key.timeframe,
+            "start": time(nothing.span.start()), "end": time(nothing.span.end()),
+        })
+    };
+    Ok(all.iter().map(told).collect())
 }
 
 /// A job that was just asked for.

@@ -67,7 +67,9 @@ pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fau
     let read = move |store: &Store| {
         store.at_one_instant(|| {
             let series = store.find_series(&symbol, timeframe)?;
-            Ok(document(&series, &missing(store, &series, policy, now)?))
+            let missing = missing(store, &series, policy, now)?;
+            let nothing = store.nothing_from_provider(&series)?;
+            Ok(document(&series, &missing, &nothing))
         })
     };
     call.service.readers.answer(StatusCode::OK, read).await
@@ -98,7 +100,7 @@ fn missing(
         .collect())
 }
 
-fn document(series: &SeriesRow, missing: &SpanSet) -> Value {
+fn document(series: &SeriesRow, missing: &SpanSet, nothing: &SpanSet) -> Value {
     let covered_to = series.coverage.iter().next_back().map(Span::end);
     // A candle that was stored and is not covered may still change.
     let provisional_from = series
@@ -108,6 +110,6 @@ fn document(series: &SeriesRow, missing: &SpanSet) -> Value {
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
         "adjusted": series.key.adjusted, "covered": spans(&series.coverage), "missing": spans(missing),
-        "empty": spans(&series.empty), "provisional_from": provisional_from.map(time),
+        "empty": spans(&series.empty), "nothing_from_provider": spans(nothing), "provisional_from": provisional_from.map(time),
     })
 }

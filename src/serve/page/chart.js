@@ -216,9 +216,13 @@ export class Chart {
     this.#strip.replaceChildren(strip(this.#coverage, series.last));
     const some = gaps.slice(-GAPS_TOLD).map((gap) => span(gap, timeframe)).join('; ');
     const more = gaps.length > GAPS_TOLD ? `; and ${count(gaps.length - GAPS_TOLD)} more` : '';
-    const provisional = this.#coverage.provisional_from;
+    const { provisional_from: provisional, nothing_from_provider: nothing } = this.#coverage;
+    const without = nothing.slice(-GAPS_TOLD).map((one) => span(one, timeframe)).join('; ');
+    const hasAll = gaps.length + nothing.length === 0;
     say(this.#gapsText, [
-      gaps.length ? `Missing here: ${some}${more}. A gap is drawn at most 80 bars wide.` : 'Nothing is missing here.',
+      hasAll && 'Nothing is missing here.',
+      gaps.length && `Missing here: ${some}${more}. A gap is drawn at most 80 bars wide.`,
+      nothing.length && `The provider had nothing: ${nothing.length > GAPS_TOLD ? `${count(nothing.length)} stretches, the last of them ` : ''}${without}.`,
       provisional && `May still change: from ${when(provisional, timeframe)}.`,
     ].filter(Boolean).join(' '));
     this.#plot.setAttribute('aria-label', `Candles and volume of ${series.symbol} ${timeframe}, ${this.#facts.textContent}`);

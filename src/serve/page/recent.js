@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { count, minute, moment, names, plainNext, range, seconds, told } from './format.js';
+import { count, minute, moment, names, plainNext, range, seconds, span, told } from './format.js';
 import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
 import { pager } from './pager.js';
 import { inTurn, sleep } from './turns.js';
@@ -12,6 +12,7 @@ const COLUMNS = 7;
 /** The series of a large job are megabytes, and its events come ten a second. */
 const DETAILS_MS = 1000;
 const WORST_FIRST = ['failed', 'stale', 'no_data', 'interrupted', 'running', 'pending', 'completed'];
+const NOTHING_TOLD = 3;
 const RESUMABLE = ['failed', 'partial', 'interrupted'];
 
 function counts(records) {
@@ -50,7 +51,10 @@ function details(id) {
       const job = await get(`backfill/status/${encodeURIComponent(id)}`);
       say(facts, `${job.command} · ${job.source} · ${job.adjusted ? 'adjusted' : 'raw'} · ${id} · asked ${minute(job.created_at)}`
         + ` · begun ${minute(job.started_at)} · ended ${minute(job.completed_at)}`);
-      say(sum, counts(job.records));
+      const { nothing_from_provider: nothing } = job;
+      const without = nothing.slice(0, NOTHING_TOLD).map((one) => `${one.symbol} ${one.timeframe} ${span(one, one.timeframe)}`).join('; ');
+      const more = nothing.length > NOTHING_TOLD ? `; and ${count(nothing.length - NOTHING_TOLD)} more` : '';
+      say(sum, counts(job.records) + (nothing.length ? ` · nothing from the provider: ${without}${more}` : ''));
       all = job.details.sort((a, b) => WORST_FIRST.indexOf(a.status) - WORST_FIRST.indexOf(b.status));
       say(fault, '');
       draw();

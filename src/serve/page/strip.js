@@ -14,10 +14,12 @@ export const KINDS = {
 const MARKS = 150;
 const TOLD = 3;
 
+/** Told are covered stretches without a candle, however the requests were cut. */
+const spansOf = (coverage, kind) => coverage[kind === 'empty' ? 'nothing_from_provider' : kind];
 const asNumbers = ({ start, end }) => ({ from: unix(start), to: unix(end) });
 
 export function bounds(coverage) {
-  const all = [...coverage.covered, ...coverage.missing, ...coverage.empty].map(asNumbers);
+  const all = ['covered', 'missing', 'empty'].flatMap((kind) => spansOf(coverage, kind)).map(asNumbers);
   if (all.length === 0) return null;
   return { from: Math.min(...all.map((one) => one.from)), to: Math.max(...all.map((one) => one.to)) };
 }
@@ -31,7 +33,7 @@ function told(kind, spans, timeframe) {
 
 export function describe(coverage) {
   const { timeframe, provisional_from: provisional } = coverage;
-  const parts = ['covered', 'missing', 'empty'].map((kind) => told(kind, coverage[kind], timeframe));
+  const parts = ['covered', 'missing', 'empty'].map((kind) => told(kind, spansOf(coverage, kind), timeframe));
   if (provisional) parts.push(`provisional from ${span({ start: provisional, end: provisional }, timeframe).split(' to ')[0]}`);
   return parts.filter(Boolean).join('; ') || 'nothing asked for yet';
 }
@@ -49,7 +51,7 @@ export function strip(coverage, last) {
     node.append(one);
   };
   const longest = (spans) => spans.map(asNumbers).sort((a, b) => (b.to - b.from) - (a.to - a.from)).slice(0, MARKS);
-  for (const kind of ['covered', 'empty', 'missing']) longest(coverage[kind]).forEach((one) => mark(kind, one));
+  for (const kind of ['covered', 'empty', 'missing']) longest(spansOf(coverage, kind)).forEach((one) => mark(kind, one));
   const { provisional_from: start } = coverage;
   if (start && last) mark('provisional', asNumbers({ start, end: stamp(unix(last)) }));
   return node;

@@ -1,0 +1,103 @@
+//! Where the provider had nothing, of the series of the file. Listing thousands of series must stay a matter of a moment:
+//! of minutes and hours one candle in five days is looked up, of longer candles the starts alone are read.
+
+use super::stamp::stamp;
+use super::{SeriesRow, Store, StoreError, told};
+use crate::holes::{End, holes};
+use crate::market::Market;
+use crate::span::{Span, SpanSet};
+
+impl Store {
+    /// The covered stretches of a series without a candle that are worth telling: of five days with trading hours and more,
+    /// of one whole candle for `1w` and `1mo`. A series without any candle has been asked for them all the same.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn nothing_from_provider(&self, series: &SeriesRow) -> Result<SpanSet, StoreError> {
+        let market = series.market();
+        let answered = if series.candles == 0 {
+            series.coverage.union(&series.empty)
+        } else {
+            series.coverage.clone()
+        };
+        let found = self.holes_in(series.id, &market, &answered, market.telling_slots())?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// The covered days of a series with trading hours and without any candle, of `1w` and `1mo` the candles, however few
+    /// they are: all that there could be to ask for again.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn vacant(
+        &self,
+        series_id: i64,
+        market: &Market,
+        covered: &SpanSet,
+    ) -> Result<SpanSet, StoreError> {
+        let found = self.holes_in(series_id, market, covered, 1)?;
+        let days = found.into_iter().filter_map(|hole| market.whole_days(hole));
+        Ok(days.collect())
+    }
+
+    fn holes_in(
+        &self,
+        series_id: i64,
+        market: &Market,
+        answered: &SpanSet,
+        slots: usize,
+    ) -> Result<Vec<Span>, StoreError> {
+        let told = told(&self.path);
+        if market.timeframe().is_label() {
+            let starts = self.starts(series_id)?;
+            return holes(market, answered, slots, |span, end| {
+                Ok(among(&starts, span, end))
+            });
+        }
+        let prepare = |order: &str| {
+            let sql = format!(
+                "SELECT ts FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts {order} LIMIT 1"
+            );
+            self.connection.prepare_cached(&sql).map_err(told)
+        };
+        let (mut first, mut last) = (prepare("ASC")?, prepare("DESC")?);
+        holes(market, answered, slots, |span, end| {
+            let select = match end {
+                End::First => &mut first,
+                End::Last => &mut last,
+            };
+            let mut rows = select
+                .query([series_id, span.start(), span.end()])
+                .map_err(told)?;
+            let row = rows.next().map_err(told)?;
+            row.map(|row| stamp(row, 0)).transpose().map_err(told)
+        })
+    }
+
+    /// The starts of all candles of a series, ascending.
+    fn starts(&self, series_id: i64) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT ts FROM candle_data WHERE series_id = ? ORDER BY ts";
+        let mut starts: Vec<i64> = Vec::new();
+        let told = told(&self.path);
+        let mut select = self.connection.prepare_cached(sql).map_err(told)?;
+        let mut rows = select.query([series_id]).map_err(told)?;
+        while let Some(row) = rows.next().map_err(told)? {
+            let ts = stamp(row, 0).map_err(told)?;
+            // A damaged file could lead in circles.
+            if starts.last().is_some_and(|&before| before >= ts) {
+                return Err(self.out_of_order(ts));
+            }
+            starts.push(ts);
+        }
+        Ok(starts)
+    }
+}
+
+fn among(starts: &[i64], span: Span, end: End) -> Option<i64> {
+    let before = |position| starts.partition_point(|&ts| ts < position);
+    let within = &starts[before(span.start())..before(span.end())];
+    match end {
+        End::First => within.first().copied(),
+        End::Last => within.last().copied(),
+    }
+}
