@@ -5,6 +5,7 @@ use super::pool::fetch_all;
 use super::writer::Ledger;
 use super::{Job, Report, Runner, Stop, report};
 use crate::monitor::Monitor;
+use crate::span::Span;
 use crate::store::{JobStatus, Progress, Store, StoreError, Target};
 
 /// Stored candles of an adjusted series that are asked again before it goes on.
@@ -40,12 +41,15 @@ impl Parts {
                 Vec::new()
             };
             let market = key.market(*week_start);
+            let life = store.stamps(id)?;
+            let life = life.and_then(|(first, last)| Span::new(first, market.next(last)));
             parts.series.push(Series {
                 key: key.clone(),
                 market,
                 span: *span,
                 recheck,
                 was_asked,
+                life,
             });
             parts.ids.push(id);
             parts.slices.push(slices);

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use super::Stop;
 use super::judge::{Chain, Judged};
-use super::message::{End, Message, PageMessage};
+use super::message::{End, Message, Nothing, PageMessage};
 use super::queue::{Verdict, Work};
 use crate::candle::Candle;
 use crate::clock::{Cancel, Clock};
 use crate::market::{Market, Policy};
 use crate::plan::Known;
-use crate::provider::{Ask, ErrorKind, Page, Provider, ProviderError};
+use crate::provider::{ErrorKind, Provider, ProviderError};
 use crate::span::Span;
 use crate::store::{Progress, SeriesKey};
 use crate::symbol::AssetClass;
@@ -27,6 +27,8 @@ pub(crate) struct Series {
     pub(crate) recheck: Vec<Candle>,
     /// Whether the provider was asked before without any answer.
     pub(crate) was_asked: bool,
+    /// From the first stored candle to the end of the last.
+    pub(crate) life: Option<Span>,
 }
 
 impl Series {
@@ -45,6 +47,8 @@ pub(crate) struct Fetcher {
     pub(crate) cancel: Cancel,
     /// Asset classes whose plan does not give today before its end.
     pub(crate) until_yesterday: Mutex<HashSet<AssetClass>>,
+    /// Of each series, from its first candle to the end of its last, those that came meanwhile included.
+    pub(crate) lives: Mutex<Vec<Option<Span>>>,
 }
 
 /// The writer has hung up, or the job stops: no more work.
@@ -93,8 +97,17 @@ impl Fetcher {
                     })
                 }
             },
-            Work::Slice { series, progress } => match self.slice(series, progress, &send)? {
-                Ok(()) => Ok(Verdict::Settled),
+            Work::Slice {
+                series,
+                progress,
+                again,
+            } => match self.slice(series, progress, &send)? {
+                Ok(None) => Ok(Verdict::Settled),
+                Ok(Some(nothing)) if again => {
+                    send(nothing.into())?;
+                    Ok(Verdict::Settled)
+                }
+                Ok(Some(Nothing { end, seen_at, .. })) => Ok(Verdict::Nothing(end, seen_at)),
                 Err(error) => {
                     let verdict = self.verdict(&error, &send)?;
                     let ProviderError {
@@ -139,13 +152,28 @@ impl Fetcher {
         Err(Ended)
     }
 
-    /// Fetches a slice. The outer error is the writer's, the inner the provider's.
+    /// From the first known candle of a series to the end of the last.
+    pub(crate) fn life(&self, work: Work) -> Option<Span> {
+        let (Work::Recheck { series } | Work::Slice { series, .. }) = work;
+        self.lives.lock().expect("no panic under this lock")[series]
+    }
+
+    fn saw(&self, series: usize, candles: &[Candle]) {
+        let (Some(first), Some(last)) = (candles.first(), candles.last()) else {
+            return;
+        };
+        let seen = Span::new(first.ts, self.series[series].market.next(last.ts));
+        let life = &mut self.lives.lock().expect("no panic under this lock")[series];
+        *life = seen.map(|seen| life.map_or(seen, |life| life.hull(seen)));
+    }
+
+    /// Fetches a slice, and says so where there is nothing. The outer error is the writer's, the inner the provider's.
     fn slice(
         &self,
         series: usize,
         progress: Progress,
         send: &dyn Fn(Message) -> Result<(), Ended>,
-    ) -> Result<Result<(), ProviderError>, Ended> {
+    ) -> Result<Result<Option<Nothing>, ProviderError>, Ended> {
         let now = self.clock.now();
         send(Message::Started { progress, at: now })?;
         let market = self.series[series].market;
@@ -184,21 +212,20 @@ impl Fetcher {
         series: usize,
         progress: Progress,
         send: &dyn Fn(Message) -> Result<(), Ended>,
-    ) -> Result<(), Ended> {
-        send(Message::Page(Box::new(PageMessage {
+    ) -> Result<Option<Nothing>, Ended> {
+        let end = End {
+            proven: None,
+            empty: false,
+            asked_to: progress.span.start(),
+        };
+        let nothing = Nothing {
             series,
             progress,
-            candles: Vec::new(),
-            rejected: Vec::new(),
-            proven: None,
-            beginning: None,
+            end,
             seen_at: self.clock.now(),
-            end: Some(End {
-                proven: None,
-                empty: false,
-                asked_to: progress.span.start(),
-            }),
-        })))
+        };
+        send(nothing.into())?;
+        Ok(None)
     }
 
     fn chain(
@@ -208,7 +235,7 @@ impl Fetcher {
         span: Span,
         now: i64,
         send: &dyn Fn(Message) -> Result<(), Ended>,
-    ) -> Result<Result<(), ProviderError>, Ended> {
+    ) -> Result<Result<Option<Nothing>, ProviderError>, Ended> {
         let market = self.series[series].market;
         let mut chain = Chain::new(market, span, market.frontier(now, self.policy));
         let mut pages = self.pages(series, span);
@@ -232,6 +259,15 @@ impl Fetcher {
                 asked_to: span.end(),
             });
             let seen_at = self.clock.now();
+            if let Some(end) = end.filter(|end| end.empty) {
+                return Ok(Ok(Some(Nothing {
+                    series,
+                    progress,
+                    end,
+                    seen_at,
+                })));
+            }
+            self.saw(series, &candles);
             send(Message::Page(Box::new(PageMessage {
                 series,
                 progress,
@@ -243,48 +279,8 @@ impl Fetcher {
                 end,
             })))?;
             if is_last {
-                return Ok(Ok(()));
+                return Ok(Ok(None));
             }
-        }
-    }
-
-    pub(super) fn pages(&self, series: usize, span: Span) -> Pages<'_> {
-        let Series { key, market, .. } = &self.series[series];
-        let ask = Ask {
-            symbol: key.symbol.clone(),
-            market: *market,
-            adjusted: key.adjusted,
-            span,
-        };
-        Pages {
-            fetcher: self,
-            ask,
-            cursor: None,
-            seen: HashSet::new(),
-        }
-    }
-}
-
-/// The pages of one chain.
-pub(super) struct Pages<'a> {
-    fetcher: &'a Fetcher,
-    ask: Ask,
-    cursor: Option<crate::provider::Cursor>,
-    seen: HashSet<crate::provider::Cursor>,
-}
-
-impl Pages<'_> {
-    pub(super) fn next(&mut self) -> Result<Page, ProviderError> {
-        let Fetcher {
-            provider, cancel, ..
-        } = self.fetcher;
-        let page = provider.fetch(&self.ask, self.cursor.as_ref(), cancel)?;
-        self.cursor.clone_from(&page.next);
-        match &page.next {
-            Some(next) if !self.seen.insert(next.clone()) => {
-                Err(odd("a page's cursor came up before"))
-            }
-            _ => Ok(page),
         }
     }
 }

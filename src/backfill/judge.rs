@@ -28,6 +28,8 @@ pub(crate) struct Chain {
     proven_to: i64,
     pages: u32,
     any_candle: bool,
+    /// Whether every row so far is one that cannot be stored.
+    all_rejected: bool,
 }
 
 /// What a page comes to.
@@ -56,6 +58,7 @@ impl Chain {
             proven_to: span.start(),
             pages: 0,
             any_candle: false,
+            all_rejected: true,
         }
     }
 
@@ -111,6 +114,7 @@ impl Chain {
         }
         self.newest_stamp = stamps.map(|[_, last]| last).or(self.newest_stamp);
         self.newest = candles.last().map(|candle| candle.ts).or(self.newest);
+        self.all_rejected &= candles.is_empty();
 
         let closed = candles.partition_point(|candle| candle.ts < self.frontier.closed);
         let is_last = !follows || closed < candles.len();
@@ -120,6 +124,13 @@ impl Chain {
                 .is_none_or(|ts| !self.span.contains(ts) || ts < self.frontier.closed)
         });
         self.any_candle |= !candles.is_empty();
+        if is_last
+            && self.all_rejected
+            && let Some(row) = rejected.first()
+        {
+            let reason = &row.reason;
+            return Err(format!("every row is one that cannot be stored: {reason}"));
+        }
         self.begin(&candles, &rejected);
         let proven = self.advance(&candles, is_last);
         Ok(Judged {

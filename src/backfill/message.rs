@@ -48,7 +48,7 @@ pub(crate) struct PageMessage {
 }
 
 /// How a slice ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     /// All that is proven of it, from its start.
     pub(crate) proven: Option<Span>,
@@ -56,4 +56,34 @@ pub(crate) struct End {
     pub(crate) empty: bool,
     /// Up to where it was asked for: its end, or today's beginning where the plan does not give today before its end.
     pub(crate) asked_to: i64,
+}
+
+/// A slice for which the provider has nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nothing {
+    pub(crate) series: usize,
+    pub(crate) progress: Progress,
+    pub(crate) end: End,
+    pub(crate) seen_at: i64,
+}
+
+impl From<Nothing> for Message {
+    fn from(nothing: Nothing) -> Message {
+        let Nothing {
+            series,
+            progress,
+            end,
+            seen_at,
+        } = nothing;
+        Message::Page(Box::new(PageMessage {
+            series,
+            progress,
+            candles: Vec::new(),
+            rejected: Vec::new(),
+            proven: end.proven,
+            beginning: None,
+            seen_at,
+            end: Some(end),
+        }))
+    }
 }

@@ -8,6 +8,7 @@ mod execute;
 mod fetch;
 mod judge;
 mod message;
+mod pages;
 mod pool;
 mod queue;
 mod recheck;

@@ -44,6 +44,7 @@ pub(super) fn fetch_all(
         series: series.to_vec(),
         cancel: stop.clone(),
         until_yesterday: Mutex::new(HashSet::new()),
+        lives: Mutex::new(series.iter().map(|series| series.life).collect()),
     };
     let mut queue = Queue::default();
     for (series, slices) in series.iter().zip(slices) {
@@ -52,6 +53,7 @@ pub(super) fn fetch_all(
             series.market.timeframe(),
             slices,
             !series.recheck.is_empty(),
+            series.life,
         );
     }
     let (to_writer, from_fetchers) = sync_channel(CHANNEL);
@@ -92,7 +94,8 @@ impl Shared {
         while let Some(work) = self.next(to_writer) {
             let outcome = self.fetcher.run(work, to_writer);
             if let Ok(verdict) = outcome {
-                self.lock().done(work, verdict);
+                let life = self.fetcher.life(work);
+                self.lock().done(work, verdict, life);
             } else {
                 self.fetcher.cancel.cancel();
             }
@@ -107,6 +110,9 @@ impl Shared {
                 return None;
             }
             let next = queue.next();
+            for nothing in queue.take_nothing() {
+                to_writer.send(nothing.into()).ok()?;
+            }
             let unasked = queue.take_unasked();
             if !unasked.is_empty() {
                 let at = self.fetcher.clock.now();

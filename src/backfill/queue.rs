@@ -4,9 +4,15 @@
 //! is asked alone, since a plan's history that begins later would refuse it and its neighbours alike; and a series whose
 //! slice was refused so goes on newest first, one at a time, until the next such refusal. So a plan's limit costs a
 //! series two requests.
+//!
+//! A slice that the provider had nothing for may be one that it only lost, if the series has candles before and after it.
+//! Whether it has is known once its neighbours were asked; until then such a slice is held back. One between candles is
+//! asked for a second time, and the others are done.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
+use super::message::{End, Nothing};
+use crate::span::Span;
 use crate::store::Progress;
 use crate::symbol::AssetClass;
 use crate::timeframe::Timeframe;
@@ -25,6 +31,8 @@ pub(crate) enum Work {
         series: usize,
         /// The slice.
         progress: Progress,
+        /// Whether nothing was an answer of the first question, and of the second is one.
+        again: bool,
     },
 }
 
@@ -50,6 +58,8 @@ pub(crate) enum Verdict {
     NotEntitled,
     /// Nothing more of this series may be fetched.
     SeriesOver,
+    /// The provider has nothing for the slice, as it said at an instant for the first time.
+    Nothing(End, i64),
 }
 
 /// A slice that is not asked, and why.
@@ -81,8 +91,53 @@ struct Lane {
     class: AssetClass,
     timeframe: Timeframe,
     pending: VecDeque<Progress>,
-    in_flight: usize,
+    in_flight: Vec<Work>,
     order: Order,
+    /// From the first candle that is known to the end of the last.
+    life: Option<Span>,
+    /// Slices without an answer but nothing, held back.
+    silent: Vec<Nothing>,
+    /// Those of them that lie between candles.
+    doubtful: VecDeque<Progress>,
+}
+
+impl Lane {
+    fn next(&mut self, series: usize) -> Option<Work> {
+        if let Some(progress) = self.doubtful.pop_front() {
+            return Some(Work::Slice {
+                series,
+                progress,
+                again: true,
+            });
+        }
+        let progress = match self.order {
+            Order::Recheck => return Some(Work::Recheck { series }),
+            Order::OldestAlone | Order::Ascending => self.pending.pop_front()?,
+            Order::NewestFirst => self.pending.pop_back()?,
+        };
+        Some(Work::Slice {
+            series,
+            progress,
+            again: false,
+        })
+    }
+
+    /// Whether a candle is known, or may yet come, on both sides of a span; whether both are known.
+    fn surrounds(&self, span: Span) -> (bool, bool) {
+        let asked = self.in_flight.iter().filter_map(|work| match work {
+            Work::Slice { progress, .. } => Some(progress.span),
+            Work::Recheck { .. } => None,
+        });
+        let pending = [self.pending.front(), self.pending.back()];
+        let pending = pending.into_iter().flatten().map(|progress| progress.span);
+        let open: Vec<Span> = asked.chain(pending).collect();
+        let before = self.life.is_some_and(|life| life.start() < span.start());
+        let after = self.life.is_some_and(|life| life.end() > span.end());
+        let maybe_before = open.iter().any(|open| open.start() < span.start());
+        let maybe_after = open.iter().any(|open| open.start() > span.start());
+        let maybe = (before || maybe_before) && (after || maybe_after);
+        (maybe, before && after)
+    }
 }
 
 /// All slices of a job.
@@ -94,16 +149,18 @@ pub(crate) struct Queue {
     refused_classes: HashSet<AssetClass>,
     history_from: HashMap<(AssetClass, Timeframe), i64>,
     unasked: Vec<Unasked>,
+    nothing: Vec<Nothing>,
 }
 
 impl Queue {
-    /// Adds a series with its slices in ascending order.
+    /// Adds a series with its slices in ascending order, and the stretch that it is known to live in.
     pub(crate) fn push(
         &mut self,
         class: AssetClass,
         timeframe: Timeframe,
         slices: &[Progress],
         recheck: bool,
+        life: Option<Span>,
     ) {
         if !slices.is_empty() {
             self.live.insert(self.lanes.len());
@@ -117,8 +174,11 @@ impl Queue {
             class,
             timeframe,
             pending: slices.iter().copied().collect(),
-            in_flight: 0,
+            in_flight: Vec::new(),
             order,
+            life,
+            silent: Vec::new(),
+            doubtful: VecDeque::new(),
         });
     }
 
@@ -128,25 +188,20 @@ impl Queue {
         while let Some(&series) = self.live.range(from..).next() {
             from = series + 1;
             self.drop_unasked(series);
+            self.judge_silent(series);
             let lane = &mut self.lanes[series];
-            if lane.pending.is_empty() {
-                self.live.remove(&series);
-                continue;
-            }
-            if lane.in_flight > 0 && lane.order != Order::Ascending {
-                continue;
-            }
-            let next = match lane.order {
-                Order::Recheck => {
-                    lane.in_flight = 1;
-                    return Next::Do(Work::Recheck { series });
+            if lane.pending.is_empty() && lane.doubtful.is_empty() {
+                if lane.silent.is_empty() {
+                    self.live.remove(&series);
                 }
-                Order::OldestAlone | Order::Ascending => lane.pending.pop_front(),
-                Order::NewestFirst => lane.pending.pop_back(),
-            };
-            if let Some(progress) = next {
-                lane.in_flight += 1;
-                return Next::Do(Work::Slice { series, progress });
+                continue;
+            }
+            if !lane.in_flight.is_empty() && lane.order != Order::Ascending {
+                continue;
+            }
+            if let Some(work) = lane.next(series) {
+                lane.in_flight.push(work);
+                return Next::Do(work);
             }
         }
         if self.live.is_empty() {
@@ -156,11 +211,12 @@ impl Queue {
         }
     }
 
-    /// Says how a piece of work went.
-    pub(crate) fn done(&mut self, work: Work, verdict: Verdict) {
+    /// Says how a piece of work went, and in what stretch the series is known to live since.
+    pub(crate) fn done(&mut self, work: Work, verdict: Verdict, life: Option<Span>) {
         let (Work::Recheck { series } | Work::Slice { series, .. }) = work;
         let lane = &mut self.lanes[series];
-        lane.in_flight -= 1;
+        lane.in_flight.retain(|other| *other != work);
+        lane.life = life;
         lane.order = match (lane.order, verdict) {
             (_, Verdict::OutsideHistory) | (Order::NewestFirst, _) => Order::NewestFirst,
             (Order::Recheck, _) => Order::OldestAlone,
@@ -182,7 +238,33 @@ impl Queue {
                 }
             }
             (Verdict::SeriesOver, _) => lane.pending.clear(),
+            (Verdict::Nothing(end, seen_at), Work::Slice { progress, .. }) => {
+                lane.silent.push(Nothing {
+                    series,
+                    progress,
+                    end,
+                    seen_at,
+                });
+                self.live.insert(series);
+            }
             _ => {}
+        }
+    }
+
+    /// The slices for which nothing is the answer, since the last call.
+    pub(crate) fn take_nothing(&mut self) -> Vec<Nothing> {
+        std::mem::take(&mut self.nothing)
+    }
+
+    /// Lets go of the silent slices of a series whose neighbours have said enough.
+    fn judge_silent(&mut self, series: usize) {
+        let lane = &mut self.lanes[series];
+        for nothing in std::mem::take(&mut lane.silent) {
+            match lane.surrounds(nothing.progress.span) {
+                (_, true) => lane.doubtful.push_back(nothing.progress),
+                (true, false) => lane.silent.push(nothing),
+                (false, false) => self.nothing.push(nothing),
+            }
         }
     }
 
@@ -193,7 +275,7 @@ impl Queue {
 
     fn drop_unasked(&mut self, series: usize) {
         let lane = &mut self.lanes[series];
-        if lane.order == Order::Recheck && lane.in_flight > 0 {
+        if lane.order == Order::Recheck && !lane.in_flight.is_empty() {
             // Whoever does it says what becomes of the series.
             return;
         }
@@ -241,14 +323,18 @@ mod tests {
     fn queue(lanes: &[(AssetClass, i64)]) -> Queue {
         let mut queue = Queue::default();
         for &(class, n) in lanes {
-            queue.push(class, Timeframe::Minutes(1), &slices(n), false);
+            queue.push(class, Timeframe::Minutes(1), &slices(n), false, None);
         }
         queue
     }
 
     fn take(queue: &mut Queue) -> (usize, i64, Work) {
         match queue.next() {
-            Next::Do(work @ Work::Slice { series, progress }) => (series, progress.slice_id, work),
+            Next::Do(
+                work @ Work::Slice {
+                    series, progress, ..
+                },
+            ) => (series, progress.slice_id, work),
             other => panic!("a slice was expected, not {other:?}"),
         }
     }
@@ -261,7 +347,7 @@ mod tests {
         let (series, slice, _) = take(&mut queue);
         assert_eq!((series, slice), (1, 0), "another series does not wait");
         assert_eq!(queue.next(), Next::Wait);
-        queue.done(first, Verdict::Settled);
+        queue.done(first, Verdict::Settled, None);
         assert_eq!((take(&mut queue).1, take(&mut queue).1), (1, 2));
         assert_eq!(queue.next(), Next::Done);
     }
@@ -282,6 +368,7 @@ mod tests {
                 } else {
                     Verdict::Settled
                 },
+                None,
             );
         }
         assert_eq!(asked, [0, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7]);
@@ -301,7 +388,7 @@ mod tests {
             (AssetClass::Crypto, 5),
         ]);
         let (_, _, oldest) = take(&mut queue);
-        queue.done(oldest, Verdict::OutsideHistory);
+        queue.done(oldest, Verdict::OutsideHistory, None);
         for expected in [4, 3] {
             let (series, slice, newest) = take(&mut queue);
             assert_eq!((series, slice), (0, expected));
@@ -312,6 +399,7 @@ mod tests {
                 } else {
                     Verdict::Settled
                 },
+                None,
             );
         }
         let (series, slice, _) = take(&mut queue);
@@ -329,7 +417,7 @@ mod tests {
             (AssetClass::Stock, 1),
         ]);
         let (_, _, first) = take(&mut queue);
-        queue.done(first, Verdict::NotEntitled);
+        queue.done(first, Verdict::NotEntitled, None);
         assert_eq!(take(&mut queue).0, 2);
         assert_eq!(queue.next(), Next::Done);
         assert_eq!(queue.take_unasked().len(), 5);
@@ -338,12 +426,82 @@ mod tests {
     #[test]
     fn a_recheck_comes_before_the_slices_and_can_end_the_series() {
         let mut queue = Queue::default();
-        queue.push(AssetClass::Stock, Timeframe::Day, &slices(2), true);
+        queue.push(AssetClass::Stock, Timeframe::Day, &slices(2), true, None);
         let Next::Do(work @ Work::Recheck { series: 0 }) = queue.next() else {
             panic!("the recheck comes first")
         };
         assert_eq!(queue.next(), Next::Wait);
-        queue.done(work, Verdict::SeriesOver);
+        queue.done(work, Verdict::SeriesOver, None);
         assert_eq!(queue.next(), Next::Done);
+    }
+
+    /// A queue of one series whose first slice is done, and its next ones in flight.
+    fn in_flight(n: i64, life: Option<Span>) -> (Queue, Vec<Work>) {
+        let mut queue = queue(&[(AssetClass::Stock, n)]);
+        let first = take(&mut queue).2;
+        queue.done(first, Verdict::Settled, life);
+        let works = (1..n).map(|_| take(&mut queue).2).collect();
+        (queue, works)
+    }
+
+    fn nothing(work: Work) -> Verdict {
+        let Work::Slice { progress, .. } = work else {
+            panic!("a slice")
+        };
+        let end = End {
+            proven: Some(progress.span),
+            empty: true,
+            asked_to: progress.span.end(),
+        };
+        Verdict::Nothing(end, 0)
+    }
+
+    fn silent(queue: &mut Queue) -> Vec<i64> {
+        let nothing = queue.take_nothing();
+        nothing.iter().map(|n| n.progress.slice_id).collect()
+    }
+
+    #[test]
+    fn nothing_between_candles_is_asked_for_again_once_there_are_candles_after_it() {
+        let life = Span::new(0, 10);
+        let (mut queue, works) = in_flight(3, life);
+        queue.done(works[0], nothing(works[0]), life);
+        assert_eq!((queue.next(), queue.take_nothing()), (Next::Wait, vec![]));
+        queue.done(works[1], Verdict::Settled, Span::new(0, 30));
+        let Next::Do(work @ Work::Slice { again: true, .. }) = queue.next() else {
+            panic!("it is asked for again")
+        };
+        queue.done(work, Verdict::Settled, Span::new(0, 30));
+        assert_eq!((queue.next(), queue.take_nothing()), (Next::Done, vec![]));
+    }
+
+    #[test]
+    fn nothing_at_either_end_of_a_life_is_believed_as_soon_as_it_is_known_to_be_the_end() {
+        let life = Span::new(0, 10);
+        let (mut queue, works) = in_flight(4, life);
+        queue.done(works[0], nothing(works[0]), life);
+        queue.done(works[2], nothing(works[2]), life);
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Wait, vec![3]));
+        queue.done(works[1], nothing(works[1]), life);
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![1, 2]));
+
+        let (mut queue, works) = in_flight(3, None);
+        queue.done(works[1], nothing(works[1]), None);
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![2]));
+        queue.done(works[0], nothing(works[0]), None);
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![1]));
+    }
+
+    #[test]
+    fn a_silent_slice_whose_neighbours_are_given_up_is_not_waited_for() {
+        let life = Span::new(0, 10);
+        let mut queue = queue(&[(AssetClass::Index, 4)]);
+        let first = take(&mut queue).2;
+        queue.done(first, Verdict::Settled, life);
+        let second = take(&mut queue).2;
+        let third = take(&mut queue).2;
+        queue.done(second, nothing(second), life);
+        queue.done(third, Verdict::NotEntitled, life);
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![1]));
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::coverage::coverage;
 use super::packing::Oddity;
 use super::rows::candle_of;
-use super::stamp::stamp;
+use super::stamp::{stamp, stamp_if_any};
 use super::{Counted, SeriesRow, Store, StoreError, told};
 use crate::candle::Candle;
 use crate::span::Span;
@@ -180,6 +180,21 @@ impl Store {
                 .prepare_cached(sql)?
                 .query_map([series_id], |row| Ok((row.get(0)?, stamp(row, 1)?)))?
                 .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// The starts of the first and the last candle of a series, if it has any.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn stamps(&self, series_id: i64) -> Result<Option<(i64, i64)>, StoreError> {
+        let read = || {
+            self.connection
+                .prepare_cached("SELECT first_ts, last_ts FROM series WHERE id = ?")?
+                .query_row([series_id], |row| {
+                    Ok(stamp_if_any(row, 0)?.zip(stamp_if_any(row, 1)?))
+                })
         };
         read().map_err(told(&self.path))
     }

@@ -102,7 +102,7 @@ pub(crate) fn server(case: Arc<Case>, at: At) -> Server {
         }
         let before = at.candles.iter().filter(|c| c.ts < ask.span.0).count();
         let strikes =
-            before / PAGE == at.page && (struck.lock().unwrap().insert(at.page) || !case.once);
+            before == at.page * PAGE && (struck.lock().unwrap().insert(at.page) || !case.once);
         strikes.then(|| (case.strike)(&at))
     };
     Server::setup().page(PAGE).script(script).start()

@@ -173,9 +173,9 @@ pub(crate) fn whole(at: &At) -> Outcome {
     outcome(JobStatus::Completed, Kept::Whole, at.pages)
 }
 
-/// The same where the last page points at one more.
+/// The same where the last page points at one more, without rows, which is not taken for the end on one word.
 pub(crate) fn followed(at: &At) -> Outcome {
-    let more = usize::from(at.is_last());
+    let more = 2 * usize::from(at.is_last());
     outcome(JobStatus::Completed, Kept::Whole, at.pages + more)
 }
 

@@ -58,7 +58,8 @@ pub(crate) fn addresses() -> Vec<Case> {
             "an empty page in between",
             |at| {
                 let mut outcome = whole(at);
-                outcome.requests = at.pages + 1..=at.pages + 1;
+                let requests = at.pages + 1 + usize::from(at.is_last());
+                outcome.requests = requests..=requests;
                 outcome
             },
             |at| at.pointing_to(&at.address(at.page + 1, "odd")),

@@ -88,6 +88,7 @@ mod reports;
 mod running;
 mod runs;
 mod scripted;
+mod second_look;
 mod seeded;
 mod series_rules;
 #[cfg(feature = "serve")]
