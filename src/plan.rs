@@ -27,6 +27,21 @@ pub struct Known {
     pub tail: Option<Tail>,
 }
 
+impl Known {
+    /// What is known without what a clock that ran ahead has left: a question of the future was never asked.
+    fn believed(&self, now: i64) -> Known {
+        let (empty, of_the_future): (Vec<EmptySpan>, Vec<EmptySpan>) =
+            self.empty.iter().partition(|empty| empty.asked_at <= now);
+        let unasked: SpanSet = of_the_future.iter().map(|empty| empty.span).collect();
+        Known {
+            coverage: self.coverage.subtract(&unasked),
+            empty,
+            tail: self.tail.filter(|tail| tail.asked_at <= now),
+            ..*self
+        }
+    }
+}
+
 /// A span for which the provider had nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmptySpan {
@@ -61,6 +76,7 @@ pub struct Wanted {
 
 /// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
 pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Vec<Span> {
+    let known = &known.believed(now);
     let frontier = market.frontier(now, policy);
     // A job of an older file may have been cut at lines that are none: whole candles are asked for.
     let Some(span) = market.lifetime_of(market.whole_candles(wanted.span)) else {

@@ -1,6 +1,7 @@
 //! One piece of work on a fetcher's thread: a slice's chain of pages, judged and sent to the writer one by one.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
@@ -49,6 +50,8 @@ pub(crate) struct Fetcher {
     pub(crate) until_yesterday: Mutex<HashSet<AssetClass>>,
     /// Of each series, from its first candle to the end of its last, those that came meanwhile included.
     pub(crate) lives: Mutex<Vec<Option<Span>>>,
+    /// Seconds that this machine's clock was found ahead of the provider's, zero where they agree.
+    pub(crate) clock_offset: AtomicI64,
 }
 
 /// The writer has hung up, or the job stops: no more work.
@@ -240,10 +243,13 @@ impl Fetcher {
         let mut chain = Chain::new(market, span, market.frontier(now, self.policy));
         let mut pages = self.pages(series, span);
         loop {
-            let judged = match pages
-                .next()
-                .and_then(|page| chain.judge(page).map_err(|why| odd(&why)))
-            {
+            let (judged, seen_at) = match pages.next().and_then(|(page, at)| {
+                if at < now {
+                    chain.hold_back(market.frontier(at, self.policy));
+                }
+                let judged = chain.judge(page).map_err(|why| odd(&why))?;
+                Ok((judged, at))
+            }) {
                 Ok(judged) => judged,
                 Err(error) => return Ok(Err(error)),
             };
@@ -258,7 +264,6 @@ impl Fetcher {
                 empty: chain.is_empty(),
                 asked_to: span.end(),
             });
-            let seen_at = self.clock.now();
             if let Some(end) = end.filter(|end| end.empty) {
                 return Ok(Ok(Some(Nothing {
                     series,

@@ -62,6 +62,14 @@ impl Chain {
         }
     }
 
+    /// Nothing more of the chain is closed or final than at this frontier, too.
+    pub(crate) fn hold_back(&mut self, frontier: Frontier) {
+        let held = &mut self.frontier;
+        held.closed = held.closed.min(frontier.closed);
+        held.settled = held.settled.min(frontier.settled);
+        held.tail_proven = held.tail_proven.min(frontier.tail_proven);
+    }
+
     /// All that is proven so far, from the start of the slice.
     pub(crate) fn proven(&self) -> Option<Span> {
         Span::new(self.span.start(), self.proven_to)
@@ -84,6 +92,7 @@ impl Chain {
             has_rows,
             stamps,
             next,
+            dated: _,
         } = page;
         let follows = next.is_some();
         if follows && self.pages >= MAX_PAGES {

@@ -1,10 +1,16 @@
-//! The pages of one chain, and when their end is one.
+//! The pages of one chain: when each was given, and when their end is one. Never believes a clock that runs ahead.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use super::fetch::{Fetcher, Series, odd};
 use crate::provider::{Ask, Cursor, Page, ProviderError};
 use crate::span::Span;
+
+/// Clocks that are not further apart than so many seconds are taken to agree.
+const CLOCKS_AGREE: i64 = 5 * 60;
+/// An answer whose date is so many seconds behind is not believed.
+const TOO_OLD: i64 = 24 * 3600;
 
 impl Fetcher {
     pub(super) fn pages(&self, series: usize, span: Span) -> Pages<'_> {
@@ -24,6 +30,25 @@ impl Fetcher {
             is_confirmed: false,
         }
     }
+
+    /// The instant of a page by the clock that is behind: a clock that runs ahead must not freeze what is still being made.
+    fn instant_of(&self, page: &Page) -> Result<i64, ProviderError> {
+        let now = self.clock.now();
+        let Some(dated) = page.dated else {
+            return Ok(now);
+        };
+        let offset = now.saturating_sub(dated);
+        if offset.abs() > CLOCKS_AGREE {
+            self.clock_offset.store(offset, Ordering::Relaxed);
+        }
+        if offset >= TOO_OLD {
+            let days = offset / TOO_OLD;
+            return Err(odd(&format!(
+                "the answer is dated {days} days behind this machine's clock: set the clock right, or ask later"
+            )));
+        }
+        Ok(now.min(dated))
+    }
 }
 
 /// The pages of one chain. One that ends in a page without rows, though a next page was named, is asked once more for what
@@ -40,17 +65,18 @@ pub(super) struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    pub(super) fn next(&mut self) -> Result<Page, ProviderError> {
-        let page = self.fetch()?;
+    /// The next page, and the instant of it: the earlier of this machine's clock and the provider's.
+    pub(super) fn next(&mut self) -> Result<(Page, i64), ProviderError> {
+        let (page, at) = self.fetch()?;
         let is_odd_end = !page.has_rows && page.next.is_none() && self.cursor.is_some();
-        let page = match self.rest {
+        let (page, at) = match self.rest {
             Some(rest) if is_odd_end && !self.is_confirmed => {
                 self.is_confirmed = true;
                 self.ask.span = rest;
                 self.cursor = None;
                 self.fetch()?
             }
-            _ => page,
+            _ => (page, at),
         };
         if page.has_rows {
             self.is_confirmed = false;
@@ -61,15 +87,17 @@ impl Pages<'_> {
             Some(next) if !self.seen.insert(next.clone()) => {
                 Err(odd("a page's cursor came up before"))
             }
-            _ => Ok(page),
+            _ => Ok((page, at)),
         }
     }
 
-    fn fetch(&self) -> Result<Page, ProviderError> {
+    fn fetch(&self) -> Result<(Page, i64), ProviderError> {
         let Fetcher {
             provider, cancel, ..
         } = self.fetcher;
-        provider.fetch(&self.ask, self.cursor.as_ref(), cancel)
+        let page = provider.fetch(&self.ask, self.cursor.as_ref(), cancel)?;
+        let at = self.fetcher.instant_of(&page)?;
+        Ok((page, at))
     }
 
     /// What of the rest comes after the rows of a page.

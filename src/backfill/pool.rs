@@ -1,6 +1,7 @@
 //! The threads: fetchers on a rayon pool that take work from the [`Queue`], the bounded channel, and the writer's end of it.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,6 +45,7 @@ pub(super) fn fetch_all(
         series: series.to_vec(),
         cancel: stop.clone(),
         until_yesterday: Mutex::new(HashSet::new()),
+        clock_offset: AtomicI64::new(0),
         lives: Mutex::new(series.iter().map(|series| series.life).collect()),
     };
     let mut queue = Queue::default();
@@ -69,7 +71,8 @@ pub(super) fn fetch_all(
         .panic_handler(|_| {})
         .build()
         .expect("the threads of the pool can be started");
-    pool.spawn_broadcast(move |_| shared.work(&to_writer));
+    let working = Arc::clone(&shared);
+    pool.spawn_broadcast(move |_| working.work(&to_writer));
     let inbox = Inbox {
         from_fetchers,
         stop: stop.clone(),
@@ -77,6 +80,8 @@ pub(super) fn fetch_all(
     };
     let written = ledger.write(store, inbox, runner, monitor);
     stop.cancel();
+    let offset = shared.fetcher.clock_offset.load(Ordering::Relaxed);
+    ledger.clock_offset = (offset != 0).then_some(offset);
     written
 }
 

@@ -34,7 +34,7 @@ impl Fetcher {
         let mut pages = self.pages(series, span);
         let mut answer: BTreeMap<i64, Candle> = BTreeMap::new();
         loop {
-            let judged = chain.judge(pages.next()?).map_err(|why| odd(&why))?;
+            let judged = chain.judge(pages.next()?.0).map_err(|why| odd(&why))?;
             for new in judged.candles {
                 if stored.iter().any(|old| old.ts == new.ts) {
                     answer.entry(new.ts).or_insert(new);

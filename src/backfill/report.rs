@@ -32,6 +32,9 @@ pub struct Report {
     pub failed: Vec<FailedSlice>,
     /// Why it ended early, if it did.
     pub stop: Option<Stop>,
+    /// Seconds that this machine's clock is ahead of the provider's, where that is more than five minutes; behind it, where
+    /// negative. What counts as closed and final went by the clock that is behind.
+    pub clock_offset: Option<i64>,
 }
 
 /// A series of a job.
@@ -171,5 +174,6 @@ pub(super) fn make(
         nothing_from_provider,
         failed: ledger.failed,
         stop: ledger.stop,
+        clock_offset: ledger.clock_offset,
     })
 }

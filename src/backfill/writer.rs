@@ -29,6 +29,8 @@ pub(super) struct Ledger<'a> {
     /// Of the batch in hand, to be reported once it is committed.
     news: Vec<FailedSlice>,
     beat_at: i64,
+    /// Seconds that this machine's clock was found ahead of the provider's.
+    pub(super) clock_offset: Option<i64>,
 }
 
 /// One series, so far.
@@ -41,6 +43,8 @@ pub(super) struct State {
     pub(super) error: Option<String>,
     /// Up to where it was asked for, where that is not its end.
     asked_to: i64,
+    /// The earliest instant of the plan and of the answers.
+    asked_at: i64,
 }
 
 impl<'a> Ledger<'a> {
@@ -61,6 +65,7 @@ impl<'a> Ledger<'a> {
                 records: Counts::default(),
                 error: None,
                 asked_to: i64::MAX,
+                asked_at: job.planned_at,
             })
             .collect();
         Ledger {
@@ -75,6 +80,7 @@ impl<'a> Ledger<'a> {
             records: Counts::default(),
             news: Vec::new(),
             beat_at: 0,
+            clock_offset: None,
         }
     }
 
@@ -95,7 +101,7 @@ impl<'a> Ledger<'a> {
             if has_news || now - self.beat_at >= HEARTBEAT {
                 let batch = store.batch(&self.job.job_id, self.job.owner.as_str(), now)?;
                 for message in messages {
-                    self.take(&batch, message)?;
+                    self.take(&batch, message, now)?;
                 }
                 batch.commit()?;
                 store.bound_log(&runner.cancel);
@@ -118,10 +124,10 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    fn take(&mut self, batch: &Batch<'_>, message: Message) -> Result<(), StoreError> {
+    fn take(&mut self, batch: &Batch<'_>, message: Message, now: i64) -> Result<(), StoreError> {
         match message {
             Message::Started { progress, at } => batch.slice_started(progress.slice_id, at),
-            Message::Page(page) => self.take_page(batch, *page),
+            Message::Page(page) => self.take_page(batch, *page, now),
             Message::Failed {
                 series,
                 progress,
@@ -156,7 +162,12 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    fn take_page(&mut self, batch: &Batch<'_>, page: PageMessage) -> Result<(), StoreError> {
+    fn take_page(
+        &mut self,
+        batch: &Batch<'_>,
+        page: PageMessage,
+        now: i64,
+    ) -> Result<(), StoreError> {
         let PageMessage {
             series,
             progress,
@@ -184,6 +195,7 @@ impl<'a> Ledger<'a> {
         })?;
         self.records += counts;
         self.states[series].records += counts;
+        self.states[series].asked_at = seen_at.min(self.states[series].asked_at);
         let Some(End {
             proven,
             empty,
@@ -202,6 +214,7 @@ impl<'a> Ledger<'a> {
             proven,
             empty,
             seen_at,
+            now,
         })?;
         self.completed += 1;
         self.states[series].open.remove(&slice_id);
@@ -264,17 +277,11 @@ impl<'a> Ledger<'a> {
         }
         let done = matches!(state.status, SeriesStatus::Completed | SeriesStatus::NoData);
         let Series { market, span, .. } = &self.series[series];
-        let Job {
-            planned_at, policy, ..
-        } = self.job;
-        let asked_to = market
-            .frontier(*planned_at, *policy)
-            .closed
-            .min(state.asked_to);
+        let frontier = market.frontier(state.asked_at, self.job.policy);
         let asked = done.then_some(Asked {
             span: *span,
-            to: asked_to,
-            at: *planned_at,
+            to: frontier.closed.min(state.asked_to),
+            at: state.asked_at,
         });
         batch.series_ended(
             &self.job.job_id,

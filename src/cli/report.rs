@@ -111,6 +111,9 @@ fn document(global: &Global, report: &Report) -> Value {
         "series": report.series.iter().map(series).collect::<Vec<_>>(),
         "nothing_from_provider": nothing.collect::<Vec<_>>(), "failed": failed.collect::<Vec<_>>(),
     });
+    if let Some(offset) = report.clock_offset {
+        document["clock_offset_s"] = json!(offset);
+    }
     if let Some(resume_at) = report.resume_at() {
         document["resume_at"] = json!(time(resume_at));
     }
@@ -211,6 +214,9 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
             "  all of it was asked for before"
         })?;
     }
+    if let Some(offset) = report.clock_offset {
+        output::print(format!("  {}", clocks(offset)))?;
+    }
     let mut sum = format!(
         "  {} fetched = {} inserted + {} duplicate + {} restated + {} conflicting + {} rejected",
         count(records.fetched),
@@ -251,6 +257,19 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
         output::print(format!("  {error}"))?;
     }
     output::print(format!("next: {}", next_step(&global.db, report)))
+}
+
+#[allow(clippy::cast_precision_loss)] // Seconds.
+fn clocks(offset: i64) -> String {
+    let (way, goes_by) = if offset > 0 {
+        ("ahead of", "the provider's")
+    } else {
+        ("behind", "this machine's")
+    };
+    let apart = output::seconds(offset.unsigned_abs() as f64);
+    format!(
+        "this machine's clock is {apart} {way} the provider's: what is closed and final went by {goes_by}"
+    )
 }
 
 fn kind(report: &Report) -> &'static str {

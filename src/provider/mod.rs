@@ -70,6 +70,8 @@ pub struct Page {
     pub stamps: Option<[i64; 2]>,
     /// Where the next page is; `None` on the last.
     pub next: Option<Cursor>,
+    /// When it was given by the provider's clock, Unix seconds; `None` where that is not told.
+    pub dated: Option<i64>,
 }
 
 /// Why a page could not be had, after everything that may be tried again was tried.

@@ -83,7 +83,7 @@ impl Schedule {
         }
         let store = Store::read(&service.settings.db)?;
         for source in sources(&store)?.into_keys() {
-            if store.last_asked("update", &source)? >= Some(due) {
+            if store.last_asked("update", &source, now)? >= Some(due) {
                 continue;
             }
             let mut providers = service.settings.providers.iter();

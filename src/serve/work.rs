@@ -88,6 +88,12 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     let resume = || -> Result<bool, StoreError> {
         let mut store = Store::open(&service.settings.db)?;
         let report = backfill::resume(&mut store, &job.job_id, &runner, &telling)?;
+        if let Some(ahead_s) = report.clock_offset {
+            tracing::warn!(
+                ahead_s,
+                "this machine's clock and the provider's are far apart"
+            );
+        }
         Ok(report.stop == Some(Stop::Cancelled))
     };
     let ended = catch_unwind(AssertUnwindSafe(resume));

@@ -52,7 +52,7 @@ impl Store {
         now: i64,
     ) -> Result<Option<JobRow>, StoreError> {
         let sql = "SELECT job_id FROM backfill_jobs WHERE owner = ?1
-                   AND (status = 'queued' OR (status = 'interrupted' AND resume_at <= ?2))
+                   AND (status = 'queued' OR (status = 'interrupted' AND (resume_at <= ?2 OR (resume_at IS NOT NULL AND heartbeat_at > ?2))))
                    AND source IN (SELECT value FROM json_each(?3)) AND job_id NOT IN (SELECT value FROM json_each(?4)) ORDER BY created_at, job_id LIMIT 1";
         let list = |texts: &[&str]| serde_json::to_string(texts).expect("text is always JSON");
         let Some(owner) = owner::this_process(&self.path) else {
@@ -73,14 +73,20 @@ impl Store {
         find().map_err(told(&self.path))
     }
 
-    /// When a command was asked for last from a source, Unix seconds.
+    /// When a command was asked for last from a source, Unix seconds. What a clock that ran ahead wrote is from the future,
+    /// and does not count.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn last_asked(&self, command: &str, source: &str) -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT max(created_at) FROM backfill_jobs WHERE command = ? AND source = ?";
+    pub fn last_asked(
+        &self,
+        command: &str,
+        source: &str,
+        now: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT max(created_at) FROM backfill_jobs WHERE command = ? AND source = ? AND created_at <= ?";
         self.connection
-            .query_row(sql, [command, source], |row| row.get(0))
+            .query_row(sql, params![command, source, now], |row| row.get(0))
             .map_err(told(&self.path))
     }
 
@@ -235,7 +241,7 @@ fn left_behind(
     now: i64,
     path: &Path,
 ) -> rusqlite::Result<Vec<(String, bool)>> {
-    let sql = "SELECT job_id, owner, heartbeat_at, coalesce(resume_at > ?1, 0), source,
+    let sql = "SELECT job_id, owner, heartbeat_at, coalesce(resume_at > ?1 AND NOT heartbeat_at > ?1, 0), source,
                status FROM backfill_jobs
                WHERE status IN ('queued', 'running')
                OR (status = 'interrupted' AND (error = ?2 OR resume_at IS NOT NULL)) ORDER BY created_at, job_id";

@@ -264,7 +264,8 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path) -> rusqlite::Result<JobRow> {
         created_at: stamp(row, 10)?,
         started_at: stamp_if_any(row, 11)?,
         completed_at: stamp_if_any(row, 12)?,
-        resume_at: stamp_if_any(row, 13)?,
+        // Of a clock that ran ahead, both are from the future: nothing is to be waited for.
+        resume_at: stamp_if_any(row, 13)?.filter(|_| heartbeat_at <= Some(now)),
         error: if gone {
             Some(ITS_PROCESS_IS_GONE.to_owned())
         } else {

@@ -31,7 +31,7 @@ pub struct PageWrite<'a> {
     pub proven: Option<Span>,
     /// Where the answer begins that the page is of; for weeks and months.
     pub beginning: Option<Beginning>,
-    /// When the page came, Unix seconds.
+    /// When the page came, Unix seconds, by the clock that is behind: this machine's or the provider's.
     pub seen_at: i64,
 }
 
@@ -57,8 +57,10 @@ pub struct SliceEnd {
     pub proven: Option<Span>,
     /// Whether no page had a storable row.
     pub empty: bool,
-    /// When the answer came, Unix seconds.
+    /// When the answer came, Unix seconds, by the clock that is behind: this machine's or the provider's.
     pub seen_at: i64,
+    /// Now, Unix seconds.
+    pub now: i64,
 }
 
 /// What a job has asked of a series, all of it.
@@ -68,7 +70,7 @@ pub struct Asked {
     pub span: Span,
     /// Up to where it had closed, and the provider was ready to answer.
     pub to: i64,
-    /// The `now` of the plan, Unix seconds.
+    /// The earliest `now` of the plan and of the answers, Unix seconds.
     pub at: i64,
 }
 
@@ -160,7 +162,7 @@ impl Batch<'_> {
     /// The file cannot be written.
     pub fn slice_completed(&self, end: SliceEnd) -> Result<(), StoreError> {
         let sql = "UPDATE backfill_progress SET status = 'completed', error = NULL, completed_at = ?2 WHERE slice_id = ?1";
-        self.execute(sql, params![end.slice_id, end.seen_at])?;
+        self.execute(sql, params![end.slice_id, end.now])?;
         self.remember_empty(end).map_err(told(self.path))
     }
 

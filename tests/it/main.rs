@@ -23,6 +23,7 @@ mod bodies;
 mod books;
 mod checker;
 mod cli_errors;
+mod clocks;
 mod commands;
 mod costs;
 mod costs_of_plans;

@@ -34,6 +34,7 @@ pub(crate) struct Scripted {
     script: Mutex<Script>,
     requests: AtomicU64,
     page_stamps: Mutex<usize>,
+    dated: Mutex<Option<i64>>,
 }
 
 impl Default for Scripted {
@@ -44,6 +45,7 @@ impl Default for Scripted {
             script: Mutex::new(Box::new(|_, _| None)),
             requests: AtomicU64::new(0),
             page_stamps: Mutex::new(usize::MAX),
+            dated: Mutex::default(),
         }
     }
 }
@@ -74,6 +76,11 @@ impl Scripted {
         *self.page_stamps.lock().unwrap() = stamps;
     }
 
+    /// From now on its answers are dated so.
+    pub(crate) fn date(&self, now: i64) {
+        *self.dated.lock().unwrap() = Some(now);
+    }
+
     /// Is asked first; what it does not answer comes from what was offered.
     pub(crate) fn script(
         &self,
@@ -97,7 +104,10 @@ impl Scripted {
         let from = cursor.map_or(ask.span.start(), |cursor| cursor.as_str().parse().unwrap());
         let rows = self.rows.lock().unwrap();
         let limit = *self.page_stamps.lock().unwrap();
-        let mut page = Page::default();
+        let mut page = Page {
+            dated: *self.dated.lock().unwrap(),
+            ..Page::default()
+        };
         let inside = rows.range((name.clone(), from)..(name, ask.span.end()));
         for (stamps, ((_, ts), found)) in inside.enumerate() {
             if stamps >= limit {

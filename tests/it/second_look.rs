@@ -39,6 +39,7 @@ const NOTHING: Answer = Some(Ok(Page {
     rejected: Vec::new(),
     has_rows: false,
     next: None,
+    dated: None,
 }));
 
 /// Says that there is nothing in a cell, the first time it is asked for.

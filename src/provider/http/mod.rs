@@ -16,7 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER,
+    ACCEPT_ENCODING, AGE, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue,
+    RETRY_AFTER,
 };
 use url::Url;
 
@@ -113,13 +114,14 @@ impl Http {
     }
 
     /// Gets a path under the base URL and reads the answer, trying again after the rules. `read` is given the status
-    /// (never 429, 408, 425, a redirect or a 5xx) and the whole body.
+    /// (never 429, 408, 425, a redirect or a 5xx) and the whole body. With what it made comes the instant of the answer by
+    /// the server's clock, Unix seconds, where it was told.
     pub(crate) fn get<T>(
         &self,
         path_and_query: &str,
         cancel: &Cancel,
         read: &Read<'_, T>,
-    ) -> Result<T, ProviderError> {
+    ) -> Result<(T, Option<i64>), ProviderError> {
         let mut attempts = 0;
         let error = |attempts, kind, message: &str| ProviderError {
             kind,
@@ -172,7 +174,12 @@ impl Http {
         }
     }
 
-    fn once<T>(&self, url: Url, cancel: &Cancel, read: &Read<'_, T>) -> Result<T, Once> {
+    fn once<T>(
+        &self,
+        url: Url,
+        cancel: &Cancel,
+        read: &Read<'_, T>,
+    ) -> Result<(T, Option<i64>), Once> {
         let began = Instant::now();
         let response = self
             .client
@@ -183,7 +190,10 @@ impl Http {
             .map_err(|error| send_failure(&error.without_url()))?;
         self.heard.store(true, Ordering::Relaxed);
         let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers(), self.clock.now_ms());
+        let dated = dated(response.headers());
+        // A date to wait for is one of the server's clock.
+        let now_ms = dated.map_or_else(|| self.clock.now_ms(), |dated| dated * 1000);
+        let retry_after = retry_after(response.headers(), now_ms);
         if status == 429 {
             return Err(Once::Limited(retry_after));
         }
@@ -194,7 +204,10 @@ impl Http {
                 format!("HTTP {status}: a redirect, and none is followed"),
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
-            _ => self.answer(status, response, began, cancel, read),
+            _ => {
+                let value = self.answer(status, response, began, cancel, read)?;
+                Ok((value, dated))
+            }
         }
     }
 
@@ -280,4 +293,13 @@ fn send_failure(error: &reqwest::Error) -> Once {
 fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     let now: SystemTime = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
     retry::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+}
+
+/// When an answer was given: one that a cache kept is as old as it says.
+fn dated(headers: &HeaderMap) -> Option<i64> {
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    let age = headers.get(AGE).and_then(|age| age.to_str().ok());
+    let age: u32 = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
+    let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    Some(i64::try_from(date).ok()? + i64::from(age))
 }

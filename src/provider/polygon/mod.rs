@@ -96,10 +96,11 @@ impl Provider for Polygon {
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
-        let mut page = self.http.get(&path, cancel, &|status, body| {
+        let (mut page, dated) = self.http.get(&path, cancel, &|status, body| {
             let prefix = self.http.base().prefix();
             answer::read(status, body, ask, cursor.is_none(), prefix)
         })?;
+        page.dated = dated;
         // Evidence is kept in the file, and a row may hold whatever the server was sent.
         for row in &mut page.rejected {
             row.reason = self.http.key().taken_out_of(&row.reason);
