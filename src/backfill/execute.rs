@@ -8,7 +8,8 @@ use crate::monitor::Monitor;
 use crate::span::Span;
 use crate::store::{JobStatus, Progress, Store, StoreError, Target};
 
-/// Stored candles of an adjusted series that are asked again before it goes on.
+/// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
+/// does.
 const RECHECKED: usize = 5;
 
 /// A job's series with their rows and slices, index by index.
@@ -34,9 +35,8 @@ impl Parts {
                 week_start,
                 ..
             } = target;
-            let checks = key.adjusted && !slices.is_empty();
-            let recheck = if checks {
-                store.newest_covered(id, RECHECKED)?
+            let recheck = if key.adjusted {
+                store.covered_around(id, slices.iter().map(|slice| slice.span), RECHECKED)?
             } else {
                 Vec::new()
             };

@@ -13,6 +13,7 @@ mod pool;
 mod queue;
 mod recheck;
 mod report;
+mod scale;
 mod update;
 mod writer;
 

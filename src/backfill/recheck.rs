@@ -1,16 +1,19 @@
-//! The check of an adjusted series before it grows: a split changes all of its past at once.
+//! The check of an adjusted series before it grows: a split changes all of its past at once, and may be entered late. What
+//! is stored and what is still to come must never stand side by side in two scales.
 
 use std::collections::BTreeMap;
 
 use super::fetch::{Fetcher, Series, odd};
 use super::judge::Chain;
+use super::scale::{Checked, Moved, moved};
 use crate::candle::Candle;
 use crate::market::{Frontier, date_of};
-use crate::provider::ProviderError;
+use crate::provider::{ErrorKind, ProviderError};
 use crate::span::Span;
 
 impl Fetcher {
-    /// Asks again for stored candles of an adjusted series. Says what differs.
+    /// Asks again for stored candles of an adjusted series: its oldest and newest covered ones, and those that new ones
+    /// will join. Says so where a split has moved them.
     pub(super) fn recheck(&self, series: usize) -> Result<Option<String>, ProviderError> {
         let Series {
             key,
@@ -21,51 +24,85 @@ impl Fetcher {
         let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
             return Ok(None);
         };
-        let Some(span) = Span::new(first.ts, market.next(last.ts)) else {
-            return Ok(None);
+        let hull = Span::new(first.ts, market.next(last.ts));
+        let cells = hull.map_or_else(Vec::new, |hull| market.cut_at_cells(hull));
+        let mut checked = Vec::with_capacity(stored.len());
+        let mut refused = None;
+        for cell in cells {
+            let from = stored.partition_point(|candle| candle.ts < cell.start());
+            let to = stored.partition_point(|candle| candle.ts < cell.end());
+            match self.check_in_cell(series, &stored[from..to]) {
+                Ok(found) => checked.extend(found),
+                // A plan's history moves on, and leaves behind what can be checked no longer.
+                Err(error) if error.kind == ErrorKind::OutsideHistory => refused = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = refused.filter(|_| checked.is_empty()) {
+            return Err(error);
+        }
+        Ok(moved(&checked).map(|Moved { factor, to }| {
+            let Checked { old, new } = checked[0];
+            format!(
+                "the adjusted prices of {} {} up to {} have changed by a factor of {factor:.6} since they were stored (close of {} was {}, now is {}): a split has made the series stale",
+                key.symbol,
+                key.timeframe,
+                date_of(to),
+                date_of(old.ts),
+                old.close,
+                new.close
+            )
+        }))
+    }
+
+    /// Asks for stored candles of one cell, and once more where none of them comes.
+    fn check_in_cell(
+        &self,
+        series: usize,
+        stored: &[Candle],
+    ) -> Result<Vec<Checked>, ProviderError> {
+        let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
+            return Ok(Vec::new());
         };
+        let end = self.series[series].market.next(last.ts);
+        let Some(span) = Span::new(first.ts, end) else {
+            return Ok(Vec::new());
+        };
+        for _ in 0..2 {
+            let answer = self.ask_again(series, span, stored)?;
+            if !answer.is_empty() {
+                return Ok(answer);
+            }
+        }
+        Err(odd("the provider did not give them again"))
+    }
+
+    fn ask_again(
+        &self,
+        series: usize,
+        span: Span,
+        stored: &[Candle],
+    ) -> Result<Vec<Checked>, ProviderError> {
         // What is covered was final when it was stored, whatever this job counts as closed.
         let all_final = Frontier {
             closed: i64::MAX,
             settled: i64::MAX,
             tail_proven: span.end(),
         };
-        let mut chain = Chain::new(*market, span, all_final);
+        let mut chain = Chain::new(self.series[series].market, span, all_final);
         let mut pages = self.pages(series, span);
-        let mut answer: BTreeMap<i64, Candle> = BTreeMap::new();
+        let mut answer: BTreeMap<i64, Checked> = BTreeMap::new();
         loop {
             let judged = chain.judge(pages.next()?.0).map_err(|why| odd(&why))?;
             for new in judged.candles {
-                if stored.iter().any(|old| old.ts == new.ts) {
-                    answer.entry(new.ts).or_insert(new);
+                if let Ok(at) = stored.binary_search_by_key(&new.ts, |old| old.ts) {
+                    let old = stored[at];
+                    answer.entry(new.ts).or_insert(Checked { old, new });
                 }
             }
             if judged.is_last {
-                break;
+                return Ok(answer.into_values().collect());
             }
         }
-        for old in stored {
-            let new = answer.get(&old.ts);
-            if !new.is_some_and(|new| same_prices(old, new)) {
-                let now_is = new.map_or("is gone".to_owned(), |new| format!("is {}", new.close));
-                return Ok(Some(format!(
-                    "the adjusted prices of {} {} have changed since they were stored (close of {} was {}, now {now_is}): a split has made the series stale",
-                    key.symbol,
-                    key.timeframe,
-                    date_of(old.ts),
-                    old.close
-                )));
-            }
-        }
-        Ok(None)
     }
-}
-
-/// Prices that differ by less were printed with another number of digits; a split moves them by a tenth at least.
-fn same_prices(old: &Candle, new: &Candle) -> bool {
-    let close = |a: f64, b: f64| (a - b).abs() <= 1e-6 * a.abs().max(b.abs());
-    close(old.open, new.open)
-        && close(old.high, new.high)
-        && close(old.low, new.low)
-        && close(old.close, new.close)
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
-use super::coverage::coverage;
 use super::packing::Oddity;
 use super::rows::candle_of;
 use super::stamp::{stamp, stamp_if_any};
@@ -195,33 +194,6 @@ impl Store {
                 .query_row([series_id], |row| {
                     Ok(stamp_if_any(row, 0)?.zip(stamp_if_any(row, 1)?))
                 })
-        };
-        read().map_err(told(&self.path))
-    }
-
-    /// The newest covered candles of a series, ascending, at most `count`: what a split would have changed.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn newest_covered(&self, series_id: i64, count: usize) -> Result<Vec<Candle>, StoreError> {
-        let sql = "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
-                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts DESC LIMIT ?";
-        let read = || {
-            let mut newest = Vec::new();
-            let mut select = self.connection.prepare_cached(sql)?;
-            for span in coverage(&self.connection, series_id)?.iter().rev() {
-                let wanted = i64::try_from(count - newest.len()).unwrap_or(i64::MAX);
-                for row in
-                    select.query_map([series_id, span.start(), span.end(), wanted], candle_of)?
-                {
-                    newest.push(row?);
-                }
-                if newest.len() >= count {
-                    break;
-                }
-            }
-            newest.reverse();
-            Ok(newest)
         };
         read().map_err(told(&self.path))
     }

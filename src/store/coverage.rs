@@ -1,9 +1,13 @@
 //! What of a series was answered: the spans with the provider's final answer, and those for which it had nothing.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, params};
 
-use super::FORMAT;
+use super::rows::candle_of;
 use super::stamp::stamp;
+use super::{FORMAT, Store, StoreError, told};
+use crate::candle::Candle;
 use crate::plan::EmptySpan;
 use crate::span::{Span, SpanSet};
 
@@ -14,6 +18,68 @@ pub(super) const HOURS_SINCE: i32 = 3;
 /// The series of which [`HOURS_SINCE`] speaks: stocks and indices, whose zone is not UTC.
 pub(super) const SEVERAL_HOURS: &str =
     "timeframe GLOB '[0-9]*h' AND timeframe <> '1h' AND symbol NOT GLOB '[XC]:*'";
+
+impl Store {
+    /// The covered candles that a split would have changed, and new ones could contradict: of the oldest, of the newest, and
+    /// on both sides of each stretch that is missing, at most `count` each, ascending. None where nothing is missing.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn covered_around(
+        &self,
+        series_id: i64,
+        missing: impl Iterator<Item = Span>,
+        count: usize,
+    ) -> Result<Vec<Candle>, StoreError> {
+        let missing: SpanSet = missing.collect();
+        if missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ends = [(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)];
+        let seams = missing.iter().map(|span| (span.start(), span.end()));
+        let read = || {
+            let covered = coverage(&self.connection, series_id)?;
+            let mut found = BTreeMap::new();
+            for (before, from) in ends.into_iter().chain(seams) {
+                let before = Span::new(i64::MIN, before).map(|span| covered.within(span));
+                let from = Span::new(from, i64::MAX).map(|span| covered.within(span));
+                let before = before.iter().flat_map(|covered| covered.iter().rev());
+                self.some_of(series_id, before, "DESC", count, &mut found)?;
+                let from = from.iter().flat_map(SpanSet::iter);
+                self.some_of(series_id, from, "ASC", count, &mut found)?;
+            }
+            Ok(found.into_values().collect())
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// The first candles in these spans, which lie in that order.
+    fn some_of(
+        &self,
+        series_id: i64,
+        spans: impl Iterator<Item = Span>,
+        order: &str,
+        count: usize,
+        found: &mut BTreeMap<i64, Candle>,
+    ) -> rusqlite::Result<()> {
+        let mut select = self.connection.prepare_cached(&format!(
+            "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
+             WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts {order} LIMIT ?"
+        ))?;
+        let mut wanted = i64::try_from(count).unwrap_or(i64::MAX);
+        for span in spans {
+            for row in select.query_map([series_id, span.start(), span.end(), wanted], candle_of)? {
+                let candle = row?;
+                found.insert(candle.ts, candle);
+                wanted -= 1;
+            }
+            if wanted <= 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// The spans with the provider's final answer, in a file of this format.
 pub(super) fn coverage(connection: &Connection, series_id: i64) -> rusqlite::Result<SpanSet> {

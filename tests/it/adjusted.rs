@@ -1,11 +1,16 @@
 //! Adjusted series: kept apart from raw ones, and never made of two adjustments.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 
+use crate::aggs;
 use crate::checker::check;
 use crate::exchange::Reply;
 use crate::harness::Home;
 use crate::oracle::{self, span};
+use crate::scripted::{Bench, DAY, HOUR, candles, key, market, utc};
 use crate::server::Server;
 
 const WORDS: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-02-29";
@@ -149,4 +154,123 @@ fn a_recheck_goes_by_what_is_stored_and_not_by_this_jobs_delay() {
         report["records"]["inserted"].as_u64() > Some(50),
         "{report}"
     );
+}
+
+/// A provider that halves what lies before a day, once the split of that day is entered.
+fn entering(day: &'static str) -> (Server, Arc<AtomicBool>) {
+    let entered = Arc::new(AtomicBool::new(false));
+    let is_entered = Arc::clone(&entered);
+    let day = oracle::label(oracle::date(day));
+    let server = Server::scripted(move |request| {
+        let ask = request.ask();
+        let factor = |ts| match is_entered.load(Ordering::SeqCst) {
+            true if ts < day => 0.5,
+            _ => 1.0,
+        };
+        let rows: Vec<String> = oracle::candles("AAPL", "1d", ask.span)
+            .map(|candle| aggs::row("AAPL", "1d", &candle, factor(candle.ts)))
+            .collect();
+        Some(Reply::json(200, aggs::body("AAPL", true, &rows, None)))
+    });
+    (server, entered)
+}
+
+// A split was entered eleven days late. The newest candles stood where they had stood, all before its day was halved, and
+// from the next longer range on the series was in two scales.
+#[test]
+fn a_split_that_is_entered_late_is_seen_at_the_oldest_candles() {
+    for (first, then) in [
+        ("--start 2024-01-02 --end 2024-03-28", LONGER),
+        (
+            "--start 2024-02-15 --end 2024-03-28",
+            "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-03-28",
+        ),
+    ] {
+        let home = Home::new();
+        let (server, entered) = entering("2024-03-01");
+        home.backfill(&server, &format!("AAPL -t 1d --adjusted {first}"))
+            .ok();
+        let before = home.db().candles("AAPL", "1d");
+        entered.store(true, Ordering::SeqCst);
+        let report = home.backfill(&server, then).exit(3).json();
+        let series = &report["series"][0];
+        assert_eq!(series["status"], "stale", "{report}");
+        let error = series["error"].as_str().unwrap();
+        assert!(error.contains("a factor of 0.5"), "{error}");
+        assert_eq!(home.db().candles("AAPL", "1d"), before);
+        let words = ["backfill"].into_iter().chain(then.split(' '));
+        let run = home.to(&server, words).run().exit(3);
+        assert!(run.stdout.contains("drop AAPL -t 1d"), "{run:?}");
+    }
+}
+
+// A volume that came late to the newest candle, and a corrected close, were called a split, and `drop` advised.
+#[test]
+fn single_candles_that_differ_are_no_split() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, WORDS).ok();
+    home.sql(
+        "UPDATE candle_data SET close = close * 1.02 WHERE ts = (SELECT max(ts) FROM candle_data);
+         UPDATE candle_data SET volume = 7, high = high * 1.01 WHERE ts = (SELECT min(ts) FROM candle_data)",
+    );
+    let report = home.backfill(&server, LONGER).ok().json();
+    assert_eq!(report["series"][0]["status"], "completed", "{report}");
+}
+
+#[test]
+fn candles_that_do_not_come_again_are_asked_for_twice_and_are_no_split() {
+    let home = Home::new();
+    home.backfill(&Server::start(), WORDS).ok();
+    let nothing = Server::always(Reply::json(200, aggs::body("AAPL", true, &[], None)));
+    let words = ["backfill"].into_iter().chain(LONGER.split(' '));
+    let run = home.to(&nothing, words).run().exit(3);
+    assert!(run.stdout.contains("did not give them again"), "{run:?}");
+    assert!(!run.stdout.contains("drop"), "{run:?}");
+    assert_eq!(nothing.hits(), 2);
+    let once = Server::scripted(|request| {
+        let nothing = aggs::body("AAPL", true, &[], None);
+        (request.n == 0).then(|| Reply::json(200, nothing))
+    });
+    home.backfill(&once, LONGER).ok();
+    assert_eq!(once.hits(), 3);
+}
+
+#[test]
+fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_cell() {
+    const COIN: &str = "X:BTCUSD 1h";
+    let start = utc("2023-01-01 00:00");
+    let whole = crate::scripted::span(start, start + 300 * DAY);
+    let cells = market(COIN).cut_at_cells(whole);
+    let mut coin = key(COIN);
+    coin.adjusted = true;
+    let mut bench = Bench::new();
+    let hours = (whole.start()..whole.end()).step_by(HOUR as usize);
+    bench.provider.offer(COIN, candles(hours));
+    let now = utc("2024-01-01 00:00");
+    let held = [(0, 2), (4, 7)].map(|(from, to): (usize, usize)| {
+        let span = crate::scripted::span(cells[from].start(), cells[to].end());
+        (coin.clone(), span)
+    });
+    for part in held {
+        bench.run(now, &[part]);
+    }
+    bench.provider.take_asked();
+    bench.run(
+        now,
+        &[(
+            coin.clone(),
+            crate::scripted::span(whole.start(), cells[7].end()),
+        )],
+    );
+    let asked = bench.provider.take_spans();
+    let edge = |cell: usize, at_end: bool| {
+        let (start, end) = (cells[cell].start(), cells[cell].end());
+        if at_end {
+            crate::scripted::span(end - 5 * HOUR, end)
+        } else {
+            crate::scripted::span(start, start + 5 * HOUR)
+        }
+    };
+    let checked = [edge(0, false), edge(2, true), edge(4, false), edge(7, true)];
+    assert_eq!(asked, [&checked[..], &[cells[3]]].concat());
 }

@@ -34,20 +34,16 @@ fn hours(span: Span) -> impl Iterator<Item = i64> {
     (span.start()..span.end()).step_by(HOUR as usize)
 }
 
-const NOTHING: Answer = Some(Ok(Page {
-    candles: Vec::new(),
-    rejected: Vec::new(),
-    has_rows: false,
-    next: None,
-    dated: None,
-}));
+fn nothing() -> Answer {
+    Some(Ok(Page::default()))
+}
 
 /// Says that there is nothing in a cell, the first time it is asked for.
 fn loses(bench: &Bench, cell: Span) {
     let mut asked = HashSet::new();
     bench.provider.script(move |ask, _| {
         if ask.span == cell && asked.insert(ask.span) {
-            return NOTHING;
+            return nothing();
         }
         None
     });
@@ -129,7 +125,7 @@ fn a_page_without_rows_is_not_the_end_that_the_page_before_denied() {
         bench.provider.script(move |_, cursor: Option<&Cursor>| {
             followed += usize::from(cursor.is_some());
             let strikes = cursor.is_some() && (lasts || followed == lost);
-            if strikes { NOTHING } else { None }
+            if strikes { nothing() } else { None }
         });
         let report = bench.backfill(now(), SERIES, whole);
         assert_eq!(report.status, JobStatus::Completed);
@@ -149,7 +145,7 @@ fn a_page_without_rows_is_the_end_when_nothing_follows_the_last_row_either() {
     bench.provider.offer(SERIES, candles(first.clone()));
     bench.provider.script(move |ask, cursor| {
         if cursor.is_some() {
-            return NOTHING;
+            return nothing();
         }
         let rows = candles(first.clone()).filter(|candle| ask.span.contains(candle.ts));
         let rows: Vec<_> = rows.collect();

@@ -401,13 +401,17 @@ fn a_stale_adjusted_series_fails_before_anything_is_written() {
     bench.provider.take_asked();
     let report = bench.run(now, &[(adjusted.clone(), more)]);
     assert_eq!((report.requests, report.records.fetched), (2, 1));
-    let newest_five = span(label("2024-01-07"), label("2024-01-12"));
-    assert_eq!(bench.provider.take_spans()[0], newest_five);
+    // All time is one cell of these days: the oldest and the newest come in one answer.
+    let held = span(label("2024-01-02"), label("2024-01-12"));
+    assert_eq!(bench.provider.take_spans()[0], held);
 
     let before = bench.held(DAYS);
     bench.provider.offer(
         DAYS,
         candles((1..=20).map(|n| label("2024-01-01") + n * DAY)).map(|c| Candle {
+            open: c.open / 2.0,
+            high: c.high / 2.0,
+            low: c.low / 2.0,
             close: c.close / 2.0,
             ..c
         }),

@@ -1,0 +1,234 @@
+//! Whether candles that were asked for again stand in another scale than they were stored in: what a split does to all
+//! before its day. Pure.
+
+use crate::candle::Candle;
+
+/// A factor that is closer to one is no split.
+const SMALLEST: f64 = 1e-4;
+/// Prices that differ by less of themselves are the same: they were printed with another number of digits.
+const SAME: f64 = 1e-6;
+/// Prices are given to the cent at least,
+const FEWEST_DECIMALS: i32 = 2;
+/// and one with more decimals than this was not rounded.
+const MOST_DECIMALS: i32 = 12;
+
+/// A stored candle, and what the provider says of it now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Checked {
+    pub(super) old: Candle,
+    pub(super) new: Candle,
+}
+
+/// How the oldest candles have moved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moved {
+    /// What the stored prices are to be multiplied by.
+    pub(super) factor: f64,
+    /// The last of the checked candles that moved so.
+    pub(super) to: i64,
+}
+
+/// What a factor can be.
+#[derive(Clone, Copy, Debug)]
+struct Factor {
+    least: f64,
+    most: f64,
+}
+
+impl Factor {
+    const ANY: Factor = Factor {
+        least: 0.0,
+        most: f64::INFINITY,
+    };
+
+    fn and(self, other: Factor) -> Option<Factor> {
+        let (least, most) = (self.least.max(other.least), self.most.min(other.most));
+        (least <= most).then_some(Factor { least, most })
+    }
+
+    fn is_a_split(self) -> bool {
+        self.least > 1.0 + SMALLEST || self.most < 1.0 - SMALLEST
+    }
+}
+
+/// Whether all candles before some date have moved by one factor. They are given in ascending order. Single ones that
+/// differ otherwise say nothing, and neither does a single one that moved, unless it is the only one.
+pub(super) fn moved(checked: &[Checked]) -> Option<Moved> {
+    let of_old = rounding(checked.iter().map(|checked| &checked.old));
+    let of_new = rounding(checked.iter().map(|checked| &checked.new));
+    let enough = checked.len().min(2);
+    let (mut common, mut agree, mut others) = (Factor::ANY, 0, 0);
+    let mut found = None;
+    for Checked { old, new } in checked {
+        let pairs = || prices(old).into_iter().zip(prices(new));
+        if pairs().all(|(old, new)| (old - new).abs() <= SAME * old.abs().max(new.abs())) {
+            break;
+        }
+        let factors = pairs().map(|(old, new)| factor(old, of_old, new, of_new));
+        let one = factors.into_iter().try_fold(common, Factor::and);
+        if let Some(one) = one {
+            common = one;
+            agree += 1;
+        } else {
+            others += 1;
+        }
+        if agree >= enough && agree > others && common.is_a_split() && one.is_some() {
+            found = Some(old.ts);
+        }
+    }
+    let to = found?;
+    let close = checked[0].new.close / checked[0].old.close;
+    let factor = close.clamp(common.least, common.most);
+    Some(Moved { factor, to })
+}
+
+fn prices(candle: &Candle) -> [f64; 4] {
+    [candle.open, candle.high, candle.low, candle.close]
+}
+
+/// What makes the one price of the other, each being rounded by so much at most.
+fn factor(old: f64, of_old: f64, new: f64, of_new: f64) -> Factor {
+    let (of_old, of_new) = (of_old + SAME * old.abs(), of_new + SAME * new.abs());
+    if old <= of_old {
+        return Factor::ANY;
+    }
+    Factor {
+        least: (new - of_new) / (old + of_old),
+        most: (new + of_new) / (old - of_old),
+    }
+}
+
+/// By how much these prices were rounded at most: half of their last decimal.
+fn rounding<'a>(candles: impl Iterator<Item = &'a Candle>) -> f64 {
+    let decimals = candles.flat_map(prices).map(decimals);
+    let decimals = decimals.max().unwrap_or(0).max(FEWEST_DECIMALS);
+    0.5 * 10f64.powi(-decimals)
+}
+
+fn decimals(price: f64) -> i32 {
+    let text = price.to_string();
+    let decimals = text
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len());
+    i32::try_from(decimals).map_or(MOST_DECIMALS, |decimals| decimals.min(MOST_DECIMALS))
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_precision_loss)] // Days.
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    fn candle(day: i64, base: f64) -> Candle {
+        Candle {
+            ts: day * DAY,
+            open: base,
+            high: base * 1.01,
+            low: base * 0.98,
+            close: base * 1.005,
+            volume: Some(1.0),
+            vwap: None,
+            trades: None,
+        }
+    }
+
+    fn map(candle: Candle, change: impl Fn(f64) -> f64) -> Candle {
+        Candle {
+            open: change(candle.open),
+            high: change(candle.high),
+            low: change(candle.low),
+            close: change(candle.close),
+            ..candle
+        }
+    }
+
+    fn cents(candle: Candle) -> Candle {
+        map(candle, |price| (price * 100.0).round() / 100.0)
+    }
+
+    /// Ten days of prices, and what each is said to be now.
+    fn checked(change: impl Fn(Candle) -> Candle) -> Vec<Checked> {
+        let days = [1, 2, 3, 4, 5, 30, 31, 32, 33, 34];
+        let stored = days.map(|day| candle(day, 80.0 + day as f64 * 0.37));
+        stored
+            .map(|old| Checked {
+                old: cents(old),
+                new: change(old),
+            })
+            .to_vec()
+    }
+
+    fn scaled(until: i64, factor: f64) -> impl Fn(Candle) -> Candle {
+        move |old| {
+            let is_before = old.ts <= until * DAY;
+            cents(map(old, |price| {
+                price * if is_before { factor } else { 1.0 }
+            }))
+        }
+    }
+
+    #[test]
+    fn a_split_moves_all_before_its_day_by_one_factor() {
+        for factor in [0.1, 1.0 / 3.0, 0.5, 0.05, 1.5, 20.0, 1.01] {
+            for until in [2, 3, 5, 32, 34] {
+                let found = moved(&checked(scaled(until, factor))).expect("a split");
+                assert!((found.factor / factor - 1.0).abs() < 2e-3, "{found:?}");
+                assert_eq!(found.to, until * DAY, "{factor}");
+            }
+        }
+        let one = &checked(scaled(34, 0.25))[..1];
+        assert!(moved(one).is_some(), "the only one");
+    }
+
+    #[test]
+    fn a_split_is_seen_beside_a_row_that_was_corrected_and_beside_a_later_split() {
+        let mut with_one_more = checked(scaled(5, 0.1));
+        with_one_more[1].new.high *= 1.2;
+        assert!(moved(&with_one_more).is_some());
+        let twice = checked(|old| scaled(31, 0.5)(scaled(5, 0.1)(old)));
+        assert_eq!(moved(&twice).map(|found| found.to), Some(5 * DAY));
+    }
+
+    #[test]
+    fn what_differs_otherwise_is_no_split() {
+        let same = checked(cents);
+        assert!(moved(&same).is_none());
+        assert!(moved(&[]).is_none());
+        assert!(moved(&checked(scaled(1, 0.5))).is_none(), "a single one");
+        assert!(moved(&checked(scaled(34, 1.000_05))).is_none(), "too small");
+        let later = checked(|old| {
+            let is_after = old.ts > 5 * DAY;
+            cents(map(old, |price| if is_after { price * 2.0 } else { price }))
+        });
+        assert!(moved(&later).is_none(), "the oldest stand where they stood");
+        let shifted = checked(|old| cents(map(old, |price| price - 1.5)));
+        assert!(moved(&shifted).is_none(), "a dividend taken off");
+        let volume = checked(|old| Candle {
+            volume: Some(7.0),
+            ..cents(old)
+        });
+        assert!(moved(&volume).is_none());
+        for row in 0..10 {
+            let mut one = checked(cents);
+            one[row].new.close *= 1.03;
+            assert!(moved(&one).is_none(), "the close of row {row}");
+            let mut all_prices = checked(cents);
+            all_prices[row].new = map(all_prices[row].new, |price| price * 1.03);
+            assert!(moved(&all_prices).is_none(), "all of row {row}");
+        }
+    }
+
+    #[test]
+    fn rounding_is_allowed_for_and_no_more() {
+        let penny = |factor: f64| {
+            let days = [1, 2, 3].map(|day| candle(day, 0.11 + 0.01 * day as f64));
+            days.map(|old| Checked {
+                old: cents(old),
+                new: cents(map(old, |price| price * factor)),
+            })
+        };
+        assert!(moved(&penny(0.5)).is_some());
+        assert!(moved(&penny(1.01)).is_none(), "within a cent");
+    }
+}
