@@ -190,8 +190,12 @@ fn compare_candles(
     for pair in pairs {
         let (left, right) = pair.left_and_right();
         let (left, right) = (left.transpose()?, right.transpose()?);
-        left.iter().for_each(|candle| of_a.add(candle.ts));
-        right.iter().for_each(|candle| of_b.add(candle.ts));
+        if let Some(candle) = &left {
+            of_a.add(candle.ts);
+        }
+        if let Some(candle) = &right {
+            of_b.add(candle.ts);
+        }
         let row = match (left, right) {
             (None, None) => continue,
             (Some(a), None) => RowDifference::OnlyInA(a),

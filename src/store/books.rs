@@ -3,7 +3,7 @@
 
 use chrono::DateTime;
 
-use super::{SeriesRow, Store, StoreError};
+use super::{SeriesKey, SeriesRow, Store, StoreError};
 use crate::span::Span;
 
 const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
@@ -71,6 +71,14 @@ impl SeriesRow {
 }
 
 impl Store {
+    pub(super) fn wrong_books(&self, key: &SeriesKey, says: Counted, read: Counted) -> StoreError {
+        StoreError::Books {
+            path: self.path.clone(),
+            series: format!("{} {}", key.symbol, key.timeframe),
+            what: format!("says {says}, and {read} were read"),
+        }
+    }
+
     /// Compares what was read of a series in a span with what its row says, both at one instant.
     ///
     /// # Errors
@@ -85,12 +93,7 @@ impl Store {
         if says.allows(read, span) {
             return Ok(());
         }
-        Err(StoreError::Books {
-            path: self.path.clone(),
-            series: format!("{} {}", series.key.symbol, series.key.timeframe),
-            says,
-            read,
-        })
+        Err(self.wrong_books(&series.key, says, read))
     }
 }
 

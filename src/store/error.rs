@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::FORMAT;
 use super::standing::{how_to_copy, how_to_restore};
-use super::{Counted, FORMAT};
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
 /// in [`StoreError::next`].
@@ -157,16 +157,14 @@ pub enum StoreError {
         why: String,
     },
     /// The candles of a series are not those that its row speaks of.
-    #[error("{}: the row of {series} says {says}, and {read} were read", path.display())]
+    #[error("{}: the row of {series} {what}", path.display())]
     Books {
         /// The path.
         path: PathBuf,
         /// Symbol and timeframe.
         series: String,
-        /// What its row says of all of them.
-        says: Counted,
-        /// What was read of the part that was chosen.
-        read: Counted,
+        /// What it says, and what was read of the part that was chosen.
+        what: String,
     },
     /// Anything else that SQLite says.
     #[error("cannot work with {}", path.display())]

@@ -137,12 +137,7 @@ fn add_attached(
     let mut pairs = Vec::new();
     for theirs in series_of_input(tx, other.format).map_err(told)? {
         if theirs.says != theirs.has {
-            return Err(StoreError::Books {
-                path: other.path.clone(),
-                series: format!("{} {}", theirs.key.symbol, theirs.key.timeframe),
-                says: theirs.says,
-                read: theirs.has,
-            });
+            return Err(other.wrong_books(&theirs.key, theirs.says, theirs.has));
         }
         let created_at = theirs.created_at.unwrap_or(now);
         let ours = match bind(tx, &theirs.key, theirs.week_start, created_at, path) {
