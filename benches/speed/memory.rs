@@ -139,6 +139,7 @@ pub fn fill(path: &Path, series: Vec<(SeriesKey, Span)>, memory: Memory) -> Fill
         clock: Arc::new(SystemClock::default()),
         cancel: Cancel::new(),
         workers: 8,
+        rate: None,
         policy: Policy::default(),
         force: false,
         refetch_empty: false,

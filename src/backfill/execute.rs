@@ -2,6 +2,7 @@
 
 use super::fetch::Series;
 use super::pool::fetch_all;
+use super::turns::Paced;
 use super::writer::Ledger;
 use super::{Job, Report, Runner, Stop, report};
 use crate::monitor::Monitor;
@@ -73,8 +74,12 @@ pub(super) fn execute(
         slices,
     } = parts;
     let mut ledger = Ledger::new(job, &series, &ids, &slices);
+    let paced = Paced::new(runner.provider.as_ref(), &job.turns);
     let written = end_idle_series(store, job, &mut ledger, &series, runner)
+        .and_then(|()| job.turns.look(store, runner.clock.now()))
         .and_then(|()| fetch_all(store, &mut ledger, &series, &slices, runner, monitor));
+    // Without turns the fetchers stop: that is what went wrong, and not what they say.
+    let written = paced.end().map_or(written, Err);
     let unfinished = ledger.states.iter().any(|state| !state.open.is_empty());
     if unfinished && ledger.stop.is_none() {
         ledger.stop = Some(if runner.cancel.is_cancelled() {

@@ -14,6 +14,7 @@ mod queue;
 mod recheck;
 mod report;
 mod scale;
+mod turns;
 mod update;
 mod writer;
 
@@ -30,10 +31,14 @@ use crate::monitor::Monitor;
 use crate::owner::Owner;
 use crate::plan::{Known, Wanted, is_not_due, plan};
 use crate::provider::Provider;
+use crate::provider::rate::Rate;
 use crate::span::Span;
-use crate::store::{JobStatus, NewJob, Queued, SeriesKey, SeriesStatus, Store, StoreError, Target};
+use crate::store::{
+    JobSettings, JobStatus, NewJob, Queued, SeriesKey, SeriesStatus, Store, StoreError, Target,
+};
 use execute::{Parts, execute};
 use fetch::Series;
+use turns::FileTurns;
 
 /// How a job is run.
 pub struct Runner {
@@ -45,6 +50,9 @@ pub struct Runner {
     pub cancel: Cancel,
     /// Threads that fetch: as many as requests are to be under way, not as many as there are cores.
     pub workers: usize,
+    /// Requests at most; the provider's own rate where there is none. One a second and slower holds over all programs on the
+    /// file, and from one run to the next.
+    pub rate: Option<Rate>,
     /// When candles count as closed and final.
     pub policy: Policy,
     /// Ask for the live edge again even if nothing in it has newly closed or become final.
@@ -95,6 +103,7 @@ pub(crate) struct Job {
     planned_at: i64,
     policy: Policy,
     requests_before: u64,
+    turns: Arc<FileTurns>,
 }
 
 /// Plans what is missing of each series: what [`run`] would fetch. `store` is `None` where there is no file yet.
@@ -155,6 +164,7 @@ fn distinct(series: &[(SeriesKey, Span)]) -> Vec<(SeriesKey, Span)> {
 ///     clock: Arc::new(ManualClock::at(1_767_225_600)), // 2026-01-01; SystemClock::default() outside of examples
 ///     cancel: Cancel::new(),
 ///     workers: 8,
+///     rate: None,
 ///     policy: Policy::default(),
 ///     force: false,
 ///     refetch_empty: false,
@@ -271,7 +281,7 @@ pub fn resume(
         asked_before.push(Series::was_asked(&known));
         targets.push(runner.target(&key, series.span, &known, now));
     }
-    let made = store.take_over(&job.job_id, runner.policy, &job.owner, now, &targets)?;
+    let made = store.take_over(&job.job_id, &runner.settings(), &job.owner, now, &targets)?;
     let parts = Parts::of(store, &targets, made, asked_before)?;
     if job.owner.tells_that_locks_are_refused() {
         monitor.locks_refused();
@@ -287,7 +297,7 @@ impl Request {
             source: runner.provider.name(),
             start_words: self.start_words.as_deref(),
             end_words: self.end_words.as_deref(),
-            policy: runner.policy,
+            settings: runner.settings(),
             status,
             owner: &job.owner,
             now: job.planned_at,
@@ -332,6 +342,15 @@ impl Runner {
         }
     }
 
+    /// How the job is run, for the record.
+    fn settings(&self) -> JobSettings {
+        JobSettings {
+            policy: self.policy,
+            rate: self.rate.map(|rate| rate.to_string()),
+            workers: u32::try_from(self.workers).unwrap_or(u32::MAX),
+        }
+    }
+
     fn job(&self, store: &Store, job_id: String, now: i64) -> Result<Job, StoreError> {
         Ok(Job {
             job_id,
@@ -339,6 +358,7 @@ impl Runner {
             planned_at: now,
             policy: self.policy,
             requests_before: self.provider.requests(),
+            turns: Arc::new(FileTurns::new(store, self.provider.name(), self.rate)),
         })
     }
 }

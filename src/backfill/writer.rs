@@ -31,6 +31,7 @@ pub(super) struct Ledger<'a> {
     beat_at: i64,
     /// Seconds that this machine's clock was found ahead of the provider's.
     pub(super) clock_offset: Option<i64>,
+    looked_at: i64,
 }
 
 /// One series, so far.
@@ -81,6 +82,7 @@ impl<'a> Ledger<'a> {
             news: Vec::new(),
             beat_at: 0,
             clock_offset: None,
+            looked_at: 0,
         }
     }
 
@@ -106,6 +108,10 @@ impl<'a> Ledger<'a> {
                 batch.commit()?;
                 store.bound_log(&runner.cancel);
                 self.beat_at = now;
+            }
+            if now != self.looked_at {
+                self.job.turns.look(store, now)?;
+                self.looked_at = now;
             }
             for failure in std::mem::take(&mut self.news) {
                 monitor.slice_failed(&failure);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use candlefile::backfill::Request;
-use candlefile::{Policy, Range, SeriesKey, Store, Symbol};
+use candlefile::{Range, SeriesKey, Store, Symbol};
 
 use super::args::{Backfill, Global};
 use super::aside::Aside;
@@ -22,7 +22,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
         start: args.start,
         end: args.end,
     };
-    let runner = fetching.runner(source, Policy::default());
+    let runner = fetching.runner(source, None);
     // A range that is wrong by itself is told before what keeps the provider from being asked.
     let week_start = runner
         .as_ref()
@@ -57,7 +57,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let mut aside = Aside::default();
     aside.count(&planned.targets);
     if args.dry_run {
-        return planned::show(global, &fetching, &[planned], &aside);
+        return planned::show(global, &[planned], &aside);
     }
     if !planned.is_empty() {
         check_key(source)?;
@@ -72,7 +72,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     planned::check_room(global, cost, args.fetch.yes)?;
     let mut store = Store::create(&global.db)?;
     fetching.stop_on_signals();
-    let monitor = fetching.monitor(source);
+    let monitor = fetching.monitor(&runner);
     let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
     drop(monitor);
     report::print(global, &[report?], &aside)

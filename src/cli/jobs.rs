@@ -3,17 +3,24 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use candlefile::backfill::Runner;
 use candlefile::monitor::Monitor;
 use candlefile::provider::rate::Rate;
 use candlefile::provider::{BadBaseUrl, BaseUrl, Key, Provider, polygon};
+use candlefile::store::JobRow;
 use candlefile::{Cancel, Clock, Policy, Polygon, Sample, SystemClock};
 
-use super::args::{Fetch, Global};
+use super::args::{Fetch, Global, Pace};
 use super::error::{CliError, usage};
 use super::{progress, signals};
+
+/// Requests under way at once, unless told otherwise.
+const WORKERS: usize = 8;
+/// And at most.
+const MOST_WORKERS: usize = 256;
 
 /// How this call fetches.
 pub struct Fetching {
@@ -37,25 +44,33 @@ impl Fetching {
         }
     }
 
-    /// A runner for a provider by the name that the file records.
-    ///
-    /// `recorded` is the policy of a job that is taken up again; options given now come before it.
-    pub fn runner(&self, source: &str, recorded: Policy) -> Result<Runner> {
-        let seconds =
-            |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    /// A runner for a provider by the name that the file records. `job` is one that is taken up again: it goes on as it was
+    /// asked for, but for the options given now.
+    pub fn runner(&self, source: &str, job: Option<&JobRow>) -> Result<Runner> {
+        let Pace {
+            workers,
+            rate,
+            delay,
+            final_after,
+        } = self.fetch.pace;
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let recorded = job.map_or(Policy::default(), |job| job.policy);
+        let recorded_rate = || job?.rate.as_deref()?.parse().ok();
+        let recorded_workers = || job?.workers.map(|workers| workers as usize);
         Ok(Runner {
             provider: self.provider(source)?,
             clock: Arc::clone(&self.clock),
             cancel: self.cancel.clone(),
-            workers: usize::from(self.fetch.pace.workers),
+            workers: workers
+                .map(usize::from)
+                .or_else(recorded_workers)
+                .map_or(WORKERS, |workers| workers.clamp(1, MOST_WORKERS)),
+            rate: rate
+                .or_else(recorded_rate)
+                .filter(|_| default_rate(source).is_some()),
             policy: Policy {
-                delay: self.fetch.pace.delay.map_or(recorded.delay, seconds),
-                final_after: self
-                    .fetch
-                    .pace
-                    .final_after
-                    .map(seconds)
-                    .or(recorded.final_after),
+                delay: delay.map_or(recorded.delay, seconds),
+                final_after: final_after.map(seconds).or(recorded.final_after),
             },
             force: self.fetch.force,
             refetch_empty: self.fetch.refetch_empty,
@@ -63,8 +78,8 @@ impl Fetching {
     }
 
     /// The monitor for a run, with the rate that paces it.
-    pub fn monitor(&self, source: &str) -> Box<dyn Monitor> {
-        progress::monitor(self.global.quiet, self.rate(source))
+    pub fn monitor(&self, runner: &Runner) -> Box<dyn Monitor> {
+        progress::monitor(self.global.quiet, rate_of(runner))
     }
 
     fn provider(&self, source: &str) -> Result<Arc<dyn Provider>> {
@@ -86,7 +101,7 @@ impl Fetching {
                     Ok(key) => Arc::new(Polygon::new(
                         base,
                         key,
-                        self.rate(source),
+                        default_rate(source),
                         Arc::clone(&self.clock),
                     )?),
                     Err(_) => Arc::new(polygon::Unkeyed),
@@ -100,22 +115,21 @@ impl Fetching {
         Ok(provider)
     }
 
-    /// The rate that paces a provider.
-    pub fn rate(&self, source: &str) -> Option<Rate> {
-        let default =
-            (source == "polygon").then(|| polygon::DEFAULT_RATE.parse().expect("a constant"));
-        if source == "sample" {
-            None
-        } else {
-            self.fetch.pace.rate.or(default)
-        }
-    }
-
     /// The first signal asks the job to stop, the second ends the program: both are safe.
     pub fn stop_on_signals(&self) {
         let words = "stopping; what was fetched is being saved (again to stop at once)";
         signals::stop_on_signals(&self.cancel, Some(words));
     }
+}
+
+/// The rate that paces a run.
+pub fn rate_of(runner: &Runner) -> Option<Rate> {
+    runner.rate.or(default_rate(runner.provider.name()))
+}
+
+/// How fast a provider is asked unless told otherwise; `None` where nothing is sent.
+fn default_rate(source: &str) -> Option<Rate> {
+    (source == "polygon").then(|| polygon::DEFAULT_RATE.parse().expect("a constant"))
 }
 
 /// Whether a provider can be asked, and not only planned with.

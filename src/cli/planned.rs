@@ -11,7 +11,7 @@ use serde_json::json;
 use super::args::Global;
 use super::aside::Aside;
 use super::error::{Exit, usage};
-use super::jobs::Fetching;
+use super::jobs::rate_of;
 use super::{output, table};
 
 /// A run, and what is missing of its series.
@@ -85,11 +85,11 @@ pub fn check_room(global: &Global, cost: Estimate, yes: bool) -> Result<()> {
 }
 
 /// Shows what the runs would fetch: nothing is sent.
-pub fn show(global: &Global, fetching: &Fetching, runs: &[Planned], aside: &Aside) -> Result<Exit> {
+pub fn show(global: &Global, runs: &[Planned], aside: &Aside) -> Result<Exit> {
     let (mut total, mut series) = (Cost::default(), Vec::new());
     for planned in runs {
         let provider = &planned.runner.provider;
-        let rate = fetching.rate(provider.name());
+        let rate = rate_of(&planned.runner);
         let mut sum = Estimate::default();
         for target in &planned.targets {
             let estimate = Estimate::of(target, provider.as_ref());

@@ -42,7 +42,7 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
     let count = runs.len();
     let mut reports = Vec::new();
     for (job, runner, _) in runs {
-        let monitor = fetching.monitor(&job.source);
+        let monitor = fetching.monitor(&runner);
         let report =
             candlefile::backfill::resume(&mut store, &job.job_id, &runner, monitor.as_ref());
         drop(monitor);
@@ -81,7 +81,7 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
 
 /// How a job goes on, and what is missing of it. A key is needed where that is anything.
 fn plan(fetching: &Fetching, store: &Store, job: &JobRow) -> Result<(Runner, Vec<Target>)> {
-    let runner = fetching.runner(&job.source, job.policy)?;
+    let runner = fetching.runner(&job.source, Some(job))?;
     let targets = left_of(store, &job.job_id, &runner)?;
     if !planned::is_empty(&targets) {
         check_key(&job.source)?;

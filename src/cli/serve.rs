@@ -5,7 +5,6 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::Result;
-use candlefile::Policy;
 use candlefile::provider::BadBaseUrl;
 use candlefile::serve::{BadSecret, Settings, Sockets, Token, Webhook};
 use serde_json::json;
@@ -47,12 +46,12 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
     };
     let fetching = Fetching::new(global, &fetch);
     check_key(args.provider.source())?;
-    let first = fetching.runner(args.provider.source(), Policy::default())?;
+    let first = fetching.runner(args.provider.source(), None)?;
     // What the file holds from others is taken care of where that can be.
     let others = ["polygon", "sample"].into_iter();
     let others =
         others.filter(|&source| source != args.provider.source() && check_key(source).is_ok());
-    let others = others.filter_map(|source| fetching.runner(source, Policy::default()).ok());
+    let others = others.filter_map(|source| fetching.runner(source, None).ok());
     let mut providers = vec![first.provider];
     providers.extend(others.map(|runner| runner.provider));
 
@@ -62,6 +61,7 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         db: global.db.clone(),
         providers,
         workers: first.workers,
+        rate: first.rate,
         policy: first.policy,
         jobs: args.jobs.into(),
         update_at: args.update_at,

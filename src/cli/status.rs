@@ -239,6 +239,7 @@ fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {
         "completed_at": job.completed_at.map(time), "duration_s": duration(job, now), "slices": job.slices,
         "progress_pct": progress_pct, "records": job.records, "error": job.error,
         "resume_at": job.resume_at.map(time), "owner": job.owner, "program": job.program, "eta_s": eta,
+        "rate": job.rate, "workers": job.workers, "delay_s": job.policy.delay, "final_after_s": job.policy.final_after,
     }))
 }
 

@@ -2,8 +2,8 @@
 //! asked of one source does not keep the others from being asked.
 
 use anyhow::Result;
+use candlefile::Store;
 use candlefile::backfill::{sources, update_of};
-use candlefile::{Policy, Store};
 
 use super::args::{Global, Update};
 use super::aside::Aside;
@@ -16,7 +16,7 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
     let fetching = Fetching::new(global, &args.fetch);
     let (runs, aside) = plan(global, args, &fetching)?;
     if args.dry_run {
-        return planned::show(global, &fetching, &runs, &aside);
+        return planned::show(global, &runs, &aside);
     }
     let cost = runs.iter().map(|run| (&run.runner, run.targets.as_slice()));
     planned::check_room(global, planned::cost(cost), args.fetch.yes)?;
@@ -33,7 +33,7 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
             continue;
         }
         drop(targets);
-        let monitor = fetching.monitor(runner.provider.name());
+        let monitor = fetching.monitor(&runner);
         let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
         drop(monitor);
         match report {
@@ -58,7 +58,7 @@ fn plan(global: &Global, args: &Update, fetching: &Fetching) -> Result<(Vec<Plan
     let mut refused = Vec::new();
     for (source, series) in sources(&held)? {
         let planned = fetching
-            .runner(&source, Policy::default())
+            .runner(&source, None)
             .and_then(|runner| {
                 let request = update_of(&held, &runner)?;
                 Planned::of(Some(&held), runner, request)

@@ -20,6 +20,7 @@ pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 use std::time::Duration;
 
 use chrono::Weekday;
+use rate::Pace;
 
 use crate::candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};
 use crate::clock::Cancel;
@@ -157,6 +158,18 @@ pub trait Provider: Send + Sync {
             rows: ask.market.expected_candles(ask.span),
             requests: 1,
         }
+    }
+
+    /// From now on requests are paced so, too, until [`Provider::leave`] is told the number that is returned. A provider that
+    /// sends nothing paces nothing.
+    fn join(&self, pace: Pace) -> u64 {
+        let _ = pace;
+        0
+    }
+
+    /// A job that joined has ended.
+    fn leave(&self, job: u64) {
+        let _ = job;
     }
 
     /// What all workers wait for now, if it is the rate or the provider's limit.

@@ -1,8 +1,9 @@
-//! One sliding window of send instants for all workers of a provider, and the pause that a 429 imposes on all of them.
+//! One sliding window of send instants for all workers of a provider, the turns that jobs share with other programs, and the
+//! pause that a 429 imposes on all of them. Knows neither files nor jobs: who takes turns where is behind [`Turns`].
 
 use std::collections::VecDeque;
 use std::str::FromStr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::{Waiting, retry};
@@ -45,8 +46,15 @@ impl Rate {
         beyond * self.per.as_secs_f64() / f64::from(self.count)
     }
 
-    /// The server measures its window at its own end of a line that squeezes and stretches: ours is one percent longer.
-    fn window(&self) -> Duration {
+    /// Whether so few requests are allowed that programs which follow each other, or run at once, must share them: one a
+    /// second, or fewer.
+    pub fn is_slow(&self) -> bool {
+        u64::from(self.count) <= self.per.as_secs()
+    }
+
+    /// The stretch in which no more than [`Rate::per_window`] requests may lie. The server measures it at its own end of a
+    /// line that squeezes and stretches: ours is one percent longer.
+    pub fn window(&self) -> Duration {
         self.per + self.per / 100
     }
 }
@@ -81,15 +89,54 @@ impl std::fmt::Display for Rate {
     }
 }
 
-/// Lets requests go, never more than the rate allows and none during a pause.
-#[derive(Debug)]
+/// What came of asking for a turn among all who share them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is taken: the request goes now.
+    Taken,
+    /// Nobody shares anything.
+    Free,
+    /// None is free for so long.
+    Wait(Duration),
+    /// None can be had any more: the job stops.
+    Stopped,
+}
+
+/// Turns that are shared with other programs.
+pub trait Turns: Send + Sync {
+    /// Takes a turn for a request that goes out at once.
+    fn take(&self, clock: &dyn Clock) -> Turn;
+}
+
+/// How the requests of a job are paced.
+#[derive(Clone, Default)]
+pub struct Pace {
+    /// At most so many; the provider's own rate where there is none.
+    pub rate: Option<Rate>,
+    /// And as the turns allow that are shared with others.
+    pub turns: Option<Arc<dyn Turns>>,
+}
+
+/// Another wait for a shared turn ends by then: who made it necessary may have gone.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// Send instants are of no use after this: the longest window, and more.
+const LONGEST_WINDOW: Duration = Duration::from_secs(2 * 3600);
+
+/// Lets requests go, never more than the rates allow and none during a pause.
 pub struct Limiter {
     rate: Option<Rate>,
+    /// One asks for a turn at a time.
+    turn: Mutex<()>,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
+    /// The jobs whose requests these are, by the number that each has.
+    jobs: Vec<(u64, Pace)>,
+    last_job: u64,
+    /// When a shared turn is free, as far as known.
+    shared_until: Duration,
     /// Send instants within the window, ascending.
     sent: VecDeque<Duration>,
     /// Instants of answers that were no 429, within the last minute.
@@ -120,8 +167,26 @@ impl Limiter {
     pub fn new(rate: Option<Rate>) -> Limiter {
         Limiter {
             rate,
+            turn: Mutex::default(),
             state: Mutex::default(),
         }
+    }
+
+    /// From now on requests are paced so, too, until [`Limiter::leave`] is told the number that is returned. Where several
+    /// jobs run, the rates of all hold for each.
+    pub fn join(&self, pace: Pace) -> u64 {
+        let mut state = self.lock();
+        state.last_job += 1;
+        let job = state.last_job;
+        state.jobs.push((job, pace));
+        job
+    }
+
+    /// The job has ended.
+    pub fn leave(&self, job: u64) {
+        let mut state = self.lock();
+        state.jobs.retain(|(number, _)| *number != job);
+        state.shared_until = Duration::ZERO;
     }
 
     /// Waits until a request may go, and counts it as sent. Returns the send instant, or `None` when cancelled.
@@ -130,20 +195,42 @@ impl Limiter {
             if cancel.is_cancelled() {
                 return None;
             }
-            let now = clock.monotonic();
-            let wait = {
-                let mut state = self.lock();
-                let ready = self.ready_at(&mut state, now);
-                if ready <= now {
-                    if self.rate.is_some() {
-                        state.sent.push_back(now);
-                    }
-                    return Some(now);
-                }
-                ready - now
+            let wait = match self.try_acquire(clock) {
+                Ok(sent) => return sent,
+                Err(wait) => wait,
             };
             clock.sleep(wait, cancel);
         }
+    }
+
+    /// A send instant, or how long to wait; no instant at all where no turn can be had any more.
+    fn try_acquire(&self, clock: &dyn Clock) -> Result<Option<Duration>, Duration> {
+        let _turn = self.turn.lock().expect("no panic while a turn is taken");
+        let now = clock.monotonic();
+        let shared: Vec<Arc<dyn Turns>> = {
+            let mut state = self.lock();
+            let ready = self.ready_at(&mut state, now);
+            if ready > now {
+                return Err(ready - now);
+            }
+            let jobs = state.jobs.iter();
+            jobs.filter_map(|(_, pace)| pace.turns.clone()).collect()
+        };
+        // All are on one file, and a turn there is one for all.
+        for turns in shared {
+            match turns.take(clock) {
+                Turn::Free => {}
+                Turn::Taken => break,
+                Turn::Wait(wait) => {
+                    self.lock().shared_until = clock.monotonic() + wait;
+                    return Err(wait.min(LOOK_AGAIN));
+                }
+                Turn::Stopped => return Ok(None),
+            }
+        }
+        let now = clock.monotonic();
+        self.lock().sent.push_back(now);
+        Ok(Some(now))
     }
 
     /// An answer that was no 429.
@@ -209,25 +296,25 @@ impl Limiter {
         if state.paused_until > now {
             return Some(Waiting::Limit(state.paused_until - now));
         }
-        let ready = self.ready_at(&mut state, now);
+        let ready = self.ready_at(&mut state, now).max(state.shared_until);
         (ready > now).then(|| Waiting::Rate(ready - now))
     }
 
     fn ready_at(&self, state: &mut State, now: Duration) -> Duration {
-        let Some(rate) = self.rate else {
-            return state.paused_until;
+        forget_before(&mut state.sent, now.saturating_sub(LONGEST_WINDOW));
+        let beyond = state.sent.len().saturating_sub(MOST as usize);
+        state.sent.drain(..beyond);
+        let own = state.jobs.iter().map(|(_, pace)| pace.rate.or(self.rate));
+        let own = own.chain(state.jobs.is_empty().then_some(self.rate));
+        let window_opens = |rate: Rate| {
+            let first = state.sent.len().checked_sub(rate.count as usize)?;
+            Some(state.sent[first] + rate.window())
         };
-        forget_before(&mut state.sent, now.saturating_sub(rate.window()));
-        let full = state.sent.len() >= rate.count as usize;
-        let window_opens = if full {
-            state.sent[state.sent.len() - rate.count as usize] + rate.window()
-        } else {
-            now
-        };
-        window_opens.max(state.paused_until)
+        let open = own.flatten().filter_map(window_opens).max();
+        open.unwrap_or_default().max(state.paused_until)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()
             .expect("no panic while the limiter is held")

@@ -291,6 +291,8 @@ mod tests {
             source: "sample".into(),
             adjusted: false,
             policy: Policy::default(),
+            rate: None,
+            workers: None,
             created_at: 0,
             started_at: None,
             completed_at: None,

@@ -48,6 +48,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::clock::{Cancel, Clock};
 use crate::market::Policy;
 use crate::provider::Provider;
+use crate::provider::rate::Rate;
 use crate::store::{Store, StoreError};
 use answer::Fault;
 use events::Hub;
@@ -72,8 +73,10 @@ pub struct Settings {
     pub db: PathBuf,
     /// Where candles come from. The first is asked for what is new, all for what the file holds from them.
     pub providers: Vec<Arc<dyn Provider>>,
-    /// Threads that fetch, a job.
+    /// Threads that fetch, a new job.
     pub workers: usize,
+    /// Requests at most, of new jobs; the provider's own rate where there is none.
+    pub rate: Option<Rate>,
     /// When candles count as closed and final, for new jobs.
     pub policy: Policy,
     /// Jobs that run at once.

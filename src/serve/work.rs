@@ -80,8 +80,13 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
         .clone()
         .find(|provider| provider.name() == job.source);
     let provider = provider.expect("only jobs of these sources are taken");
+    let rate = job.rate.as_deref().and_then(|rate| rate.parse().ok());
     let runner = Runner {
         policy: job.policy,
+        rate: rate.or(service.settings.rate),
+        workers: job
+            .workers
+            .map_or(service.settings.workers, |workers| workers as usize),
         ..service.runner(provider, stop)
     };
     let telling = Telling::new(service, &job.job_id);
@@ -144,6 +149,7 @@ impl Service {
             clock: Arc::clone(&self.settings.clock),
             cancel,
             workers: self.settings.workers,
+            rate: self.settings.rate,
             policy: self.settings.policy,
             force: false,
             refetch_empty: false,

@@ -30,6 +30,17 @@ pub struct Target {
     pub not_due: bool,
 }
 
+/// How a job is run: now, and when it is taken up again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSettings {
+    /// When candles count as closed and final.
+    pub policy: Policy,
+    /// Requests at most, as typed; `None` for the source's own rate.
+    pub rate: Option<String>,
+    /// Requests at once.
+    pub workers: u32,
+}
+
 /// A job to be recorded.
 #[derive(Clone, Debug)]
 pub struct NewJob<'a> {
@@ -43,8 +54,8 @@ pub struct NewJob<'a> {
     pub start_words: Option<&'a str>,
     /// The end as typed, if it was.
     pub end_words: Option<&'a str>,
-    /// When candles count as closed and final.
-    pub policy: Policy,
+    /// How it is run.
+    pub settings: JobSettings,
     /// Running, or queued to be run later.
     pub status: JobStatus,
     /// Who runs it, or is going to.
@@ -210,8 +221,9 @@ fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite
         .max()
         .unwrap_or(0);
     let sql = "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words,
-               end_words, source, delay_s, final_after_s, created_at, started_at, owner, heartbeat_at, program)
-               VALUES (?1, ?15, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, iif(?15 = 'running', ?12, NULL), ?13, ?12, ?14)";
+               end_words, source, delay_s, final_after_s, created_at, started_at, owner, heartbeat_at, program, rate,
+               workers)
+               VALUES (?1, ?15, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, iif(?15 = 'running', ?12, NULL), ?13, ?12, ?14, ?16, ?17)";
     let symbols = distinct(targets.iter().map(|target| target.key.symbol.to_string()));
     let timeframes = distinct(
         targets
@@ -230,12 +242,14 @@ fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite
             job.start_words,
             job.end_words,
             job.source,
-            job.policy.delay,
-            job.policy.final_after,
+            job.settings.policy.delay,
+            job.settings.policy.final_after,
             job.now,
             job.owner.as_str(),
             PROGRAM,
-            job.status.as_str()
+            job.status.as_str(),
+            job.settings.rate,
+            job.settings.workers
         ],
     )
     .map(|_| ())

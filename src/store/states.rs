@@ -136,6 +136,10 @@ pub struct JobRow {
     pub adjusted: bool,
     /// When candles count as closed and final.
     pub policy: Policy,
+    /// Requests at most, as typed; `None` for the source's own rate.
+    pub rate: Option<String>,
+    /// Requests at once, where the file's format has it.
+    pub workers: Option<u32>,
     /// When it was asked, Unix seconds, as all times here.
     pub created_at: i64,
     /// When it began.

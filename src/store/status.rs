@@ -188,6 +188,8 @@ pub(super) const ITS_PROCESS_IS_GONE: &str = "its process is gone";
 
 /// Format 1 did not know which version ran a job.
 const PROGRAM_SINCE: i32 = 2;
+/// Format 2 did not know how fast.
+const PACE_SINCE: i32 = 3;
 
 /// The jobs that a statement chooses, each with the sums of its slices: only theirs are read.
 fn job_rows(format: i32, chosen: &str) -> String {
@@ -196,11 +198,16 @@ fn job_rows(format: i32, chosen: &str) -> String {
     } else {
         "j.program"
     };
+    let pace = if format < PACE_SINCE {
+        "NULL AS rate, NULL AS workers"
+    } else {
+        "j.rate, j.workers"
+    };
     format!(
         "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source, j.delay_s,
          j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
          p.total, p.completed, p.failed, p.fetched, p.inserted, p.duplicate, p.restated, p.conflicting, p.rejected,
-         p.removed, {program} AS program, j.start_words, j.end_words,
+         p.removed, {program} AS program, {pace}, j.start_words, j.end_words,
          (SELECT s.adjusted FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = j.job_id LIMIT 1)
              AS adjusted
          FROM ({chosen}) AS j LEFT JOIN (SELECT job_id, count(*) AS total, sum(status = 'completed') AS completed,
@@ -261,6 +268,10 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path) -> rusqlite::Result<JobRow> {
             delay: row.get::<_, Wait>(8)?.0,
             final_after: row.get::<_, Option<Wait>>(9)?.map(|wait| wait.0),
         },
+        rate: row.get("rate")?,
+        workers: row
+            .get::<_, Option<i64>>("workers")?
+            .and_then(|workers| workers.try_into().ok()),
         created_at: stamp(row, 10)?,
         started_at: stamp_if_any(row, 11)?,
         completed_at: stamp_if_any(row, 12)?,

@@ -3,12 +3,11 @@
 use rusqlite::{Connection, params};
 
 use super::coverage::{coverage, empty_spans};
-use super::jobs::{PROGRAM, Progress, Target, insert_slices};
+use super::jobs::{JobSettings, PROGRAM, Progress, Target, insert_slices};
 use super::series::bind;
 use super::stamp::stamp;
 use super::status::find_job;
 use super::{JobStatus, Store, StoreError, told};
-use crate::market::Policy;
 use crate::owner::{self, Owner};
 use crate::span::{Span, SpanSet};
 
@@ -22,7 +21,7 @@ impl Store {
     pub fn take_over(
         &mut self,
         job_id: &str,
-        policy: Policy,
+        settings: &JobSettings,
         owner: &Owner,
         now: i64,
         targets: &[Target],
@@ -54,16 +53,19 @@ impl Store {
         }
         let sql = "UPDATE backfill_jobs SET status = 'running', owner = ?2, heartbeat_at = ?3,
                    started_at = coalesce(started_at, ?3), completed_at = NULL, error = NULL,
-                   resume_at = NULL, delay_s = ?4, final_after_s = ?5, program = ?6 WHERE job_id = ?1";
+                   resume_at = NULL, delay_s = ?4, final_after_s = ?5, program = ?6, rate = ?7, workers = ?8
+                   WHERE job_id = ?1";
         tx.execute(
             sql,
             params![
                 job_id,
                 owner.as_str(),
                 now,
-                policy.delay,
-                policy.final_after,
-                PROGRAM
+                settings.policy.delay,
+                settings.policy.final_after,
+                PROGRAM,
+                settings.rate,
+                settings.workers
             ],
         )
         .map_err(told)?;

@@ -180,6 +180,7 @@ fn asks_nothing(store: &mut Store, key: &SeriesKey, held: Span) {
         clock: Arc::new(ManualClock::at(held.end() + 60 * 86_400)),
         cancel: Cancel::new(),
         workers: 2,
+        rate: None,
         policy: Policy::default(),
         force: false,
         refetch_empty: false,

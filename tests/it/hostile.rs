@@ -61,6 +61,7 @@ pub(crate) fn run(home: &Home, url: &str, limits: Limits, workers: usize) -> Rep
         clock,
         cancel: Cancel::new(),
         workers,
+        rate: None,
         policy: Policy::default(),
         force: false,
         refetch_empty: false,

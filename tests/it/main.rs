@@ -133,6 +133,8 @@ mod serve_webhook;
 mod server;
 #[cfg(feature = "serve")]
 mod serving;
+mod settings;
+mod shared_rates;
 mod small_job;
 mod snapshots;
 mod sql;

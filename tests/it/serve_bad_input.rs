@@ -158,6 +158,7 @@ fn a_full_disk_is_told_as_such_and_the_same_server_goes_on_once_there_is_room() 
         db: home.db_path().canonicalize().unwrap_or(home.db_path()),
         providers: vec![Arc::new(polygon.unwrap())],
         workers: 2,
+        rate: None,
         policy: Policy::default(),
         jobs: 1,
         update_at: Vec::new(),

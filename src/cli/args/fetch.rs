@@ -81,9 +81,9 @@ pub struct Fetch {
 /// How fast to fetch, and what counts as closed.
 #[derive(Args, Clone, Debug)]
 pub struct Pace {
-    /// Requests under way at once
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
-    pub workers: u16,
+    /// Requests under way at once [default: 8]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    pub workers: Option<u16>,
     /// Requests per time at most, like 5/min or 100/s [default for polygon: 100/s]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,

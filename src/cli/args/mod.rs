@@ -12,9 +12,9 @@ use std::time::Duration;
 use candlefile::Policy;
 use clap::{Args, Parser, Subcommand};
 
-pub use fetch::{Backfill, Fetch, Resume, Update};
 #[cfg(feature = "serve")]
-pub use fetch::{Pace, ProviderName};
+pub use fetch::ProviderName;
+pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
 pub use look::{Drop, Info, Show, Sql, Status};
 #[cfg(feature = "serve")]
@@ -77,6 +77,9 @@ pub enum Command {
   candlefile update --dry-run")]
     Update(Update),
     /// Go on with jobs that were interrupted or failed in part
+    ///
+    /// A job goes on as fast, with as many workers and the same delays as it was asked for with. An option that is given here
+    /// holds for this time and later ones.
     #[command(after_help = "Examples:
   candlefile resume")]
     Resume(Resume),

@@ -108,6 +108,11 @@ impl Http {
         self.limiter.waiting(self.clock.as_ref())
     }
 
+    /// The one limiter of all workers.
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
     /// The base URL.
     pub(crate) fn base(&self) -> &BaseUrl {
         &self.base

@@ -20,7 +20,7 @@ use answer::wrong;
 use super::failure::Failure;
 use super::http::Http;
 use super::origin::{BaseUrl, Key};
-use super::rate::Rate;
+use super::rate::{Pace, Rate};
 use super::{Ask, Cursor, Limits, Page, Provider, ProviderError, Waiting};
 use crate::clock::{Cancel, Clock};
 use crate::market::date_of;
@@ -111,6 +111,14 @@ impl Provider for Polygon {
 
     fn requests(&self) -> u64 {
         self.http.sent()
+    }
+
+    fn join(&self, pace: Pace) -> u64 {
+        self.http.limiter().join(pace)
+    }
+
+    fn leave(&self, job: u64) {
+        self.http.limiter().leave(job);
     }
 
     fn waiting(&self) -> Option<Waiting> {

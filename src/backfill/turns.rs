@@ -1,0 +1,140 @@
+//! The turns that jobs on one file share at slow rates, also when one follows another. Opens the file a second time, and
+//! writes nothing there but send instants.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::provider::Provider;
+use crate::provider::rate::{Pace, Rate, Turn, Turns};
+use crate::store::{Store, StoreError, Window};
+
+/// A job's part in the turns on its file.
+#[derive(Debug)]
+pub(super) struct FileTurns {
+    path: PathBuf,
+    source: &'static str,
+    rate: Option<Rate>,
+    /// Whether a job at a slow rate runs beside this one.
+    beside_slow: AtomicBool,
+    has_ended: AtomicBool,
+    held: Mutex<Held>,
+}
+
+/// The file, once a turn was taken, and what kept one from being taken.
+#[derive(Debug, Default)]
+struct Held {
+    store: Option<Store>,
+    error: Option<StoreError>,
+}
+
+impl FileTurns {
+    pub(super) fn new(store: &Store, source: &'static str, rate: Option<Rate>) -> FileTurns {
+        FileTurns {
+            path: store.path().to_path_buf(),
+            source,
+            rate,
+            beside_slow: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+            held: Mutex::default(),
+        }
+    }
+
+    /// Sees whether a job at a slow rate runs by now, which is this one's business, too.
+    pub(super) fn look(&self, store: &Store, now: i64) -> Result<(), StoreError> {
+        let rates = store.living_rates(self.source, now)?;
+        let slow = !self.windows(&rates).is_empty();
+        self.beside_slow.store(slow, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What must hold beside jobs of these rates. Fast rates hold within a process alone.
+    fn windows(&self, rates: &[String]) -> Vec<Window> {
+        let others = rates.iter().filter_map(|rate| rate.parse().ok());
+        let slow = self.rate.into_iter().chain(others).filter(Rate::is_slow);
+        slow.map(|rate| Window {
+            count: rate.per_window(),
+            ms: i64::try_from(rate.window().as_millis()).unwrap_or(i64::MAX),
+        })
+        .collect()
+    }
+
+    /// Closes the file, and says what kept a turn from being taken. Whoever is at it closes it himself.
+    fn end(&self) -> Option<StoreError> {
+        self.has_ended.store(true, Ordering::SeqCst);
+        let mut held = self.held.try_lock().ok()?;
+        held.store = None;
+        held.error.take()
+    }
+}
+
+impl Held {
+    fn take(&mut self, turns: &FileTurns, clock: &dyn Clock) -> Result<Turn, StoreError> {
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => Store::open(&turns.path)?,
+        };
+        let store = self.store.insert(store);
+        let windows = |rates: &[String]| turns.windows(rates);
+        let wait = store.take_turn(turns.source, windows, || clock.now_ms())?;
+        let wait = wait.map(|ms| Duration::from_millis(ms.unsigned_abs()));
+        Ok(wait.map_or(Turn::Taken, Turn::Wait))
+    }
+}
+
+impl Turns for FileTurns {
+    fn take(&self, clock: &dyn Clock) -> Turn {
+        let is_slow = self.rate.is_some_and(|rate| rate.is_slow());
+        if !is_slow && !self.beside_slow.load(Ordering::Relaxed) {
+            return Turn::Free;
+        }
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_ended.load(Ordering::SeqCst) || held.error.is_some() {
+            return Turn::Stopped;
+        }
+        let turn = held.take(self, clock).unwrap_or_else(|error| {
+            held.error = Some(error);
+            Turn::Stopped
+        });
+        if self.has_ended.load(Ordering::SeqCst) {
+            held.store = None;
+        }
+        turn
+    }
+}
+
+/// A job whose requests are paced as it wants.
+pub(super) struct Paced<'a> {
+    provider: &'a dyn Provider,
+    number: u64,
+    turns: &'a FileTurns,
+}
+
+impl<'a> Paced<'a> {
+    pub(super) fn new(provider: &'a dyn Provider, turns: &'a Arc<FileTurns>) -> Paced<'a> {
+        let shared: Arc<dyn Turns> = turns.clone();
+        let number = provider.join(Pace {
+            rate: turns.rate,
+            turns: Some(shared),
+        });
+        Paced {
+            provider,
+            number,
+            turns,
+        }
+    }
+
+    /// The job sends nothing more. Returns what kept a turn from being taken.
+    pub(super) fn end(self) -> Option<StoreError> {
+        self.turns.end()
+    }
+}
+
+impl Drop for Paced<'_> {
+    fn drop(&mut self) {
+        self.provider.leave(self.number);
+        self.turns.end();
+    }
+}
