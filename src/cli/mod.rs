@@ -28,6 +28,7 @@ mod show;
 mod signals;
 mod sql;
 mod status;
+mod stderr;
 mod table;
 mod update;
 mod verify;
@@ -44,6 +45,14 @@ use error::{Exit, Said};
 
 /// Parses, runs and says what went wrong. Returns the exit code.
 pub fn main() -> i32 {
+    stderr::say_panics();
+    signals::outlive_the_size_limit();
+    let exit = run();
+    stderr::settle();
+    exit
+}
+
+fn run() -> i32 {
     let words: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
@@ -91,7 +100,9 @@ fn trace(filter: &str) {
     // Refused where it is set up already: what was asked first stays.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| stderr::Messages)
+        // It would print them, and end the thread where that fails.
+        .log_internal_errors(false)
         .with_ansi(console::colors_enabled_stderr())
         .try_init();
 }
@@ -102,7 +113,17 @@ fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
     if wanted_help || !words.iter().any(|word| word == "--json") {
-        let _ = error.print();
+        if wanted_help {
+            let _ = error.print();
+        } else {
+            let text = error.render();
+            let text = if console::colors_enabled_stderr() {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            stderr::say(text.into_bytes());
+        }
         return if wanted_help {
             Exit::Complete
         } else {

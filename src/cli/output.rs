@@ -8,6 +8,8 @@ use candlefile::market::date_of;
 use candlefile::{SeriesKey, Span, Timeframe};
 use chrono::{DateTime, SecondsFormat, Weekday};
 
+use super::stderr;
+
 /// RFC 3339, UTC, seconds.
 pub fn time(ts: i64) -> String {
     DateTime::from_timestamp(ts, 0)
@@ -74,7 +76,7 @@ pub fn seconds(seconds: f64) -> String {
 
 /// One JSON document on stdout.
 pub fn json(document: &serde_json::Value) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     serde_json::to_writer(&mut out, document).map_err(std::io::Error::from)?;
     writeln!(out)?;
     Ok(())
@@ -82,18 +84,24 @@ pub fn json(document: &serde_json::Value) -> Result<()> {
 
 /// Text on stdout.
 pub fn print(text: impl std::fmt::Display) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}")?;
+    writeln!(stdout(), "{text}")?;
     Ok(())
 }
 
 /// Bytes on stdout as they are.
 pub fn write(bytes: &[u8]) -> Result<()> {
-    Ok(std::io::stdout().lock().write_all(bytes)?)
+    Ok(stdout().write_all(bytes)?)
 }
 
 /// Text on stderr. Nobody may be listening, and a job does not stop for that.
 pub fn say(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    stderr::say(format!("{text}\n").into_bytes());
+}
+
+/// Where results are written: after what was said before them.
+fn stdout() -> std::io::StdoutLock<'static> {
+    stderr::settle();
+    std::io::stdout().lock()
 }
 
 /// What somebody at a terminal says to a question; `None` where nobody can be asked.
@@ -101,8 +109,8 @@ pub fn confirmed(question: &str) -> Result<Option<bool>> {
     if !std::io::stdin().is_terminal() {
         return Ok(None);
     }
-    write!(std::io::stderr(), "{question} [y/N] ")?;
-    std::io::stderr().flush()?;
+    stderr::say(format!("{question} [y/N] ").into_bytes());
+    stderr::settle();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))

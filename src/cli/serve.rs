@@ -1,6 +1,7 @@
 //! `candlefile serve`: the file over HTTP, until a signal stops it.
 
-use std::net::IpAddr;
+use std::fs::{Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -12,8 +13,10 @@ use serde_json::json;
 use super::args::{Fetch, Global, Serve};
 use super::error::{CliError, Exit, usage};
 use super::jobs::{Fetching, check_key};
-use super::{output, signals};
+use super::{output, signals, stderr};
 
+/// Bytes of a token's file at most.
+const LONGEST_SECRET: u64 = 4096;
 const SECRET: &str = "CANDLEFILE_WEBHOOK_SECRET";
 
 pub fn run(global: &Global, args: Serve) -> Result<Exit> {
@@ -31,10 +34,7 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         }
         // An address is no name that a page could have rebound to it.
         if !address.is_unspecified() {
-            hosts.push(match address {
-                IpAddr::V4(address) => address.to_string(),
-                IpAddr::V6(address) => format!("[{address}]"),
-            });
+            hosts.push(address.into());
         }
     }
     let token = args.token_file.as_deref().map(token).transpose()?;
@@ -68,6 +68,7 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         webhook: args.webhook.as_deref().map(webhook).transpose()?,
         hosts,
         token,
+        log_lost: stderr::lost(),
         clock: fetching.clock.clone(),
         cancel: fetching.cancel.clone(),
     };
@@ -109,14 +110,50 @@ fn token(path: &Path) -> Result<Token> {
         path: path.to_path_buf(),
         why,
     };
-    let text = std::fs::read_to_string(path).map_err(|error| bad(output::plain(&error)))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(path).map_err(|error| bad(output::plain(&error)))?;
-        if mode.permissions().mode() & 0o077 != 0 {
-            return Err(bad("others can read it".into()).into());
-        }
-    }
+    let text = secret(path).map_err(|error| bad(output::plain(&error)))?;
     Ok(Token::from_str(text.trim()).map_err(|error| bad(error.to_string()))?)
+}
+
+/// The text of a small file that nobody else can read. Whatever stands there, and takes its place meanwhile, is neither
+/// waited for nor read without end.
+fn secret(path: &Path) -> io::Result<String> {
+    let check = |metadata: &Metadata| {
+        let why = if !metadata.is_file() {
+            "it is no regular file"
+        } else if metadata.len() > LONGEST_SECRET {
+            "it has more than 4 KiB"
+        } else if !is_private(metadata) {
+            "others can read it"
+        } else {
+            return Ok(());
+        };
+        Err(io::Error::other(why))
+    };
+    // Opening a pipe would wait for its writer, and opening a device may do anything.
+    check(&std::fs::metadata(path)?)?;
+    let mut options = OpenOptions::new();
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.read(true).open(path)?;
+    check(&file.metadata()?)?;
+    let mut text = String::new();
+    file.take(LONGEST_SECRET + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_SECRET {
+        return Err(io::Error::other("it grows while it is read"));
+    }
+    Ok(text)
+}
+
+#[cfg(unix)]
+fn is_private(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode().trailing_zeros() >= 6
+}
+
+#[cfg(not(unix))]
+fn is_private(_: &Metadata) -> bool {
+    true
 }

@@ -8,9 +8,12 @@ use axum::http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN,
     REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+};
 
 use super::answer::Fault;
+use super::host::Hosts;
 use super::routes;
 use super::token::{self, Token};
 
@@ -23,47 +26,6 @@ pub(super) const BODY_LIMIT: usize = 1 << 20;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// The names by which the server may be called.
-#[derive(Clone, Debug)]
-pub(super) struct Hosts {
-    port: u16,
-    others: Vec<String>,
-}
-
-impl Hosts {
-    /// This machine's own names at `port`, and others: a name alone, or with another port.
-    pub(super) fn new(port: u16, others: &[String]) -> Hosts {
-        let others = others.iter().map(|name| name.to_ascii_lowercase());
-        Hosts {
-            port,
-            others: others.collect(),
-        }
-    }
-
-    /// Whether an authority, as `Host` has it, is one of them.
-    fn allow(&self, authority: &str) -> bool {
-        let authority = authority.to_ascii_lowercase();
-        let (name, port) = match authority.rsplit_once(':') {
-            // The colons of a bare address in brackets are not a port's.
-            Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
-            _ => (authority.as_str(), None),
-        };
-        let name = name.strip_suffix('.').unwrap_or(name);
-        let own_port = self.port.to_string();
-        let is_own = |default: bool| match port {
-            Some(port) => port == own_port,
-            None => default,
-        };
-        if ["127.0.0.1", "localhost", "[::1]"].contains(&name) {
-            return is_own(self.port == 80);
-        }
-        self.others.iter().any(|other| {
-            // Behind a proxy the port is the proxy's, and a default one is not written.
-            (other == name && is_own(true)) || *other == authority
-        })
-    }
-}
 
 /// The rules for all calls.
 #[derive(Debug)]
@@ -235,7 +197,7 @@ fn check_site(request: &Request<Body>, host: &str, reads: bool) -> Result<(), Fa
 }
 
 /// What stands in every answer's head. `reads`: whether the call was one that only reads, and so had no body.
-pub(super) fn dress(response: &mut Response<Body>, reads: bool) {
+pub(super) fn dress(response: &mut Response<Body>, version: Version, reads: bool) {
     let headers = response.headers_mut();
     let fixed = [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -257,54 +219,16 @@ pub(super) fn dress(response: &mut Response<Body>, reads: bool) {
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     let refused = response.status().is_client_error();
-    if refused && !(reads && response.status() == StatusCode::NOT_FOUND) {
-        // What was not read of it must not be taken for the next request.
+    // What was not read of it must not be taken for the next request.
+    let is_unread = refused && !(reads && response.status() == StatusCode::NOT_FOUND);
+    // There the end of an answer of unknown length is the end of its connection, whatever the caller has asked for.
+    let is_old = version < Version::HTTP_11;
+    if is_old {
+        // Or else the connection would be told to be kept, too.
+        *response.version_mut() = version;
+    }
+    if is_unread || is_old {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_are_this_machine_at_this_port_in_every_spelling_and_nothing_else() {
-        let hosts = Hosts::new(
-            8000,
-            &["Candles.example".into(), "proxy.example:8443".into()],
-        );
-        for name in [
-            "127.0.0.1:8000",
-            "localhost:8000",
-            "LocalHost.:8000",
-            "[::1]:8000",
-            "candles.example",
-            "candles.example:8000",
-            "proxy.example:8443",
-        ] {
-            assert!(hosts.allow(name), "{name}");
-        }
-        for name in [
-            "",
-            "localhost",
-            "localhost:80",
-            "localhost:08000",
-            "localhost:8000:8000",
-            "127.1:8000",
-            "127.0.0.2:8000",
-            "[::ffff:127.0.0.1]:8000",
-            "[::1]",
-            "0.0.0.0:8000",
-            "evil.example:8000",
-            "localhost.evil.example:8000",
-            "evil.example#localhost:8000",
-            "user@localhost:8000",
-            "candles.example:9000",
-            "proxy.example",
-            "candles.example.evil.example",
-        ] {
-            assert!(!hosts.allow(name), "{name}");
-        }
     }
 }

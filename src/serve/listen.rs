@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
+use super::wire::{Owed, Wire};
 use super::{ServeError, Service};
 
 /// Connections at once at most.
@@ -34,6 +35,8 @@ const BACKLOG: i32 = 1024;
 const SLOW: Duration = Duration::from_secs(60);
 /// How often it is looked for those who are slower.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long no connection is taken once one could not be.
+const REST: Duration = Duration::from_millis(50);
 /// Bytes of a request's head that are read at all; what is allowed is less.
 const HEAD_BYTES: usize = 32 << 10;
 /// How long answers that are under way have to come to an end when the server stops.
@@ -243,11 +246,8 @@ pub(super) async fn answer_all(
             .set_nonblocking(true)
             .map_err(ServeError::Runtime)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Runtime)?;
-        listening.push(tokio::spawn(accept(
-            listener,
-            router.clone(),
-            Arc::clone(service),
-        )));
+        let taking = take_all(Arc::new(listener), router.clone(), Arc::clone(service));
+        listening.push(tokio::spawn(taking));
     }
     let connections = Arc::clone(&service.connections);
     let looking = tokio::spawn(async move {
@@ -269,7 +269,19 @@ pub(super) async fn answer_all(
     Ok(())
 }
 
-async fn accept(listener: tokio::net::TcpListener, router: Router, service: Arc<Service>) {
+/// Takes connections until the server stops, whatever happens meanwhile.
+async fn take_all(listener: Arc<tokio::net::TcpListener>, router: Router, service: Arc<Service>) {
+    loop {
+        let (listener, router) = (Arc::clone(&listener), router.clone());
+        let taking = tokio::spawn(accept(listener, router, Arc::clone(&service)));
+        if taking.await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+async fn accept(listener: Arc<tokio::net::TcpListener>, router: Router, service: Arc<Service>) {
     let mut stop = service.stop.subscribe();
     loop {
         let accepted = tokio::select! {
@@ -285,7 +297,7 @@ async fn accept(listener: tokio::net::TcpListener, router: Router, service: Arc<
             // Out of files, or a connection that is gone already: the next one may do.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(REST).await;
             }
         }
     }
@@ -299,23 +311,27 @@ async fn one(
     mut stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    let mut stream = TimeoutStream::new(stream);
+    let (wire, owed) = Wire::new(stream);
+    let mut stream = TimeoutStream::new(wire);
     stream.set_write_timeout(Some(STALL));
     let leave = Arc::clone(&place.leave);
     let place = Arc::new(place);
     let answer = service_fn(move |request: Request<Incoming>| {
         let (router, service) = (router.clone(), Arc::clone(&service));
-        let place = Arc::clone(&place);
+        let (place, owed) = (Arc::clone(&place), owed.clone());
         async move {
             place.moves(true);
             let response = service.answer(router, request.map(Body::new)).await;
-            let response = response.map(|body| Answering { body, place });
+            owed.begin();
+            let response = response.map(|body| Answering { body, place, owed });
             Ok::<_, std::convert::Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        // Who has said all that he wants to say may still listen.
+        .half_close(true)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), answer);
     let mut connection = std::pin::pin!(connection);
@@ -341,6 +357,7 @@ async fn one(
 struct Answering {
     body: Body,
     place: Arc<Place>,
+    owed: Owed,
 }
 
 impl hyper::body::Body for Answering {
@@ -353,7 +370,11 @@ impl hyper::body::Body for Answering {
     ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
         // More of it is wanted: what there was has been taken.
         self.place.moves(true);
-        std::pin::Pin::new(&mut self.body).poll_frame(context)
+        let polled = std::pin::Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, std::task::Poll::Ready(Some(Err(_)))) {
+            self.owed.break_off();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -367,6 +388,7 @@ impl hyper::body::Body for Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
+        self.owed.end();
         self.place.moves(false);
     }
 }

@@ -12,6 +12,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 
 use super::Service;
 use super::answer::Fault;
+use super::room;
 use super::routes::{Call, ROUTES, Route};
 use crate::store::{Counts, FileInfo, JobStatus, JobTally};
 
@@ -204,7 +205,26 @@ fn write(service: &Arc<Service>, info: &FileInfo, tally: &JobTally) -> String {
     text.one("file_bytes", "gauge", "Size of the file.", info.bytes);
     let about = "Size of the write-ahead log beside the file.";
     text.one("wal_bytes", "gauge", about, info.wal_bytes);
+    if let Some(left) = room::left(&service.settings.db) {
+        let about = "Bytes that the file may still take.";
+        text.one("room_bytes", "gauge", about, left);
+    }
+    service.write_health(&mut text);
     text.0
+}
+
+impl Service {
+    /// What goes wrong with the server itself.
+    fn write_health(&self, text: &mut Text) {
+        let about = "Threads that have ended and are not started again yet.";
+        text.one("threads_missing", "gauge", about, self.crew.missing());
+        let about = "Threads that were started again.";
+        let restarts = self.crew.restarts.load(Ordering::Relaxed);
+        text.one("thread_restarts_total", "counter", about, restarts);
+        let about = "Messages of the log that could not be written, or not in time.";
+        let lost = self.settings.log_lost.load(Ordering::Relaxed);
+        text.one("log_lost_total", "counter", about, lost);
+    }
 }
 
 /// The text, family by family.

@@ -7,9 +7,11 @@
 
 mod answer;
 mod api;
+mod crew;
 mod events;
 mod feed;
 mod guard;
+mod host;
 mod large;
 mod listen;
 mod metrics;
@@ -20,13 +22,16 @@ mod params;
 mod pieces;
 mod queue;
 mod readers;
+mod room;
 mod routes;
 mod schedule;
 mod telling;
 mod token;
 mod webhook;
+mod wire;
 mod work;
 
+pub use host::{BadHostName, HostName};
 pub use listen::Sockets;
 pub use schedule::{BadDaily, Daily};
 pub use token::{BadToken, Token};
@@ -35,6 +40,7 @@ pub use webhook::{BadSecret, Secret, Webhook};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -51,8 +57,10 @@ use crate::provider::Provider;
 use crate::provider::rate::Rate;
 use crate::store::{Store, StoreError};
 use answer::Fault;
+use crew::Crew;
 use events::Hub;
-use guard::{BODY_LIMIT, Guard, Hosts};
+use guard::{BODY_LIMIT, Guard};
+use host::Hosts;
 use listen::Connections;
 use metrics::Metrics;
 use queue::Queue;
@@ -64,6 +72,8 @@ use webhook::Line;
 const BODY: Duration = Duration::from_secs(10);
 /// Threads that serve connections. What takes long runs elsewhere.
 const THREADS: usize = 2;
+/// How long the jobs have, once connections have ended, to save what they have fetched when the server stops.
+const GRACE: Duration = Duration::from_secs(3);
 /// How often a signal is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -85,10 +95,12 @@ pub struct Settings {
     pub update_at: Vec<Daily>,
     /// Who is told how jobs ended.
     pub webhook: Option<Webhook>,
-    /// Names by which it may be called beside this machine's own: `name`, or `name:port`.
-    pub hosts: Vec<String>,
+    /// Names by which it may be called beside this machine's own.
+    pub hosts: Vec<HostName>,
     /// What a caller must know.
     pub token: Option<Token>,
+    /// Messages of the log that were lost, counted by whoever writes it.
+    pub log_lost: Arc<AtomicU64>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Raised to stop.
@@ -147,6 +159,7 @@ struct Service {
     guard: Guard,
     readers: Arc<Readers>,
     queue: Queue,
+    crew: Arc<Crew>,
     webhook: Line,
     hub: Hub,
     metrics: Metrics,
@@ -175,19 +188,22 @@ pub fn serve(
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;
-    let (webhook, telling) = Line::start(
+    let crew = Crew::new(Arc::clone(&settings.clock), settings.cancel.clone());
+    let webhook = Line::start(
         settings.webhook.take(),
         Arc::clone(&settings.clock),
         settings.cancel.clone(),
+        &crew,
     )
     .map_err(ServeError::Runtime)?;
     let service = Arc::new(Service {
         guard: Guard {
-            hosts: Hosts::new(sockets.port(), &settings.hosts),
+            hosts: Hosts::new(sockets.port(), settings.hosts.clone()),
             token: settings.token.clone(),
         },
         readers: Readers::new(settings.db.clone()),
         queue: Queue::new(store, settings.cancel.clone())?,
+        crew,
         webhook,
         hub: Hub::new(),
         metrics: Metrics::new(),
@@ -196,7 +212,7 @@ pub fn serve(
         stop: watch::Sender::new(false),
         settings,
     });
-    let work = work::start(&service, telling)?;
+    work::start(&service)?;
     // The sockets are bound: whoever calls now waits for his answer.
     ready();
     let served = runtime.block_on(async {
@@ -206,7 +222,7 @@ pub fn serve(
         stopping.abort();
         served
     });
-    work.end();
+    service.crew.end(GRACE);
     runtime.shutdown_timeout(LOOK_EVERY);
     served
 }
@@ -298,7 +314,7 @@ impl Service {
     async fn answer(&self, mut router: Router, request: Request<Body>) -> Response<Body> {
         use tower_service::Service as _;
         let began = Instant::now();
-        let reads = guard::reads(request.method());
+        let (version, reads) = (request.version(), guard::reads(request.method()));
         let mut response = match self.guard.check(&request) {
             Ok(()) => {
                 let answered: Result<_, std::convert::Infallible> = router.call(request).await;
@@ -306,7 +322,7 @@ impl Service {
             }
             Err(fault) => fault.response(),
         };
-        guard::dress(&mut response, reads);
+        guard::dress(&mut response, version, reads);
         let route = response.extensions().get::<&'static Route>().copied();
         self.metrics
             .answered(route, response.status(), began.elapsed());

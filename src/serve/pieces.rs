@@ -20,14 +20,9 @@ pub(super) struct Pieces {
     until: Instant,
 }
 
-/// Why a piece was not handed over.
+/// A piece was not handed over: the caller is gone, or has not read for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unsent {
-    /// The caller is gone.
-    Gone,
-    /// The caller has not read for too long.
-    Late,
-}
+pub(super) struct Unsent;
 
 /// A body, and where its pieces are handed over. The caller is waited for until `patience` from now is over.
 pub(super) fn pieces(patience: Duration) -> (Pieces, Body) {
@@ -55,8 +50,8 @@ impl Pieces {
         let until = self.until.into();
         let room = async { tokio::time::timeout_at(until, self.sender.reserve()).await };
         let room = Handle::current().block_on(room);
-        room.map_err(|_| Unsent::Late)?
-            .map_err(|_| Unsent::Gone)?
+        room.map_err(|_| Unsent)?
+            .map_err(|_| Unsent)?
             .send(Some(std::mem::take(collected).into()));
         Ok(())
     }

@@ -130,6 +130,12 @@ impl Queue {
         ended
     }
 
+    /// A job that was taken is not run any more, and nobody has said how it ended.
+    pub(super) fn let_go(&self, job_id: &str) {
+        self.running().remove(job_id);
+        self.news.notify_all();
+    }
+
     /// A job that could not begin, or not say how it ended, has failed.
     pub(super) fn failed(&self, job_id: &str, why: &str, now: i64) -> Result<bool, StoreError> {
         self.store()

@@ -99,7 +99,15 @@ impl Readers {
         self: &Arc<Self>,
         read: impl FnOnce(&Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let room = self.room().await?;
+        self.read_in(self.room().await?, read).await
+    }
+
+    /// The same with room that is there.
+    pub(super) async fn read_in<T: Send + 'static>(
+        self: &Arc<Self>,
+        room: Room,
+        read: impl FnOnce(&Store) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
         let readers = Arc::clone(self);
         let read = move || readers.reader(room).and_then(|reader| read(reader.store()));
         tokio::task::spawn_blocking(read)

@@ -144,7 +144,7 @@ const HISTORICAL: &[Param] = &[
     param(
         "limit",
         Kind::Number(1, historical::LIMIT),
-        "candles in the answer at most",
+        "candles in the answer at most; 100,000 as JSON and all as CSV when left out",
     ),
     param(
         "cursor",

@@ -1,8 +1,8 @@
 //! Telling another server how a job ended, signed as standardwebhooks.com describes, so that its libraries can verify it.
 //! The provider's key has no part in it, and a receiver that does not answer holds nothing up.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use base64::Engine;
@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::crew::Crew;
 use crate::clock::{Cancel, Clock};
 use crate::provider::retry::{ATTEMPTS, backoff};
 use crate::provider::{BaseUrl, ProviderError, Teller};
@@ -128,24 +129,23 @@ impl Line {
     /// Starts the thread, where there is anybody to tell.
     pub(super) fn start(
         webhook: Option<Webhook>,
-        clock: std::sync::Arc<dyn Clock>,
+        clock: Arc<dyn Clock>,
         cancel: Cancel,
-    ) -> std::io::Result<(Line, Option<JoinHandle<()>>)> {
+        crew: &Arc<Crew>,
+    ) -> std::io::Result<Line> {
         let Some(webhook) = webhook else {
-            return Ok((Line { to_thread: None }, None));
+            return Ok(Line { to_thread: None });
         };
         let (to_thread, messages): (_, Receiver<Value>) = sync_channel(WAITING);
-        let thread = std::thread::Builder::new()
-            .name("webhook".into())
-            .spawn(move || {
-                while !cancel.is_cancelled() {
-                    if let Ok(message) = messages.recv_timeout(LOOK_EVERY) {
-                        webhook.tell(&message.to_string(), clock.as_ref(), &cancel);
-                    }
+        crew.start("webhook", move || {
+            while !cancel.is_cancelled() {
+                if let Ok(message) = messages.recv_timeout(LOOK_EVERY) {
+                    webhook.tell(&message.to_string(), clock.as_ref(), &cancel);
                 }
-            })?;
+            }
+        })?;
         let to_thread = Some(to_thread);
-        Ok((Line { to_thread }, Some(thread)))
+        Ok(Line { to_thread })
     }
 
     /// Says that a job has ended, and how.

@@ -1,9 +1,9 @@
-//! The threads that run jobs, and the one that looks after the queue. They are the server's only threads of its own.
+//! The threads that run jobs, and the one that looks after the queue. Beside the webhook's they are the server's only
+//! threads of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::api::job;
 use super::schedule::Schedule;
@@ -18,49 +18,23 @@ use crate::store::{JobRow, Store, StoreError};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the queue is looked after. An owner elsewhere counts as gone after a minute of silence.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
-/// How long the jobs have, once connections have ended, to save what they have fetched when the server stops.
-const GRACE: Duration = Duration::from_secs(3);
-
-/// The threads while they run.
-pub(super) struct Work {
-    threads: Vec<JoinHandle<()>>,
-}
 
 /// Takes over what a server before has left, and starts the threads.
-pub(super) fn start(
-    service: &Arc<Service>,
-    telling: Option<JoinHandle<()>>,
-) -> Result<Work, ServeError> {
+pub(super) fn start(service: &Arc<Service>) -> Result<(), ServeError> {
     service
         .queue
         .look_after(&service.sources(), service.now())?;
     // Not before: what lies beside the file says whether a job was left right here.
     crate::owner::sweep(&service.settings.db);
-    let mut threads = Vec::from_iter(telling);
-    let mut spawn = |name: String, run: fn(&Arc<Service>)| {
-        let service = Arc::clone(service);
-        let thread = std::thread::Builder::new().name(name);
-        let thread = thread.spawn(move || run(&service));
-        threads.push(thread.map_err(ServeError::Runtime)?);
-        Ok::<(), ServeError>(())
+    let start = |name: String, run: fn(&Arc<Service>)| {
+        let of = Arc::clone(service);
+        let started = service.crew.start(name, move || run(&of));
+        started.map_err(ServeError::Runtime)
     };
     for index in 0..service.settings.jobs {
-        spawn(format!("job-{index}"), work)?;
+        start(format!("job-{index}"), work)?;
     }
-    spawn("queue".into(), look_after)?;
-    Ok(Work { threads })
-}
-
-impl Work {
-    /// Waits for the threads' end. One that hangs is left behind: whatever it has not committed was not reported.
-    pub(super) fn end(self) {
-        let began = Instant::now();
-        for thread in self.threads {
-            while !thread.is_finished() && began.elapsed() < GRACE {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        }
-    }
+    start("queue".into(), look_after)
 }
 
 fn work(service: &Arc<Service>) {
@@ -69,7 +43,19 @@ fn work(service: &Arc<Service>) {
             .queue
             .take(&service.sources(), service.now(), LOOK_EVERY);
         if let Some((job, stop)) = taken {
+            let _taken = Taken(service, &job.job_id);
             run(service, &job, stop);
+        }
+    }
+}
+
+/// A job that this thread has taken. If the thread ends before the job is told as done, another one may take it.
+struct Taken<'a>(&'a Service, &'a str);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.queue.let_go(self.1);
         }
     }
 }

@@ -142,8 +142,8 @@ pub enum StoreError {
     /// A question that took too long.
     #[error("the answer takes longer than {}", humantime::format_duration(*.0))]
     TooSlow(Duration),
-    /// The disk is full.
-    #[error("the disk is full while writing {}", .0.display())]
+    /// The disk is full, or nothing more may be written: a quota, or a limit of the process.
+    #[error("the disk is full or a size limit (ulimit -f, a quota) is reached while writing {}", .0.display())]
     Full(PathBuf),
     /// Another process held the file for too long.
     #[error("{} stayed locked by another process", .0.display())]
@@ -271,7 +271,7 @@ impl StoreError {
                 "filter on symbol, timeframe and ts, or allow more with --timeout".into()
             }
             StoreError::Full(_) => {
-                "make room, then go on with `candlefile resume`; everything reported is saved"
+                "make room or lift the limit, then go on with `candlefile resume`; everything reported is saved"
                     .into()
             }
             StoreError::Busy(_) => "try again when the other process has ended".into(),
@@ -297,6 +297,7 @@ pub(crate) fn told(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy
         let path = path.to_path_buf();
         match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::Full(path),
+            Some(ErrorCode::SystemIoFailure) if is_full() => StoreError::Full(path),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy(path),
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(path),
             Some(ErrorCode::NotADatabase) => StoreError::NotAFile {
@@ -318,4 +319,12 @@ pub(crate) fn told(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy
             _ => StoreError::Sqlite { path, source },
         }
     }
+}
+
+/// Whether there was no room for what this thread could not write just now: SQLite tells a size limit or a quota like any
+/// other failure, and only the system knows better.
+fn is_full() -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let last = std::io::Error::last_os_error().kind();
+    [FileTooLarge, QuotaExceeded, StorageFull].contains(&last)
 }

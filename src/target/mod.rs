@@ -51,8 +51,8 @@ pub enum TargetError {
     /// It lies where the new file's own would: the file of that name is open, or was not closed.
     #[error("{} belongs to a file that is open, or was not closed", .0.display())]
     InUse(PathBuf),
-    /// The disk is full.
-    #[error("the disk is full while writing {}", .0.display())]
+    /// The disk is full, or nothing more may be written: a quota, or a limit of the process.
+    #[error("the disk is full or a size limit (ulimit -f, a quota) is reached while writing {}", .0.display())]
     Full(PathBuf),
     /// Anything else that the system says.
     #[error("cannot write {}", path.display())]
@@ -95,7 +95,7 @@ impl TargetError {
                 "close the file that it belongs to, or name another file with -o".into()
             }
             TargetError::Full(_) => {
-                "make room, then run the same command again; nothing was left behind".into()
+                "make room or lift the limit, then run the same command again; nothing was left behind".into()
             }
             TargetError::Io { .. } => {
                 "check the file's folder, then run the same command again".into()

@@ -9,7 +9,7 @@ use candlefile::monitor::Monitor;
 use candlefile::{Cancel, Candle, Choice, Clock, Export, ManualClock, Store};
 
 use crate::export::{export, files, filled, minutes, names};
-use crate::harness::Home;
+use crate::harness::{Cli, Home};
 use crate::running::{Running, eventually};
 
 const FORMATS: &[&str] = &[
@@ -30,19 +30,14 @@ fn a_full_disk_leaves_the_old_file_and_nothing_else() {
     for name in FORMATS {
         std::fs::write(home.path(name), "old").unwrap();
         let before = files(&home);
-        // The signal kills, or the write fails: either way nothing has happened.
+        // Whether or not the signal is ignored, the write fails, and nothing has happened.
         let words = format!("-o {name} --overwrite");
-        assert!(
-            home.cli(["export"])
-                .args(&words)
-                .file_blocks(ROOM)
-                .run()
-                .failed()
-        );
-        assert!(files(&home) == before, "{name}: {:?}", names(&home));
-        let run = home.cli(["export"]).args(&words).full_disk(ROOM).run();
-        run.exit(1).says(&["disk is full", name, "make room"]);
-        assert!(files(&home) == before, "{name}: {:?}", names(&home));
+        for limited in [Cli::file_blocks, Cli::full_disk] {
+            let run = limited(home.cli(["export"]).args(&words), ROOM).run();
+            run.exit(1)
+                .says(&["disk is full", "ulimit", name, "make room"]);
+            assert!(files(&home) == before, "{name}: {:?}", names(&home));
+        }
         export(&home, &words).ok();
         std::fs::remove_file(home.path(name)).unwrap();
     }

@@ -114,7 +114,7 @@ pub(crate) struct Cli {
     base_url: Option<String>,
     db: Option<PathBuf>,
     file_blocks: Option<u32>,
-    outlives: bool,
+    ignored: Vec<&'static str>,
     open_files: Option<u32>,
 }
 
@@ -134,7 +134,7 @@ impl Cli {
             base_url: None,
             db: Some(folder.join("market.db")),
             file_blocks: None,
-            outlives: false,
+            ignored: Vec::new(),
             open_files: None,
         }
     }
@@ -166,16 +166,22 @@ impl Cli {
         self
     }
 
-    /// A write that would make a file longer than this many blocks of 512 bytes fails, and its signal kills by default.
+    /// A write that would make a file longer than this many blocks of 512 bytes fails, and sends a signal that kills by
+    /// default.
     pub(crate) fn file_blocks(mut self, blocks: u32) -> Self {
         self.file_blocks = Some(blocks);
         self
     }
 
     /// The same without the signal: the write fails and nothing else.
-    pub(crate) fn full_disk(mut self, blocks: u32) -> Self {
-        self.outlives = true;
-        self.file_blocks(blocks)
+    pub(crate) fn full_disk(self, blocks: u32) -> Self {
+        self.ignoring("XFSZ").file_blocks(blocks)
+    }
+
+    /// Started with a signal ignored, as `nohup` and scripts do.
+    pub(crate) fn ignoring(mut self, signal: &'static str) -> Self {
+        self.ignored.push(signal);
+        self
     }
 
     /// So many files and connections may be open at once.
@@ -193,9 +199,11 @@ impl Cli {
     /// What a shell says to set the limits.
     fn limits(&self) -> String {
         let mut limits = String::new();
+        for signal in &self.ignored {
+            write!(limits, "trap '' {signal};").unwrap();
+        }
         if let Some(blocks) = self.file_blocks {
-            let signal = if self.outlives { "trap '' XFSZ;" } else { "" };
-            write!(limits, "{signal} ulimit -c 0; ulimit -f {blocks};").unwrap();
+            write!(limits, "ulimit -c 0; ulimit -f {blocks};").unwrap();
         }
         if let Some(most) = self.open_files {
             write!(limits, "ulimit -n {most};").unwrap();

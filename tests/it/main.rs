@@ -71,6 +71,8 @@ mod market_properties;
 mod merge;
 mod missing;
 mod nothing;
+#[cfg(target_os = "linux")]
+mod mute;
 mod old_service;
 mod oracle;
 mod outputs;
@@ -118,6 +120,8 @@ mod serve_attacks_values;
 mod serve_attacks_words;
 #[cfg(feature = "serve")]
 mod serve_bad_input;
+#[cfg(all(feature = "serve", unix))]
+mod serve_edges;
 #[cfg(feature = "serve")]
 mod serve_events;
 #[cfg(feature = "serve")]
@@ -135,6 +139,7 @@ mod server;
 mod serving;
 mod settings;
 mod shared_rates;
+mod signals;
 mod small_job;
 mod snapshots;
 mod sql;

@@ -87,7 +87,7 @@ impl Running {
         self.signal("-TERM");
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.id().to_string();
         let kill = Command::new("kill").args([signal, &id]).status();
         assert!(kill.unwrap().success());

@@ -83,12 +83,6 @@ fn a_caller_that_dawdles_is_sent_away_in_time() {
         (ASKED, "", "HTTP/1.1 200 OK", 5),
         (&twice, "", "HTTP/1.1 200 OK", 5),
         (&half, "a", "HTTP/1.1 200 OK", 5),
-        (
-            "GET /health HTTP/1.0\r\nHost: {host}\r\nConnection: keep-alive\r\n\r\n",
-            "",
-            "HTTP/1.0 200 OK",
-            5,
-        ),
         (BODY, "", LATE, 10),
         (BODY, " ", LATE, 10),
     ];

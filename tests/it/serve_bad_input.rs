@@ -165,6 +165,7 @@ fn a_full_disk_is_told_as_such_and_the_same_server_goes_on_once_there_is_room() 
         webhook: None,
         hosts: Vec::new(),
         token: None,
+        log_lost: std::sync::Arc::default(),
         clock,
         cancel: cancel.clone(),
     };
@@ -256,7 +257,7 @@ fn a_server_that_cannot_start_says_why_and_what_to_do() {
         (file("blank", &format!("{long} {long}"), 0o600), "visible"),
         (file("empty", "", 0o600), "32 characters"),
         ("gone".to_owned(), "no such file"),
-        (".".to_owned(), "directory"),
+        (".".to_owned(), "no regular file"),
     ] {
         let run = serve(&format!("--port 0 --token-file {name}")).exit(1);
         let run = run.says(&[&name, words, "openssl rand"]);

@@ -1,7 +1,7 @@
 //! Candles over HTTP: the same as in the file, in pages that join without a seam, told again only once they have changed,
 //! and never at the cost of a transaction for a caller who does not read.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -337,6 +337,11 @@ fn filled_beyond_all_buffers() -> (Home, Serving) {
 
 /// Asks, and takes nothing but the first byte.
 fn stuck(serving: &Serving, target: &str) -> TcpStream {
+    stuck_at(serving, target, "1.1")
+}
+
+/// The same in a version of HTTP.
+fn stuck_at(serving: &Serving, target: &str, version: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], serving.port));
@@ -346,7 +351,7 @@ fn stuck(serving: &Serving, target: &str) -> TcpStream {
     let host = serving.port;
     write!(
         stream,
-        "GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{host}\r\nConnection: close\r\n\r\n"
+        "GET {target} HTTP/{version}\r\nHost: 127.0.0.1:{host}\r\nConnection: close\r\n\r\n"
     )
     .unwrap();
     let mut first = [0];
@@ -369,7 +374,6 @@ fn a_caller_who_does_not_read_holds_no_transaction_and_is_told_truly_what_he_has
     let (home, serving) = filled_beyond_all_buffers();
     let whole = of(&serving.get(ALL).is(200).json());
     let mut json = stuck(&serving, ALL);
-    let mut csv = stuck(&serving, &format!("{ALL}&format=csv"));
     let began = Instant::now();
     let writer = Connection::open(home.db_path()).unwrap();
     writer.busy_timeout(Duration::ZERO).unwrap();
@@ -383,9 +387,7 @@ fn a_caller_who_does_not_read_holds_no_transaction_and_is_told_truly_what_he_has
     let held = began.elapsed();
     assert!(held < Duration::from_secs(5), "{held:?}");
 
-    for stream in [&json, &csv] {
-        SockRef::from(stream).set_recv_buffer_size(4 << 20).unwrap();
-    }
+    SockRef::from(&json).set_recv_buffer_size(4 << 20).unwrap();
     let answer = read_answer(&mut json).unwrap().json();
     let mut joined = of(&answer);
     let cursor = answer["next_cursor"].as_str().unwrap();
@@ -393,9 +395,78 @@ fn a_caller_who_does_not_read_holds_no_transaction_and_is_told_truly_what_he_has
     let rest = serving.get(&format!("{ALL}&cursor={cursor}")).is(200);
     joined.extend(of(&rest.json()));
     assert_eq!(joined, whole);
-    let mut text = Vec::new();
-    drop(csv.read_to_end(&mut text));
-    assert!(!text.ends_with(b"\r\n0\r\n\r\n"), "it looks whole");
+}
+
+const CSV: &str = "/api/v1/historical/AAPL?timeframe=1m&format=csv";
+
+// The oldest 100,000 candles of a series came as a file that looked whole.
+#[test]
+fn csv_is_whole_where_no_limit_is_asked_for_and_says_where_one_has_cut_it() {
+    let (home, serving) = filled_beyond_all_buffers();
+    let whole = serving.get(CSV).is(200);
+    assert_eq!(whole.header("next-cursor"), None);
+    let candles = home.db().count("SELECT candles FROM series");
+    assert!(candles > 100_000);
+    assert_eq!(whole.text().lines().count() as i64, candles + 1);
+    let (mut text, mut target) = (String::new(), format!("{CSV}&limit=60000"));
+    loop {
+        let page = serving.get(&target).is(200);
+        let skip = usize::from(!text.is_empty());
+        text.extend(page.text().split_inclusive('\n').skip(skip));
+        let Some(cursor) = page.header("next-cursor") else {
+            break;
+        };
+        assert!(page.header("link").unwrap().contains(cursor));
+        target = format!("{CSV}&limit=60000&cursor={cursor}");
+    }
+    assert_eq!(text, whole.text());
+}
+
+#[test]
+fn csv_that_is_read_slowly_holds_nothing_and_is_whole_in_the_end() {
+    let (home, serving) = filled_beyond_all_buffers();
+    let whole = serving.get(CSV).is(200);
+    let mut slow: Vec<TcpStream> = (0..8).map(|_| stuck(&serving, CSV)).collect();
+    let writer = Connection::open(home.db_path()).unwrap();
+    writer.busy_timeout(Duration::ZERO).unwrap();
+    writer
+        .execute("UPDATE series SET created_at = created_at", [])
+        .unwrap();
+    eventually("the log can be emptied", || emptied(&writer));
+    // More of them than may read at once, and others are answered all the same.
+    serving.get(&format!("{CSV}&limit=1")).is(200);
+    serving.get(CSV).is(200);
+    // What comes behind the end of what was asked for is not in it.
+    home.sql("INSERT INTO candle_data (series_id, ts, open, high, low, close, volume) VALUES (1, 1735689600, 1, 1, 1, 1, 1)");
+    for stream in &mut slow {
+        SockRef::from(&*stream)
+            .set_recv_buffer_size(4 << 20)
+            .unwrap();
+        let answer = read_answer(stream).unwrap();
+        assert_eq!(answer.text(), whole.text());
+    }
+}
+
+#[test]
+fn csv_ends_as_an_error_where_its_series_is_dropped_or_changed_meanwhile() {
+    let change = [
+        "DELETE FROM candle_data WHERE series_id = 1",
+        "UPDATE candle_data SET close = 100.75 WHERE series_id = 1",
+        "UPDATE series SET adjusted = 1 - adjusted",
+        "PRAGMA foreign_keys = OFF; DELETE FROM candle_data; DELETE FROM series",
+    ];
+    for (sql, version) in change.iter().zip(["1.0", "1.1"].iter().cycle()) {
+        let (home, serving) = filled_beyond_all_buffers();
+        let mut stream = stuck_at(&serving, CSV, version);
+        home.sql(sql);
+        SockRef::from(&stream)
+            .set_recv_buffer_size(4 << 20)
+            .unwrap();
+        let mut text = Vec::new();
+        let error = stream.read_to_end(&mut text).expect_err(sql);
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{sql} {version}");
+        serving.get("/health").is(200);
+    }
 }
 
 #[test]

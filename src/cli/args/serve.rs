@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use candlefile::serve::Daily;
+use candlefile::serve::{Daily, HostName};
 use clap::Args;
 
 use super::{Pace, ProviderName};
@@ -18,7 +18,7 @@ pub struct Serve {
     pub listen: Option<IpAddr>,
     /// A name by which the server may be called: NAME, or NAME:PORT (repeatable)
     #[arg(long, value_name = "NAME")]
-    pub allow_host: Vec<String>,
+    pub allow_host: Vec<HostName>,
     /// A file that only you can read, with a token that every call must then send
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,

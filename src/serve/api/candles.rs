@@ -1,4 +1,4 @@
-//! Candles as the body of an answer, and the cursor at which an answer that has to stop tells where the next one begins.
+//! Candles as JSON, the body of an answer, and the cursor at which an answer that has to stop tells where the next one begins.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::candle::{Candle, MAX_TS, MIN_TS};
 use crate::export::{Format, Lines};
-use crate::serve::pieces::{Pieces, Unsent};
+use crate::serve::pieces::Pieces;
 use crate::span::Span;
 use crate::store::{SeriesKey, Store, StoreError};
 
@@ -57,7 +57,6 @@ impl FromStr for Cursor {
 /// The body while it is written.
 pub(super) struct Writing {
     pieces: Pieces,
-    format: Format,
     lines: Lines,
     /// What was not sent yet.
     text: Vec<u8>,
@@ -68,13 +67,11 @@ pub(super) struct Writing {
 pub(super) struct Reached {
     /// Where the next answer begins, if more is to follow.
     next: Option<Cursor>,
-    /// Why it stopped before it had to.
-    unsent: Option<Unsent>,
 }
 
 enum Stop {
     Full,
-    Unsent(Unsent),
+    Unsent,
     Store(StoreError),
 }
 
@@ -85,7 +82,7 @@ impl From<StoreError> for Stop {
 }
 
 impl Writing {
-    pub(super) fn new(format: Format, key: SeriesKey, pieces: Pieces) -> Writing {
+    pub(super) fn new(key: SeriesKey, pieces: Pieces) -> Writing {
         let head = format!(
             r#"{{"symbol":{},"timeframe":{},"source":{},"adjusted":{},"candles":["#,
             json!(key.symbol),
@@ -93,16 +90,10 @@ impl Writing {
             json!(key.source),
             key.adjusted,
         );
-        let lines = Lines::of_candles(format, key);
-        let text = match format {
-            Format::Csv => lines.names(),
-            _ => head,
-        };
         Writing {
             pieces,
-            format,
-            lines,
-            text: text.into(),
+            lines: Lines::of_candles(Format::Jsonl, key),
+            text: head.into(),
         }
     }
 
@@ -124,34 +115,29 @@ impl Writing {
             if self.text.len() < PIECE {
                 return Ok(());
             }
-            self.pieces.send(&mut self.text).map_err(Stop::Unsent)
+            self.pieces.send(&mut self.text).map_err(|_| Stop::Unsent)
         });
-        let (is_whole, unsent) = match read {
-            Ok(()) => (true, None),
-            Err(Stop::Full) => (false, None),
-            Err(Stop::Unsent(why)) => (false, Some(why)),
-            Err(Stop::Store(error)) => return Err(error),
-        };
-        let next = (!is_whole).then(|| Cursor::after(last));
-        Ok(Reached { next, unsent })
+        match read {
+            Ok(()) => Ok(Reached { next: None }),
+            Err(Stop::Full | Stop::Unsent) => Ok(Reached {
+                next: Some(Cursor::after(last)),
+            }),
+            Err(Stop::Store(error)) => Err(error),
+        }
     }
 
     fn candle(&mut self, candle: Candle, is_first: bool) {
-        if self.format == Format::Jsonl && !is_first {
+        if !is_first {
             self.text.push(b',');
         }
         self.lines.candle(candle, &mut self.text);
     }
 
-    /// Ends the body whenever the caller has read it: with a cursor, or by breaking off what has no place for one.
+    /// Ends the body, with the cursor, whenever the caller has read it.
     pub(super) fn end(mut self, reached: Reached) {
-        if self.format == Format::Jsonl {
-            let cursor = reached.next.map(|next| next.to_string());
-            self.text
-                .extend(format!("],\"next_cursor\":{}}}\n", json!(cursor)).bytes());
-        } else if reached.unsent.is_some() {
-            return;
-        }
+        let cursor = reached.next.map(|next| next.to_string());
+        self.text
+            .extend(format!("],\"next_cursor\":{}}}\n", json!(cursor)).bytes());
         self.pieces.end(self.text);
     }
 }

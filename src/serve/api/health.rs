@@ -10,11 +10,13 @@ use serde_json::json;
 
 use super::time;
 use crate::serve::answer::{self, Fault};
+use crate::serve::room;
 use crate::serve::routes::Call;
 use crate::store::Store;
 
 /// How long the file may be locked by another program.
 const PATIENCE: Duration = Duration::from_secs(1);
+const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 pub(in crate::serve) async fn live(_: Call) -> Result<Response<Body>, Fault> {
     Ok(answer::json(StatusCode::OK, &json!({ "status": "ok" })))
@@ -22,23 +24,41 @@ pub(in crate::serve) async fn live(_: Call) -> Result<Response<Body>, Fault> {
 
 pub(in crate::serve) async fn ready(call: Call) -> Result<Response<Body>, Fault> {
     let service = Arc::clone(&call.service);
+    if service.crew.missing() > 0 {
+        let why = "a thread of the server has ended, and is started again";
+        let next = "look at the server's own messages; jobs may wait until it is there";
+        return Err(Fault::new(UNAVAILABLE, "thread", why, next));
+    }
     // Opened anew: the file that the connections hold may have been moved away.
     let check = move |_: &Store| {
         let store = Store::open(&service.settings.db)?;
         store.wait_at_most(PATIENCE)?;
         store.check_writable()?;
         store.data_version()?;
-        Ok(())
+        match room::left(&service.settings.db) {
+            Some(left) if left < room::LEAST => Err(no_room()),
+            _ => Ok(()),
+        }
     };
     match call.service.readers.read(check).await {
         Ok(()) => Ok(answer::json(StatusCode::OK, &json!({ "status": "ready" }))),
         Err(fault) => Err(Fault::new(
-            StatusCode::SERVICE_UNAVAILABLE,
+            UNAVAILABLE,
             fault.kind,
             fault.message,
             fault.next,
         )),
     }
+}
+
+fn no_room() -> Fault {
+    let least = room::LEAST >> 20;
+    Fault::new(
+        UNAVAILABLE,
+        "disk_full",
+        format!("less than {least} MiB are left for the file"),
+        "make room on the server's disk; everything reported is saved",
+    )
 }
 
 pub(in crate::serve) async fn server(call: Call) -> Result<Response<Body>, Fault> {

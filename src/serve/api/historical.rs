@@ -1,7 +1,8 @@
-//! Candles of a series, read at one instant and sent while they are read. It must never hold a transaction for a caller who
-//! does not read, nor end in silence an answer that is not whole.
+//! Candles of a series: as JSON read at one instant and sent while they are read, as CSV in pieces. It must never hold a
+//! transaction for a caller who does not read, nor end in silence an answer that is not whole.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,6 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::oneshot;
 
 use super::candles::{Cursor, Writing};
+use super::rows::Rows;
 use super::{symbol, timeframe};
 use crate::choice::Choice;
 use crate::export::Format;
@@ -28,13 +30,18 @@ use crate::timeframe::Timeframe;
 
 /// Candles of one answer at most.
 pub(in crate::serve) const LIMIT: u32 = 1_000_000;
-/// Candles of one answer where nothing is said.
+/// Candles of one JSON answer where nothing is said.
 const UNASKED: u32 = 100_000;
+/// Names the cursor of an answer that its limit has cut, whatever its format.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("next-cursor");
 /// How long the caller is waited for while a transaction is open.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 pub(in crate::serve) async fn read(call: Call) -> Result<Response<Body>, Fault> {
     let asked = Asked::of(&call)?;
+    if asked.format == Format::Csv {
+        return asked.stream(call).await;
+    }
     let room = call.service.readers.room_for_stream().await?;
     let (tell, told) = oneshot::channel();
     let (pieces, body) = pieces(PATIENCE);
@@ -47,25 +54,29 @@ pub(in crate::serve) async fn read(call: Call) -> Result<Response<Body>, Fault> 
         }
     });
     let stopped = |_| Err(Fault::defect("a question stopped unexpectedly"));
-    let (status, headers) = told.await.unwrap_or_else(stopped)?;
+    Ok(response(told.await.unwrap_or_else(stopped)?, body))
+}
+
+/// Everything of an answer but its body.
+type Head = (StatusCode, HeaderMap);
+
+fn response((status, headers): Head, body: Body) -> Response<Body> {
     let body = match status {
         StatusCode::OK => body,
         _ => Body::empty(),
     };
     let mut response = Response::new(body);
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
-    Ok(response)
+    response
 }
-
-/// Everything of an answer but its body.
-type Head = (StatusCode, HeaderMap);
 
 /// What is asked for.
 struct Asked {
     symbol: Symbol,
     timeframe: Timeframe,
     choice: Choice,
-    limit: u32,
+    /// As JSON there is always one.
+    limit: Option<u32>,
     cursor: Option<Cursor>,
     format: Format,
 }
@@ -81,6 +92,14 @@ impl Asked {
                 return Err(Fault::usage(what, "write json or csv"));
             }
         };
+        let unasked = match format {
+            Format::Csv => None,
+            _ => Some(UNASKED),
+        };
+        let limit = match params.one("limit") {
+            Some(_) => Some(params.number("limit", UNASKED, 1..=LIMIT)?),
+            None => unasked,
+        };
         Ok(Asked {
             symbol: symbol(&call.named)?,
             timeframe: timeframe(params)?,
@@ -89,10 +108,40 @@ impl Asked {
                 end: params.parsed("end")?,
                 ..Choice::default()
             },
-            limit: params.number("limit", UNASKED, 1..=LIMIT)?,
+            limit,
             cursor: params.parsed("cursor")?,
             format,
         })
+    }
+
+    /// Answers as CSV. What follows the first piece is read when the caller has taken what was before.
+    async fn stream(self, call: Call) -> Result<Response<Body>, Fault> {
+        let readers = Arc::clone(&call.service.readers);
+        let room = readers.room_for_stream().await?;
+        let read = move |store: &Store| {
+            let version = call.service.readers.version()?;
+            store.at_one_instant(|| {
+                let series = store.find_series(&self.symbol, self.timeframe)?;
+                let span = self.span(&series)?;
+                let next = self.next(store, &series, span)?;
+                let head = self.head(&call, &version, next, &series);
+                let limit = self.limit.map_or(u64::MAX, u64::from);
+                // Where the limit cuts, the next answer begins, or else where the series ends now: candles that come
+                // meanwhile do not move it.
+                let last = series
+                    .last_ts
+                    .map_or(span.end(), |last| last.saturating_add(1));
+                let end = next.map_or(last.min(span.end()), Cursor::from);
+                let span = Span::new(span.start(), end).unwrap_or(span);
+                let (mut rows, mut text) = Rows::new(&series, span, limit);
+                if head.0 == StatusCode::OK {
+                    rows.read(store, &mut text)?;
+                }
+                Ok::<_, Fault>((head, rows, text))
+            })
+        };
+        let (head, rows, text) = readers.read_in(room, read).await?;
+        Ok(response(head, rows.body(text, readers)))
     }
 
     /// Reads, and sends. What goes wrong once the head is told breaks the answer off.
@@ -119,8 +168,9 @@ impl Asked {
             if is_known {
                 return Ok(None);
             }
-            let mut writing = Writing::new(self.format, series.key.clone(), pieces);
-            let reached = writing.rows(store, series.id, span, self.limit)?;
+            let limit = self.limit.unwrap_or(UNASKED);
+            let mut writing = Writing::new(series.key.clone(), pieces);
+            let reached = writing.rows(store, series.id, span, limit)?;
             Ok::<_, Fault>(Some((writing, reached)))
         })?;
         // Whoever waits for room need not wait for this caller.
@@ -150,10 +200,10 @@ impl Asked {
         series: &SeriesRow,
         span: Span,
     ) -> Result<Option<Cursor>, StoreError> {
-        if series.candles <= u64::from(self.limit) {
+        let Some(limit) = self.limit.filter(|&limit| series.candles > limit.into()) else {
             return Ok(None);
-        }
-        let last = store.full_page(series.id, span, self.limit)?;
+        };
+        let last = store.full_page(series.id, span, limit)?;
         Ok(last.map(Cursor::after))
     }
 
@@ -175,6 +225,7 @@ impl Asked {
         }
         if let Some(next) = next {
             set(LINK, &format!("<{}>; rel=\"next\"", self.link(call, next)));
+            set(NEXT_CURSOR, &next.to_string());
         }
         if self.format == Format::Csv {
             set(CONTENT_TYPE, "text/csv; charset=utf-8");

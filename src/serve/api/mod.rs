@@ -6,6 +6,7 @@ pub(super) mod events;
 pub(super) mod health;
 pub(super) mod historical;
 pub(super) mod job;
+mod rows;
 pub(super) mod series;
 
 use chrono::{DateTime, SecondsFormat};

@@ -1,0 +1,127 @@
+//! A connection's bytes. One that ends while an answer is owed is reset: in HTTP/1.0 the end of a connection can be the end
+//! of an answer, and a caller must never take a part for the whole.
+
+use std::io::{IoSlice, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// What is owed to a caller.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Owed(Arc<AtomicU8>);
+
+const NOTHING: u8 = 0;
+/// An answer that is made.
+const ANSWER: u8 = 1;
+/// What was made of it and is not sent yet.
+const REST: u8 = 2;
+/// What cannot be made.
+const BROKEN: u8 = 3;
+
+impl Owed {
+    /// An answer begins.
+    pub(super) fn begin(&self) {
+        self.0.store(ANSWER, Ordering::Release);
+    }
+
+    /// An answer is broken off.
+    pub(super) fn break_off(&self) {
+        self.0.store(BROKEN, Ordering::Release);
+    }
+
+    /// Nothing more of an answer is made.
+    pub(super) fn end(&self) {
+        self.move_on(ANSWER, REST);
+    }
+
+    /// What was made is sent.
+    fn sent(&self) {
+        self.move_on(REST, NOTHING);
+    }
+
+    fn move_on(&self, from: u8, to: u8) {
+        let _ = self
+            .0
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// A caller's socket.
+pub(super) struct Wire {
+    stream: TcpStream,
+    owed: Owed,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream) -> (Wire, Owed) {
+        let owed = Owed::default();
+        let wire = Wire {
+            stream,
+            owed: owed.clone(),
+        };
+        (wire, owed)
+    }
+
+    fn stream(&mut self) -> Pin<&mut TcpStream> {
+        Pin::new(&mut self.stream)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.owed.0.load(Ordering::Acquire) != NOTHING {
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        self.stream().poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
+        self.stream().poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        self.stream().poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Only after everything that there was has been written.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let flushed = self.stream().poll_flush(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.owed.sent();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        self.stream().poll_shutdown(context)
+    }
+}

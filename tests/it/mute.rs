@@ -1,0 +1,177 @@
+//! A log that nobody can write: the disk of it is full, its reader is gone, or stands still. Whatever is said is lost then,
+//! and nothing else.
+
+use std::fs::OpenOptions;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use rustix::fs::{OFlags, fcntl_setfl};
+
+use crate::checker::check;
+use crate::exchange::{PATIENCE, Reply};
+use crate::harness::{Home, KEY};
+use crate::oracle::span;
+use crate::running::eventually;
+use crate::server::Server;
+
+/// Where nothing can be written.
+#[derive(Clone, Copy, Debug)]
+enum Mute {
+    /// A device that is always full.
+    Full,
+    /// A pipe that nobody reads any more.
+    Closed,
+    /// A pipe that is full, and whose reader does not read.
+    Stuck,
+}
+
+const MUTES: [Mute; 3] = [Mute::Full, Mute::Closed, Mute::Stuck];
+
+/// The program with such a stderr, and what must live as long as it.
+fn mute(home: &Home, server: &Server, kind: Mute, words: &str) -> (Child, Option<PipeReader>) {
+    let (reader, stderr, held) = match kind {
+        Mute::Full => {
+            let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+            (None, Stdio::from(full), None)
+        }
+        Mute::Closed | Mute::Stuck => {
+            let (reader, writer) = std::io::pipe().unwrap();
+            if matches!(kind, Mute::Stuck) {
+                fill(&writer);
+            }
+            let held = matches!(kind, Mute::Stuck).then(|| reader.try_clone().unwrap());
+            (Some(reader), Stdio::from(writer), held)
+        }
+    };
+    let child = Command::new(env!("CARGO_BIN_EXE_candlefile"))
+        .arg("--db")
+        .arg(home.db_path())
+        .args(["--base-url", &server.url()])
+        .args(words.split(' '))
+        .env("MASSIVE_API_KEY", KEY)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()
+        .unwrap();
+    // Its only reader is gone, or is kept and does not read.
+    drop(reader);
+    (child, held)
+}
+
+/// Writes until there is no room, and leaves the pipe one that is waited for.
+fn fill(mut writer: &PipeWriter) {
+    fcntl_setfl(writer, OFlags::NONBLOCK).unwrap();
+    while writer.write(&[b'.'; 4096]).is_ok() {}
+    fcntl_setfl(writer, OFlags::empty()).unwrap();
+}
+
+fn ended(child: &mut Child) -> Option<i32> {
+    let mut status = None;
+    eventually("it ends", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap().code()
+}
+
+/// Some symbols fail, and that is told on stderr.
+fn refusing() -> Server {
+    Server::scripted(|request| (request.ask().symbol != "AAPL").then(|| Reply::json(404, "{}")))
+}
+
+#[test]
+fn a_backfill_goes_on_although_what_it_says_cannot_be_written() {
+    let words = "-v backfill MSFT SPY AAPL --start 2024-01-02 --end 2024-01-05";
+    for kind in MUTES {
+        let (home, server) = (Home::new(), refusing());
+        let (mut child, _held) = mute(&home, &server, kind, words);
+        assert_eq!(ended(&mut child), Some(3), "{kind:?}");
+        let mut said = String::new();
+        child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        assert!(said.contains("partial"), "{kind:?}: {said}");
+        check(
+            &home.db(),
+            "AAPL",
+            "1d",
+            span("AAPL", "1d", "2024-01-02", "2024-01-05"),
+        );
+    }
+}
+
+#[test]
+fn an_error_ends_the_program_although_nobody_can_read_it() {
+    for kind in MUTES {
+        let (home, server) = (Home::new(), Server::start());
+        for (words, code) in [("list", 1), ("bogus", 2), ("drop AAPL -t 1d", 1)] {
+            let (mut child, _held) = mute(&home, &server, kind, words);
+            assert_eq!(ended(&mut child), Some(code), "{kind:?} {words}");
+        }
+    }
+}
+
+// The thread that ran the jobs died of a message that could not be written, and every answer looked well.
+#[test]
+#[cfg(feature = "serve")]
+fn a_server_works_on_and_counts_what_it_could_not_say() {
+    use crate::serving::Caller;
+    use std::io::{BufRead, BufReader};
+
+    for kind in MUTES {
+        let (home, server) = (Home::new(), refusing());
+        let (mut child, _held) = mute(&home, &server, kind, "-v serve --port 0");
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut said)
+            .unwrap();
+        let port = said.trim().rsplit(':').next().unwrap().parse().unwrap();
+        let caller = Caller { port };
+        for symbols in ["MSFT,SPY", "QQQ", "AAPL"] {
+            let week = "start_date=2024-01-02&end_date=2024-01-05";
+            let job = caller.backfill(&format!("symbols={symbols}&{week}"));
+            let status = if symbols == "AAPL" {
+                "completed"
+            } else {
+                "partial"
+            };
+            caller.wait_for(&job, status);
+        }
+        // What is no request is told in the log.
+        caller.raw(b"\r\nnothing\r\n\r\n");
+        caller.get("/ready").is(200);
+        let lost = || {
+            let metrics = caller.get("/metrics").is(200);
+            let metrics = metrics.text().to_owned();
+            assert!(
+                metrics.contains("\ncandlefile_threads_missing 0\n"),
+                "{metrics}"
+            );
+            !metrics.contains("\ncandlefile_log_lost_total 0\n")
+        };
+        // What waits for a reader is not lost yet.
+        if !matches!(kind, Mute::Stuck) {
+            eventually("it counts what is lost", lost);
+        }
+        let began = Instant::now();
+        let id = child.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+        assert_eq!(ended(&mut child), Some(0), "{kind:?}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{kind:?}: {:?}",
+            began.elapsed()
+        );
+        check(
+            &home.db(),
+            "AAPL",
+            "1d",
+            span("AAPL", "1d", "2024-01-02", "2024-01-05"),
+        );
+    }
+}

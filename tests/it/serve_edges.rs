@@ -1,0 +1,134 @@
+//! The edges of HTTP and of the server's start: callers that have said all, callers of old, names that no caller could
+//! use, files that hold no token, and a file that has no room left.
+
+use std::fs;
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use crate::harness::Home;
+use crate::serve_attacks_slow::host;
+use crate::serving::{Serving, read_answer};
+
+#[test]
+fn who_has_said_all_that_he_wants_to_say_is_answered() {
+    let home = Home::new();
+    let serving = Serving::start(home.serve_sample());
+    let week = "symbols=AAPL&start_date=2024-01-02&end_date=2024-01-05";
+    for (line, status) in [
+        ("GET /health", 200),
+        ("GET /ready", 200),
+        ("GET /metrics", 200),
+        ("GET /api/v1/symbols", 200),
+        ("GET /api/v1/historical/AAPL", 404),
+        (&format!("POST /api/v1/backfill?{week}"), 202),
+        ("DELETE /health", 405),
+    ] {
+        for version in ["1.0", "1.1"] {
+            let mut stream = serving.connect();
+            let text = format!("{line} HTTP/{version}\r\nHost: {{host}}\r\n\r\n");
+            stream.write_all(&host(&serving, &text)).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let answer = read_answer(&mut stream);
+            let answer = answer.unwrap_or_else(|| panic!("{line} {version} was not answered"));
+            assert_eq!(answer.status, status, "{line} {version}");
+        }
+    }
+    serving.stop().ok();
+}
+
+#[test]
+fn a_caller_of_old_is_told_that_the_connection_ends() {
+    let home = Home::new();
+    let serving = Serving::start(home.serve_sample());
+    for line in [
+        "GET /health",
+        "GET /assets/app.js",
+        "GET /nothing",
+        "HEAD /health",
+    ] {
+        let text = format!("{line} HTTP/1.0\r\nHost: {{host}}\r\nConnection: keep-alive\r\n\r\n");
+        // It is read until its end, which does not come if the connection is kept.
+        let answer = serving.raw(&host(&serving, &text)).unwrap();
+        assert_eq!(answer.header("connection"), Some("close"), "{line}");
+        assert_eq!(answer.header("keep-alive"), None, "{line}");
+    }
+    serving.stop().ok();
+}
+
+#[test]
+fn a_name_that_no_caller_could_use_is_refused_at_the_start() {
+    let home = Home::new();
+    for (name, words) in [
+        ("", "empty"),
+        ("http://candles.example", "URL"),
+        ("candles.example/api", "URL"),
+        ("*", "for itself alone"),
+        ("*.example", "for itself alone"),
+        ("candles.example:", "port"),
+        ("candles.example:0", "port"),
+        ("candles.example:443x", "port"),
+        ("https://candles.example:8443/", "URL"),
+        ("candles.example:65536", "port"),
+        ("a.example,b.example", "more than one"),
+        ("::1", "brackets"),
+        ("[::1", "brackets"),
+        ("k\u{e4}se.example", "xn--"),
+        ("a b", "no name"),
+    ] {
+        let cli = home.serve_sample().arg("--allow-host").arg(name);
+        let run = cli.run().exit(2);
+        let run = run.says(&["--allow-host", words, "candles.example.com"]);
+        assert!(run.stdout.is_empty(), "{run:?}");
+    }
+    assert!(!home.db_path().exists());
+}
+
+#[test]
+fn a_token_is_read_from_a_small_regular_file_alone() {
+    let home = Home::new();
+    let at = |name: &str| home.path(name).display().to_string();
+    let made = Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+    assert!(made.success());
+    let huge = fs::File::create(home.path("huge")).unwrap();
+    huge.set_len(2 << 30).unwrap();
+    fs::write(home.path("long"), "a".repeat(4097)).unwrap();
+    fs::write(home.path("bytes"), [0xff; 64]).unwrap();
+    for name in ["pipe", "huge", "long", "bytes"] {
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(home.path(name), private).unwrap();
+    }
+    std::os::unix::fs::symlink(home.path("pipe"), home.path("link")).unwrap();
+    for (name, words) in [
+        (at("pipe"), "no regular file"),
+        (at("link"), "no regular file"),
+        ("/dev/zero".into(), "no regular file"),
+        (at("."), "no regular file"),
+        (at("huge"), "4 KiB"),
+        (at("long"), "4 KiB"),
+        (at("bytes"), "utf-8"),
+    ] {
+        let cli = home.serve_sample().arg("--token-file").arg(&name);
+        cli.run().exit(1).says(&[&name, words, "openssl rand"]);
+    }
+    assert!(!home.db_path().exists());
+}
+
+#[test]
+fn a_file_that_may_not_grow_any_more_is_not_ready() {
+    let home = Home::new();
+    // A limit of 4 MiB for a file that is there.
+    Serving::start(home.serve_sample()).stop().ok();
+    let serving = Serving::start(home.serve_sample().file_blocks(8192));
+    serving.get("/ready").refuses(503, "disk_full", "16 MiB");
+    serving.get("/health").is(200);
+    let metrics = serving.get("/metrics").is(200);
+    let left = metrics
+        .text()
+        .lines()
+        .find_map(|line| line.strip_prefix("candlefile_room_bytes "));
+    let left: u64 = left.unwrap().parse().unwrap();
+    assert!((1..4 << 20).contains(&left), "{left}");
+    serving.stop().ok();
+}
