@@ -114,7 +114,7 @@ fn make(inputs: &[Store], path: &Path, now: i64, cancel: &Cancel) -> Result<Merg
         .map(|input| out.add(input, now))
         .collect::<Result<_, _>>()?;
     let series = out.series()?;
-    out.close_unseen()?;
+    drop(out);
     Ok(Merged { inputs, series })
 }
 

@@ -1,5 +1,7 @@
 //! What a running backfill or export tells whoever watches it. The library never prints.
 
+use std::path::Path;
+
 use crate::provider::Waiting;
 use crate::span::Span;
 use crate::store::{Counts, SeriesKey};
@@ -16,6 +18,12 @@ pub trait Monitor {
 
     /// The file system refuses locks: processes and signs of life say who runs a job, which is less sure. Told once.
     fn locks_refused(&self) {}
+
+    /// For a minute somebody has read the file with one statement, and as long as that lasts nothing can be written. Told
+    /// once, before the job begins.
+    fn held_up(&self, file: &Path) {
+        let _ = file;
+    }
 
     /// How far the job is: after every commit, and about twice a second while nothing is committed.
     fn progress(&self, progress: &Snapshot<'_>) {

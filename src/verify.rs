@@ -1,7 +1,6 @@
 //! Whether a file is what it was packed as, and sound. It reads every byte, changes none, and trusts nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -67,7 +66,8 @@ pub struct Verdict {
 /// says so.
 pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     Store::check_path(path)?;
-    let (digests, is_marked) = digests(path).map_err(|error| unreadable(path, &error))?;
+    let bytes = Store::bytes(path)?;
+    let (digests, is_marked) = digests(bytes).map_err(|error| unreadable(path, &error))?;
     let mut judging = Judging(Verdict {
         packed: is_marked,
         format: None,
@@ -99,8 +99,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> StoreError {
 }
 
 /// The digest that the file has and the one that it says, and whether it ends like a packed file.
-fn digests(path: &Path) -> std::io::Result<((Digest, Digest), bool)> {
-    let mut file = File::open(path)?;
+fn digests(mut file: impl Read + Seek) -> std::io::Result<((Digest, Digest), bool)> {
     let size = file.seek(SeekFrom::End(0))?;
     let mut end = vec![0; MARK.len() + DIGEST];
     if size > end.len() as u64 {

@@ -111,6 +111,8 @@ pub(super) fn execute(
         report.resume_at(),
         now,
     )?;
+    // What it says is of the file under its path.
+    store.check_in_place()?;
     Ok(report)
 }
 

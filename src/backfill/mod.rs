@@ -186,6 +186,7 @@ pub fn run(
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<Report, StoreError> {
+    ready(store, runner, monitor)?;
     let now = runner.clock.now();
     store.reap_jobs(now)?;
     let (targets, asked_before) = look_up(store, runner, &request.series, now)?;
@@ -197,6 +198,11 @@ pub fn run(
         monitor.locks_refused();
     }
     execute(store, &job, parts, runner, monitor)
+}
+
+/// A reader of the file at rest keeps it from being written for as long as he reads.
+fn ready(store: &Store, runner: &Runner, monitor: &dyn Monitor) -> Result<(), StoreError> {
+    store.ready_to_write(&runner.cancel, || monitor.held_up(store.path()))
 }
 
 /// Records what is asked as a job of this process that waits for its turn, with what is missing now planned. [`resume`] runs
@@ -265,6 +271,7 @@ pub fn resume(
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<Report, StoreError> {
+    ready(store, runner, monitor)?;
     let now = runner.clock.now();
     store.reap_jobs(now)?;
     let detail = store.job(job_id, now)?;

@@ -98,6 +98,7 @@ impl<'a> Ledger<'a> {
         monitor: &dyn Monitor,
     ) -> Result<(), StoreError> {
         for messages in batches {
+            store.check_in_place()?;
             let now = runner.clock.now();
             let has_news = !messages.is_empty();
             if has_news || now - self.beat_at >= HEARTBEAT {

@@ -1,12 +1,13 @@
 //! `candlefile drop`: forget a series, whole or in part.
 
 use anyhow::Result;
-use candlefile::{Choice, Clock, Store, SystemClock};
+use candlefile::{Cancel, Choice, Clock, Store, SystemClock};
 use serde_json::{Value, json};
 
 use super::args::{Drop, Global};
 use super::error::{Exit, usage};
 use super::output;
+use super::progress::held_up;
 
 pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
     let mut store = Store::open(&global.db)?;
@@ -34,6 +35,7 @@ pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
     if !args.yes && !confirmed(&what(candles))? {
         return said(global, &json!(null), "nothing was dropped");
     }
+    store.ready_to_write(&Cancel::new(), || output::say(held_up(&global.db)))?;
     let now = SystemClock::default().now();
     let candles = if whole {
         store

@@ -74,7 +74,11 @@ impl Said {
             exit,
         };
         if let Some(error) = error.downcast_ref::<StoreError>() {
-            return said(kind_of(error), error.next(), Exit::Failed);
+            let exit = match error {
+                StoreError::Stopped(_) => Exit::Interrupted,
+                _ => Exit::Failed,
+            };
+            return said(kind_of(error), error.next(), exit);
         }
         if let Some(error) = error.downcast_ref::<TargetError>() {
             let kind = match error {
@@ -186,6 +190,7 @@ fn kind_of(error: &StoreError) -> &'static str {
         | StoreError::LostJob(_) => "job",
         StoreError::BadSql(_) | StoreError::OnlyReads | StoreError::TooSlow(_) => "sql",
         StoreError::Full(_) => "disk_full",
+        StoreError::Stopped(_) => "interrupted",
         _ => "file",
     }
 }

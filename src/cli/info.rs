@@ -18,20 +18,22 @@ use super::report::{nothing_document, print_nothing};
 const JOBS: usize = 3;
 
 pub fn run(global: &Global, args: &Info) -> Result<Exit> {
-    let store = match Store::read(&global.db) {
+    let now = SystemClock::default().now();
+    let glance = Store::reading(&global.db, |store| {
+        store.at_one_instant(|| {
+            let series = store.series()?;
+            Ok(Glance {
+                file: store.info()?,
+                nothing: nothing(store, &series)?,
+                series,
+                jobs: store.jobs(&JobFilter::All, now)?,
+            })
+        })
+    });
+    let glance = match glance {
         Err(error @ StoreError::Newer { .. }) => return newer(global, error),
         other => other?,
     };
-    let now = SystemClock::default().now();
-    let glance = store.at_one_instant(|| {
-        let series = store.series()?;
-        anyhow::Ok(Glance {
-            file: store.info()?,
-            nothing: nothing(&store, &series)?,
-            series,
-            jobs: store.jobs(&JobFilter::All, now)?,
-        })
-    })?;
     if args.datasette {
         output::json(&datasette::metadata(&global.db, &glance.series))?;
     } else if global.json {

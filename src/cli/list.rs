@@ -22,8 +22,7 @@ pub const TITLES: [&str; 7] = [
 ];
 
 pub fn run(global: &Global) -> Result<Exit> {
-    let store = Store::read(&global.db)?;
-    let series = store.at_one_instant(|| all(&store))?;
+    let series = Store::reading(&global.db, |store| store.at_one_instant(|| all(store)))?;
     if global.json {
         let series: Vec<Value> = series.iter().map(document).collect();
         output::json(&json!({ "series": series }))?;

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candlefile::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
@@ -108,6 +109,14 @@ impl Pace {
     }
 }
 
+/// Somebody's long statement keeps the file from being written.
+pub fn held_up(file: &Path) -> String {
+    format!(
+        "waiting: somebody has read {} for a minute, and it cannot be written before that statement ends",
+        file.display()
+    )
+}
+
 fn failure_words(failure: &FailedSlice) -> String {
     let FailedSlice {
         key, span, error, ..
@@ -142,6 +151,10 @@ impl Monitor for Bar {
         say(LOCKS_REFUSED);
     }
 
+    fn held_up(&self, file: &Path) {
+        say(held_up(file));
+    }
+
     fn progress(&self, snapshot: &Snapshot<'_>) {
         let bar = self.bar();
         bar.set_length(snapshot.slices);
@@ -171,6 +184,10 @@ struct Lines {
 impl Monitor for Lines {
     fn locks_refused(&self) {
         say(LOCKS_REFUSED);
+    }
+
+    fn held_up(&self, file: &Path) {
+        say(held_up(file));
     }
 
     fn progress(&self, snapshot: &Snapshot<'_>) {

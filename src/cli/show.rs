@@ -27,6 +27,7 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     } else {
         shown.table()?;
     }
+    store.check_still()?;
     Ok(Exit::Complete)
 }
 

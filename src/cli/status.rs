@@ -27,21 +27,22 @@ const LISTED_IN_JSON: u32 = 10_000;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub fn run(global: &Global, args: &Status) -> Result<Exit> {
-    let store = Store::read(&global.db)?;
     let clock = SystemClock::default();
     if args.watch {
-        watch(global, args, &store, &clock)?;
+        watch(global, args, &clock)?;
     }
+    let store = Store::read(&global.db)?;
     let now = clock.now();
     match &args.job {
         Some(prefix) => show_one(global, &store, &store.job(prefix, now)?, now)?,
         None => show_all(global, &store, &store.jobs(&JobFilter::All, now)?, now)?,
     }
+    store.check_still()?;
     Ok(Exit::Complete)
 }
 
 /// Follows what runs until nothing does: a line a job on stderr, as the job itself would write it.
-fn watch(global: &Global, args: &Status, store: &Store, clock: &SystemClock) -> Result<()> {
+fn watch(global: &Global, args: &Status, clock: &SystemClock) -> Result<()> {
     let filter = args
         .job
         .as_deref()
@@ -49,13 +50,16 @@ fn watch(global: &Global, args: &Status, store: &Store, clock: &SystemClock) -> 
     let mut lines = Following::new(global.quiet);
     loop {
         let now = clock.now();
+        // Opened each time: whoever waits is in nobody's way meanwhile.
+        let store = Store::read(&global.db)?;
         let mut jobs = store.jobs(&filter, now)?;
         jobs.retain(|job| job.status.is_active());
         if jobs.is_empty() {
             return Ok(());
         }
-        let each = jobs.iter().map(|job| line(store, job, now));
+        let each = jobs.iter().map(|job| line(&store, job, now));
         lines.show(each.collect::<Result<_>>()?);
+        drop(store);
         clock.sleep(LOOK_EVERY, &Cancel::new());
     }
 }

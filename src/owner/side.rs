@@ -80,6 +80,7 @@ pub(super) fn holder(db: &Path, run: Uuid) -> Holder {
 /// Removes what dead runs left beside the database. `is_ours` names the runs of this process: to open a file of theirs could
 /// take their lock away where locks belong to a process.
 pub(super) fn sweep(db: &Path, is_ours: impl Fn(Uuid) -> bool) {
+    let db = real(db);
     let (Some(folder), Some(name)) = (db.parent(), db.file_name()) else {
         return;
     };
@@ -97,7 +98,7 @@ pub(super) fn sweep(db: &Path, is_ours: impl Fn(Uuid) -> bool) {
         let Some(run) = run.filter(|&run| !is_ours(run)) else {
             continue;
         };
-        let path = path_of(db, run);
+        let path = path_of(&db, run);
         if let (Holder::Left, Some(file)) = look(&path)
             && is_still(&path, &file)
         {
@@ -108,8 +109,13 @@ pub(super) fn sweep(db: &Path, is_ours: impl Fn(Uuid) -> bool) {
 
 const INFIX: &str = "-run-";
 
+/// What lies beside a file lies beside the one that a link leads to.
+fn real(db: &Path) -> PathBuf {
+    fs::canonicalize(db).unwrap_or_else(|_| db.to_path_buf())
+}
+
 fn path_of(db: &Path, run: Uuid) -> PathBuf {
-    let mut name = db.as_os_str().to_owned();
+    let mut name = real(db).into_os_string();
     name.push(INFIX);
     name.push(run.hyphenated().to_string());
     PathBuf::from(name)

@@ -29,7 +29,9 @@ pub(super) fn fill_in(file: &mut File) -> std::io::Result<(Digest, Digest, u64)>
 }
 
 /// Of all bytes of a file but the last 32; and the file's size.
-pub(crate) fn hash_all_but_the_end(file: &mut File) -> std::io::Result<(Sha256, u64)> {
+pub(crate) fn hash_all_but_the_end(
+    file: &mut (impl Read + Seek),
+) -> std::io::Result<(Sha256, u64)> {
     let size = file.seek(SeekFrom::End(0))?;
     let mut left = size.saturating_sub(DIGEST as u64);
     file.seek(SeekFrom::Start(0))?;

@@ -170,6 +170,10 @@ impl From<StoreError> for Fault {
                 let next = "make room on the server's disk; everything reported is saved".into();
                 (StatusCode::INSUFFICIENT_STORAGE, "disk_full", next)
             }
+            StoreError::Moved { .. } => {
+                let next = "put the file back, and start the server again".into();
+                (StatusCode::SERVICE_UNAVAILABLE, "moved", next)
+            }
             StoreError::Busy(_) => {
                 let next = "try again when the other program has ended its transaction".into();
                 (StatusCode::SERVICE_UNAVAILABLE, "locked", next)

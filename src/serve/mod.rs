@@ -55,7 +55,7 @@ use crate::clock::{Cancel, Clock};
 use crate::market::Policy;
 use crate::provider::Provider;
 use crate::provider::rate::Rate;
-use crate::store::{Store, StoreError};
+use crate::store::{Place, Store, StoreError};
 use answer::Fault;
 use crew::Crew;
 use events::Hub;
@@ -157,6 +157,7 @@ impl ServeError {
 struct Service {
     settings: Settings,
     guard: Guard,
+    place: Arc<Place>,
     readers: Arc<Readers>,
     queue: Queue,
     crew: Arc<Crew>,
@@ -182,6 +183,11 @@ pub fn serve(
     ready: impl FnOnce(),
 ) -> Result<(), ServeError> {
     let store = Store::create(&settings.db)?;
+    // From here on to its end: callers who read slowly are in nobody's way then.
+    store.ready_to_write(&settings.cancel, || {
+        tracing::warn!(file = %settings.db.display(), "somebody reads the file, and until he is done it cannot be written");
+    })?;
+    let place = Arc::new(store.place());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("serve")
@@ -201,7 +207,8 @@ pub fn serve(
             hosts: Hosts::new(sockets.port(), settings.hosts.clone()),
             token: settings.token.clone(),
         },
-        readers: Readers::new(settings.db.clone()),
+        readers: Readers::new(Arc::clone(&place)),
+        place,
         queue: Queue::new(store, settings.cancel.clone())?,
         crew,
         webhook,
@@ -334,6 +341,18 @@ impl Service {
     async fn think<T>(&self, work: impl FnOnce() -> T) -> T {
         let _turn = self.thinking.acquire().await;
         tokio::task::block_in_place(work)
+    }
+
+    /// Whether the file has gone from its place. Then nothing of this process stays open of it, and what has come in its place
+    /// is not touched.
+    fn has_lost_the_file(&self) -> bool {
+        let is_lost = self.place.check().is_err();
+        if is_lost {
+            self.readers.let_go();
+            self.queue.let_go();
+            self.place.let_go();
+        }
+        is_lost
     }
 
     /// The providers' names.

@@ -153,6 +153,15 @@ impl Queue {
         store.beat_queue(now)
     }
 
+    /// Closes the file, which was given up.
+    pub(super) fn let_go(&self) {
+        let mut store = self.store();
+        if let Err(error) = store.check_in_place() {
+            tracing::error!(%error, next = error.next(), "nothing is read or written any more");
+            store.let_go();
+        }
+    }
+
     /// Whoever waits for a job sees that the server stops.
     pub(super) fn wake(&self) {
         self.news.notify_all();
@@ -241,7 +250,7 @@ impl Service {
         request: &Request,
         runner: &Runner,
     ) -> Result<Option<String>, StoreError> {
-        let store = Store::read(&self.settings.db)?;
+        let store = self.place.open(Store::read)?;
         let mut cost = Estimate::default();
         for target in backfill::targets(Some(&store), runner, &request.series)? {
             cost += Estimate::of(&target, runner.provider.as_ref());
@@ -310,6 +319,7 @@ impl Service {
         self: &Arc<Self>,
         change: impl FnOnce(&Service) -> Result<JobRow, Fault> + Send + 'static,
     ) -> Result<JobRow, Fault> {
+        self.place.check()?;
         let turn = Arc::clone(&self.queue.changes).acquire_owned();
         let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, turn).await else {
             return Err(Fault::busy("too many changes at once"));

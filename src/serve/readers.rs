@@ -1,7 +1,6 @@
 //! Reading the file for calls: a few read-only connections, used on threads that may block. Whoever finds no room waits in
 //! a short line, and is sent away when it does not move.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use uuid::Uuid;
 
 use super::answer::{self, Fault};
 use super::large::Large;
-use crate::store::{Store, StoreError};
+use crate::store::{Place, Store, StoreError};
 
 /// Questions answered at once.
 const AT_ONCE: usize = 4;
@@ -26,7 +25,7 @@ const LINE: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Readers {
-    path: PathBuf,
+    place: Arc<Place>,
     idle: Mutex<Vec<Store>>,
     witness: Mutex<Option<Witness>>,
     room: Arc<Semaphore>,
@@ -58,9 +57,9 @@ pub(super) struct Room {
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Arc<Readers> {
+    pub(super) fn new(place: Arc<Place>) -> Arc<Readers> {
         Arc::new(Readers {
-            path,
+            place,
             idle: Mutex::default(),
             witness: Mutex::default(),
             room: Arc::new(Semaphore::new(AT_ONCE)),
@@ -149,8 +148,9 @@ impl Readers {
 
     /// A connection for the room; opens the file where none is idle, so on a thread that may block.
     pub(super) fn reader(self: &Arc<Self>, room: Room) -> Result<Reader, Fault> {
+        self.place.check()?;
         let idle = self.lock().pop();
-        let store = idle.map_or_else(|| Store::read(&self.path), Ok)?;
+        let store = idle.map_or_else(|| self.place.open(Store::read), Ok)?;
         Ok(Reader {
             readers: Arc::clone(self),
             store: Some(store),
@@ -160,16 +160,23 @@ impl Readers {
 
     /// What differs once the file has changed. It takes a moment, but on a thread that may block.
     pub(super) fn version(&self) -> Result<String, StoreError> {
+        self.place.check()?;
         let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
         let witness = match &mut *witness {
             Some(witness) => witness,
             none => none.insert(Witness {
-                store: Store::read(&self.path)?,
+                store: self.place.open(Store::read)?,
                 name: Uuid::now_v7(),
             }),
         };
         let version = witness.store.data_version()?;
         Ok(format!("{}-{version:x}", witness.name.simple()))
+    }
+
+    /// Closes what nobody uses: the file was given up.
+    pub(super) fn let_go(&self) {
+        self.lock().clear();
+        *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Store>> {
@@ -186,7 +193,8 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         // A panic may have left a transaction open.
-        if let Some(store) = self.store.take().filter(|_| !std::thread::panicking()) {
+        let is_of_use = |_: &Store| !std::thread::panicking() && self.readers.place.check().is_ok();
+        if let Some(store) = self.store.take().filter(is_of_use) {
             self.readers.lock().push(store);
         }
     }

@@ -81,7 +81,7 @@ impl Schedule {
         if self.done >= Some(due) {
             return Ok(());
         }
-        let store = Store::read(&service.settings.db)?;
+        let store = service.place.open(Store::read)?;
         for source in sources(&store)?.into_keys() {
             if store.last_asked("update", &source, now)? >= Some(due) {
                 continue;

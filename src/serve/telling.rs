@@ -72,7 +72,7 @@ impl<'a> Telling<'a> {
 
     /// The job in the file, less what this run has committed to it.
     fn before(&self, snapshot: &Snapshot<'_>) -> Result<Before, StoreError> {
-        let store = Store::read(&self.service.settings.db)?;
+        let store = self.service.place.open(Store::read)?;
         let filter = JobFilter::Prefix(snapshot.job_id);
         let job = store.jobs(&filter, self.service.now())?.remove(0);
         let slices = SliceCounts {

@@ -39,6 +39,11 @@ pub(super) fn start(service: &Arc<Service>) -> Result<(), ServeError> {
 
 fn work(service: &Arc<Service>) {
     while !service.settings.cancel.is_cancelled() {
+        if service.has_lost_the_file() {
+            let cancel = &service.settings.cancel;
+            service.settings.clock.sleep(LOOK_EVERY, cancel);
+            continue;
+        }
         let taken = service
             .queue
             .take(&service.sources(), service.now(), LOOK_EVERY);
@@ -77,7 +82,7 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     };
     let telling = Telling::new(service, &job.job_id);
     let resume = || -> Result<bool, StoreError> {
-        let mut store = Store::open(&service.settings.db)?;
+        let mut store = service.place.open(Store::open)?;
         let report = backfill::resume(&mut store, &job.job_id, &runner, &telling)?;
         if let Some(ahead_s) = report.clock_offset {
             tracing::warn!(
@@ -118,12 +123,19 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
 fn look_after(service: &Arc<Service>) {
     let cancel = &service.settings.cancel;
     let mut schedule = Schedule::default();
-    while !cancel.is_cancelled() {
+    for seconds in 0_u64.. {
+        if cancel.is_cancelled() {
+            return;
+        }
+        service.settings.clock.sleep(LOOK_EVERY, cancel);
+        let is_time = seconds.is_multiple_of(LOOK_AFTER_EVERY.as_secs());
+        if service.has_lost_the_file() || !is_time {
+            continue;
+        }
         let looked = service.queue.look_after(&service.sources(), service.now());
         if let Err(error) = looked.and_then(|()| schedule.look(service)) {
             tracing::error!(%error, "the queue");
         }
-        service.settings.clock.sleep(LOOK_AFTER_EVERY, cancel);
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
+use super::link::Closing;
 use super::migrate::came_after;
 use super::open::{SCHEMA, read_immutable};
 use super::packing::loose;
-use super::path::{check_exists, check_not_interrupted, check_path, is_there};
+use super::path::{check_exists, check_not_interrupted, check_path, is_there, real};
 use super::seal::SQL;
 use super::{FORMAT, Store, StoreError, told};
 
@@ -31,13 +31,12 @@ impl Store {
     /// # Errors
     /// As [`Store::read`], and where a write was interrupted that the next writer has to take back.
     pub fn untouched(path: &Path) -> Result<Store, StoreError> {
-        check_not_interrupted(path)?;
-        let has_log = is_there(path, "-wal");
-        let store = Store::read(path)?;
-        store
-            .connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)
-            .map_err(told(path))?;
+        check_not_interrupted(&real(path))?;
+        let mut store = Store::read(path)?;
+        if is_there(&store.real, "-wal") {
+            store.connection.closing = Closing::Leave;
+            store.connection.leave().map_err(told(path))?;
+        }
         Ok(store)
     }
 
@@ -48,7 +47,7 @@ impl Store {
     pub fn check_path(path: &Path) -> Result<(), StoreError> {
         check_path(path)?;
         check_exists(path)?;
-        check_not_interrupted(path)
+        check_not_interrupted(&real(path))
     }
 
     /// The file's format.

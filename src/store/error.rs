@@ -1,9 +1,13 @@
 //! The one error of this layer, and what SQLite says put in its words.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::ffi;
+
 use super::FORMAT;
+use super::rights::{check_readable, check_writable};
 use super::standing::{how_to_copy, how_to_restore};
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
@@ -48,6 +52,39 @@ pub enum StoreError {
     /// The file's folder cannot be written, and a file in use needs others beside it.
     #[error("the folder of {} is read-only", .0.display())]
     ReadOnlyFolder(PathBuf),
+    /// A right to the file, its folder or its log is missing.
+    #[error("you may not {right} the {what} {}", path.display())]
+    NoRight {
+        /// The path.
+        path: PathBuf,
+        /// What it is: `file`, `folder` or `log`.
+        what: &'static str,
+        /// What is not allowed: `read`, `write` or `enter`.
+        right: &'static str,
+    },
+    /// The file lies where nothing can be written.
+    #[error("{} is on a read-only medium", .0.display())]
+    ReadOnlyMedium(PathBuf),
+    /// The file, or what lies beside it, cannot be opened, and it is not for a right.
+    #[error("{} cannot be opened with what lies beside it", .0.display())]
+    CannotOpen(PathBuf),
+    /// The file is not in its place any more.
+    #[error("{} was moved, deleted or replaced while it was in use", path.display())]
+    Moved {
+        /// The path that it had.
+        path: PathBuf,
+        /// Where it is now, if that is known.
+        now: Option<PathBuf>,
+    },
+    /// A log lies beside the file that is not its own.
+    #[error("{} is the log of a file that was here before", .0.display())]
+    StrangeLog(PathBuf),
+    /// The file was written while it was read without a lock.
+    #[error("{} was written while it was read", .0.display())]
+    Changed(PathBuf),
+    /// It was told to stop while it waited for a reader.
+    #[error("stopped while somebody read {}", .0.display())]
+    Stopped(PathBuf),
     /// The series is held from another source or with another adjustment.
     #[error("the file holds {symbol} {timeframe} from {source_held} ({}), and {source_asked} ({}) was asked", adjustment(*.adjusted_held), adjustment(*.adjusted_asked))]
     Bound {
@@ -181,6 +218,19 @@ fn adjustment(adjusted: bool) -> &'static str {
 }
 
 impl StoreError {
+    /// A file that the system does not open.
+    pub(super) fn unreadable(path: &Path, error: &io::Error) -> StoreError {
+        match error.kind() {
+            io::ErrorKind::NotFound => StoreError::NotFound(path.to_path_buf()),
+            io::ErrorKind::PermissionDenied => StoreError::NoRight {
+                path: path.to_path_buf(),
+                what: "file",
+                right: "read",
+            },
+            _ => StoreError::CannotOpen(path.to_path_buf()),
+        }
+    }
+
     /// The file that it is about, where it names one.
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -193,6 +243,13 @@ impl StoreError {
             | StoreError::Busy(path)
             | StoreError::NoFolder(path)
             | StoreError::Interrupted(path)
+            | StoreError::ReadOnlyMedium(path)
+            | StoreError::CannotOpen(path)
+            | StoreError::StrangeLog(path)
+            | StoreError::Changed(path)
+            | StoreError::Stopped(path)
+            | StoreError::NoRight { path, .. }
+            | StoreError::Moved { path, .. }
             | StoreError::NotAFile { path, .. }
             | StoreError::NoOwner { path, .. }
             | StoreError::OwnedBefore { path, .. }
@@ -210,6 +267,45 @@ impl StoreError {
         self.path().map_or(text.clone(), |path| {
             text.replace(&path.display().to_string(), "the file")
         })
+    }
+
+    /// What to do about what keeps the file from being opened or held.
+    fn next_to_open(&self) -> String {
+        match self {
+            StoreError::NoRight {
+                path,
+                what: "folder",
+                right,
+            } if *right == "write" => format!(
+                "a file that is written has others beside it: get the right from the owner of {}, or name a file elsewhere with --db",
+                path.display()
+            ),
+            StoreError::NoRight { path, right, .. } => format!(
+                "get the right to {right} it from the owner of {}",
+                path.display()
+            ),
+            StoreError::ReadOnlyMedium(path) => format!(
+                "go on with a copy elsewhere: candlefile --db {} pack -o copy.db",
+                path.display()
+            ),
+            StoreError::CannotOpen(_) => {
+                "look at its -wal, -shm and -journal, and at the limit of open files".into()
+            }
+            StoreError::Moved {
+                now: Some(now), ..
+            } => format!(
+                "what was saved is in {0}: go on with it there, --db {0}, or put it back first",
+                now.display()
+            ),
+            StoreError::Moved { now: None, .. } => {
+                "what was saved went with it: put it back, or run the same command again to fill what is there now".into()
+            }
+            StoreError::StrangeLog(path) => format!(
+                "when no program uses the file any more, take the log away: rm {}",
+                path.display()
+            ),
+            _ => "run the same command again".into(),
+        }
     }
 
     /// What to do about it.
@@ -232,6 +328,13 @@ impl StoreError {
             StoreError::ReadOnlyFolder(_) => {
                 "make the folder writable, or name a file elsewhere with --db".into()
             }
+            StoreError::NoRight { .. }
+            | StoreError::ReadOnlyMedium(_)
+            | StoreError::CannotOpen(_)
+            | StoreError::Moved { .. }
+            | StoreError::StrangeLog(_)
+            | StoreError::Changed(_)
+            | StoreError::Stopped(_) => self.next_to_open(),
             StoreError::Bound {
                 symbol, timeframe, ..
             } => {
@@ -258,7 +361,7 @@ impl StoreError {
                 "please report this; nothing of the batch was stored".into()
             }
             StoreError::Interrupted(path) => format!(
-                "let a command that may write take it back: chmod u+w {0} && candlefile --db {0} list",
+                "let somebody who may write the file and its folder take it back: candlefile --db {} list",
                 path.display()
             ),
             StoreError::BadSql(_) => {
@@ -299,7 +402,21 @@ pub(crate) fn told(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy
             Some(ErrorCode::DiskFull) => StoreError::Full(path),
             Some(ErrorCode::SystemIoFailure) if is_full() => StoreError::Full(path),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy(path),
-            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(path),
+            Some(ErrorCode::ReadOnly) => match source.sqlite_extended_error_code() {
+                // A journal, or a log without its shared memory, is there to be worked off.
+                Some(
+                    ffi::SQLITE_READONLY_ROLLBACK
+                    | ffi::SQLITE_READONLY_RECOVERY
+                    | ffi::SQLITE_READONLY_CANTINIT,
+                ) => StoreError::Interrupted(path),
+                Some(ffi::SQLITE_READONLY_DBMOVED) => StoreError::Moved { path, now: None },
+                _ => check_writable(&path)
+                    .err()
+                    .unwrap_or(StoreError::ReadOnly(path)),
+            },
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => check_readable(&path)
+                .err()
+                .unwrap_or(StoreError::CannotOpen(path)),
             Some(ErrorCode::NotADatabase) => StoreError::NotAFile {
                 path,
                 what: "not an SQLite file",

@@ -1,8 +1,8 @@
 //! The file itself, apart from what it holds: its format, its size, what lies beside it. Reads no candle.
 
 use std::fs;
-use std::io::Read;
 
+use super::held::{Held, Journal};
 use super::path::beside;
 use super::{Seal, Store, StoreError, told};
 
@@ -15,7 +15,7 @@ pub struct FileInfo {
     pub bytes: u64,
     /// Size of the write-ahead log beside it, 0 where there is none.
     pub wal_bytes: u64,
-    /// SQLite's journal mode: `wal`, or `delete` for a packed file.
+    /// SQLite's journal mode: `wal` while the file is written, `delete` at rest.
     pub journal_mode: String,
     /// Size of a page in bytes.
     pub page_size: u32,
@@ -40,8 +40,8 @@ impl Store {
         };
         Ok(FileInfo {
             format: self.format,
-            bytes: size(self.path.clone()),
-            wal_bytes: size(beside(&self.path, "-wal")),
+            bytes: size(self.real.clone()),
+            wal_bytes: size(beside(&self.real, "-wal")),
             journal_mode: self.journal_mode().map_err(told)?,
             page_size: pragma("page_size")?,
             free_pages: pragma("freelist_count")?,
@@ -52,12 +52,12 @@ impl Store {
     /// What stands in the file, also where it was opened so that SQLite needs no journal.
     fn journal_mode(&self) -> rusqlite::Result<String> {
         if self.connection.is_readonly("main")? {
-            // Nobody who cannot write holds a lock that closing the file would take away.
-            let mut header = [0; 20];
-            let read = fs::File::open(&self.path).and_then(|mut file| file.read_exact(&mut header));
-            if read.is_ok() && header[18..] == [2, 2] {
-                return Ok("wal".to_owned());
+            let journal = self.connection.held().map(Held::journal);
+            return Ok(match journal {
+                Some(Journal::Wal) => "wal",
+                _ => "delete",
             }
+            .to_owned());
         }
         self.connection
             .pragma_query_value(None, "journal_mode", |row| row.get(0))

@@ -27,7 +27,7 @@ impl Store {
     }
 
     fn log_size(&self) -> u64 {
-        fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len())
+        fs::metadata(beside(&self.real, "-wal")).map_or(0, |log| log.len())
     }
 
     /// Empties the log when it has grown large, between two transactions. Where a reader stays, it is tried again when the

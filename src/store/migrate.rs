@@ -25,7 +25,7 @@ pub(super) fn came_after(format: i32, kind: &str, name: &str) -> bool {
 /// works on it who knows the older one alone.
 pub(super) fn migrate(store: &Store) -> Result<(), StoreError> {
     let told = told(&store.path);
-    let tx = store.begin()?;
+    let tx = store.begin_as_it_is()?;
     let found: i32 = tx
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(told)?;

@@ -10,11 +10,13 @@ mod coverage;
 mod drop;
 mod error;
 mod flags;
+mod held;
 mod history;
 mod holes;
 mod info;
 mod insert;
 mod jobs;
+mod link;
 mod log;
 mod merge;
 mod migrate;
@@ -22,9 +24,11 @@ mod open;
 mod packing;
 mod pages;
 mod path;
+mod place;
 mod progress;
 mod queue;
 mod read;
+mod rights;
 mod room;
 mod rows;
 mod schema;
@@ -36,6 +40,7 @@ mod stamp;
 mod standing;
 mod states;
 mod status;
+mod still;
 mod takeover;
 mod write;
 
@@ -50,6 +55,7 @@ pub use jobs::{JobSettings, NewJob, Progress, Target};
 pub use merge::Added;
 pub(crate) use packing::{Packing, Row};
 pub(crate) use pages::Tree;
+pub(crate) use place::Place;
 pub use progress::{JobTally, SeriesProgress};
 pub use queue::Queued;
 pub use read::{HeldSeries, SeriesRow};
@@ -72,7 +78,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use link::Link;
+use open::How;
+use still::Still;
 
 use crate::owner::Owner;
 
@@ -86,12 +94,20 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// One open file. A store that was opened for writing owns the only writing connection of its process.
 #[derive(Debug)]
 pub struct Store {
-    connection: Connection,
+    connection: Link,
+    /// As it was named.
     path: PathBuf,
+    /// Where that leads: what lies beside the file lies there.
+    real: PathBuf,
+    how: How,
+    /// What the file was when it was opened, where it is read without a lock.
+    still: Option<Still>,
     /// What the file was found to be: an older format is read as it is.
     format: i32,
     /// Whether the file is a packed one, with its seal still on.
     sealed: Cell<bool>,
+    /// Whether a writer's file has its log already.
+    has_log: Cell<bool>,
     /// Size of the write-ahead log at which it is to be emptied next, bytes.
     log_bound: u64,
     /// The run of this process on the file, once it has a job. Over with the store: after the connection is.

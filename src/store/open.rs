@@ -3,19 +3,23 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
+use super::held::{Held, Journal};
+use super::link::{Closing, Link};
 use super::log::LARGE;
 use super::migrate::migrate;
 use super::path::{
-    beside, check_exists, check_not_interrupted, check_path, check_writable, folder_of,
-    is_read_only, percent_encoded,
+    beside, check_exists, check_not_interrupted, check_path, folder_of, is_there, percent_encoded,
+    real,
 };
+use super::rights::{check_readable, check_writable, may_write};
 use super::seal::is_sealed;
+use super::still::Still;
 use super::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, told};
 
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
@@ -27,6 +31,8 @@ const WAL_BYTES_KEPT: i64 = 16 << 20;
 /// Page cache in KiB: the right edge of some thousand series.
 const CACHE_KIB: i64 = 32 << 10;
 const STATEMENTS: usize = 64;
+/// The log of a file that was replaced is waited for no longer than this.
+const NOTICED_WITHIN: Duration = Duration::from_secs(3);
 
 /// What stands in a file's header.
 enum Found {
@@ -39,9 +45,9 @@ impl Store {
     /// Opens the file for writing, and makes it where there is none.
     ///
     /// # Errors
-    /// A path that cannot be a file of ours, another program's file, a newer format, a read-only file or folder.
+    /// A path that cannot be a file of ours, another program's file, a newer format, no right to write the file or its folder.
     pub fn create(path: &Path) -> Result<Store, StoreError> {
-        check_writable(path)?;
+        check_path(path)?;
         Self::open_for_writing(path, OpenFlags::SQLITE_OPEN_CREATE)
     }
 
@@ -50,43 +56,61 @@ impl Store {
     /// # Errors
     /// As [`Store::create`], and where there is no file.
     pub fn open(path: &Path) -> Result<Store, StoreError> {
-        check_writable(path)?;
+        check_path(path)?;
         check_exists(path)?;
         Self::open_for_writing(path, OpenFlags::empty())
     }
 
-    /// Opens an existing file for reading. A backfill may write it meanwhile.
+    /// Opens an existing file for reading. A backfill may write it meanwhile. Who may only read it leaves nothing behind.
     ///
     /// # Errors
-    /// A path that is no file of ours, or a newer format.
+    /// A path that is no file of ours, a newer format, no right to read it, or a write that was interrupted where only
+    /// reading is allowed.
     pub fn read(path: &Path) -> Result<Store, StoreError> {
         check_path(path)?;
         check_exists(path)?;
-        let connection = connect_for_reading(path)?;
-        reading(connection, path)
+        let real = real(path);
+        check_readable(path)?;
+        let held = hold(&real, path)?;
+        let how = How::to_read(&real, &held);
+        reading(how, held, path, real)
     }
 
     /// The name by which another connection of this process attaches the file, to read it as this one does.
     pub(super) fn uri(&self) -> String {
-        let how = match self.connection.is_readonly("main") {
-            Ok(false) => "mode=rw",
-            _ if beside(&self.path, "-wal").exists() => "mode=ro",
-            _ => "mode=ro&immutable=1",
-        };
-        format!("file:{}?{how}", percent_encoded(&self.path))
+        let how = self.how.parameters();
+        format!("file:{}?{how}", percent_encoded(&self.real))
     }
 
     fn open_for_writing(path: &Path, create: OpenFlags) -> Result<Store, StoreError> {
+        let real = real(path);
+        check_writable(path)?;
         let told = told(path);
+        let held_before = if real.exists() {
+            Some(hold(&real, path)?)
+        } else {
+            None
+        };
+        if let Some(held) = &held_before {
+            check_own_log(&real, held)?;
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
-        let connection = Connection::open_with_flags(path, flags).map_err(told)?;
+        let connection = Connection::open_with_flags(&real, flags).map_err(told)?;
         set_up(&connection).map_err(told)?;
         let found = header(&connection, path)?;
+        let held = match held_before {
+            Some(held) => held,
+            None => hold(&real, path)?,
+        };
         let mut store = Store {
-            connection,
+            connection: Link::new(connection, held, Closing::Rest),
             path: path.to_path_buf(),
+            real,
+            how: How::Beside,
+            still: None,
             format: FORMAT,
             sealed: Cell::new(false),
+            has_log: Cell::new(false),
             log_bound: LARGE,
             owner: OnceCell::new(),
         };
@@ -96,16 +120,13 @@ impl Store {
                 .pragma_update(None, "page_size", 8192)
                 .map_err(told)?;
         }
-        if is_sealed(&store.connection).map_err(told)? {
-            // The first transaction still has a rollback journal, and its end is durable with its folder.
-            store.sealed.set(true);
-            store
-                .connection
-                .pragma_update(None, "synchronous", "extra")
-                .map_err(told)?;
-        } else {
-            switch_to_wal(&store.connection, path)?;
-        }
+        let sealed = is_sealed(&store.connection).map_err(told)?;
+        store.sealed.set(sealed);
+        let journal = store
+            .connection
+            .pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))
+            .map_err(told)?;
+        store.has_log.set(journal == "wal");
         for (pragma, value) in [
             ("wal_autocheckpoint", i64::from(CHECKPOINT_PAGES)),
             ("journal_size_limit", WAL_BYTES_KEPT),
@@ -127,7 +148,7 @@ impl Store {
     /// Writes the schema into an empty file. Another process may have done so since it was found empty.
     fn make(&mut self) -> Result<(), StoreError> {
         let told = told(&self.path);
-        let tx = self.begin()?;
+        let tx = self.begin_as_it_is()?;
         if let Found::Empty = header(&tx, &self.path)? {
             tx.execute_batch(SCHEMA).map_err(told)?;
             tx.pragma_update(None, "application_id", APPLICATION_ID)
@@ -137,11 +158,94 @@ impl Store {
         }
         tx.commit()?;
         // A new name is durable once its folder is.
-        if let Ok(folder) = fs::File::open(folder_of(&self.path)) {
+        if let Ok(folder) = fs::File::open(folder_of(&self.real)) {
             let _ = folder.sync_all();
         }
         Ok(())
     }
+}
+
+/// How a file is opened to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// With the locks of a file at rest, and no right to write it.
+    AtRest,
+    /// As one of those who use its log, and clear up behind them.
+    Beside,
+    /// The same without the right to write: what a writer made is used, and nothing made.
+    BesideReadOnly,
+    /// As a file that nobody changes: without a lock, and without a look at what lies beside it.
+    Immutable,
+}
+
+impl How {
+    fn to_read(path: &Path, held: &Held) -> How {
+        if held.journal() == Journal::Rollback {
+            // A reader with the right to do so takes back what was interrupted.
+            let is_interrupted = check_not_interrupted(path).is_err();
+            return match (has_log_of_another(path, held), is_interrupted) {
+                (true, _) => How::Immutable,
+                (false, true) if may_write(path) => How::Beside,
+                (false, _) => How::AtRest,
+            };
+        }
+        // One that is empty, without the shared memory of those who use it, was left by nobody who uses it now.
+        let in_use = is_there(path, "-wal")
+            || (beside(path, "-wal").exists() && beside(path, "-shm").exists());
+        if !in_use {
+            How::Immutable
+        } else if may_write(path) {
+            How::Beside
+        } else {
+            How::BesideReadOnly
+        }
+    }
+
+    fn parameters(self) -> &'static str {
+        match self {
+            How::AtRest => "mode=ro",
+            How::Beside => "mode=rw",
+            How::BesideReadOnly => "mode=ro&readonly_shm=1",
+            How::Immutable => "mode=ro&immutable=1",
+        }
+    }
+
+    fn connect(self, path: &Path) -> rusqlite::Result<Connection> {
+        let name = format!("file:{}?{}", percent_encoded(path), self.parameters());
+        let access = match self {
+            How::Beside => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            _ => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        let flags = access | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(name, flags)?;
+        set_up(&connection)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    }
+}
+
+fn hold(real: &Path, path: &Path) -> Result<Held, StoreError> {
+    Held::of(real).map_err(|error| StoreError::unreadable(path, &error))
+}
+
+/// Whether what lies beside a file is the log of another one, that had its name before. A file gets its log when its header
+/// says so, and loses it before its header does.
+fn has_log_of_another(path: &Path, held: &Held) -> bool {
+    is_there(path, "-wal")
+        && held.journal() == Journal::Rollback
+        && held.metadata().is_ok_and(|found| found.len() > 0)
+}
+
+/// A program that had the file before notices within a second that it is gone, and takes its log away.
+fn check_own_log(path: &Path, held: &Held) -> Result<(), StoreError> {
+    let began = Instant::now();
+    while has_log_of_another(path, held) {
+        if began.elapsed() > NOTICED_WITHIN {
+            return Err(StoreError::StrangeLog(beside(path, "-wal")));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// What every connection needs before it reads a file that may be hostile.
@@ -159,92 +263,48 @@ pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "synchronous", "full")
-}
-
-/// The switch of a new file fails at once where another process is at it: the busy timeout does not hold for it.
-pub(super) fn switch_to_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let began = Instant::now();
-    let mode: String = loop {
-        match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && began.elapsed() < BUSY_TIMEOUT =>
-            {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            other => break other.map_err(told(path))?,
-        }
-    };
-    if mode == "wal" {
-        Ok(())
-    } else {
-        Err(StoreError::NotAFile {
-            path: path.to_path_buf(),
-            what: "on a file system without shared memory",
-        })
-    }
+    // With a log that is FULL; without one, the end of a transaction is durable with its folder.
+    connection.pragma_update(None, "synchronous", "extra")
 }
 
 /// As [`Store::packed`] says.
 pub(super) fn read_immutable(path: &Path) -> Result<Store, StoreError> {
     check_path(path)?;
     check_exists(path)?;
-    check_not_interrupted(path)?;
-    reading(connect_to_immutable(path).map_err(told(path))?, path)
+    let real = real(path);
+    check_readable(path)?;
+    check_not_interrupted(&real)?;
+    let held = hold(&real, path)?;
+    reading(How::Immutable, held, path, real)
 }
 
-fn reading(connection: Connection, path: &Path) -> Result<Store, StoreError> {
+fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, StoreError> {
     let told = told(path);
-    // A reader of a WAL file takes part in its shared memory, and the last one to leave removes it: that needs a
-    // connection that could write. The pragma sees to it that no statement does.
+    let still = (how == How::Immutable).then(|| Still::of(&held, &real));
+    let connection = how.connect(&real).map_err(told)?;
+    // Some readers could write, to take part in the log's shared memory. The pragma sees to it that no statement does.
     connection
         .pragma_update(None, "query_only", true)
         .map_err(told)?;
-    match header(&connection, path)? {
-        Found::Ours(format) => Ok(Store {
-            sealed: Cell::new(is_sealed(&connection).map_err(told)?),
-            connection,
-            path: path.to_path_buf(),
-            format,
-            log_bound: LARGE,
-            owner: OnceCell::new(),
-        }),
-        Found::Empty => Err(StoreError::Empty(path.to_path_buf())),
-    }
-}
-
-fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
-    let told = told(path);
-    if !is_read_only(path) && !is_read_only(folder_of(path)) {
-        match connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
-            // A read-only medium says so only now.
-            Err(rusqlite::Error::SqliteFailure(error, _))
-                if error.code == ErrorCode::CannotOpen => {}
-            other => return other.map_err(told),
-        }
-    }
-    if beside(path, "-wal").exists() {
-        return connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(told);
-    }
-    check_not_interrupted(path)?;
-    connect_to_immutable(path).map_err(told)
-}
-
-/// Cleanly closed and not to be written: a reader needs no shared memory, and leaves nothing beside the file.
-fn connect_to_immutable(path: &Path) -> rusqlite::Result<Connection> {
-    let immutable = format!("file:{}?immutable=1", percent_encoded(path));
-    connect(
-        Path::new(&immutable),
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
-    )
-}
-
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    set_up(&connection)?;
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    Ok(connection)
+    let Found::Ours(format) = header(&connection, path)? else {
+        return Err(StoreError::Empty(path.to_path_buf()));
+    };
+    let closing = match how {
+        How::Beside => Closing::Rest,
+        _ => Closing::Leave,
+    };
+    Ok(Store {
+        sealed: Cell::new(is_sealed(&connection).map_err(told)?),
+        connection: Link::new(connection, held, closing),
+        path: path.to_path_buf(),
+        real,
+        how,
+        still,
+        format,
+        has_log: Cell::new(false),
+        log_bound: LARGE,
+        owner: OnceCell::new(),
+    })
 }
 
 fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {

@@ -6,8 +6,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use super::rights::check_reachable;
+
+/// As many links may lead from one to the next, as the system allows.
+const LINKS: usize = 40;
 
 pub(super) fn check_path(path: &Path) -> Result<(), StoreError> {
+    check_reachable(path)?;
     let text = path.to_string_lossy();
     // SQLite is built with URI file names on, whatever the flags of the connection say.
     if text.is_empty() || text == ":memory:" || text.starts_with("file:") {
@@ -33,18 +38,6 @@ pub(super) fn check_path(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The mode bits count for root too, who could write all the same: a shipped copy is read-only on purpose.
-pub(super) fn check_writable(path: &Path) -> Result<(), StoreError> {
-    check_path(path)?;
-    if is_read_only(path) {
-        return Err(StoreError::ReadOnly(path.to_path_buf()));
-    }
-    if is_read_only(folder_of(path)) {
-        return Err(StoreError::ReadOnlyFolder(path.to_path_buf()));
-    }
-    Ok(())
-}
-
 pub(super) fn check_exists(path: &Path) -> Result<(), StoreError> {
     if path.exists() {
         Ok(())
@@ -56,7 +49,7 @@ pub(super) fn check_exists(path: &Path) -> Result<(), StoreError> {
 /// A rollback journal has what an interrupted write has to be taken back with. Only a writer can do so.
 pub(super) fn check_not_interrupted(path: &Path) -> Result<(), StoreError> {
     let mut first = [0];
-    // One that begins with a zero has nothing in it that counts yet.
+    // One that begins with a zero has nothing in it that counts yet. It is no file of which SQLite locks a part.
     let read = fs::File::open(beside(path, "-journal")).and_then(|mut log| log.read(&mut first));
     if read.is_ok() && first != [0] {
         return Err(StoreError::Interrupted(path.to_path_buf()));
@@ -71,6 +64,24 @@ pub(super) fn is_there(path: &Path, suffix: &str) -> bool {
 
 pub(super) fn is_read_only(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().readonly())
+}
+
+/// Where a path leads: what lies beside a file lies beside the one that a link leads to. The file need not be there.
+pub(super) fn real(path: &Path) -> PathBuf {
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS {
+        match fs::read_link(&path) {
+            Ok(to) => path = folder_of(&path).join(to),
+            Err(_) => break,
+        }
+    }
+    match (folder_of(&path).canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
 }
 
 pub(super) fn folder_of(path: &Path) -> &Path {

@@ -75,7 +75,10 @@ impl Store {
     ) -> Result<T, E> {
         let told = |error| E::from(told(&self.path)(error));
         let instant = self.connection.unchecked_transaction().map_err(told)?;
-        let found = read()?;
+        let found = read();
+        // What is wrong may be so because the file was written.
+        self.check_still()?;
+        let found = found?;
         instant.commit().map_err(told)?;
         Ok(found)
     }

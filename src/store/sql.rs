@@ -114,6 +114,9 @@ impl Store {
             clock.stopped_while(|| taker.row(&values))?;
             handed += 1;
         }
+        drop(rows);
+        drop(statement);
+        self.check_still()?;
         Ok(false)
     }
 

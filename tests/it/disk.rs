@@ -53,6 +53,8 @@ pub(crate) enum Event {
     Truncate(String, u64),
     Sync(String),
     Delete(String),
+    /// What became of the names so far is durable.
+    SyncFolder,
 }
 
 #[derive(Default)]

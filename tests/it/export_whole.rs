@@ -190,11 +190,12 @@ fn one_state_is_seen_whatever_is_written_and_a_long_one_says_that_it_holds_the_l
         let report = csv().to_stream(&store, &mut out, &beside).unwrap();
         (report, out)
     };
+    let mut store = Store::open(&home.db_path()).unwrap();
+    store.ready_to_write(&Cancel::new(), || ()).unwrap();
     let told = Told::default();
     let before = written(&ManualClock::at(0), &told);
     assert_eq!(told.0.get(), 0);
 
-    let mut store = Store::open(&home.db_path()).unwrap();
     // Of the series that is read last.
     let key = store.series().unwrap().pop().unwrap().key;
     let mut ts = 1_600_041_600;

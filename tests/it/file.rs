@@ -14,7 +14,7 @@ fn the_file_says_what_it_is_and_keeps_its_settings() {
     let db = home.db();
     assert!(db.count("PRAGMA application_id") != 0 && db.count("PRAGMA user_version") > 0);
     assert_eq!(db.count("PRAGMA page_size"), 8_192);
-    assert_eq!(db.text("PRAGMA journal_mode"), "wal");
+    assert_eq!(db.text("PRAGMA journal_mode"), "delete");
     let loose = "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'";
     assert_eq!(db.count(loose), 0, "tables that are not STRICT");
     // The statements are kept as written, comments included, so the file documents itself.

@@ -51,7 +51,7 @@ fn a_copy_goes_on_with_what_is_missing_alone() {
         span("AAPL", "1d", "2024-01-02", "2024-02-29"),
     );
     assert!(!sealed(&copy));
-    assert_eq!(db.text("PRAGMA journal_mode"), "wal");
+    assert_eq!(db.text("PRAGMA journal_mode"), "delete");
     let bytes = fs::read(&copy).unwrap();
     let mark = b"candlefile seal";
     assert!(

@@ -4,6 +4,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -18,6 +20,9 @@ use crate::server::Server;
 
 /// The key of every test. It may be seen in the headers of a request to the configured origin and nowhere else.
 pub(crate) const KEY: &str = "canary-key-3f9a1c7e5b2d8046";
+
+/// A user who owns nothing.
+const NOBODY: u32 = 65_534;
 
 /// A folder for one test.
 pub(crate) struct Home(TempDir);
@@ -116,6 +121,7 @@ pub(crate) struct Cli {
     file_blocks: Option<u32>,
     ignored: Vec<&'static str>,
     open_files: Option<u32>,
+    as_nobody: bool,
 }
 
 impl Cli {
@@ -136,6 +142,7 @@ impl Cli {
             file_blocks: None,
             ignored: Vec::new(),
             open_files: None,
+            as_nobody: false,
         }
     }
 
@@ -196,6 +203,12 @@ impl Cli {
         self
     }
 
+    /// Run by somebody who owns nothing here. Where the tests do not run as root, they have taken the rights away themselves.
+    pub(crate) fn as_nobody(mut self) -> Self {
+        self.as_nobody = true;
+        self
+    }
+
     /// What a shell says to set the limits.
     fn limits(&self) -> String {
         let mut limits = String::new();
@@ -237,6 +250,9 @@ impl Cli {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if self.as_nobody && self.folder.metadata().unwrap().uid() == 0 {
+            command.uid(NOBODY).gid(NOBODY);
+        }
         let line = format!("{command:?}").replace(KEY, "<key>");
         let mut child = command.spawn().unwrap();
         // A program that does not read its input may close it; that is no failure of the test.

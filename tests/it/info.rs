@@ -40,7 +40,7 @@ fn the_glance_is_what_the_books_say() {
         ("packed", json!(false)),
         ("bytes", json!(size)),
         ("wal_bytes", json!(0)),
-        ("journal_mode", json!("wal")),
+        ("journal_mode", json!("delete")),
         ("page_size", json!(8192)),
         ("series", json!(4)),
         ("symbols", json!(2)),

@@ -72,18 +72,31 @@ fn round(seed: u64) -> u64 {
         };
         let mut running = start(words).spawn();
         let early = random.one_in(3);
-        if !early {
+        // The file is laid to rest when all is done.
+        let late = !early && random.one_in(4);
+        if late {
+            let log = home.path("market.db-wal");
+            let written = || std::fs::metadata(&log).is_ok_and(|found| found.len() > 0);
+            eventually("it writes or ends", || written() || running.has_ended());
+            eventually("its log is emptied or it ends", || {
+                !written() || running.has_ended()
+            });
+        } else if !early {
             let goal = server.hits() + 1 + random.below(8) as usize;
             eventually("it asks or ends", || {
                 server.hits() >= goal || running.has_ended()
             });
         }
         let mut reported = before.clone();
-        if !early && random.one_in(2) {
+        if !early && !late && random.one_in(2) {
             reported = saved(&home);
         }
         // Not a wait for anything: it moves the kill to anywhere in the start, or between two requests.
-        let most = if early { 25_000 } else { 6_000 };
+        let most = match (early, late) {
+            (true, _) => 25_000,
+            (false, true) => 1_000,
+            (false, false) => 6_000,
+        };
         std::thread::sleep(Duration::from_micros(random.below(most)));
         if running.has_ended() {
             running.wait().ok();

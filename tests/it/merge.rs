@@ -39,8 +39,8 @@ fn merged(home: &Home, inputs: &str, output: &str) -> serde_json::Value {
     let header = fs::read(home.path(output)).unwrap();
     assert_eq!(
         header[18..20],
-        [2, 2],
-        "a working file has a write-ahead log"
+        [1, 1],
+        "a file at rest has a rollback journal"
     );
     report
 }

@@ -2,10 +2,11 @@
 //! some instant of it. No such file may be damaged or lack what had been reported as saved. The model must never promise
 //! more than a disk does: what was not synced may be there, be gone, or be there in part.
 //!
-//! Files are made and deleted in order, and that is durable with the next sync, as on a journalling file system.
+//! Files are made and deleted in order, and that is durable once the folder is synced: when a new journal or log is synced for
+//! the first time, or a file is deleted so. An unlink may be forgotten until then, however much is written meanwhile.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -48,7 +49,19 @@ fn record() -> (Vec<Event>, Vec<Mark>) {
         marks.borrow_mut().push(Mark { position, saved });
     };
     run_all(&path, SIZE, &told).unwrap();
-    (disk.take_log(), marks.into_inner())
+    let log = disk.take_log();
+    for (name, why) in [
+        ("market.db-journal", "to the log"),
+        ("market.db-wal", "to rest"),
+    ] {
+        let is_end = |event: &&Event| matches!(event, Event::Delete(gone) if gone == name);
+        let switches = log.iter().filter(is_end).count();
+        assert!(
+            switches >= SIZE.jobs as usize,
+            "only {switches} switches {why}"
+        );
+    }
+    (log, marks.into_inner())
 }
 
 /// What becomes of what was not synced.
@@ -122,11 +135,16 @@ fn image(log: &[Event], damage: Damage, rng: &mut Rng) -> BTreeMap<String, Vec<u
     let mut bodies: Vec<Body<'_>> = Vec::new();
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     let mut durable = names.clone();
+    let mut fresh = BTreeSet::new();
     // The state of the folder after each change since the last sync.
     let mut changes = Vec::new();
     for event in log {
         match event {
             Event::Create(name) => {
+                // SQLite syncs the folder for what lies beside the file alone.
+                if name.contains('-') {
+                    fresh.insert(name.as_str());
+                }
                 names.insert(name, bodies.len());
                 bodies.push(Body::default());
                 changes.push(names.clone());
@@ -137,6 +155,12 @@ fn image(log: &[Event], damage: Damage, rng: &mut Rng) -> BTreeMap<String, Vec<u
             }
             Event::Sync(name) => {
                 bodies[names[name.as_str()]].sync();
+                if fresh.remove(name.as_str()) {
+                    durable.clone_from(&names);
+                    changes.clear();
+                }
+            }
+            Event::SyncFolder => {
                 durable.clone_from(&names);
                 changes.clear();
             }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use candlefile::{Cancel, Store};
+
 use crate::checker::check;
 use crate::harness::Home;
 use crate::oracle::{self, span};
@@ -71,6 +73,9 @@ fn a_reader_that_stays_does_not_stop_the_writer() {
     let (home, server) = (Home::new(), Server::setup().page(200).start());
     home.backfill(&server, "AAPL -t 1d --start 2024-01-02 --end 2024-01-05")
         .ok();
+    // A file that is being written: at rest a reader is waited for.
+    let writer = Store::open(&home.db_path()).unwrap();
+    writer.ready_to_write(&Cancel::new(), || ()).unwrap();
     let reader = home.db();
     reader.0.execute_batch("BEGIN").unwrap();
     let before = reader.count("SELECT count(*) FROM candles");

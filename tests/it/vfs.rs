@@ -126,6 +126,9 @@ unsafe extern "C" fn delete(_: *mut sqlite3_vfs, name: *const c_char, sync: c_in
         if code == ffi::SQLITE_OK {
             state.sizes.remove(&owner.name);
             state.log(|| Event::Delete(owner.name.clone()));
+            if sync != 0 {
+                state.log(|| Event::SyncFolder);
+            }
         }
         code
     }

@@ -29,9 +29,8 @@ pub(in crate::serve) async fn ready(call: Call) -> Result<Response<Body>, Fault>
         let next = "look at the server's own messages; jobs may wait until it is there";
         return Err(Fault::new(UNAVAILABLE, "thread", why, next));
     }
-    // Opened anew: the file that the connections hold may have been moved away.
     let check = move |_: &Store| {
-        let store = Store::open(&service.settings.db)?;
+        let store = service.place.open(Store::open)?;
         store.wait_at_most(PATIENCE)?;
         store.check_writable()?;
         store.data_version()?;

@@ -54,7 +54,8 @@ struct Theirs {
 }
 
 impl Store {
-    /// Makes a file that nobody reads before it is whole, to add others to. Once it is cancelled every statement fails.
+    /// Makes a file that nobody reads before it is whole, to add others to. It is not synced, and at rest when it is dropped.
+    /// Once it is cancelled every statement fails.
     ///
     /// # Errors
     /// As [`Store::create`].
@@ -65,24 +66,11 @@ impl Store {
             .connection
             .progress_handler(STEPS, Some(move || cancel.is_cancelled()))
             .map_err(told(path))?;
-        let ready = "PRAGMA journal_mode = delete;
-            PRAGMA synchronous = off;
+        let ready = "PRAGMA synchronous = off;
             CREATE TEMP TABLE added_series (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
             CREATE TEMP TABLE added_slices (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL)";
         store.connection.execute_batch(ready).map_err(told(path))?;
         Ok(store)
-    }
-
-    /// Makes a file that was made [unseen](Store::create_unseen) one like any other, and closes it. It is not synced.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn close_unseen(self) -> Result<(), StoreError> {
-        let closed = || {
-            self.connection.pragma_update(None, "journal_mode", "wal")?;
-            self.connection.close().map_err(|(_, error)| error)
-        };
-        closed().map_err(told(&self.path))
     }
 
     /// Adds everything that another file holds at this instant. Values that give way are kept in `conflicts` and
@@ -99,6 +87,7 @@ impl Store {
         // Not immediate: that would lock the other file, too.
         let tx = self.connection.unchecked_transaction().map_err(told)?;
         let added = add_attached(&tx, other, now, &self.path, told)?;
+        other.check_still()?;
         tx.commit().map_err(told)?;
         self.connection
             .execute_batch("DETACH input")

@@ -1,0 +1,182 @@
+//! A connection together with the file that it holds, and the two switches of its journal. A file at rest has a rollback
+//! journal, so that whoever may read it can read it, and leaves nothing beside it; while it is written it has a write-ahead
+//! log. The last one out who may write switches back.
+//!
+//! Each switch is a small transaction with a rollback journal, and its end is made durable with the folder
+//! (`synchronous=EXTRA`): a journal that came back after a power loss would take the file back with it.
+
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
+
+use super::held::Held;
+use super::{BUSY_TIMEOUT, StoreError, told};
+
+/// One attempt to switch keeps new readers out for this long at first, and no longer than the second.
+const ATTEMPTS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+
+/// What is done when the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Nothing that writes.
+    Leave,
+    /// The file is laid to rest, if nobody else has it.
+    Rest,
+}
+
+/// A connection and what it holds.
+#[derive(Debug)]
+pub(super) struct Link {
+    connection: Connection,
+    pub(super) closing: Closing,
+    /// Transactions that were committed here.
+    commits: Cell<u64>,
+    /// When the file was last seen in its place: its `data_version`, and what others in this process had committed to it.
+    seen: Cell<Option<(i64, u64)>>,
+    /// `None` where it was given up. Dropped after the connection, which is what it is for.
+    held: Option<Held>,
+}
+
+impl Link {
+    pub(super) fn new(connection: Connection, held: Held, closing: Closing) -> Link {
+        held.link();
+        Link {
+            connection,
+            closing,
+            commits: Cell::new(0),
+            seen: Cell::new(None),
+            held: Some(held),
+        }
+    }
+
+    /// One to nothing, in place of one that was given up.
+    pub(super) fn to_nothing() -> rusqlite::Result<Link> {
+        Ok(Link {
+            connection: Connection::open_in_memory()?,
+            closing: Closing::Leave,
+            commits: Cell::new(0),
+            seen: Cell::new(None),
+            held: None,
+        })
+    }
+
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.held.as_ref()
+    }
+
+    pub(super) fn committed(&self) {
+        self.commits.set(self.commits.get() + 1);
+        self.held.iter().for_each(Held::committed);
+    }
+
+    /// The file is in its place.
+    pub(super) fn is_seen(&self) {
+        self.seen.set(self.now());
+    }
+
+    /// Whether somebody outside of this process has written since.
+    pub(super) fn is_written_by_strangers(&self) -> bool {
+        match (self.seen.get(), self.now()) {
+            (Some(before), Some(now)) => before.0 != now.0 && before.1 == now.1,
+            _ => false,
+        }
+    }
+
+    fn now(&self) -> Option<(i64, u64)> {
+        let others = self.held.as_ref()?.commits() - self.commits.get();
+        let version = self
+            .connection
+            .pragma_query_value(None, "data_version", |row| row.get(0));
+        Some((version.ok()?, others))
+    }
+
+    /// Leaves what lies beside the file as it is.
+    pub(super) fn leave(&self) -> rusqlite::Result<()> {
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map(|_| ())
+    }
+}
+
+impl Deref for Link {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Link {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let Some(held) = &self.held else { return };
+        // Where others have the file it stays as it is, and the last of them tries.
+        let is_last = held.unlink() && !held.is_given_up();
+        if is_last && self.closing == Closing::Rest && self.connection.is_autocommit() {
+            let _ = to_rest(&self.connection);
+        }
+    }
+}
+
+/// Empties the log, removes it, and says in the header that there is none.
+fn to_rest(connection: &Connection) -> rusqlite::Result<()> {
+    connection.flush_prepared_statement_cache();
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.pragma_update(None, "query_only", false)?;
+    // SQLite does not say when a log could not be removed. An empty one does no harm beside a file at rest.
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let is_held: bool = connection.query_row(sql, [], |row| row.get(0))?;
+    if is_held {
+        return Ok(());
+    }
+    connection.pragma_update(None, "journal_mode", "delete")
+}
+
+/// Gives the file its log. A reader of the file at rest is in the way of that as long as his statement lasts, and it is
+/// waited for him, in attempts that let other readers through between them. Before each but the first `go_on` is asked,
+/// with how long it has been.
+pub(super) fn to_wal(
+    connection: &Connection,
+    path: &Path,
+    mut go_on: impl FnMut(Duration) -> bool,
+) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let [mut attempt, longest] = ATTEMPTS;
+    let switch =
+        || connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+    let switched = loop {
+        connection.busy_timeout(attempt).map_err(told(path))?;
+        match switch() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && go_on(began.elapsed()) =>
+            {
+                std::thread::sleep(attempt);
+                attempt = longest.min(2 * attempt);
+            }
+            other => break other,
+        }
+    };
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(told(path))?;
+    let mode: String = switched.map_err(told(path))?;
+    if mode == "wal" {
+        // The log is there for others to see from the first look on, and not from the first write on.
+        let sql = "SELECT count(*) FROM sqlite_schema";
+        return connection
+            .query_row(sql, [], |_| Ok(()))
+            .map_err(told(path));
+    }
+    Err(StoreError::NotAFile {
+        path: PathBuf::from(path),
+        what: "on a file system without shared memory",
+    })
+}
