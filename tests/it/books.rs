@@ -31,9 +31,11 @@ fn run(home: &Home, words: &str) -> Run {
 #[test]
 fn whoever_reads_a_series_whole_refuses_one_whose_books_are_wrong_and_leaves_nothing() {
     let deleted = ROWS.map(|rows| format!("DELETE FROM candle_data WHERE {OF_AAPL} AND {rows}"));
-    let added = "INSERT INTO candle_data SELECT series_id, ts + 86400, open, high, low, close, volume, vwap, trades, slice_id
-        FROM candle_data WHERE ts = unixepoch('2024-01-05')";
-    for sql in deleted.iter().map(String::as_str).chain([added]) {
+    let added = format!(
+        "INSERT INTO candle_data SELECT series_id, ts + 86400, open, high, low, close, volume, vwap, trades, slice_id
+         FROM candle_data WHERE {OF_AAPL} AND ts = unixepoch('2024-01-05')"
+    );
+    for sql in deleted.iter().map(String::as_str).chain([added.as_str()]) {
         let home = damaged(sql);
         let before = home.files();
         for words in [

@@ -97,11 +97,12 @@ fn a_file_of_candles_is_not_written_over_by_whatever_name() {
 #[test]
 fn what_has_a_log_beside_it_is_in_use_however_small_the_log() {
     let home = home();
+    fs::copy(home.path("packed.db"), home.path("sealed.db")).unwrap();
     symlink("note.csv", home.path("soft.csv")).unwrap();
     symlink("nothing.csv", home.path("dangling.csv")).unwrap();
     for (target, named) in [
         ("note.csv", "note.csv"),
-        ("packed.db", "packed.db"),
+        ("sealed.db", "sealed.db"),
         ("new.csv", "new.csv"),
         ("note.csv", "soft.csv"),
         ("nothing.csv", "dangling.csv"),
@@ -122,7 +123,7 @@ fn what_has_a_log_beside_it_is_in_use_however_small_the_log() {
     // What would be taken for the log of another file.
     let before = files(&home);
     for writer in WRITERS {
-        for log in ["other.db-wal", "other.db-shm", "packed.db-journal"] {
+        for log in ["other.db-wal", "other.db-shm", "sealed.db-journal"] {
             run(&home, &format!("{writer} {log}"))
                 .exit(1)
                 .says(&["a name that SQLite uses beside", "-o"]);
