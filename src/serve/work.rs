@@ -60,7 +60,7 @@ struct Taken<'a>(&'a Service, &'a str);
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.queue.let_go(self.1);
+            self.0.queue.abandon(self.1);
         }
     }
 }

@@ -103,7 +103,9 @@ mod tests {
 
     fn counted(stamps: &[i64]) -> Counted {
         let mut counted = Counted::default();
-        stamps.iter().for_each(|&ts| counted.add(ts));
+        for &ts in stamps {
+            counted.add(ts);
+        }
         counted
     }
 

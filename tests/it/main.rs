@@ -72,9 +72,9 @@ mod live_edge;
 mod market_properties;
 mod merge;
 mod missing;
-mod nothing;
 #[cfg(target_os = "linux")]
 mod mute;
+mod nothing;
 mod old_service;
 mod oracle;
 mod outputs;

@@ -163,8 +163,8 @@ fn a_server_tells_of_it_too() {
         .ok()
         .json();
     let serving = Serving::start(home.serve(&server));
-    let hole = around(&home, "1d", DAY, label(date("2024-04-05")));
-    let expected = [(text(hole.0), text(hole.1))];
+    let stretch = around(&home, "1d", DAY, label(date("2024-04-05")));
+    let expected = [(text(stretch.0), text(stretch.1))];
     let coverage = serving.get("/api/v1/coverage/AAPL?timeframe=1d").is(200);
     assert_eq!(
         told(&coverage.json()["nothing_from_provider"], "1d"),
