@@ -1,7 +1,6 @@
 //! The turns that jobs on one file share at slow rates, also when one follows another. Opens the file a second time, and
 //! writes nothing there but send instants.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,12 +8,12 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::provider::Provider;
 use crate::provider::rate::{Pace, Rate, Turn, Turns};
-use crate::store::{Store, StoreError, Window};
+use crate::store::{Place, Store, StoreError, Window};
 
 /// A job's part in the turns on its file.
 #[derive(Debug)]
 pub(super) struct FileTurns {
-    path: PathBuf,
+    place: Place,
     source: &'static str,
     rate: Option<Rate>,
     /// Whether a job at a slow rate runs beside this one.
@@ -33,7 +32,7 @@ struct Held {
 impl FileTurns {
     pub(super) fn new(store: &Store, source: &'static str, rate: Option<Rate>) -> FileTurns {
         FileTurns {
-            path: store.path().to_path_buf(),
+            place: store.place(),
             source,
             rate,
             beside_slow: AtomicBool::new(false),
@@ -74,7 +73,7 @@ impl Held {
     fn take(&mut self, turns: &FileTurns, clock: &dyn Clock) -> Result<Turn, StoreError> {
         let store = match self.store.take() {
             Some(store) => store,
-            None => Store::open(&turns.path)?,
+            None => turns.place.open(Store::open)?,
         };
         let store = self.store.insert(store);
         let windows = |rates: &[String]| turns.windows(rates);

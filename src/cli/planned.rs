@@ -45,7 +45,7 @@ pub fn is_empty(targets: &[Target]) -> bool {
 
 /// The file, where there is one.
 pub fn open_if_there(path: &Path) -> Result<Option<Store>> {
-    match Store::read(path) {
+    match Store::read_before_writing(path) {
         Ok(store) => Ok(Some(store)),
         Err(StoreError::NotFound(_) | StoreError::Empty(_)) => Ok(None),
         Err(error) => Err(error.into()),

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::args::{Global, Sql};
 use super::document::ListDocument;
 use super::error::{Exit, Said, usage};
-use super::output;
 use super::table::{self, Column};
+use super::{output, stderr};
 
 /// How long after its time a question that does not stop is ended.
 const GRACE: Duration = Duration::from_secs(1);
@@ -70,6 +70,7 @@ fn end_with(clock: &SqlClock, db: &Path) {
         // Stdout may be in the hands of the one that is held up.
         let said = Said::of(&clock.error().into()).on(&db);
         said.print(false);
+        stderr::settle();
         std::process::exit(said.exit.code());
     });
 }

@@ -53,7 +53,7 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
 
 /// A run for each source, and what none can be made for. Where that is everything, it is an error.
 fn plan(global: &Global, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned>, Aside)> {
-    let held = Store::read(&global.db)?;
+    let held = Store::read_before_writing(&global.db)?;
     let (mut runs, mut aside) = (Vec::new(), Aside::default());
     let mut refused = Vec::new();
     for (source, series) in sources(&held)? {

@@ -14,6 +14,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use super::held::Held;
+use super::open::has_log_of_another;
+use super::path::beside;
 use super::{BUSY_TIMEOUT, StoreError, told};
 
 /// One attempt to switch keeps new readers out for this long at first, and no longer than the second.
@@ -123,6 +125,12 @@ impl Drop for Link {
         let is_last = held.unlink() && !held.is_given_up();
         if is_last && self.closing == Closing::Rest && self.connection.is_autocommit() {
             let _ = to_rest(&self.connection);
+            // SQLite does not say when a log could not be removed: all that is in it is in the file by now.
+            if let Some(path) = self.connection.path().map(Path::new)
+                && has_log_of_another(path, held)
+            {
+                let _ = std::fs::remove_file(beside(path, "-wal"));
+            }
         }
     }
 }
@@ -132,12 +140,6 @@ fn to_rest(connection: &Connection) -> rusqlite::Result<()> {
     connection.flush_prepared_statement_cache();
     connection.busy_timeout(Duration::ZERO)?;
     connection.pragma_update(None, "query_only", false)?;
-    // SQLite does not say when a log could not be removed. An empty one does no harm beside a file at rest.
-    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-    let is_held: bool = connection.query_row(sql, [], |row| row.get(0))?;
-    if is_held {
-        return Ok(());
-    }
     connection.pragma_update(None, "journal_mode", "delete")
 }
 

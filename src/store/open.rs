@@ -67,13 +67,27 @@ impl Store {
     /// A path that is no file of ours, a newer format, no right to read it, or a write that was interrupted where only
     /// reading is allowed.
     pub fn read(path: &Path) -> Result<Store, StoreError> {
+        Self::read_as(path, How::to_read)
+    }
+
+    /// The same for somebody who is going to write: beside others who begin to write meanwhile, too.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub fn read_before_writing(path: &Path) -> Result<Store, StoreError> {
+        Self::read_as(path, |real, held| match How::to_read(real, held) {
+            How::Immutable if held.journal() != Journal::Rollback && may_write(real) => How::Beside,
+            how => how,
+        })
+    }
+
+    fn read_as(path: &Path, how: impl Fn(&Path, &Held) -> How) -> Result<Store, StoreError> {
         check_path(path)?;
         check_exists(path)?;
         let real = real(path);
         check_readable(path)?;
         let held = hold(&real, path)?;
-        let how = How::to_read(&real, &held);
-        reading(how, held, path, real)
+        reading(how(&real, &held), held, path, real)
     }
 
     /// The name by which another connection of this process attaches the file, to read it as this one does.
@@ -229,9 +243,10 @@ fn hold(real: &Path, path: &Path) -> Result<Held, StoreError> {
 }
 
 /// Whether what lies beside a file is the log of another one, that had its name before. A file gets its log when its header
-/// says so, and loses it before its header does.
-fn has_log_of_another(path: &Path, held: &Held) -> bool {
+/// says so, and loses it before its header does. What an interrupted switch has left says nothing before it is taken back.
+pub(super) fn has_log_of_another(path: &Path, held: &Held) -> bool {
     is_there(path, "-wal")
+        && check_not_interrupted(path).is_ok()
         && held.journal() == Journal::Rollback
         && held.metadata().is_ok_and(|found| found.len() > 0)
 }

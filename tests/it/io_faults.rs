@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::path::PathBuf;
 
-use candlefile::StoreError;
+use candlefile::{Store, StoreError};
 
 use crate::checker::Saved;
 use crate::disk::{Disk, Failure, Fault, KINDS, Kind};
@@ -44,6 +44,15 @@ impl Place {
         (outcome, reported.get())
     }
 
+    /// A log that nothing could delete, beside a file that has no need of it any more, may be that of another file: a writer
+    /// refuses it, and says how to take it away.
+    fn take_log_away(&self) {
+        self.disk.fail(None);
+        if let Err(StoreError::StrangeLog(log)) = Store::create(&self.path()) {
+            std::fs::remove_file(log).unwrap();
+        }
+    }
+
     /// Mends the disk, and finds what was reported and a way on from there.
     fn mend(&self, size: Size, reported: u64) -> Saved {
         self.disk.fail(None);
@@ -72,6 +81,9 @@ fn fail_each(size: Size, fault: Fault) -> (u64, u64) {
             return (nth - 1, failed);
         }
         failed += u64::from(outcome.is_err());
+        if fault.kind == Kind::Delete && fault.for_ever {
+            place.take_log_away();
+        }
         place.mend(size, reported);
     }
     unreachable!("some operation is the last")

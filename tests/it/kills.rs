@@ -22,6 +22,7 @@ fn whole() -> Span {
 /// only reads can roll back.
 pub(crate) fn saved(home: &Home) -> Saved {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'candles'";
+    home.take_back();
     let made = home.db_path().exists()
         && home
             .db()

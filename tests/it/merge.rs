@@ -143,7 +143,7 @@ fn three_files_are_merged_as_two_are_and_each_candle_says_when_it_was_fetched() 
         "series candles added same conflicting superseded restated",
     );
     assert_eq!(brought["added"], brought["candles"]);
-    let dated = "SELECT count(*) FROM market_data WHERE fetched_at IS NOT NULL";
+    let dated = "SELECT count(*) FROM market_data WHERE fetched_at <> ''";
     assert_eq!(report["candles"], home.db().count(dated));
     // Each slice still has its own rows.
     let counted = "SELECT count(*) FROM backfill_progress AS p WHERE records_inserted <>

@@ -89,6 +89,7 @@ pub(crate) fn parameter(name: &str) -> Rule {
         // 2024-01-02.
         "cursor" => refusing(&["AAAAAGWTUgA"], NO_CURSORS),
         "format" => refusing(&["json", "csv"], NO_WORDS),
+        "yes" => refusing(&["true", "false"], NO_WORDS),
         _ => panic!("the parameter {name} has no row: say what of it is good and what is hostile"),
     }
 }

@@ -21,7 +21,13 @@ fn of_week(symbols: &str) -> String {
 /// What is told of a job by its end and by its status alike.
 fn job(document: &Value) -> Value {
     let mut job = document.clone();
-    for beside in ["details", "requests", "candles_per_s", "waiting"] {
+    for beside in [
+        "details",
+        "nothing_from_provider",
+        "requests",
+        "candles_per_s",
+        "waiting",
+    ] {
         job.as_object_mut().unwrap().remove(beside);
     }
     job
@@ -274,7 +280,7 @@ fn whoever_reads_slowly_goes_on_with_the_state_now() {
     let serving = Serving::start(home.serve(&provider));
     // More than the system holds of what was sent and not read.
     let symbols: Vec<String> = (0..300).map(|n| format!("A{n:039}")).collect();
-    let body = json!({ "symbols": symbols, "timeframes": ["1m"], "start_date": "2004-01-02", "end_date": "2024-01-05" });
+    let body = json!({ "symbols": symbols, "timeframes": ["1m"], "start_date": "2004-01-02", "end_date": "2024-01-05", "yes": true });
     let asked = serving.post_json("/api/v1/backfill", &body).is(202).json();
     let slices = asked["slices"].as_u64().unwrap();
     let job_id = asked["job_id"].as_str().unwrap();

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use candlefile::{Cancel, Store};
+
 use crate::checker::Saved;
 use crate::harness::Home;
 use crate::running::eventually;
@@ -70,6 +72,9 @@ fn readers_beside_a_writer(seed: u64, time: Duration) {
     let (home, server) = (Home::new(), Server::setup().page(50).start());
     home.backfill(&server, "AAPL -t 1d --start 2024-01-02 --end 2024-01-03")
         .ok();
+    // One that is written all the time: at rest, readers without a gap between them would be waited for.
+    let writer = Store::open(&home.db_path()).unwrap();
+    writer.ready_to_write(&Cancel::new(), || ()).unwrap();
     let over = AtomicBool::new(false);
     let (mut snapshots, mut sizes) = (0, std::collections::BTreeSet::new());
     thread::scope(|scope| {
