@@ -106,7 +106,7 @@ impl Fetcher {
                 again,
             } => match self.slice(series, progress, &send)? {
                 Ok(None) => Ok(Verdict::Settled),
-                Ok(Some(nothing)) if again => {
+                Ok(Some(nothing)) if again || !self.may_trade(series, progress.span) => {
                     send(nothing.into())?;
                     Ok(Verdict::Settled)
                 }
@@ -129,6 +129,14 @@ impl Fetcher {
                 }
             },
         }
+    }
+
+    /// Whether the series has trading hours in a span: where it has none, nothing is no surprise.
+    fn may_trade(&self, series: usize, span: Span) -> bool {
+        let last = self.series[series]
+            .market
+            .last_trading_candle_before(span.end());
+        last.is_some_and(|ts| span.contains(ts))
     }
 
     /// What an error means for the rest; one of the whole job stops it here.

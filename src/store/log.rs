@@ -69,6 +69,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("market.db");
         let mut store = Store::create(&path).expect("a file");
+        let ready = store.ready_to_write(&Cancel::new(), || ());
+        ready.expect("a log");
         let size = || fs::metadata(beside(&path, "-wal")).map_or(0, |log| log.len());
         let sql = "CREATE TABLE room (bytes BLOB)";
         store.connection.execute_batch(sql).expect("a table");
@@ -93,6 +95,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("market.db");
         let mut store = Store::create(&path).expect("a file");
+        let ready = store.ready_to_write(&Cancel::new(), || ());
+        ready.expect("a log");
         let sql = "CREATE TABLE room (bytes BLOB)";
         store.connection.execute_batch(sql).expect("a table");
         let begin = || {
