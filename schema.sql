@@ -83,7 +83,7 @@ CREATE TABLE backfill_jobs (
     completed_at INTEGER,
     resume_at    INTEGER,             -- interrupted by the provider's limit: when to go on
     error        TEXT,
-    owner        TEXT,                -- host/process id/process start/run, of the process that runs it
+    owner        TEXT,                -- host/process id/run, of the run that works on it
     heartbeat_at INTEGER,             -- last sign of life of the owner
     program      TEXT,                -- version of candlefile that ran it last; NULL: before format 2
     rate         TEXT,                -- requests at most, as typed: 5/min; NULL: the source's own

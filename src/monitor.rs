@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::provider::Waiting;
 use crate::span::Span;
-use crate::store::{Counts, SeriesKey};
+use crate::store::{Counts, Left, SeriesKey};
 
 /// What is told where a file system refuses locks.
 pub const LOCKS_REFUSED: &str = "the file system refuses locks: who runs a job is told by its process and its signs of life, \
@@ -23,6 +23,11 @@ pub trait Monitor {
     /// once, before the job begins.
     fn held_up(&self, file: &Path) {
         let _ = file;
+    }
+
+    /// Part of what is asked is fetched by other jobs of the file and left to them; `waits` says that they are waited for.
+    fn left_to_others(&self, left: &[Left], waits: bool) {
+        let _ = (left, waits);
     }
 
     /// How far the job is: after every commit, and about twice a second while nothing is committed.

@@ -159,13 +159,10 @@ pub fn is_alive(db: &Path, owner: &str, heartbeat_at: Option<i64>, now: i64) -> 
     if is_this_process(owner) {
         return true;
     }
-    let gives_signs = || {
-        heartbeat_at
-            .map(|at| now.saturating_sub(at))
-            .is_some_and(|silent| (-AHEAD..SILENT_AFTER).contains(&silent))
-    };
+    let gives_signs = || gives_signs(heartbeat_at, now);
     match Named::of(owner) {
-        None => false,
+        // A file was brought to this format when nobody of before worked on it, and they do not know this one.
+        None | Some(Named::Older(..)) => false,
         Some(Named::Locked(run)) => {
             let holder = |db: PathBuf| side::holder(&db, run);
             match db.canonicalize().map_or(Holder::Absent, holder) {
@@ -177,15 +174,33 @@ pub fn is_alive(db: &Path, owner: &str, heartbeat_at: Option<i64>, now: i64) -> 
         Some(Named::Unlocked(_, pid, facts)) => facts
             .and_then(|facts| facts.are_of_a_living(pid))
             .unwrap_or_else(gives_signs),
-        // With this process' id it is one from before, or from another container: this one has another form.
+    }
+}
+
+/// As [`is_alive`] for a file of format 1 or 2: on this host the process decides, elsewhere the last sign of life.
+pub(crate) fn was_alive_before(
+    db: &Path,
+    owner: &str,
+    heartbeat_at: Option<i64>,
+    now: i64,
+) -> bool {
+    match Named::of(owner) {
+        // With this process' id it is one from before, or of another container: this one has another form.
         Some(Named::Older(owner_host, pid, start)) => {
             if owner_host != host() || pid == std::process::id() {
-                gives_signs()
+                gives_signs(heartbeat_at, now)
             } else {
                 process::is_there_since(pid, start)
             }
         }
+        _ => is_alive(db, owner, heartbeat_at, now),
     }
+}
+
+fn gives_signs(heartbeat_at: Option<i64>, now: i64) -> bool {
+    heartbeat_at
+        .map(|at| now.saturating_sub(at))
+        .is_some_and(|silent| (-AHEAD..SILENT_AFTER).contains(&silent))
 }
 
 /// Removes what dead runs left beside a file.

@@ -143,6 +143,7 @@ pub fn fill(path: &Path, series: Vec<(SeriesKey, Span)>, memory: Memory) -> Fill
         policy: Policy::default(),
         force: false,
         refetch_empty: false,
+        wait: false,
     };
     let request = Request {
         command: "backfill",

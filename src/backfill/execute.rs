@@ -1,61 +1,71 @@
 //! Runs a recorded job to its end, and records that end, whatever it was.
 
+use std::time::Duration;
+
 use super::fetch::Series;
 use super::pool::fetch_all;
 use super::turns::Paced;
 use super::writer::Ledger;
 use super::{Job, Report, Runner, Stop, report};
+use crate::candle::Candle;
 use crate::monitor::Monitor;
 use crate::span::Span;
-use crate::store::{JobStatus, Progress, Store, StoreError, Target};
+use crate::store::{JobStatus, Left, Made, Progress, SeriesKey, Store, StoreError, Target};
 
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
 /// does.
 const RECHECKED: usize = 5;
 
-/// A job's series with their rows and slices, index by index.
+/// How often those who fetch part of what is asked are looked at while they are waited for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A job's series with their rows, their slices and what is left to others, index by index.
 #[derive(Default)]
 pub(super) struct Parts {
     series: Vec<Series>,
     ids: Vec<i64>,
     slices: Vec<Vec<Progress>>,
+    left: Vec<Vec<Left>>,
 }
 
 impl Parts {
     pub(super) fn of(
         store: &Store,
         targets: &[Target],
-        made: Vec<(i64, Vec<Progress>)>,
-        asked_before: Vec<bool>,
+        made: Vec<Made>,
     ) -> Result<Parts, StoreError> {
         let mut parts = Parts::default();
-        for ((target, (id, slices)), was_asked) in targets.iter().zip(made).zip(asked_before) {
-            let Target {
-                key,
-                span,
-                week_start,
-                ..
-            } = target;
-            let recheck = if key.adjusted {
-                store.covered_around(id, slices.iter().map(|slice| slice.span), RECHECKED)?
-            } else {
-                Vec::new()
-            };
-            let market = key.market(*week_start);
+        for (target, (id, slices)) in targets.iter().zip(made) {
+            let market = target.key.market(target.week_start);
             let life = store.stamps(id)?;
             let life = life.and_then(|(first, last)| Span::new(first, market.next(last)));
             parts.series.push(Series {
-                key: key.clone(),
+                key: target.key.clone(),
                 market,
-                span: *span,
-                recheck,
-                was_asked,
+                span: target.span,
+                recheck: recheck(store, &target.key, id, &slices)?,
+                was_asked: target.was_asked,
                 life,
             });
             parts.ids.push(id);
             parts.slices.push(slices);
+            parts.left.push(target.left.clone());
         }
         Ok(parts)
+    }
+}
+
+/// The candles that are asked again before an adjusted series grows.
+fn recheck(
+    store: &Store,
+    key: &SeriesKey,
+    id: i64,
+    slices: &[Progress],
+) -> Result<Vec<Candle>, StoreError> {
+    if key.adjusted {
+        store.covered_around(id, slices.iter().map(|slice| slice.span), RECHECKED)
+    } else {
+        Ok(Vec::new())
     }
 }
 
@@ -72,17 +82,20 @@ pub(super) fn execute(
         series,
         ids,
         slices,
+        left,
     } = parts;
-    let mut ledger = Ledger::new(job, &series, &ids, &slices);
+    tell(job, &left, runner, monitor);
+    let mut ledger = Ledger::new(job, &series, &ids, &slices, left);
     let paced = Paced::new(runner.provider.as_ref(), &job.turns);
     let written = end_idle_series(store, job, &mut ledger, &series, runner)
         .and_then(|()| job.turns.look(store, runner.clock.now()))
-        .and_then(|()| fetch_all(store, &mut ledger, &series, &slices, runner, monitor));
+        .and_then(|()| fetch_all(store, &mut ledger, &series, &slices, runner, monitor))
+        .and_then(|()| fetch_rest(store, job, &mut ledger, &series, runner, monitor));
     // Without turns the fetchers stop: that is what went wrong, and not what they say.
     let written = paced.end().map_or(written, Err);
-    let unfinished = ledger.states.iter().any(|state| !state.open.is_empty());
-    if unfinished && ledger.stop.is_none() {
-        ledger.stop = Some(if runner.cancel.is_cancelled() {
+    let cancelled = runner.cancel.is_cancelled();
+    if ledger.stop.is_none() && (ledger.is_open() || cancelled && ledger.leaves_some()) {
+        ledger.stop = Some(if cancelled {
             Stop::Cancelled
         } else {
             Stop::Defect
@@ -107,13 +120,89 @@ pub(super) fn execute(
         &job.job_id,
         &job.owner,
         report.status,
-        report.error(),
+        report.record().as_deref(),
         report.resume_at(),
         now,
     )?;
     // What it says is of the file under its path.
     store.check_in_place()?;
     Ok(report)
+}
+
+fn tell(job: &Job, left: &[Vec<Left>], runner: &Runner, monitor: &dyn Monitor) {
+    if job.owner.tells_that_locks_are_refused() {
+        monitor.locks_refused();
+    }
+    let left = left.concat();
+    if !left.is_empty() {
+        monitor.left_to_others(&left, runner.wait);
+    }
+}
+
+/// Plans again at the end, and takes what others did not end: they may have died or given up. What they still fetch stays
+/// theirs, or is waited for. Each time there is less: nothing is taken that this run has asked.
+fn fetch_rest(
+    store: &mut Store,
+    job: &Job,
+    ledger: &mut Ledger<'_>,
+    series: &[Series],
+    runner: &Runner,
+    monitor: &dyn Monitor,
+) -> Result<(), StoreError> {
+    while ledger.leaves_some() && !ledger.is_open() && ledger.stop.is_none() {
+        let (series, slices) = take_rest(store, job, ledger, series, runner)?;
+        if slices.iter().any(|slices| !slices.is_empty()) {
+            job.turns.look(store, runner.clock.now())?;
+            fetch_all(store, ledger, &series, &slices, runner, monitor)?;
+        } else if !ledger.leaves_some() || !runner.wait || runner.cancel.is_cancelled() {
+            break;
+        } else {
+            runner.clock.sleep(LOOK_EVERY, &runner.cancel);
+        }
+    }
+    Ok(())
+}
+
+/// Records what can be taken now of what was left to others, and the end of series of which nothing is.
+fn take_rest(
+    store: &mut Store,
+    job: &Job,
+    ledger: &mut Ledger<'_>,
+    series: &[Series],
+    runner: &Runner,
+) -> Result<(Vec<Series>, Vec<Vec<Progress>>), StoreError> {
+    let now = runner.clock.now();
+    let leaving: Vec<usize> = (0..series.len())
+        .filter(|&index| !ledger.states[index].left.is_empty())
+        .collect();
+    let (targets, made) = store.extend_job(&job.job_id, &job.owner, now, |store| {
+        let others = store.others(&job.job_id, now)?;
+        // Others have asked until now, and what is of the future is not believed.
+        let now = runner.clock.now();
+        let rest = |&index: &usize| {
+            let left = &ledger.states[index].left;
+            runner.rest(store, &series[index], left, &others, now)
+        };
+        leaving.iter().map(rest).collect()
+    })?;
+    let (mut series, mut slices) = (series.to_vec(), vec![Vec::new(); series.len()]);
+    for ((&index, target), (id, taken)) in leaving.iter().zip(targets).zip(made) {
+        series[index].recheck = recheck(store, &target.key, id, &taken)?;
+        ledger.take_up(index, &taken, target.left);
+        slices[index] = taken;
+    }
+    let over = leaving
+        .iter()
+        .filter(|&&index| ledger.states[index].is_over());
+    let over: Vec<usize> = over.copied().collect();
+    if !over.is_empty() {
+        let batch = store.batch(&job.job_id, job.owner.as_str(), now)?;
+        for index in over {
+            ledger.end_series(&batch, index)?;
+        }
+        batch.commit()?;
+    }
+    Ok((series, slices))
 }
 
 /// Series of which nothing is missing have their end before anything is fetched.
@@ -125,7 +214,7 @@ fn end_idle_series(
     runner: &Runner,
 ) -> Result<(), StoreError> {
     let idle: Vec<usize> = (0..series.len())
-        .filter(|&index| ledger.states[index].open.is_empty())
+        .filter(|&index| ledger.states[index].is_over())
         .collect();
     if idle.is_empty() {
         return Ok(());

@@ -9,6 +9,7 @@ mod fetch;
 mod judge;
 mod message;
 mod pages;
+mod planning;
 mod pool;
 mod queue;
 mod recheck;
@@ -19,25 +20,23 @@ mod update;
 mod writer;
 
 pub use estimate::Estimate;
+pub use planning::{left_of, targets};
 pub use report::{NothingFrom, Report, SeriesReport};
 pub use update::{sources, update_of};
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::{Cancel, Clock};
 use crate::market::Policy;
 use crate::monitor::Monitor;
 use crate::owner::Owner;
-use crate::plan::{Known, Wanted, is_not_due, plan};
 use crate::provider::Provider;
 use crate::provider::rate::Rate;
 use crate::span::Span;
 use crate::store::{
-    JobSettings, JobStatus, NewJob, Queued, SeriesKey, SeriesStatus, Store, StoreError, Target,
+    JobSettings, JobStatus, NewJob, Others, Queued, SeriesKey, SeriesStatus, Store, StoreError,
 };
 use execute::{Parts, execute};
-use fetch::Series;
 use turns::FileTurns;
 
 /// How a job is run.
@@ -59,6 +58,8 @@ pub struct Runner {
     pub force: bool,
     /// Ask again where the provider had nothing.
     pub refetch_empty: bool,
+    /// Wait for other jobs of the file that fetch part of what is asked, and take what they leave.
+    pub wait: bool,
 }
 
 /// What is asked.
@@ -106,42 +107,6 @@ pub(crate) struct Job {
     turns: Arc<FileTurns>,
 }
 
-/// Plans what is missing of each series: what [`run`] would fetch. `store` is `None` where there is no file yet.
-///
-/// # Errors
-/// A series is held from another source or with another adjustment, or the file cannot be read.
-pub fn targets(
-    store: Option<&Store>,
-    runner: &Runner,
-    series: &[(SeriesKey, Span)],
-) -> Result<Vec<Target>, StoreError> {
-    let now = runner.clock.now();
-    let target = |(key, span): &(SeriesKey, Span)| {
-        let known = store.map_or(Ok(Known::default()), |store| {
-            runner.known(store, key, *span)
-        })?;
-        Ok(runner.target(key, *span, &known, now))
-    };
-    let series = distinct(series);
-    let targets = || series.iter().map(target).collect();
-    store.map_or_else(targets, |store| store.at_one_instant(targets))
-}
-
-fn distinct(series: &[(SeriesKey, Span)]) -> Vec<(SeriesKey, Span)> {
-    let mut at = HashMap::new();
-    let mut distinct: Vec<(SeriesKey, Span)> = Vec::with_capacity(series.len());
-    for (key, span) in series {
-        let place = *at
-            .entry((&key.symbol, key.timeframe))
-            .or_insert(distinct.len());
-        match distinct.get_mut(place) {
-            Some((_, held)) => *held = held.hull(*span),
-            None => distinct.push((key.clone(), *span)),
-        }
-    }
-    distinct
-}
-
 /// Fetches what is missing of the series, as a new job.
 ///
 /// A slice that fails does not stop the job: the report says what is missing. What was saved stays saved, whatever
@@ -168,6 +133,7 @@ fn distinct(series: &[(SeriesKey, Span)]) -> Vec<(SeriesKey, Span)> {
 ///     policy: Policy::default(),
 ///     force: false,
 ///     refetch_empty: false,
+///     wait: false,
 /// };
 /// let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "sample".into(), adjusted: false };
 /// let january = Span::new(1_704_067_200, 1_706_745_600).expect("not empty"); // labels 2024-01-01 to 2024-01-31
@@ -189,15 +155,18 @@ pub fn run(
     ready(store, runner, monitor)?;
     let now = runner.clock.now();
     store.reap_jobs(now)?;
-    let (targets, asked_before) = look_up(store, runner, &request.series, now)?;
     let job = runner.job(store, uuid::Uuid::now_v7().to_string(), now)?;
     let new = request.as_job(&job, runner, JobStatus::Running);
-    let made = store.create_job(&new, &targets)?;
-    let parts = Parts::of(store, &targets, made, asked_before)?;
-    if job.owner.tells_that_locks_are_refused() {
-        monitor.locks_refused();
-    }
-    execute(store, &job, parts, runner, monitor)
+    let (targets, made) = store.create_job(&new, |store| {
+        runner.beside_others(store, &job.job_id, &request.series)
+    })?;
+    execute(
+        store,
+        &job,
+        Parts::of(store, &targets, made)?,
+        runner,
+        monitor,
+    )
 }
 
 /// A reader of the file at rest keeps it from being written for as long as he reads.
@@ -216,49 +185,15 @@ pub fn enqueue(
     runner: &Runner,
 ) -> Result<String, StoreError> {
     let now = runner.clock.now();
-    let (targets, _) = look_up(store, runner, &request.series, now)?;
+    // What others fetch now they may have given up when its turn comes.
+    let all = || runner.targets(store, &request.series, &Others::default(), now);
+    let targets = store.at_one_instant(all)?;
     let job = runner.job(store, uuid::Uuid::now_v7().to_string(), now)?;
     let new = request.as_job(&job, runner, JobStatus::Queued);
     Ok(match store.queue_job(&new, &targets)? {
         Queued::New => job.job_id,
         Queued::Already(job_id) => job_id,
     })
-}
-
-/// What is missing of each series, at one instant, and whether it was asked before.
-fn look_up(
-    store: &Store,
-    runner: &Runner,
-    series: &[(SeriesKey, Span)],
-    now: i64,
-) -> Result<(Vec<Target>, Vec<bool>), StoreError> {
-    let mut targets = Vec::with_capacity(series.len());
-    let mut asked_before = Vec::with_capacity(series.len());
-    store.at_one_instant(|| {
-        for (key, span) in &distinct(series) {
-            let known = runner.known(store, key, *span)?;
-            asked_before.push(Series::was_asked(&known));
-            targets.push(runner.target(key, *span, &known, now));
-        }
-        Ok((targets, asked_before))
-    })
-}
-
-/// Plans what is missing of a job's unfinished series: what [`resume`] would fetch.
-///
-/// # Errors
-/// There is no such job, or the file cannot be read.
-pub fn left_of(store: &Store, job_id: &str, runner: &Runner) -> Result<Vec<Target>, StoreError> {
-    let now = runner.clock.now();
-    let unfinished = store.job(job_id, now)?.series.into_iter();
-    let unfinished = unfinished.filter(|series| series.status != SeriesStatus::Completed);
-    unfinished
-        .map(|series| {
-            let key = runner.key_of(series.key);
-            let known = store.known(&key)?;
-            Ok(runner.target(&key, series.span, &known, now))
-        })
-        .collect()
 }
 
 /// Takes a job up again under the same id: plans anew what is missing of its unfinished series, and fetches that.
@@ -276,24 +211,21 @@ pub fn resume(
     store.reap_jobs(now)?;
     let detail = store.job(job_id, now)?;
     let job = runner.job(store, detail.job.job_id, now)?;
-    let mut targets = Vec::new();
-    let mut asked_before = Vec::new();
-    for series in detail
-        .series
-        .iter()
-        .filter(|series| series.status != SeriesStatus::Completed)
-    {
-        let key = runner.key_of(series.key.clone());
-        let known = runner.known(store, &key, series.span)?;
-        asked_before.push(Series::was_asked(&known));
-        targets.push(runner.target(&key, series.span, &known, now));
-    }
-    let made = store.take_over(&job.job_id, &runner.settings(), &job.owner, now, &targets)?;
-    let parts = Parts::of(store, &targets, made, asked_before)?;
-    if job.owner.tells_that_locks_are_refused() {
-        monitor.locks_refused();
-    }
-    execute(store, &job, parts, runner, monitor)
+    let unfinished = detail.series.into_iter();
+    let unfinished = unfinished.filter(|series| series.status != SeriesStatus::Completed);
+    let unfinished: Vec<(SeriesKey, Span)> = unfinished
+        .map(|series| (runner.key_of(series.key), series.span))
+        .collect();
+    let plan = |store: &Store| runner.beside_others(store, &job.job_id, &unfinished);
+    let (targets, made) =
+        store.take_over(&job.job_id, &runner.settings(), &job.owner, now, plan)?;
+    execute(
+        store,
+        &job,
+        Parts::of(store, &targets, made)?,
+        runner,
+        monitor,
+    )
 }
 
 impl Request {
@@ -313,42 +245,6 @@ impl Request {
 }
 
 impl Runner {
-    /// The series as this runner asks for it.
-    fn key_of(&self, key: SeriesKey) -> SeriesKey {
-        SeriesKey {
-            source: self.provider.name().to_owned(),
-            ..key
-        }
-    }
-
-    /// What the file knows of a series, as far as this run asks.
-    fn known(&self, store: &Store, key: &SeriesKey, span: Span) -> Result<Known, StoreError> {
-        if self.refetch_empty {
-            store.known_with_vacant(key, &key.market(self.provider.week_start()), span)
-        } else {
-            store.known(key)
-        }
-    }
-
-    fn target(&self, key: &SeriesKey, span: Span, known: &Known, now: i64) -> Target {
-        let week_start = self.provider.week_start();
-        let wanted = Wanted {
-            span,
-            force: self.force,
-            refetch_empty: self.refetch_empty,
-        };
-        let market = key.market(week_start);
-        let slices = plan(&market, known, wanted, self.policy, now);
-        let not_due = is_not_due(&market, known, wanted, self.policy, now);
-        Target {
-            key: key.clone(),
-            week_start,
-            span,
-            slices,
-            not_due,
-        }
-    }
-
     /// How the job is run, for the record.
     fn settings(&self) -> JobSettings {
         JobSettings {

@@ -6,7 +6,9 @@ use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::monitor::FailedSlice;
 use crate::span::Span;
-use crate::store::{Counts, JobStatus, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError};
+use crate::store::{
+    Counts, JobStatus, Left, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError,
+};
 
 /// How a job ended, and what this run of it did.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Report {
     /// Covered stretches without a candle that what was asked touches, each whole: of five days with trading hours and more,
     /// of one candle for `1w` and `1mo`.
     pub nothing_from_provider: Vec<NothingFrom>,
+    /// What is missing and was left to living jobs that fetch it.
+    pub left: Vec<Left>,
     /// The slices that were given up.
     pub failed: Vec<FailedSlice>,
     /// Why it ended early, if it did.
@@ -93,6 +97,20 @@ impl Report {
         stop_words(self.stop.as_ref())
     }
 
+    /// The jobs to which something was left, each once.
+    pub fn left_to(&self) -> Vec<&str> {
+        let mut jobs: Vec<&str> = self.left.iter().map(|left| left.job_id.as_str()).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        jobs
+    }
+
+    /// Why the job is not complete, where no slice or series says so.
+    pub(super) fn record(&self) -> Option<String> {
+        let stopped = self.error().map(str::to_owned);
+        stopped.or_else(|| (!self.left.is_empty()).then(|| left_words(&self.left_to())))
+    }
+
     /// Whether everything asked for was there, so that nothing was sent.
     pub fn is_idle(&self) -> bool {
         self.status == JobStatus::Completed && self.requests == 0
@@ -104,6 +122,14 @@ impl Report {
             Some(Stop::Throttled { resume_at, .. }) => Some(resume_at),
             _ => None,
         }
+    }
+}
+
+/// Who fetches what is left.
+pub(super) fn left_words(jobs: &[&str]) -> String {
+    match jobs {
+        [job] => format!("job {job} still fetches part of it"),
+        jobs => format!("jobs {} still fetch part of it", jobs.join(", ")),
     }
 }
 
@@ -127,22 +153,29 @@ pub(super) fn make(
     let stopped = stop_words(ledger.stop.as_ref());
     let mut series = Vec::with_capacity(ledger.series.len());
     let mut nothing_from_provider = Vec::new();
+    let mut all_left: Vec<Left> = Vec::new();
     for (asked, state) in ledger.series.iter().zip(ledger.states) {
         let held = store.find_series(&asked.key.symbol, asked.key.timeframe)?;
         nothing_from_provider.extend(NothingFrom::asked_of(store, &held, asked.span)?);
         let State {
             open,
+            left,
             status,
             records,
             error,
             ..
         } = state;
-        let interrupted = || error.clone().or_else(|| stopped.map(str::to_owned));
-        let (status, error) = if open.is_empty() {
+        let why = || {
+            let to = left.first().map(|left| left_words(&[&left.job_id]));
+            stopped.map(str::to_owned).or(to)
+        };
+        let is_over = open.is_empty() && (left.is_empty() || status != SeriesStatus::Pending);
+        let (status, error) = if is_over {
             (status, error)
         } else {
-            (SeriesStatus::Interrupted, interrupted())
+            (SeriesStatus::Interrupted, error.clone().or_else(why))
         };
+        all_left.extend(left);
         let (key, span) = (asked.key.clone(), asked.span);
         series.push(SeriesReport {
             key,
@@ -172,6 +205,7 @@ pub(super) fn make(
         records: ledger.records,
         series,
         nothing_from_provider,
+        left: all_left,
         failed: ledger.failed,
         stop: ledger.stop,
         clock_offset: ledger.clock_offset,

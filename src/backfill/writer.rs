@@ -7,7 +7,7 @@ use super::message::{End, Message, PageMessage};
 use super::{Job, Runner, Stop};
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
 use crate::store::{
-    Asked, Batch, Counts, PageWrite, Progress, SeriesStatus, SliceEnd, Store, StoreError,
+    Asked, Batch, Counts, Left, PageWrite, Progress, SeriesStatus, SliceEnd, Store, StoreError,
 };
 
 /// A running job gives a sign of life this often, whether or not it has something to store.
@@ -39,6 +39,10 @@ pub(super) struct Ledger<'a> {
 pub(super) struct State {
     /// Slices without an end.
     pub(super) open: HashMap<i64, Progress>,
+    /// What is missing and was left to others.
+    pub(super) left: Vec<Left>,
+    /// Whether anything was: then what was asked is more than this job knows.
+    is_shared: bool,
     pub(super) status: SeriesStatus,
     pub(super) records: Counts,
     pub(super) error: Option<String>,
@@ -48,20 +52,31 @@ pub(super) struct State {
     asked_at: i64,
 }
 
+impl State {
+    /// Whether all that is to be done for it is.
+    pub(super) fn is_over(&self) -> bool {
+        self.open.is_empty() && self.left.is_empty()
+    }
+}
+
 impl<'a> Ledger<'a> {
     pub(super) fn new(
         job: &'a Job,
         series: &'a [Series],
         ids: &'a [i64],
         slices: &[Vec<Progress>],
+        left: Vec<Vec<Left>>,
     ) -> Ledger<'a> {
         let states = slices
             .iter()
-            .map(|slices| State {
+            .zip(left)
+            .map(|(slices, left)| State {
                 open: slices
                     .iter()
                     .map(|slice| (slice.slice_id, *slice))
                     .collect(),
+                is_shared: !left.is_empty(),
+                left,
                 status: SeriesStatus::Pending,
                 records: Counts::default(),
                 error: None,
@@ -84,6 +99,25 @@ impl<'a> Ledger<'a> {
             clock_offset: None,
             looked_at: 0,
         }
+    }
+
+    /// Whether a slice has no end yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.states.iter().any(|state| !state.open.is_empty())
+    }
+
+    /// Whether something is left to others.
+    pub(super) fn leaves_some(&self) -> bool {
+        self.states.iter().any(|state| !state.left.is_empty())
+    }
+
+    /// More slices of a series, and what is left to others now.
+    pub(super) fn take_up(&mut self, series: usize, slices: &[Progress], left: Vec<Left>) {
+        let state = &mut self.states[series];
+        state.left = left;
+        let open = slices.iter().map(|slice| (slice.slice_id, *slice));
+        state.open.extend(open);
+        self.slices += slices.len() as u64;
     }
 
     /// Stores what comes until nothing more does. An empty batch says that time has passed.
@@ -160,6 +194,7 @@ impl<'a> Ledger<'a> {
                 if stale {
                     self.states[series].status = SeriesStatus::Stale;
                 }
+                self.states[series].left.clear();
                 self.end_series(batch, series)
             }
             Message::Stop(stop) => {
@@ -270,9 +305,13 @@ impl<'a> Ledger<'a> {
     }
 
     /// With its last slice a series gets its end, in the same transaction.
-    fn end_series(&mut self, batch: &Batch<'_>, series: usize) -> Result<(), StoreError> {
+    pub(super) fn end_series(
+        &mut self,
+        batch: &Batch<'_>,
+        series: usize,
+    ) -> Result<(), StoreError> {
         let (state, id) = (&mut self.states[series], self.ids[series]);
-        if !state.open.is_empty() {
+        if !state.is_over() {
             return Ok(());
         }
         if state.status == SeriesStatus::Pending {
@@ -282,7 +321,8 @@ impl<'a> Ledger<'a> {
                 SeriesStatus::NoData
             };
         }
-        let done = matches!(state.status, SeriesStatus::Completed | SeriesStatus::NoData);
+        let done = matches!(state.status, SeriesStatus::Completed | SeriesStatus::NoData)
+            && !state.is_shared;
         let Series { market, span, .. } = &self.series[series];
         let frontier = market.frontier(state.asked_at, self.job.policy);
         let asked = done.then_some(Asked {

@@ -49,11 +49,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
         start_words: Some(range.start.words().to_owned()),
         end_words: range.end.as_ref().map(|end| end.words().to_owned()),
     };
-    let planned = Planned::of(
-        planned::open_if_there(&global.db)?.as_ref(),
-        runner,
-        request,
-    )?;
+    let planned = Planned::on(&global.db, runner, request)?;
     let mut aside = Aside::default();
     aside.count(&planned.targets);
     if args.dry_run {

@@ -74,6 +74,7 @@ impl Fetching {
             },
             force: self.fetch.force,
             refetch_empty: self.fetch.refetch_empty,
+            wait: self.fetch.wait,
         })
     }
 

@@ -12,7 +12,7 @@ use super::args::Global;
 use super::aside::Aside;
 use super::error::{Exit, usage};
 use super::jobs::rate_of;
-use super::{output, table};
+use super::{output, progress, report, table};
 
 /// A run, and what is missing of its series.
 pub struct Planned {
@@ -22,9 +22,23 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// Plans a run; `store` is `None` where there is no file yet.
-    pub fn of(store: Option<&Store>, runner: Runner, request: Request) -> Result<Planned> {
-        let targets = targets(store, &runner, &request.series)?;
+    /// Plans a run on what a file holds.
+    pub fn of(store: &Store, runner: Runner, request: Request) -> Result<Planned> {
+        let targets = targets(Some(store), &runner, &request.series)?;
+        Ok(Planned {
+            runner,
+            request,
+            targets,
+        })
+    }
+
+    /// Plans a run on a file that may not be there yet.
+    pub fn on(path: &Path, runner: Runner, request: Request) -> Result<Planned> {
+        let plan = |store: Option<&Store>| targets(store, &runner, &request.series);
+        let targets = match Store::reading(path, |store| plan(Some(store))) {
+            Err(StoreError::NotFound(_) | StoreError::Empty(_)) => plan(None)?,
+            targets => targets?,
+        };
         Ok(Planned {
             runner,
             request,
@@ -40,16 +54,7 @@ impl Planned {
 
 /// Whether nothing is missing.
 pub fn is_empty(targets: &[Target]) -> bool {
-    targets.iter().all(|target| target.slices.is_empty())
-}
-
-/// The file, where there is one.
-pub fn open_if_there(path: &Path) -> Result<Option<Store>> {
-    match Store::read_before_writing(path) {
-        Ok(store) => Ok(Some(store)),
-        Err(StoreError::NotFound(_) | StoreError::Empty(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    targets.iter().all(Target::is_complete)
 }
 
 /// What all that is missing costs.
@@ -86,7 +91,7 @@ pub fn check_room(global: &Global, cost: Estimate, yes: bool) -> Result<()> {
 
 /// Shows what the runs would fetch: nothing is sent.
 pub fn show(global: &Global, runs: &[Planned], aside: &Aside) -> Result<Exit> {
-    let (mut total, mut series) = (Cost::default(), Vec::new());
+    let (mut total, mut series, mut left) = (Cost::default(), Vec::new(), Vec::new());
     for planned in runs {
         let provider = &planned.runner.provider;
         let rate = rate_of(&planned.runner);
@@ -94,6 +99,7 @@ pub fn show(global: &Global, runs: &[Planned], aside: &Aside) -> Result<Exit> {
         for target in &planned.targets {
             let estimate = Estimate::of(target, provider.as_ref());
             sum += estimate;
+            left.extend_from_slice(&target.left);
             series.push((
                 target,
                 Cost::of(estimate, estimate.time(rate).as_secs_f64()),
@@ -104,6 +110,9 @@ pub fn show(global: &Global, runs: &[Planned], aside: &Aside) -> Result<Exit> {
         total.seconds += sum.time(rate).as_secs_f64();
     }
     aside.say(global);
+    if !global.quiet {
+        progress::say_left(&left, false);
+    }
     if global.json {
         let each = |(target, cost): &(&Target, Cost)| {
             let mut row = cost.document();
@@ -114,7 +123,9 @@ pub fn show(global: &Global, runs: &[Planned], aside: &Aside) -> Result<Exit> {
             row
         };
         let series: Vec<_> = series.iter().map(each).collect();
-        let mut document = json!({ "plan": total.document(), "series": series });
+        let left = report::left_document(&left);
+        let plan = total.document();
+        let mut document = json!({ "plan": plan, "series": series, "left_to_others": left });
         aside.add_to(&mut document);
         output::json(&document)?;
         return Ok(aside.exit());

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use candlefile::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
 use candlefile::provider::Waiting;
 use candlefile::provider::rate::Rate;
+use candlefile::store::Left;
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -15,6 +16,8 @@ use super::output::{count, days, say, seconds};
 
 /// Without a terminal a line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Stretches left to another job that are named; the report has all.
+const LEFT_NAMED: usize = 3;
 
 /// The monitor that fits where stderr goes.
 pub fn monitor(quiet: bool, rate: Option<Rate>) -> Box<dyn Monitor> {
@@ -129,6 +132,32 @@ fn failure_words(failure: &FailedSlice) -> String {
     )
 }
 
+/// One line for each job that fetches part of what is asked.
+pub fn say_left(left: &[Left], waits: bool) {
+    let mut jobs: Vec<&str> = left.iter().map(|left| left.job_id.as_str()).collect();
+    jobs.sort_unstable();
+    jobs.dedup();
+    for job in jobs {
+        let of_it = left.iter().filter(|left| left.job_id == job);
+        let mut words: Vec<String> = of_it.clone().take(LEFT_NAMED).map(left_words).collect();
+        let more = of_it.count() - words.len();
+        if more > 0 {
+            words.push(format!("and {more} more"));
+        }
+        let words = words.join(", ");
+        let waits = if waits { "; waiting for it" } else { "" };
+        say(format!(
+            "left to job {job}, which is fetching it: {words}{waits}"
+        ));
+    }
+}
+
+/// A stretch that is left to another job.
+pub fn left_words(left: &Left) -> String {
+    let Left { key, span, .. } = left;
+    format!("{} {} {}", key.symbol, key.timeframe, days(key, *span))
+}
+
 /// One total bar, and a line for each slice that failed.
 struct Bar {
     bar: RefCell<Option<ProgressBar>>,
@@ -153,6 +182,10 @@ impl Monitor for Bar {
 
     fn held_up(&self, file: &Path) {
         say(held_up(file));
+    }
+
+    fn left_to_others(&self, left: &[Left], waits: bool) {
+        say_left(left, waits);
     }
 
     fn progress(&self, snapshot: &Snapshot<'_>) {
@@ -188,6 +221,10 @@ impl Monitor for Lines {
 
     fn held_up(&self, file: &Path) {
         say(held_up(file));
+    }
+
+    fn left_to_others(&self, left: &[Left], waits: bool) {
+        say_left(left, waits);
     }
 
     fn progress(&self, snapshot: &Snapshot<'_>) {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use candlefile::backfill::{NothingFrom, Report, SeriesReport, Stop};
+use candlefile::store::Left;
 use candlefile::{Counts, JobStatus, SeriesStatus};
 use serde_json::{Value, json};
 
@@ -70,7 +71,8 @@ pub fn print_nothing_to_do(global: &Global, why: &str, aside: &Aside) -> Result<
         };
         let mut document = json!({
             "job_id": null, "status": status, "message": why, "provider": null, "requests": 0, "elapsed_s": 0.0,
-            "records": Counts::default(), "series": nothing, "nothing_from_provider": nothing, "failed": nothing,
+            "records": Counts::default(), "series": nothing, "nothing_from_provider": nothing, "left_to_others": nothing,
+            "failed": nothing,
         });
         aside.add_to(&mut document);
         output::json(&document)?;
@@ -109,7 +111,8 @@ fn document(global: &Global, report: &Report) -> Value {
         "job_id": report.job_id, "status": report.status, "provider": report.provider, "requests": report.requests,
         "elapsed_s": report.elapsed.as_secs_f64(), "records": report.records,
         "series": report.series.iter().map(series).collect::<Vec<_>>(),
-        "nothing_from_provider": nothing.collect::<Vec<_>>(), "failed": failed.collect::<Vec<_>>(),
+        "nothing_from_provider": nothing.collect::<Vec<_>>(), "left_to_others": left_document(&report.left),
+        "failed": failed.collect::<Vec<_>>(),
     });
     if let Some(offset) = report.clock_offset {
         document["clock_offset_s"] = json!(offset);
@@ -160,6 +163,17 @@ pub fn print_nothing(all: &[NothingFrom]) -> Result<()> {
     Ok(())
 }
 
+/// What is left to other jobs, and to which.
+pub fn left_document(left: &[Left]) -> Vec<Value> {
+    let one = |left: &Left| {
+        json!({
+            "symbol": left.key.symbol, "timeframe": left.key.timeframe, "start": time(left.span.start()),
+            "end": time(left.span.end()), "job_id": left.job_id,
+        })
+    };
+    left.iter().map(one).collect()
+}
+
 /// Several jobs in one document: the sums on top, each job whole below.
 fn combined(reports: &[Report], jobs: &[Value]) -> Value {
     let mut records = Counts::default();
@@ -177,7 +191,7 @@ fn combined(reports: &[Report], jobs: &[Value]) -> Value {
         "requests": reports.iter().map(|report| report.requests).sum::<u64>(),
         "elapsed_s": reports.iter().map(|report| report.elapsed.as_secs_f64()).sum::<f64>(),
         "records": records, "series": all("series"), "nothing_from_provider": all("nothing_from_provider"),
-        "failed": all("failed"), "jobs": jobs,
+        "left_to_others": all("left_to_others"), "failed": all("failed"), "jobs": jobs,
     })
 }
 
@@ -238,6 +252,16 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     {
         output::print(format!("  no data: {}", why(series).unwrap_or_default()))?;
     }
+    for left in report.left.iter().take(LISTED) {
+        let words = super::progress::left_words(left);
+        output::print(format!("  left to job {}: {words}", left.job_id))?;
+    }
+    if report.left.len() > LISTED {
+        output::print(format!(
+            "  and {} more stretches left to others",
+            count((report.left.len() - LISTED) as u64)
+        ))?;
+    }
     for failed in report.failed.iter().take(LISTED) {
         output::print(format!(
             "  failed: {} {} {}: {}",
@@ -296,6 +320,18 @@ fn next_step(db: &Path, report: &Report) -> String {
             SeriesStatus::Completed | SeriesStatus::NoData
         )
     });
+    if let (None, [other, ..], []) = (
+        &report.stop,
+        report.left_to().as_slice(),
+        report.failed.as_slice(),
+    ) {
+        let job = &report.job_id;
+        return format!(
+            "{} waits for job {other} and takes what it leaves; {} shows how far that is",
+            command(db, &format!("resume {job} --wait")),
+            command(db, &format!("status {other}"))
+        );
+    }
     match (&report.stop, report.status) {
         (Some(Stop::Unauthorized(_)), _) => {
             format!("check MASSIVE_API_KEY or POLYGON_API_KEY, then {resume}")

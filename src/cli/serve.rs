@@ -43,6 +43,7 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         force: false,
         refetch_empty: false,
         yes: false,
+        wait: false,
     };
     let fetching = Fetching::new(global, &fetch);
     check_key(args.provider.source())?;

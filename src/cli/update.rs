@@ -14,7 +14,7 @@ use super::report;
 
 pub fn run(global: &Global, args: &Update) -> Result<Exit> {
     let fetching = Fetching::new(global, &args.fetch);
-    let (runs, aside) = plan(global, args, &fetching)?;
+    let (runs, aside) = Store::reading(&global.db, |held| plan(held, args, &fetching))?;
     if args.dry_run {
         return planned::show(global, &runs, &aside);
     }
@@ -52,16 +52,15 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
 }
 
 /// A run for each source, and what none can be made for. Where that is everything, it is an error.
-fn plan(global: &Global, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned>, Aside)> {
-    let held = Store::read_before_writing(&global.db)?;
+fn plan(held: &Store, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned>, Aside)> {
     let (mut runs, mut aside) = (Vec::new(), Aside::default());
     let mut refused = Vec::new();
-    for (source, series) in sources(&held)? {
+    for (source, series) in sources(held)? {
         let planned = fetching
             .runner(&source, None)
             .and_then(|runner| {
-                let request = update_of(&held, &runner)?;
-                Planned::of(Some(&held), runner, request)
+                let request = update_of(held, &runner)?;
+                Planned::of(held, runner, request)
             })
             .and_then(|planned| {
                 if !args.dry_run && !planned.is_empty() {

@@ -131,7 +131,7 @@ impl Queue {
     }
 
     /// A job that was taken is not run any more, and nobody has said how it ended.
-    pub(super) fn abandon(&self, job_id: &str) {
+    pub(super) fn give_back(&self, job_id: &str) {
         self.running().remove(job_id);
         self.news.notify_all();
     }

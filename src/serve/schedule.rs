@@ -9,7 +9,7 @@ use crate::backfill::{sources, targets, update_of};
 use crate::clock::Cancel;
 use crate::market::instant_of;
 use crate::nearest::nearest;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Target};
 
 /// A time of day in a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Schedule {
             let runner = service.runner(provider, Cancel::new());
             let request = update_of(&store, &runner)?;
             let missing = targets(Some(&store), &runner, &request.series)?;
-            if missing.iter().all(|target| target.slices.is_empty()) {
+            if missing.iter().all(Target::is_complete) {
                 continue;
             }
             if let Some(why) = service.lacks_room(&request, &runner)? {

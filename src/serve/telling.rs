@@ -37,6 +37,8 @@ struct Run {
 struct Before {
     job: JobRow,
     slices: SliceCounts,
+    /// Slices that this run had to fetch then: what others leave comes on top.
+    planned: u64,
     records: Counts,
 }
 
@@ -84,6 +86,7 @@ impl<'a> Telling<'a> {
         Ok(Before {
             job,
             slices,
+            planned: snapshot.slices,
             records,
         })
     }
@@ -93,6 +96,7 @@ impl Before {
     /// The job now.
     fn at(&mut self, snapshot: &Snapshot<'_>) -> &JobRow {
         let slices = &mut self.job.slices;
+        slices.total = self.slices.total + snapshot.slices.saturating_sub(self.planned);
         slices.completed = self.slices.completed + snapshot.completed;
         slices.failed = self.slices.failed + snapshot.failed;
         slices.pending = slices

@@ -60,7 +60,7 @@ struct Taken<'a>(&'a Service, &'a str);
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.queue.abandon(self.1);
+            self.0.queue.give_back(self.1);
         }
     }
 }
@@ -151,6 +151,7 @@ impl Service {
             policy: self.settings.policy,
             force: false,
             refetch_empty: false,
+            wait: false,
         }
     }
 }

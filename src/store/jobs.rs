@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::series::bind;
 use super::status::ITS_PROCESS_IS_GONE;
-use super::{JobStatus, SeriesKey, Store, StoreError, told};
+use super::{JobStatus, Left, SeriesKey, Store, StoreError, told};
 use crate::market::Policy;
 use crate::owner::{self, Owner};
 use crate::span::Span;
@@ -28,6 +28,10 @@ pub struct Target {
     pub slices: Vec<Span>,
     /// Whether its live edge is left alone, since it was quiet for long and is not due again.
     pub not_due: bool,
+    /// What is missing, too, and left to living jobs that fetch it.
+    pub left: Vec<Left>,
+    /// Whether the provider was asked before without any answer.
+    pub was_asked: bool,
 }
 
 /// How a job is run: now, and when it is taken up again.
@@ -40,6 +44,16 @@ pub struct JobSettings {
     /// Requests at once.
     pub workers: u32,
 }
+
+impl Target {
+    /// Whether nothing of it is missing.
+    pub fn is_complete(&self) -> bool {
+        self.slices.is_empty() && self.left.is_empty()
+    }
+}
+
+/// What was recorded for a target: the series' row and its slices.
+pub type Made = (i64, Vec<Progress>);
 
 /// A job to be recorded.
 #[derive(Clone, Debug)]
@@ -76,8 +90,8 @@ pub struct Progress {
 }
 
 impl Store {
-    /// Records a job, with its series bound and its slices pending. Returns, for each target, the series' row and its
-    /// slices.
+    /// Records a job, with its series bound and its slices pending. It is planned in the same transaction, so that of two
+    /// programs that begin together one sees what the other has taken. Returns the targets, and what was recorded for each.
     ///
     /// # Errors
     /// A series is held from another source or with another adjustment, or the file cannot be written; nothing is
@@ -85,12 +99,38 @@ impl Store {
     pub fn create_job(
         &mut self,
         job: &NewJob<'_>,
-        targets: &[Target],
-    ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
+        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
+    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
         let tx = self.begin()?;
-        let made = create(&tx, job, targets, &self.path)?;
+        let targets = plan(self)?;
+        let made = create(&tx, job, &targets, &self.path)?;
         tx.commit()?;
-        Ok(made)
+        Ok((targets, made))
+    }
+
+    /// Adds slices to a running job, planned in the same transaction; a sign of life, too.
+    ///
+    /// # Errors
+    /// The job is no longer this owner's, or as [`Store::create_job`].
+    pub fn extend_job(
+        &mut self,
+        job_id: &str,
+        owner: &Owner,
+        now: i64,
+        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
+    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        give_sign(&tx, job_id, owner.as_str(), now, &self.path)?;
+        let targets = plan(self)?;
+        let mut made = Vec::with_capacity(targets.len());
+        for target in &targets {
+            let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            let slices = insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?;
+            made.push((series_id, slices));
+        }
+        tx.commit()?;
+        Ok((targets, made))
     }
 
     /// Records how a job ended. What was running is pending again, and series without an end are interrupted. A job that
@@ -154,10 +194,30 @@ impl Store {
     }
 }
 
+/// The owner of a job lives, and is the one that believes so.
+pub(super) fn give_sign(
+    tx: &Connection,
+    job_id: &str,
+    owner: &str,
+    now: i64,
+    path: &Path,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE backfill_jobs SET heartbeat_at = ?3 WHERE job_id = ?1 AND owner = ?2 AND status = 'running'";
+    let signs = tx
+        .prepare_cached(sql)
+        .and_then(|mut update| update.execute(params![job_id, owner, now]))
+        .map_err(told(path))?;
+    if signs == 0 {
+        return Err(StoreError::LostJob(job_id.to_owned()));
+    }
+    Ok(())
+}
+
 /// A job that says of itself that it has not ended.
 pub(super) struct Claim {
     pub(super) job_id: String,
     pub(super) owner: String,
+    pub(super) is_running: bool,
     heartbeat_at: Option<i64>,
 }
 
@@ -165,15 +225,21 @@ impl Claim {
     pub(super) fn is_living(&self, path: &Path, now: i64) -> bool {
         owner::is_alive(path, &self.owner, self.heartbeat_at, now)
     }
+
+    /// As [`Claim::is_living`] in a file of an older format.
+    pub(super) fn was_living_before(&self, path: &Path, now: i64) -> bool {
+        owner::was_alive_before(path, &self.owner, self.heartbeat_at, now)
+    }
 }
 
 pub(super) fn claims(connection: &Connection) -> rusqlite::Result<Vec<Claim>> {
-    let sql = "SELECT job_id, owner, heartbeat_at FROM backfill_jobs WHERE status IN ('running', 'queued')";
+    let sql = "SELECT job_id, owner, heartbeat_at, status = 'running' FROM backfill_jobs WHERE status IN ('running', 'queued')";
     let claim = |row: &rusqlite::Row<'_>| {
         Ok(Claim {
             job_id: row.get(0)?,
             owner: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
             heartbeat_at: row.get(2)?,
+            is_running: row.get(3)?,
         })
     };
     connection.prepare(sql)?.query_map([], claim)?.collect()
@@ -185,7 +251,7 @@ pub(super) fn create(
     job: &NewJob<'_>,
     targets: &[Target],
     path: &Path,
-) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
+) -> Result<Vec<Made>, StoreError> {
     let told = told(path);
     insert_job(tx, job, targets).map_err(told)?;
     let mut made = Vec::with_capacity(targets.len());

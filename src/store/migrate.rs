@@ -32,7 +32,7 @@ pub(super) fn migrate(store: &Store) -> Result<(), StoreError> {
     if found < FORMAT {
         let now = SystemClock::default().now();
         let mut claims = claims(&tx).map_err(told)?.into_iter();
-        if let Some(living) = claims.find(|claim| claim.is_living(&store.path, now)) {
+        if let Some(living) = claims.find(|claim| claim.was_living_before(&store.path, now)) {
             return Err(StoreError::OwnedBefore {
                 path: store.path.clone(),
                 job_id: living.job_id,

@@ -67,27 +67,13 @@ impl Store {
     /// A path that is no file of ours, a newer format, no right to read it, or a write that was interrupted where only
     /// reading is allowed.
     pub fn read(path: &Path) -> Result<Store, StoreError> {
-        Self::read_as(path, How::to_read)
-    }
-
-    /// The same for somebody who is going to write: beside others who begin to write meanwhile, too.
-    ///
-    /// # Errors
-    /// As [`Store::read`].
-    pub fn read_before_writing(path: &Path) -> Result<Store, StoreError> {
-        Self::read_as(path, |real, held| match How::to_read(real, held) {
-            How::Immutable if held.journal() != Journal::Rollback && may_write(real) => How::Beside,
-            how => how,
-        })
-    }
-
-    fn read_as(path: &Path, how: impl Fn(&Path, &Held) -> How) -> Result<Store, StoreError> {
         check_path(path)?;
         check_exists(path)?;
         let real = real(path);
         check_readable(path)?;
         let held = hold(&real, path)?;
-        reading(how(&real, &held), held, path, real)
+        let how = How::to_read(&real, &held);
+        reading(how, held, path, real)
     }
 
     /// The name by which another connection of this process attaches the file, to read it as this one does.

@@ -45,7 +45,9 @@ impl Store {
             .prepare_cached(&sql)
             .and_then(|mut select| {
                 select
-                    .query_map(params![prefix, most], |row| job_of(row, now, &self.path))?
+                    .query_map(params![prefix, most], |row| {
+                        job_of(row, now, &self.path, self.format)
+                    })?
                     .collect()
             })
             .map_err(told)?;
@@ -186,6 +188,9 @@ impl Store {
 /// Why a job is interrupted whose owner said nothing.
 pub(super) const ITS_PROCESS_IS_GONE: &str = "its process is gone";
 
+/// From this format on an owner is proven by a lock.
+const LOCKED_SINCE: i32 = 3;
+
 /// Format 1 did not know which version ran a job.
 const PROGRAM_SINCE: i32 = 2;
 /// Format 2 did not know how fast.
@@ -230,11 +235,11 @@ pub(super) fn find_job(
             super::FORMAT,
             "SELECT * FROM backfill_jobs WHERE job_id = ?1",
         ))?
-        .query_row([job_id], |row| job_of(row, now, path))
+        .query_row([job_id], |row| job_of(row, now, path, super::FORMAT))
         .optional()
 }
 
-fn job_of(row: &Row<'_>, now: i64, path: &Path) -> rusqlite::Result<JobRow> {
+fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result<JobRow> {
     let list = |index: usize| -> rusqlite::Result<Vec<String>> {
         let text: String = row.get(index)?;
         Ok(serde_json::from_str(&text).unwrap_or_default())
@@ -248,10 +253,15 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path) -> rusqlite::Result<JobRow> {
     let (status, owner, heartbeat_at): (JobStatus, Option<String>, Option<i64>) =
         (row.get(1)?, row.get(15)?, row.get(16)?);
     let claimed = status.is_active();
+    let is_alive = if format < LOCKED_SINCE {
+        owner::was_alive_before
+    } else {
+        owner::is_alive
+    };
     let gone = claimed
         && !owner
             .as_deref()
-            .is_some_and(|owner| owner::is_alive(path, owner, heartbeat_at, now));
+            .is_some_and(|owner| is_alive(path, owner, heartbeat_at, now));
     let (total, completed, failed) = (number(17)?, number(18)?, number(19)?);
     Ok(JobRow {
         job_id: row.get(0)?,

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::coverage::{coverage, empty_spans};
-use super::jobs::{JobSettings, PROGRAM, Progress, Target, insert_slices};
+use super::jobs::{JobSettings, Made, PROGRAM, Target, insert_slices};
 use super::series::bind;
 use super::stamp::stamp;
 use super::status::find_job;
@@ -12,9 +12,10 @@ use crate::owner::{self, Owner};
 use crate::span::{Span, SpanSet};
 
 impl Store {
-    /// Takes a job up again under the same id, for a new owner, and replaces its unfinished slices by what is missing now.
-    /// One that stored something before it stopped is cut to what it proved and stays, so that its counts stay. Returns,
-    /// for each target, the series' row and its new slices.
+    /// Takes a job up again under the same id, for a new owner, and replaces its unfinished slices by what is missing now,
+    /// planned in the same transaction.
+    /// One that stored something before it stopped is cut to what it proved and stays, so that its counts stay. Returns the
+    /// targets, and what was recorded for each.
     ///
     /// # Errors
     /// A living owner runs the job or has it queued, unless it is this process that queued it, a series is held otherwise, or the file cannot be written; the job is left as it was.
@@ -24,8 +25,8 @@ impl Store {
         settings: &JobSettings,
         owner: &Owner,
         now: i64,
-        targets: &[Target],
-    ) -> Result<Vec<(i64, Vec<Progress>)>, StoreError> {
+        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
+    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
         let job = find_job(&tx, job_id, now, &self.path)
@@ -39,8 +40,9 @@ impl Store {
                 owner: job.owner.unwrap_or_default(),
             });
         }
+        let targets = plan(self)?;
         let mut made = Vec::with_capacity(targets.len());
-        for target in targets {
+        for target in &targets {
             // It may have been dropped and made anew, or bound to another source, since.
             let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
             cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
@@ -70,7 +72,7 @@ impl Store {
         )
         .map_err(told)?;
         tx.commit()?;
-        Ok(made)
+        Ok((targets, made))
     }
 }
 

@@ -7,6 +7,7 @@ use rusqlite::{params, params_from_iter};
 
 use super::begin::Writing;
 use super::coverage::{cover, coverage, empty_spans, forget_empty, insert_empty};
+use super::jobs::give_sign;
 use super::rows::{RowError, Rows, has_candles};
 use super::{Counts, Store, StoreError, told};
 use crate::candle::{Candle, Rejected};
@@ -86,16 +87,8 @@ impl Store {
     /// # Errors
     /// The job is no longer this owner's, or the file cannot be written.
     pub fn batch(&mut self, job_id: &str, owner: &str, now: i64) -> Result<Batch<'_>, StoreError> {
-        let told = told(&self.path);
         let tx = self.begin()?;
-        let sql = "UPDATE backfill_jobs SET heartbeat_at = ?3 WHERE job_id = ?1 AND owner = ?2 AND status = 'running'";
-        let alive = tx
-            .prepare_cached(sql)
-            .and_then(|mut update| update.execute(params![job_id, owner, now]))
-            .map_err(told)?;
-        if alive == 0 {
-            return Err(StoreError::LostJob(job_id.to_owned()));
-        }
+        give_sign(&tx, job_id, owner, now, &self.path)?;
         Ok(Batch {
             tx,
             path: &self.path,

@@ -163,9 +163,12 @@ fn entering(day: &'static str) -> (Server, Arc<AtomicBool>) {
     let day = oracle::label(oracle::date(day));
     let server = Server::scripted(move |request| {
         let ask = request.ask();
-        let factor = |ts| match is_entered.load(Ordering::SeqCst) {
-            true if ts < day => 0.5,
-            _ => 1.0,
+        let factor = |ts| {
+            if is_entered.load(Ordering::SeqCst) && ts < day {
+                0.5
+            } else {
+                1.0
+            }
         };
         let rows: Vec<String> = oracle::candles("AAPL", "1d", ask.span)
             .map(|candle| aggs::row("AAPL", "1d", &candle, factor(candle.ts)))

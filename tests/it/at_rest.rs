@@ -57,12 +57,12 @@ fn beside(home: &Home) -> Vec<PathBuf> {
 fn reads(home: &Home) {
     let before = fs::read(home.db_path()).unwrap();
     for words in READING {
-        let run = home.cli(words.split(' ')).as_nobody().run();
+        let run = home.cli(words.split(' ')).by_nobody().run();
         run.ok();
         assert_eq!(beside(home), Vec::<PathBuf>::new(), "{words}");
     }
     let sql = ["sql", "SELECT count(*) FROM candles"];
-    home.cli(sql).as_nobody().run().ok();
+    home.cli(sql).by_nobody().run().ok();
     assert_eq!(beside(home), Vec::<PathBuf>::new());
     assert!(fs::read(home.db_path()).unwrap() == before);
     for name in ["packed.db", "packed.db.sha256"] {
@@ -93,7 +93,7 @@ fn a_file_is_read_without_a_right_to_write_and_nothing_is_left_beside_it() {
 }
 
 fn refused(home: &Home, words: &str) -> Run {
-    let run = home.cli(words.split(' ')).as_nobody().run().exit(1);
+    let run = home.cli(words.split(' ')).by_nobody().run().exit(1);
     for raw in ["error code", "unable to open", "readonly database"] {
         assert!(!run.stderr.to_lowercase().contains(raw), "{run:?}");
     }
@@ -131,7 +131,7 @@ fn an_error_names_the_right_that_is_missing_and_what_it_is_to() {
     let folder_mode = Permissions::from_mode(0o755);
     fs::set_permissions(elsewhere.db_path().parent().unwrap(), folder_mode).unwrap();
     let list = ["--db", home.db_path().to_str().unwrap(), "list"].map(str::to_owned);
-    let out = elsewhere.cli(list).without_db().as_nobody().run().exit(1);
+    let out = elsewhere.cli(list).without_db().by_nobody().run().exit(1);
     set_rights(&home, 0o755, 0o644);
     out.says(&["may not enter the folder", folder.to_str().unwrap()]);
 
@@ -174,7 +174,7 @@ fn a_write_that_was_interrupted_is_taken_back_by_whoever_may_and_told_to_whoever
     let journal = fs::read(copy.path("market.db-journal")).unwrap();
     assert!(journal.first().is_some_and(|first| *first != 0));
     set_rights(&copy, 0o755, 0o444);
-    let run = copy.cli(["list"]).as_nobody().run().exit(1);
+    let run = copy.cli(["list"]).by_nobody().run().exit(1);
     run.says(&["interrupted", "who may write", "list"]);
     set_rights(&copy, 0o755, 0o644);
     let listed = copy.cli(["list", "--json"]).run().ok().json();

@@ -185,6 +185,7 @@ fn asks_nothing(store: &mut Store, key: &SeriesKey, held: Span) {
         policy: Policy::default(),
         force: false,
         refetch_empty: false,
+        wait: false,
     };
     let request = Request {
         command: "backfill",

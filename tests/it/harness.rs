@@ -129,7 +129,7 @@ pub(crate) struct Cli {
     file_blocks: Option<u32>,
     ignored: Vec<&'static str>,
     open_files: Option<u32>,
-    as_nobody: bool,
+    by_nobody: bool,
 }
 
 impl Cli {
@@ -150,7 +150,7 @@ impl Cli {
             file_blocks: None,
             ignored: Vec::new(),
             open_files: None,
-            as_nobody: false,
+            by_nobody: false,
         }
     }
 
@@ -212,8 +212,8 @@ impl Cli {
     }
 
     /// Run by somebody who owns nothing here. Where the tests do not run as root, they have taken the rights away themselves.
-    pub(crate) fn as_nobody(mut self) -> Self {
-        self.as_nobody = true;
+    pub(crate) fn by_nobody(mut self) -> Self {
+        self.by_nobody = true;
         self
     }
 
@@ -258,7 +258,7 @@ impl Cli {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if self.as_nobody && self.folder.metadata().unwrap().uid() == 0 {
+        if self.by_nobody && self.folder.metadata().unwrap().uid() == 0 {
             command.uid(NOBODY).gid(NOBODY);
         }
         let line = format!("{command:?}").replace(KEY, "<key>");

@@ -65,6 +65,7 @@ pub(crate) fn run(home: &Home, url: &str, limits: Limits, workers: usize) -> Rep
         policy: Policy::default(),
         force: false,
         refetch_empty: false,
+        wait: false,
     };
     let series = [BAD].into_iter().chain(GOOD).map(|symbol| {
         let key = SeriesKey {

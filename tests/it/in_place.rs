@@ -43,9 +43,12 @@ fn bytes_of_log(path: &Path) -> u64 {
     fs::metadata(log).map_or(0, |found| found.len())
 }
 
+/// What is done to the file, how, and what is said of it.
+type Move = (&'static str, fn(&Home), &'static str);
+
 #[test]
 fn a_file_that_is_not_in_its_place_any_more_is_given_up_with_what_was_saved_in_it() {
-    let moves: [(&str, fn(&Home), &str); 5] = [
+    let moves: [Move; 5] = [
         (
             "moved",
             |home| fs::rename(home.path("data/m.db"), home.path("data/n.db")).unwrap(),

@@ -141,6 +141,7 @@ mod server;
 mod serving;
 mod settings;
 mod shared_rates;
+mod sharing;
 mod signals;
 mod small_job;
 mod snapshots;

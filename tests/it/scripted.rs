@@ -241,6 +241,7 @@ pub(crate) fn job(
         rate: None,
         policy: Policy::default(),
         force: false,
+        wait: false,
         refetch_empty: false,
     };
     run(store, &request(series), &runner, &())
@@ -298,6 +299,7 @@ impl Bench {
             rate: None,
             policy: self.policy,
             force: self.force,
+            wait: false,
             refetch_empty: self.refetch_empty,
         }
     }

@@ -42,6 +42,7 @@ fn run(
         rate: rate.parse().ok(),
         policy: Policy::default(),
         force: false,
+        wait: false,
         refetch_empty: false,
     };
     let series = symbols.split(' ').map(|symbol| {

@@ -53,6 +53,15 @@ fn job_of(home: &Home, running: &Running) -> Option<String> {
     Some(home.db().text(&sql)).filter(|id| !id.is_empty())
 }
 
+/// The end of a program that got all that it asked for, or left what is missing to another one.
+fn all_or_shared(running: Running) {
+    let run = running.wait();
+    if run.code() != Some(0) {
+        assert!(run.stdout.contains("left to job"), "{run:?}");
+        run.exit(3);
+    }
+}
+
 fn round(seed: u64) -> u64 {
     let (home, server) = (Home::new(), Server::setup().page(60).start());
     let mut random = Seeded::new(seed);
@@ -87,7 +96,7 @@ fn round(seed: u64) -> u64 {
             };
             let mut victim = std::mem::replace(&mut all[n], start(&words));
             if victim.has_ended() {
-                victim.wait().ok();
+                all_or_shared(victim);
             } else {
                 victim.kill();
             }
@@ -97,11 +106,11 @@ fn round(seed: u64) -> u64 {
         before = now;
     }
     for running in all {
-        running.wait().ok();
+        all_or_shared(running);
     }
     let last: Vec<Running> = asked.iter().map(|asked| start(&asked.words())).collect();
     for running in last {
-        running.wait().ok();
+        all_or_shared(running);
     }
     home.to(&server, ["resume"]).run().ok();
     saved(&home).assert_holds(&before);

@@ -64,6 +64,7 @@ pub struct Resume {
 
 /// How to fetch.
 #[derive(Args, Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a switch that is typed.
 pub struct Fetch {
     #[command(flatten)]
     pub pace: Pace,
@@ -76,6 +77,9 @@ pub struct Fetch {
     /// Do not ask, even if the plan is larger than what is free on the disk
     #[arg(long)]
     pub yes: bool,
+    /// Wait for other programs that fetch part of it already
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// How fast to fetch, and what counts as closed.

@@ -158,7 +158,7 @@ fn next(job: &JobRow) -> Option<String> {
     let resume = format!("POST /api/v1/backfill/{}/resume", job.job_id);
     match (job.status, job.resume_at) {
         (JobStatus::Interrupted, Some(at)) => Some(format!("it goes on by itself at {}", time(at))),
-        (JobStatus::Partial, _) if job.slices.failed == 0 => {
+        (JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {
             Some("check the spelling of the symbols without data".into())
         }
         (JobStatus::Interrupted | JobStatus::Partial, _) => Some(format!("go on with {resume}")),
