@@ -56,6 +56,7 @@ impl Link {
     }
 
     /// One to nothing, in place of one that was given up.
+    #[cfg(feature = "serve")]
     pub(super) fn to_nothing() -> rusqlite::Result<Link> {
         Ok(Link {
             connection: Connection::open_in_memory()?,

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::held::{Held, Journal};
+#[cfg(feature = "serve")]
 use super::link::Link;
 use super::path::{beside, is_there};
 use super::{Store, StoreError};
@@ -68,6 +69,7 @@ impl Store {
     }
 
     /// Closes a file that was given up. Nothing can be read or written here any more.
+    #[cfg(feature = "serve")]
     pub(crate) fn let_go(&mut self) {
         if let Ok(nothing) = Link::to_nothing() {
             self.connection = nothing;
@@ -127,6 +129,7 @@ impl Place {
     }
 
     /// Does not ask any more: it was given up.
+    #[cfg(feature = "serve")]
     pub(crate) fn let_go(&self) {
         *self.held() = None;
     }

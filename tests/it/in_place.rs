@@ -12,6 +12,7 @@ use crate::exchange::Gate;
 use crate::harness::Home;
 use crate::running::{Running, eventually};
 use crate::server::Server;
+#[cfg(feature = "serve")]
 use crate::serving::Serving;
 
 const OTHER: &str = "backfill MSFT -t 1d --start 2024-01-02 --end 2024-01-31";

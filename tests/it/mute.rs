@@ -4,12 +4,15 @@
 use std::fs::OpenOptions;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::process::{Child, Command, Stdio};
+#[cfg(feature = "serve")]
 use std::time::Instant;
 
 use rustix::fs::{OFlags, fcntl_setfl};
 
 use crate::checker::check;
-use crate::exchange::{PATIENCE, Reply};
+#[cfg(feature = "serve")]
+use crate::exchange::PATIENCE;
+use crate::exchange::Reply;
 use crate::harness::{Home, KEY};
 use crate::oracle::span;
 use crate::running::eventually;
