@@ -10,7 +10,7 @@ use super::link::Closing;
 use super::migrate::came_after;
 use super::open::{SCHEMA, read_immutable};
 use super::packing::loose;
-use super::path::{check_exists, check_not_interrupted, check_path, is_there, real};
+use super::path::{check_exists, check_path, check_settled, is_there, real};
 use super::seal::SQL;
 use super::{FORMAT, Store, StoreError, told};
 
@@ -31,7 +31,7 @@ impl Store {
     /// # Errors
     /// As [`Store::read`], and where a write was interrupted that the next writer has to take back.
     pub fn untouched(path: &Path) -> Result<Store, StoreError> {
-        check_not_interrupted(&real(path))?;
+        check_settled(&real(path))?;
         let mut store = Store::read(path)?;
         if is_there(&store.real, "-wal") {
             store.connection.closing = Closing::Leave;
@@ -47,7 +47,7 @@ impl Store {
     pub fn check_path(path: &Path) -> Result<(), StoreError> {
         check_path(path)?;
         check_exists(path)?;
-        check_not_interrupted(&real(path))
+        check_settled(&real(path))
     }
 
     /// The file's format.

@@ -4,12 +4,16 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::StoreError;
 use super::rights::check_reachable;
 
 /// As many links may lead from one to the next, as the system allows.
 const LINKS: usize = 40;
+/// A journal that stays longer than this is no living writer's.
+const SETTLES_WITHIN: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub(super) fn check_path(path: &Path) -> Result<(), StoreError> {
     check_reachable(path)?;
@@ -55,6 +59,18 @@ pub(super) fn check_not_interrupted(path: &Path) -> Result<(), StoreError> {
         return Err(StoreError::Interrupted(path.to_path_buf()));
     }
     Ok(())
+}
+
+/// The same, but of a write that goes on is waited for the end: a writer has a journal for a moment when it begins and when
+/// it leaves.
+pub(super) fn check_settled(path: &Path) -> Result<(), StoreError> {
+    let began = Instant::now();
+    loop {
+        match check_not_interrupted(path) {
+            Err(_) if began.elapsed() < SETTLES_WITHIN => std::thread::sleep(LOOK_EVERY),
+            other => return other,
+        }
+    }
 }
 
 /// Whether something that is not empty lies beside a file.

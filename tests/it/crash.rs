@@ -136,7 +136,7 @@ fn two_programs_at_once_on_one_file_end_in_the_same_data() {
     let (home, server) = (Home::new(), Server::setup().page(300).start());
     let dates = "-t 1m,1d --start 2024-01-02 --end 2024-01-12";
     let both = ["AAPL MSFT", "MSFT NVDA", "MSFT AAPL"].map(|symbols| {
-        let words = format!("--json backfill {symbols} {dates}");
+        let words = format!("--json backfill {symbols} {dates} --wait");
         home.to(&server, words.split(' ')).spawn()
     });
     for running in both {
