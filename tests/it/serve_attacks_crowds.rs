@@ -55,7 +55,7 @@ fn followers_who_never_read_hold_up_neither_the_job_nor_anybody_else() {
     let serving = Serving::start(home.serve(&provider));
     // Each of its thousands of slices fails, and each follower is told of each.
     let symbols: Vec<String> = (0..30).map(|n| format!("A{n:039}")).collect();
-    let asked = json!({ "symbols": symbols, "timeframes": ["1m"], "start_date": "2004-01-02", "end_date": "2024-01-05" });
+    let asked = json!({ "symbols": symbols, "timeframes": ["1m"], "start_date": "2004-01-02", "end_date": "2024-01-05", "yes": true });
     let asked = serving.post_json("/api/v1/backfill", &asked).is(202).json();
     let job = asked["job_id"].as_str().unwrap();
     let target = format!("/api/v1/backfill/{job}/events");
