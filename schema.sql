@@ -31,7 +31,8 @@ CREATE TABLE series (
     UNIQUE (symbol, timeframe)
 ) STRICT;
 
--- The candles. A row outside `coverage` is provisional: closed, but not yet final at the provider.
+-- The candles. A row outside `coverage` is provisional: closed, but not yet final at the provider. Not so one that was
+-- handed in: no answer replaces or removes it. A slice_id of 0 stands for a slice of which nothing is known any more.
 CREATE TABLE candle_data (
     series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
     ts        INTEGER NOT NULL,

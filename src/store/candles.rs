@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
+use super::coverage::slice_of;
 use super::packing::Oddity;
 use super::rows::candle_of;
 use super::stamp::{stamp, stamp_if_any};
@@ -123,10 +124,12 @@ impl Store {
         mut each: impl FnMut(Candle, Option<i64>) -> Result<(), E>,
     ) -> Result<(), E> {
         let told = |error| E::from(told(&self.path)(error));
-        let sql =
-            "SELECT ts, open, high, low, close, volume, vwap, trades, slice_id FROM candle_data
-                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts";
-        let mut select = self.connection.prepare_cached(sql).map_err(told)?;
+        let slice = slice_of("candle_data", "main", self.format);
+        let sql = format!(
+            "SELECT ts, open, high, low, close, volume, vwap, trades, {slice} FROM candle_data
+             WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts"
+        );
+        let mut select = self.connection.prepare_cached(&sql).map_err(told)?;
         let mut rows = select
             .query([series_id, span.start(), span.end()])
             .map_err(told)?;

@@ -109,6 +109,19 @@ fn is_valid(file: &str, format: i32) -> String {
     }
 }
 
+/// The slice that brought a row of `candle_data`, by the name that the row goes by in a statement; absent for one that was
+/// handed in. It is 0, as in `format_3.sql`, where an older file has no word of it but has covered it, and is not believed.
+pub(super) fn slice_of(candle: &str, file: &str, format: i32) -> String {
+    if format < HOURS_SINCE {
+        format!(
+            "coalesce({candle}.slice_id, (SELECT 0 FROM {file}.series AS s JOIN {file}.coverage AS c ON c.series_id = s.id
+             WHERE s.id = {candle}.series_id AND {SEVERAL_HOURS} AND c.start_ts <= {candle}.ts AND {candle}.ts < c.end_ts))"
+        )
+    } else {
+        format!("{candle}.slice_id")
+    }
+}
+
 /// The spans that stand in the file, whatever they are worth.
 pub(super) fn stated_coverage(
     connection: &Connection,

@@ -36,6 +36,11 @@ LEFT JOIN candle_quality AS q ON q.series_id = c.series_id AND q.ts = c.ts;
 
 -- Candles of several hours were taken to be cut by the market's wall clock, which is not UTC for stocks and indices. They
 -- are cut on UTC lines: what was covered is asked again.
+-- Copies without history do not say which slice brought a candle. It is none that was handed in: 0, for a slice of which
+-- nothing is known.
+UPDATE candle_data SET slice_id = 0 WHERE slice_id IS NULL AND series_id IN (
+    SELECT id FROM series WHERE timeframe GLOB '[0-9]*h' AND timeframe <> '1h' AND symbol NOT GLOB '[XC]:*')
+    AND EXISTS (SELECT 1 FROM coverage AS c WHERE c.series_id = candle_data.series_id AND start_ts <= ts AND ts < end_ts);
 DELETE FROM coverage WHERE series_id IN (
     SELECT id FROM series WHERE timeframe GLOB '[0-9]*h' AND timeframe <> '1h' AND symbol NOT GLOB '[XC]:*');
 DELETE FROM empty_spans WHERE series_id IN (

@@ -13,7 +13,8 @@ use crate::market::date_of;
 impl Store {
     /// Stores candles that came from elsewhere, in one transaction, and says what became of each. They give no coverage:
     /// a later backfill asks for their span all the same. Rows that cannot be stored are kept in `rejected`; one that
-    /// differs from a stored candle is a conflict, and the stored one stays.
+    /// differs from a stored candle is a conflict, and the stored one stays. No later answer replaces or removes what was
+    /// handed in.
     ///
     /// # Errors
     /// The series is held from another source or with another adjustment, or the file cannot be written.

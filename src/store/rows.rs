@@ -88,8 +88,9 @@ impl Rows<'_> {
             return self.confirm(candle.ts);
         }
         let same_answer = same_answer || self.slice_id.is_some() && slice_id == self.slice_id;
-        // Candles that were handed in have no answer of a provider behind them that could restate anything.
-        if same_answer || self.slice_id.is_none() || self.is_covered(candle.ts)? {
+        // Candles that were handed in have no answer of a provider behind them: they restate nothing, and no answer restates them.
+        let handed_in = self.slice_id.is_none() || slice_id.is_none();
+        if same_answer || handed_in || self.is_covered(candle.ts)? {
             self.counts.conflicting += 1;
             return self.keep_conflict(candle);
         }
@@ -181,7 +182,8 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// The rows of earlier answers in the stretch that becomes covered. Nothing at all where it is new.
+    /// The rows of earlier answers in the stretch that becomes covered, but not those that were handed in. Nothing at all
+    /// where it is new.
     pub(super) fn provisional_within(&self, proven: Option<Span>) -> Result<Vec<Candle>, RowError> {
         let Some(proven) = proven else {
             return Ok(Vec::new());
@@ -189,7 +191,7 @@ impl Rows<'_> {
         let fresh =
             SpanSet::from(proven).subtract(&coverage_touching(self.tx, self.series_id, proven)?);
         let sql = "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
-                   WHERE series_id = ? AND ts >= ? AND ts < ? AND slice_id IS NOT ?";
+                   WHERE series_id = ? AND ts >= ? AND ts < ? AND slice_id <> ?";
         let mut select = self.tx.prepare_cached(sql)?;
         let mut rows = Vec::new();
         for span in fresh.iter() {

@@ -262,8 +262,20 @@ fn what_an_older_format_took_for_final_hours_is_taken_back_and_asked_again() {
 
 #[test]
 fn a_file_that_was_not_brought_up_is_believed_nothing_of_its_hours() {
+    is_believed_nothing_of_its_hours("");
+}
+
+#[test]
+fn nor_is_a_copy_without_history_whose_candles_look_like_handed_in() {
+    is_believed_nothing_of_its_hours("UPDATE candle_data SET slice_id = NULL");
+}
+
+fn is_believed_nothing_of_its_hours(history: &str) {
     let home = Home::new();
     with_several_hours(&home, "old.db");
+    let old = rusqlite::Connection::open(home.path("old.db")).unwrap();
+    old.execute_batch(history).unwrap();
+    drop(old);
     std::fs::copy(home.path("old.db"), home.path("new.db")).unwrap();
     drop(Store::open(&home.path("new.db")).unwrap());
     let run = |words: &str| home.cli(words.split(' ')).run();

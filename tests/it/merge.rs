@@ -14,7 +14,7 @@ use crate::disk::Disk;
 use crate::exchange::Reply;
 use crate::harness::{Home, Run};
 use crate::reports::fields;
-use crate::scripted::{Bench, DAY, candles, key, label, ny, span, version};
+use crate::scripted::{Bench, DAY, candles, key, label, ny, span, utc, version};
 use crate::server::Server;
 
 fn fill(home: &Home, server: &Server, file: &str, words: &str) {
@@ -508,7 +508,7 @@ fn the_live_edge_that_only_one_file_has_asked_is_not_asked_again() {
 }
 
 #[test]
-fn of_two_provisional_candles_the_later_fetched_wins_and_one_handed_in_never_does() {
+fn of_two_provisional_candles_the_later_fetched_wins_and_one_handed_in_stays_where_it_is() {
     let (ts, at) = (label("2024-03-08"), ny("2024-03-08 20:30"));
     let friday = span(ts, ts + DAY);
     let fetched = |value: u32, now: i64| {
@@ -528,7 +528,7 @@ fn of_two_provisional_candles_the_later_fetched_wins_and_one_handed_in_never_doe
     for (first, second, winner, conflicts, restated) in [
         (&early, &late, 2, 0, 1),
         (&late, &early, 2, 0, 1),
-        (&mine, &early, 1, 0, 1),
+        (&mine, &early, 3, 1, 0),
         (&early, &mine, 1, 1, 0),
         (&mine, &other, 3, 1, 0),
     ] {
@@ -542,6 +542,34 @@ fn of_two_provisional_candles_the_later_fetched_wins_and_one_handed_in_never_doe
         assert_eq!(open, version(ts, winner).open);
         assert_eq!(db.count("SELECT count(*) FROM conflicts"), conflicts);
         assert_eq!(db.count("SELECT count(*) FROM restatements"), restated);
+    }
+}
+
+#[test]
+fn no_final_answer_of_another_file_replaces_or_removes_what_was_handed_in() {
+    let now = utc("2024-06-01 12:00");
+    let day = |n: i64| label("2024-01-02") + n * DAY;
+    let (mut mine, mut fetched) = (Bench::new(), Bench::new());
+    mine.hand_in(
+        &key("AAPL 1d"),
+        &[version(day(0), 0), version(day(1), 1), version(day(2), 0)],
+        now,
+    );
+    let offered = [version(day(0), 0), version(day(1), 0)];
+    fetched.provider.offer("AAPL 1d", offered);
+    fetched.backfill(now, "AAPL 1d", span(day(0), day(4)));
+    for (first, second, kept) in [(&mine, &fetched, 1), (&fetched, &mine, 0)] {
+        let home = Home::new();
+        let out = home.path("out.db");
+        union(&[&first.path(), &second.path()], &out).unwrap();
+        let db = Db::open(&out);
+        let held = "SELECT group_concat(ts || ' ' || open, ', ') FROM candle_data";
+        let expected = [(0, 0), (1, kept), (2, 0)]
+            .map(|(n, value)| format!("{} {:?}", day(n), version(day(n), value).open));
+        assert_eq!(db.text(held), expected.join(", "));
+        assert_eq!(db.count("SELECT count(*) FROM conflicts"), 1);
+        assert_eq!(db.count("SELECT count(*) FROM restatements"), 0);
+        check_books(&db);
     }
 }
 

@@ -251,7 +251,7 @@ fn candles_that_are_handed_in_are_counted_and_give_no_coverage() {
     assert_eq!((counts.conflicting, counts.inserted), (1, 1));
     assert_eq!(bench.held(DAYS)[0], version(day(1), 0));
 
-    // A backfill over them has the last word: the same, changed, and gone.
+    // A backfill over them replaces none and removes none: the same, changed, and not there.
     bench.provider.offer(
         DAYS,
         [version(day(1), 0), version(day(2), 5), version(day(5), 0)],
@@ -260,13 +260,14 @@ fn candles_that_are_handed_in_are_counted_and_give_no_coverage() {
     assert_eq!(
         (
             counts.duplicate,
-            counts.restated,
+            counts.conflicting,
             counts.inserted,
-            counts.removed
+            counts.restated + counts.removed
         ),
-        (1, 1, 1, 1)
+        (1, 1, 1, 0)
     );
-    assert_eq!(bench.stamps(DAYS), [day(1), day(2), day(5)]);
+    assert_eq!(bench.stamps(DAYS), [day(1), day(2), day(4), day(5)]);
+    assert_eq!(bench.held(DAYS)[1], version(day(2), 0));
     assert_eq!(bench.coverage(DAYS), [january()]);
 }
 

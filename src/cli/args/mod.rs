@@ -135,8 +135,8 @@ pub enum Command {
     /// The union of files as a new one, which can be filled further
     ///
     /// A final candle beats a provisional one. Among final candles that of the file named first stays, and one that
-    /// differs is counted and kept in the table conflicts; among provisional ones the later fetched wins. What gives way
-    /// is kept in restatements. Another source or adjustment for a series is an error. The files are not changed.
+    /// differs is counted and kept in the table conflicts; among provisional ones the later fetched wins. Candles that
+    /// were handed in through the library give way to nothing. What gives way is kept in restatements. Another source or adjustment for a series is an error. The files are not changed.
     #[command(after_help = MERGE_EXAMPLES)]
     Merge(Merge),
     /// The file over HTTP, with jobs to be started, and a live page

@@ -151,6 +151,7 @@ fn add_attached(
             tx,
             ours,
             theirs: theirs.id,
+            format: other.format,
             now,
             added: &mut added,
         };
@@ -204,6 +205,8 @@ struct Pair<'a> {
     tx: &'a Connection,
     ours: i64,
     theirs: i64,
+    /// Of the added file.
+    format: i32,
     now: i64,
     added: &'a mut Added,
 }

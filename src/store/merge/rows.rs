@@ -2,6 +2,7 @@
 
 use rusqlite::params_from_iter;
 
+use super::super::coverage::slice_of;
 use super::Pair;
 use crate::span::{Span, SpanSet};
 
@@ -13,7 +14,8 @@ const THEIRS: &str = "input.candle_data AS theirs LEFT JOIN main.candle_data AS 
 pub(super) const DIFFERENT: &str = "(ours.open, ours.high, ours.low, ours.close, ours.volume, ours.vwap, ours.trades) IS NOT
     (theirs.open, theirs.high, theirs.low, theirs.close, theirs.volume, theirs.vwap, theirs.trades)";
 const IN_BOTH: &str = "ours.ts IS NOT NULL AND theirs.ts IS NOT NULL";
-/// Candles that were handed in were never fetched.
+/// Outside of what is covered: what was handed in gives way to no answer.
+const OURS_FETCHED: &str = "ours.slice_id IS NOT NULL";
 const FETCHED_LATER: &str = "coalesce((SELECT started_at FROM input.backfill_progress WHERE slice_id = theirs.slice_id), -9e18) >
     coalesce((SELECT started_at FROM main.backfill_progress WHERE slice_id = ours.slice_id), -9e18)";
 
@@ -23,37 +25,56 @@ impl Pair<'_> {
         let only_ours = ours.subtract(theirs);
         for span in ours.subtract(&only_ours).iter() {
             self.keep_conflicts(span, IN_BOTH)?;
-            self.insert(span)?;
+            self.insert(span, "true")?;
         }
+        let (fetched, handed_in) = self.by_origin();
         for span in only_ours.iter() {
-            self.supersede(span, "true")?;
+            self.supersede(span, &fetched)?;
+            self.keep_conflicts(span, &format!("{IN_BOTH} AND {handed_in}"))?;
+            self.insert(span, &handed_in)?;
         }
         for span in theirs.subtract(ours).iter() {
-            self.restate(span, "true")?;
-            self.insert(span)?;
+            self.restate(span, OURS_FETCHED)?;
+            self.keep_conflicts(span, IN_BOTH)?;
+            self.insert(span, "true")?;
         }
         let everywhere = Span::new(i64::MIN, i64::MAX)
             .map(SpanSet::from)
             .unwrap_or_default();
         for span in everywhere.subtract(&ours.union(theirs)).iter() {
-            self.restate(span, &format!("{IN_BOTH} AND {FETCHED_LATER}"))?;
-            self.supersede(span, &format!("{IN_BOTH} AND theirs.slice_id IS NOT NULL"))?;
-            // As for all candles that are handed in.
-            self.keep_conflicts(span, &format!("{IN_BOTH} AND theirs.slice_id IS NULL"))?;
-            self.insert(span)?;
+            self.restate(
+                span,
+                &format!("{IN_BOTH} AND {OURS_FETCHED} AND {FETCHED_LATER}"),
+            )?;
+            self.supersede(span, &format!("{IN_BOTH} AND {OURS_FETCHED} AND {fetched}"))?;
+            self.keep_conflicts(
+                span,
+                &format!("{IN_BOTH} AND (ours.slice_id IS NULL OR {handed_in})"),
+            )?;
+            self.insert(span, "true")?;
         }
         Ok(())
     }
 
+    /// Which of their rows an answer brought, and which were handed in.
+    fn by_origin(&self) -> (String, String) {
+        let slice = slice_of("theirs", "input", self.format);
+        (format!("{slice} IS NOT NULL"), format!("{slice} IS NULL"))
+    }
+
     /// Their rows, where we have none.
-    fn insert(&mut self, span: Span) -> rusqlite::Result<()> {
+    fn insert(&mut self, span: Span, which: &str) -> rusqlite::Result<()> {
+        let slice = slice_of("theirs", "input", self.format);
         // Not `OR IGNORE`, which would pass over rows that cannot be stored.
-        let sql = "INSERT INTO main.candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
-            SELECT ?1, ts, open, high, low, close, volume, vwap, trades,
-                (SELECT ours FROM temp.added_slices AS slice WHERE slice.theirs = candle.slice_id)
-            FROM input.candle_data AS candle WHERE series_id = ?2 AND ts >= ?3 AND ts < ?4 ORDER BY ts
-            ON CONFLICT DO NOTHING";
-        self.added.added += self.run(span, sql)?;
+        let sql = format!(
+            "INSERT INTO main.candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
+             SELECT ?1, ts, open, high, low, close, volume, vwap, trades,
+                iif({slice} IS NULL, NULL, coalesce(
+                    (SELECT ours FROM temp.added_slices AS slice WHERE slice.theirs = theirs.slice_id), 0))
+             FROM input.candle_data AS theirs WHERE series_id = ?2 AND ts >= ?3 AND ts < ?4 AND {which} ORDER BY ts
+             ON CONFLICT DO NOTHING"
+        );
+        self.added.added += self.run(span, &sql)?;
         Ok(())
     }
 
