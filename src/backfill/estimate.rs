@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::provider::rate::Rate;
-use crate::provider::{Ask, Expected, Provider};
+use crate::provider::{Ask, Expected, Provider, Stamps};
 use crate::span::Span;
 use crate::store::Target;
 
@@ -67,5 +67,6 @@ fn ask(target: &Target, span: Span) -> Ask {
         market: key.market(target.week_start),
         adjusted: key.adjusted,
         span,
+        stamps: Stamps::default(),
     }
 }

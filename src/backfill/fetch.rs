@@ -1,6 +1,6 @@
 //! One piece of work on a fetcher's thread: a slice's chain of pages, judged and sent to the writer one by one.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
@@ -46,8 +46,8 @@ pub(crate) struct Fetcher {
     pub(crate) series: Vec<Series>,
     /// Raised by the user, or by the first error of the whole job.
     pub(crate) cancel: Cancel,
-    /// Asset classes whose plan does not give today before its end.
-    pub(crate) until_yesterday: Mutex<HashSet<AssetClass>>,
+    /// Asset classes whose plan does not give today before its end, each with the seconds that the provider's clock is behind.
+    pub(crate) until_yesterday: Mutex<HashMap<AssetClass, i64>>,
     /// Of each series, from its first candle to the end of its last, those that came meanwhile included.
     pub(crate) lives: Mutex<Vec<Option<Span>>>,
     /// Seconds that this machine's clock was found ahead of the provider's, zero where they agree.
@@ -148,7 +148,7 @@ impl Fetcher {
         let stop = match error.kind {
             ErrorKind::OutsideHistory => return Ok(Verdict::OutsideHistory),
             ErrorKind::NotEntitled => return Ok(Verdict::NotEntitled),
-            ErrorKind::Slice | ErrorKind::TodayBeforeEnd => return Ok(Verdict::Settled),
+            ErrorKind::Slice | ErrorKind::TodayBeforeEnd { .. } => return Ok(Verdict::Settled),
             ErrorKind::Cancelled => return Err(Ended),
             ErrorKind::Unauthorized => Stop::Unauthorized(error.message.clone()),
             ErrorKind::Unreachable => Stop::Unreachable(error.message.clone()),
@@ -188,17 +188,14 @@ impl Fetcher {
         let now = self.clock.now();
         send(Message::Started { progress, at: now })?;
         let market = self.series[series].market;
-        let mut trimmed = self
-            .until_yesterday
-            .lock()
-            .expect("no panic under this lock")
-            .contains(&market.class());
+        let until_yesterday = || {
+            self.until_yesterday
+                .lock()
+                .expect("no panic under this lock")
+        };
+        let mut behind = until_yesterday().get(&market.class()).copied();
         loop {
-            let limit = if trimmed {
-                market.day_start(now)
-            } else {
-                i64::MAX
-            };
+            let limit = behind.map_or(i64::MAX, |behind| market.day_start(now - behind));
             let asked = Span::new(progress.span.start(), progress.span.end().min(limit));
             let outcome = match asked {
                 Some(span) => self.chain(series, progress, span, now, send)?,
@@ -206,12 +203,13 @@ impl Fetcher {
             };
             match outcome {
                 // Asked once more, ending yesterday; the other slices of the job are asked so at once.
-                Err(error) if error.kind == ErrorKind::TodayBeforeEnd && !trimmed => {
-                    trimmed = true;
-                    self.until_yesterday
-                        .lock()
-                        .expect("no panic under this lock")
-                        .insert(market.class());
+                Err(ProviderError {
+                    kind: ErrorKind::TodayBeforeEnd { now: theirs },
+                    ..
+                }) if behind.is_none() => {
+                    let found = theirs.map_or(0, |theirs| now.saturating_sub(theirs).max(0));
+                    behind = Some(found);
+                    until_yesterday().insert(market.class(), found);
                 }
                 outcome => return Ok(outcome),
             }

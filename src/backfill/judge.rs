@@ -19,8 +19,6 @@ pub(crate) struct Chain {
     span: Span,
     frontier: Frontier,
     newest: Option<i64>,
-    /// The provider's stamp of the newest candle, where it is not its start.
-    newest_stamp: Option<i64>,
     /// Where the answer begins, for weeks and months.
     beginning: Option<Beginning>,
     /// Whether a row that cannot be stored came before any candle.
@@ -52,7 +50,6 @@ impl Chain {
             span,
             frontier,
             newest: None,
-            newest_stamp: None,
             beginning: None,
             began_with_a_reject: false,
             proven_to: span.start(),
@@ -90,7 +87,7 @@ impl Chain {
             mut candles,
             mut rejected,
             has_rows,
-            stamps,
+            stamps: _,
             next,
             dated: _,
         } = page;
@@ -114,14 +111,6 @@ impl Chain {
         if stuck {
             return Err("a page has rows and does not advance in time".to_owned());
         }
-        let repeats = |first: &Candle| Some(first.ts) == self.newest;
-        if let (Some([first, _]), Some(newest)) = (stamps, self.newest_stamp)
-            && candles.first().is_some_and(repeats)
-            && first != newest
-        {
-            return Err("two pages have different stamps for the same candle".to_owned());
-        }
-        self.newest_stamp = stamps.map(|[_, last]| last).or(self.newest_stamp);
         self.newest = candles.last().map(|candle| candle.ts).or(self.newest);
         self.all_rejected &= candles.is_empty();
 

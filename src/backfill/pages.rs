@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::fetch::{Fetcher, Series, odd};
-use crate::provider::{Ask, Cursor, Page, ProviderError};
+use crate::provider::{Ask, Cursor, Page, ProviderError, Stamps};
 use crate::span::Span;
 
 /// Clocks that are not further apart than so many seconds are taken to agree.
@@ -20,6 +20,7 @@ impl Fetcher {
             market: *market,
             adjusted: key.adjusted,
             span,
+            stamps: Stamps::default(),
         };
         Pages {
             fetcher: self,
@@ -31,13 +32,14 @@ impl Fetcher {
         }
     }
 
-    /// The instant of a page by the clock that is behind: a clock that runs ahead must not freeze what is still being made.
+    /// The instant of a page by the clock that is behind: a clock that runs ahead must not freeze what is still being made,
+    /// nor a cache what was being made when it was asked.
     fn instant_of(&self, page: &Page) -> Result<i64, ProviderError> {
         let now = self.clock.now();
         let Some(dated) = page.dated else {
             return Ok(now);
         };
-        let offset = now.saturating_sub(dated);
+        let offset = now.saturating_sub(dated.now());
         if offset.abs() > CLOCKS_AGREE {
             self.clock_offset.store(offset, Ordering::Relaxed);
         }
@@ -47,7 +49,7 @@ impl Fetcher {
                 "the answer is dated {days} days behind this machine's clock: set the clock right, or ask later"
             )));
         }
-        Ok(now.min(dated))
+        Ok(now.min(dated.at))
     }
 }
 
@@ -69,7 +71,7 @@ impl Pages<'_> {
     pub(super) fn next(&mut self) -> Result<(Page, i64), ProviderError> {
         let (page, at) = self.fetch()?;
         let is_odd_end = !page.has_rows && page.next.is_none() && self.cursor.is_some();
-        let (page, at) = match self.rest {
+        let (mut page, at) = match self.rest {
             Some(rest) if is_odd_end && !self.is_confirmed => {
                 self.is_confirmed = true;
                 self.ask.span = rest;
@@ -78,6 +80,7 @@ impl Pages<'_> {
             }
             _ => (page, at),
         };
+        self.ask.stamps = std::mem::take(&mut page.stamps);
         if page.has_rows {
             self.is_confirmed = false;
             self.rest = self.after(&page);

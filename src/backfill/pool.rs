@@ -1,6 +1,5 @@
 //! The threads: fetchers on a rayon pool that take work from the [`Queue`], the bounded channel, and the writer's end of it.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -44,7 +43,7 @@ pub(super) fn fetch_all(
         policy: runner.policy,
         series: series.to_vec(),
         cancel: stop.clone(),
-        until_yesterday: Mutex::new(HashSet::new()),
+        until_yesterday: Mutex::default(),
         clock_offset: AtomicI64::new(0),
         lives: Mutex::new(series.iter().map(|series| series.life).collect()),
     };

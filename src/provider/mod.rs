@@ -17,6 +17,7 @@ pub use body::Limits;
 pub(crate) use http::Teller;
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::Weekday;
@@ -39,6 +40,8 @@ pub struct Ask {
     pub adjusted: bool,
     /// From the first candle's start to the last candle's end.
     pub span: Span,
+    /// What the pages of the chain so far have stamped.
+    pub stamps: Stamps,
 }
 
 /// Where the next page of a chain is; its text is the provider's own and is never stored.
@@ -66,13 +69,32 @@ pub struct Page {
     pub rejected: Vec<Rejected>,
     /// Whether the body had any row at all, those outside the span included.
     pub has_rows: bool,
-    /// The provider's stamps of the first and the last candle, where a stamp is not the start itself: two for one candle
-    /// are a contradiction, on two pages as on one.
-    pub stamps: Option<[i64; 2]>,
+    /// The provider's stamps by the start that each means, those of the pages before it included; empty where a stamp is
+    /// the start itself.
+    pub stamps: Stamps,
     /// Where the next page is; `None` on the last.
     pub next: Option<Cursor>,
-    /// When it was given by the provider's clock, Unix seconds; `None` where that is not told.
-    pub dated: Option<i64>,
+    /// When it was given; `None` where that is not told.
+    pub dated: Option<Dated>,
+}
+
+/// Milliseconds by start: two for one candle are a contradiction, on two pages as on one.
+pub type Stamps = HashMap<i64, i64>;
+
+/// When an answer was given, by the provider's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dated {
+    /// When the provider gave it, Unix seconds: nothing in it is newer.
+    pub at: i64,
+    /// Seconds that a cache has kept it since.
+    pub age: i64,
+}
+
+impl Dated {
+    /// What the provider's clock shows, Unix seconds.
+    pub fn now(self) -> i64 {
+        self.at.saturating_add(self.age)
+    }
 }
 
 /// Why a page could not be had, after everything that may be tried again was tried.
@@ -96,7 +118,10 @@ pub enum ErrorKind {
     /// The slice lies before the plan's history, and so does everything older.
     OutsideHistory,
     /// The plan gives today's candles only after the end of the day.
-    TodayBeforeEnd,
+    TodayBeforeEnd {
+        /// What the provider's clock shows, Unix seconds, where that is told.
+        now: Option<i64>,
+    },
     /// The plan does not include this asset class.
     NotEntitled,
     /// The key is not accepted: the job fails.

@@ -29,6 +29,10 @@ impl Counted {
 
     /// Whether a series of which this is said can have had these in a span. Between the ends of a part nothing is known.
     fn allows(self, read: Counted, span: Span) -> bool {
+        let has_ends = [self.first_ts, self.last_ts].map(|ts| ts.is_some());
+        if has_ends != [self.candles > 0; 2] {
+            return false;
+        }
         let first = self.first_ts.filter(|&ts| span.contains(ts));
         let last = self.last_ts.filter(|&ts| span.contains(ts));
         let is_whole = self.candles == 0 || first.is_some() && last.is_some();
@@ -124,6 +128,26 @@ mod tests {
         }
         assert!(counted(&[]).allows(counted(&[]), span(0, 5)));
         assert!(!counted(&[]).allows(counted(&[1]), span(0, 5)));
+    }
+
+    #[test]
+    fn a_row_that_counts_candles_knows_both_ends_and_one_without_none() {
+        let says = counted(&[10, 20]);
+        for says in [
+            Counted {
+                first_ts: None,
+                ..says
+            },
+            Counted {
+                last_ts: None,
+                ..says
+            },
+            Counted { candles: 0, ..says },
+        ] {
+            for read in [says, counted(&[10, 20]), counted(&[10]), counted(&[])] {
+                assert!(!says.allows(read, Span::EVERYTHING), "{says:?} {read:?}");
+            }
+        }
     }
 
     #[test]

@@ -38,14 +38,15 @@ fn two_stocks_up_to(midnight: &str) -> Bench {
     for series in ["AAPL 1m", "MSFT 1m"] {
         bench.provider.offer(series, candles(minutes));
     }
-    end_at(&bench, midnight);
+    end_at(&bench, midnight, None);
     bench
 }
 
-fn end_at(bench: &Bench, midnight: i64) {
-    bench
-        .provider
-        .script(move |ask, _| refuse_if(ask.span.end() > midnight, ErrorKind::TodayBeforeEnd));
+/// `now` is by the provider's clock.
+fn end_at(bench: &Bench, midnight: i64, now: Option<i64>) {
+    bench.provider.script(move |ask, _| {
+        refuse_if(ask.span.end() > midnight, ErrorKind::TodayBeforeEnd { now })
+    });
 }
 
 fn both_until(end: i64) -> [(SeriesKey, Span); 2] {
@@ -70,11 +71,25 @@ fn today_before_its_end_is_asked_once_more_ending_yesterday_and_the_job_remember
 }
 
 #[test]
+fn yesterday_is_that_of_the_clock_that_is_behind() {
+    let (now, midnight) = (ny("2024-03-08 03:00"), ny("2024-03-07 00:00"));
+    for (behind, end) in [(6 * HOUR, midnight), (-30 * HOUR, midnight + DAY)] {
+        let mut bench = two_stocks_up_to("2024-03-08 00:00");
+        end_at(&bench, end, Some(now - behind));
+        let report = bench.run(now, &both_until(now));
+        let ends = bench.provider.take_spans();
+        let ends: Vec<i64> = ends.iter().map(|span| span.end()).collect();
+        assert_eq!(ends, [now, end, end]);
+        assert_eq!(report.status, JobStatus::Completed);
+    }
+}
+
+#[test]
 fn a_day_that_was_refused_before_its_end_is_asked_for_when_it_is_over() {
     let mut bench = two_stocks_up_to("2024-03-07 00:00");
     bench.run(ny("2024-03-07 21:00"), &both_until(ny("2024-03-07 21:00")));
     let midnight = ny("2024-03-08 00:00");
-    end_at(&bench, midnight);
+    end_at(&bench, midnight, None);
     let report = bench.run(ny("2024-03-08 00:30"), &both_until(midnight));
     assert_eq!(report.records.inserted, 4);
 }
@@ -235,6 +250,9 @@ fn a_job_of_every_outcome_adds_up() {
         &candles([cells[2].start() + DAY, cells[4].start() + 12 * HOUR]).collect::<Vec<_>>(),
         0,
     );
+    let brought = "UPDATE candle_data SET slice_id = 0 WHERE ts = ?";
+    let provisional = cells[2].start() + DAY;
+    bench.sql().execute(brought, [provisional]).unwrap();
     bench
         .provider
         .script(move |ask, _| refuse_if(ask.span == broken, ErrorKind::Slice));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use candlefile::backfill::{Report, Request, Runner, resume, run};
 use candlefile::monitor::Monitor;
-use candlefile::provider::{Ask, Cursor, ErrorKind, Page, ProviderError};
+use candlefile::provider::{Ask, Cursor, Dated, ErrorKind, Page, ProviderError};
 use candlefile::{
     Cancel, Candle, Counts, ManualClock, Market, Policy, Provider, SeriesKey, Span, Store,
     StoreError,
@@ -105,7 +105,7 @@ impl Scripted {
         let rows = self.rows.lock().unwrap();
         let limit = *self.page_stamps.lock().unwrap();
         let mut page = Page {
-            dated: *self.dated.lock().unwrap(),
+            dated: self.dated.lock().unwrap().map(|at| Dated { at, age: 0 }),
             ..Page::default()
         };
         let inside = rows.range((name.clone(), from)..(name, ask.span.end()));

@@ -25,7 +25,7 @@ use super::body::{Bodies, Limits, is_gzip};
 use super::failure::{Failure, innermost};
 use super::origin::{BaseUrl, Key};
 use super::rate::{Limiter, Rate, TooLong};
-use super::{ErrorKind, ProviderError, Waiting, retry};
+use super::{Dated, ErrorKind, ProviderError, Waiting, retry};
 use crate::clock::{Cancel, Clock};
 use client::client;
 
@@ -33,7 +33,17 @@ use client::client;
 const WORDS_LIMIT: usize = 400;
 
 /// Makes a value of a status and a body.
-pub(crate) type Read<'a, T> = dyn Fn(u16, &[u8]) -> Result<T, Failure> + 'a;
+pub(crate) type Read<'a, T> = dyn Fn(Heard<'_>) -> Result<T, Failure> + 'a;
+
+/// What a server answered.
+#[derive(Clone, Copy)]
+pub(crate) struct Heard<'a> {
+    /// Never 429, 408, 425, a redirect or a 5xx.
+    pub(crate) status: u16,
+    pub(crate) dated: Option<Dated>,
+    /// The whole body.
+    pub(crate) body: &'a [u8],
+}
 
 /// What came of one request.
 enum Once {
@@ -118,15 +128,13 @@ impl Http {
         &self.base
     }
 
-    /// Gets a path under the base URL and reads the answer, trying again after the rules. `read` is given the status
-    /// (never 429, 408, 425, a redirect or a 5xx) and the whole body. With what it made comes the instant of the answer by
-    /// the server's clock, Unix seconds, where it was told.
+    /// Gets a path under the base URL and reads the answer, trying again after the rules.
     pub(crate) fn get<T>(
         &self,
         path_and_query: &str,
         cancel: &Cancel,
         read: &Read<'_, T>,
-    ) -> Result<(T, Option<i64>), ProviderError> {
+    ) -> Result<T, ProviderError> {
         let mut attempts = 0;
         let error = |attempts, kind, message: &str| ProviderError {
             kind,
@@ -179,12 +187,7 @@ impl Http {
         }
     }
 
-    fn once<T>(
-        &self,
-        url: Url,
-        cancel: &Cancel,
-        read: &Read<'_, T>,
-    ) -> Result<(T, Option<i64>), Once> {
+    fn once<T>(&self, url: Url, cancel: &Cancel, read: &Read<'_, T>) -> Result<T, Once> {
         let began = Instant::now();
         let response = self
             .client
@@ -197,7 +200,7 @@ impl Http {
         let status = response.status().as_u16();
         let dated = dated(response.headers());
         // A date to wait for is one of the server's clock.
-        let now_ms = dated.map_or_else(|| self.clock.now_ms(), |dated| dated * 1000);
+        let now_ms = dated.map_or_else(|| self.clock.now_ms(), |dated| dated.now() * 1000);
         let retry_after = retry_after(response.headers(), now_ms);
         if status == 429 {
             return Err(Once::Limited(retry_after));
@@ -209,21 +212,25 @@ impl Http {
                 format!("HTTP {status}: a redirect, and none is followed"),
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
-            _ => {
-                let value = self.answer(status, response, began, cancel, read)?;
-                Ok((value, dated))
-            }
+            _ => self.answer(response, began, cancel, &|body| {
+                let heard = Heard {
+                    status,
+                    dated,
+                    body,
+                };
+                read(heard)
+            }),
         }
     }
 
     fn answer<T>(
         &self,
-        status: u16,
         response: Response,
         began: Instant,
         cancel: &Cancel,
-        read: &Read<'_, T>,
+        read: &dyn Fn(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Once> {
+        let status = response.status().as_u16();
         let encoding = response.headers().get(CONTENT_ENCODING);
         let length = response.content_length();
         let answer = is_gzip(encoding.map(HeaderValue::as_bytes))
@@ -231,15 +238,13 @@ impl Http {
                 self.bodies
                     .receive(response, length, is_gzip, began, self.limits, cancel)
             })
-            .and_then(|body| self.bodies.open(&body, |bytes| read(status, bytes)));
+            .and_then(|body| self.bodies.open(&body, read));
         match answer {
             Ok(answer) => Ok(answer?),
             // The three kinds of 403 are told apart by their words: another try may bring them.
             Err(failure @ Failure::Again(_)) if status == 403 => Err(failure.into()),
             // Any other refusal is one, whatever is wrong with its words.
-            Err(_) if !(200..300).contains(&status) && !cancel.is_cancelled() => {
-                Ok(read(status, b"")?)
-            }
+            Err(_) if !(200..300).contains(&status) && !cancel.is_cancelled() => Ok(read(b"")?),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -300,11 +305,13 @@ fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     retry::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
 }
 
-/// When an answer was given: one that a cache kept is as old as it says.
-fn dated(headers: &HeaderMap) -> Option<i64> {
+fn dated(headers: &HeaderMap) -> Option<Dated> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
     let age = headers.get(AGE).and_then(|age| age.to_str().ok());
     let age: u32 = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
     let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    Some(i64::try_from(date).ok()? + i64::from(age))
+    Some(Dated {
+        at: i64::try_from(date).ok()?,
+        age: i64::from(age),
+    })
 }

@@ -7,11 +7,12 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-use super::rows::{Odd, Rows, Stamps, candle};
+use super::rows::{Odd, Rows, candle};
 use super::{LIMIT, NEXT_LIMIT, next_page};
 use crate::candle::Rejected;
 use crate::provider::failure::{Failure, words};
-use crate::provider::{Ask, ErrorKind, Page};
+use crate::provider::http::Heard;
+use crate::provider::{Ask, Dated, ErrorKind, Page};
 use crate::symbol::AssetClass;
 
 /// A row is kept as evidence up to this length,
@@ -71,14 +72,18 @@ impl<'de> Deserialize<'de> for Text {
 
 /// Turns a status and a body into a page, or says why it is none. `is_first` says that no page was read before it.
 pub(super) fn read(
-    status: u16,
-    body: &[u8],
+    heard: Heard<'_>,
     ask: &Ask,
     is_first: bool,
     prefix: &str,
 ) -> Result<Page, Failure> {
+    let Heard {
+        status,
+        dated,
+        body,
+    } = heard;
     if !(200..300).contains(&status) {
-        return Err(refusal(status, body));
+        return Err(refusal(heard));
     }
     // Fields by their order in a list would be read as well.
     if body.trim_ascii_start().first() != Some(&b'{') {
@@ -97,12 +102,13 @@ pub(super) fn read(
         has_rows: !rows.is_empty(),
         next,
         candles: Vec::with_capacity(rows.len()),
+        stamps: ask.stamps.clone(),
+        dated,
         ..Page::default()
     };
     let mut room = RAW_OF_ANSWER;
-    let mut stamps = Stamps::default();
     for raw in rows {
-        match candle(raw, ask, &mut stamps) {
+        match candle(raw, ask, &mut page.stamps) {
             Ok(Some(candle)) => page.candles.push(candle),
             Ok(None) => {}
             Err(Odd::Answer(why)) => return Err(contradiction(why)),
@@ -113,10 +119,6 @@ pub(super) fn read(
                 page.rejected.push(Rejected { ts, reason, raw });
             }
         }
-    }
-    if let (Some(first), Some(last)) = (page.candles.first(), page.candles.last()) {
-        let ends = stamps.of(first.ts).zip(stamps.of(last.ts));
-        page.stamps = ends.map(|(first, last)| [first, last]);
     }
     let is_whole = is_first && page.next.is_none();
     match page.rejected.first() {
@@ -221,19 +223,22 @@ pub(super) fn wrong(message: String) -> Failure {
 }
 
 /// What a 4xx means. 403 has `message` and comes in three wordings, 401 has `error`: recorded.
-fn refusal(status: u16, body: &[u8]) -> Failure {
+fn refusal(heard: Heard<'_>) -> Failure {
     #[derive(Deserialize)]
     struct Said {
         message: Option<Text>,
         error: Option<Text>,
     }
-    let said = serde_json::from_slice::<Said>(body)
+    let status = heard.status;
+    let said = serde_json::from_slice::<Said>(heard.body)
         .ok()
         .and_then(|said| said.message.or(said.error))
         .map_or_else(String::new, |said| said.0);
     let kind = match status {
         401 => ErrorKind::Unauthorized,
-        403 if said.contains("before end of day") => ErrorKind::TodayBeforeEnd,
+        403 if said.contains("before end of day") => ErrorKind::TodayBeforeEnd {
+            now: heard.dated.map(Dated::now),
+        },
         403 if said.contains("include this data timeframe") => ErrorKind::OutsideHistory,
         403 if said.contains("not entitled to this data") => ErrorKind::NotEntitled,
         _ => ErrorKind::Slice,
@@ -252,15 +257,23 @@ mod tests {
     use super::*;
     use crate::provider::polygon::tests::{ask, days};
 
+    fn heard(status: u16, body: &str) -> Heard<'_> {
+        Heard {
+            status,
+            dated: None,
+            body: body.as_bytes(),
+        }
+    }
+
     fn page(body: &str, ask: &Ask) -> Page {
-        match read(200, body.as_bytes(), ask, true, "") {
+        match read(heard(200, body), ask, true, "") {
             Ok(page) => page,
             Err(Failure::Again(why) | Failure::Final(_, why)) => panic!("{why}"),
         }
     }
 
     fn failure(status: u16, body: &str, ask: &Ask) -> (Option<ErrorKind>, String) {
-        match read(status, body.as_bytes(), ask, true, "") {
+        match read(heard(status, body), ask, true, "") {
             Ok(_) => panic!("this is no answer: {body}"),
             Err(Failure::Again(why)) => (None, why),
             Err(Failure::Final(kind, why)) => (Some(kind), why),
@@ -386,7 +399,7 @@ mod tests {
         let (kind, why) = failure(200, body, &days());
         assert_eq!(kind, None);
         assert!(why.ends_with("cannot be stored: open is missing"), "{why}");
-        let later = read(200, body.as_bytes(), &days(), false, "");
+        let later = read(heard(200, &body), &days(), false, "");
         assert!(later.is_ok_and(|page| page.rejected.len() == 1));
     }
 
@@ -465,7 +478,7 @@ mod tests {
         );
         assert_eq!(
             kind(403, "Attempted to request today's data before end of day."),
-            Some(ErrorKind::TodayBeforeEnd)
+            Some(ErrorKind::TodayBeforeEnd { now: None })
         );
         assert_eq!(
             kind(403, "You are not entitled to this data."),

@@ -96,11 +96,10 @@ impl Provider for Polygon {
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
-        let (mut page, dated) = self.http.get(&path, cancel, &|status, body| {
+        let mut page = self.http.get(&path, cancel, &|heard| {
             let prefix = self.http.base().prefix();
-            answer::read(status, body, ask, cursor.is_none(), prefix)
+            answer::read(heard, ask, cursor.is_none(), prefix)
         })?;
-        page.dated = dated;
         // Evidence is kept in the file, and a row may hold whatever the server was sent.
         for row in &mut page.rejected {
             row.reason = self.http.key().taken_out_of(&row.reason);
@@ -234,6 +233,7 @@ pub(super) mod tests {
             market,
             adjusted: false,
             span: Span::new(start, end).expect("not empty"),
+            stamps: crate::provider::Stamps::default(),
         }
     }
 

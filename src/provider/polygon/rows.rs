@@ -1,6 +1,5 @@
 //! Reads the rows of an answer: what stands in each, and which candle it is. A row that is none must never cost the others.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -12,7 +11,7 @@ use serde_json::value::RawValue;
 use super::LIMIT;
 use crate::candle::{Candle, Unstorable};
 use crate::market::date_of;
-use crate::provider::{Ask, Place, place};
+use crate::provider::{Ask, Place, Stamps, place};
 
 /// The rows of an answer as text, up to as many as were asked for: what is read of a row of seven bytes takes ten times the
 /// room, so that the bound of the body alone would bound nothing.
@@ -150,17 +149,6 @@ pub(super) enum Odd {
     Answer(String),
 }
 
-/// The stamps of an answer's rows, by the label that each means. Empty for minutes and hours, whose stamps are their starts.
-#[derive(Default)]
-pub(super) struct Stamps(HashMap<i64, i64>);
-
-impl Stamps {
-    /// The stamp of a label, in milliseconds.
-    pub(super) fn of(&self, ts: i64) -> Option<i64> {
-        self.0.get(&ts).copied()
-    }
-}
-
 /// One row as a candle; `None` where the provider snapped the range outward.
 pub(super) fn candle(
     raw: &RawValue,
@@ -188,7 +176,7 @@ pub(super) fn candle(
     let place = place(ask, ts);
     if ask.market.timeframe().is_label()
         && matches!(place, Place::Inside | Place::Snapped)
-        && *stamps.0.entry(ts).or_insert(millis) != millis
+        && *stamps.entry(ts).or_insert(millis) != millis
     {
         return Err(Odd::Answer(two_stamps(ts)));
     }
