@@ -68,5 +68,6 @@ fn ask(target: &Target, span: Span) -> Ask {
         adjusted: key.adjusted,
         span,
         stamps: Stamps::default(),
+        has_candles: false,
     }
 }

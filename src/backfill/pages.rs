@@ -21,6 +21,7 @@ impl Fetcher {
             adjusted: key.adjusted,
             span,
             stamps: Stamps::default(),
+            has_candles: false,
         };
         Pages {
             fetcher: self,
@@ -76,11 +77,13 @@ impl Pages<'_> {
                 self.is_confirmed = true;
                 self.ask.span = rest;
                 self.cursor = None;
+                self.seen.clear();
                 self.fetch()?
             }
             _ => (page, at),
         };
         self.ask.stamps = std::mem::take(&mut page.stamps);
+        self.ask.has_candles |= !page.candles.is_empty();
         if page.has_rows {
             self.is_confirmed = false;
             self.rest = self.after(&page);

@@ -42,6 +42,8 @@ pub struct Ask {
     pub span: Span,
     /// What the pages of the chain so far have stamped.
     pub stamps: Stamps,
+    /// Whether those pages have any candle.
+    pub has_candles: bool,
 }
 
 /// Where the next page of a chain is; its text is the provider's own and is never stored.

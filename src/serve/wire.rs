@@ -56,6 +56,8 @@ impl Owed {
 pub(super) struct Wire {
     stream: TcpStream,
     owed: Owed,
+    /// Whether the system resets it when it is closed: also when this process is killed.
+    is_reset: bool,
 }
 
 impl Wire {
@@ -64,6 +66,7 @@ impl Wire {
         let wire = Wire {
             stream,
             owed: owed.clone(),
+            is_reset: false,
         };
         (wire, owed)
     }
@@ -71,13 +74,20 @@ impl Wire {
     fn stream(&mut self) -> Pin<&mut TcpStream> {
         Pin::new(&mut self.stream)
     }
+
+    fn reset_while_owed(&mut self) {
+        let is_owed = self.owed.0.load(Ordering::Acquire) != NOTHING;
+        if is_owed != self.is_reset {
+            let linger = is_owed.then_some(Duration::ZERO);
+            let _ = SockRef::from(&self.stream).set_linger(linger);
+            self.is_reset = is_owed;
+        }
+    }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.owed.0.load(Ordering::Acquire) != NOTHING {
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-        }
+        self.reset_while_owed();
     }
 }
 
@@ -97,6 +107,7 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
+        self.reset_while_owed();
         self.stream().poll_write(context, bytes)
     }
 
@@ -105,6 +116,7 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
+        self.reset_while_owed();
         self.stream().poll_write_vectored(context, bytes)
     }
 
@@ -117,6 +129,7 @@ impl AsyncWrite for Wire {
         let flushed = self.stream().poll_flush(context);
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.owed.sent();
+            self.reset_while_owed();
         }
         flushed
     }

@@ -47,7 +47,8 @@ impl Store {
         };
         held.give_up();
         let _ = self.connection.leave();
-        if self.is_overwritten(held) {
+        let is_overwritten = self.is_overwritten(held);
+        if is_overwritten {
             // What is in the log is of a file that is no more, and the new one must not take it for its own.
             let mut log = OpenOptions::new();
             let _ = log
@@ -65,7 +66,7 @@ impl Store {
                 }
             }
         }
-        moved(&self.path, held.whereabouts())
+        moved(&self.path, held.whereabouts().filter(|_| !is_overwritten))
     }
 
     /// Closes a file that was given up. Nothing can be read or written here any more.

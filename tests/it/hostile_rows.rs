@@ -61,9 +61,12 @@ fn stored(at: &At, change: fn(&mut Candle)) -> Outcome {
     }
 }
 
-/// A page none of whose rows is accepted does not advance: an error where others follow it. The last page's rows are
-/// answers that cannot be stored, and the report counts them.
+/// An answer that begins with a page none of whose rows is accepted is none. A later one does not advance: an error where
+/// others follow it. The last page's rows are answers that cannot be stored, and the report counts them.
 fn all_rejected(at: &At) -> Outcome {
+    if at.page == 0 {
+        return lasts(at);
+    }
     if !at.is_last() {
         return is_final(at);
     }

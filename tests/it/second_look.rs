@@ -188,6 +188,21 @@ fn a_slice_whose_every_row_is_rejected_fails_with_the_reason_and_is_not_called_e
     assert_eq!(report.records.fetched, 0);
 }
 
+#[test]
+fn pages_without_rows_that_name_others_end_where_nothing_comes_twice() {
+    let whole = cells().0[1];
+    let mut bench = Bench::new();
+    bench.provider.script(|_, cursor| {
+        Some(Ok(Page {
+            next: cursor.is_none().then(|| Cursor::new("more")),
+            ..Page::default()
+        }))
+    });
+    let report = bench.backfill(now(), SERIES, whole);
+    assert_eq!(report.series[0].status, SeriesStatus::NoData);
+    assert_eq!((report.failed.len(), report.requests), (0, 4));
+}
+
 /// Strikes at the first request of each kind.
 fn once(strikes: impl Fn(&Request) -> bool + Send + Sync + 'static, reply: Reply) -> Server {
     let done = std::sync::atomic::AtomicBool::new(false);
@@ -211,7 +226,14 @@ fn the_program_gets_over_each_of_them_and_ends_with_all_that_there_is() {
     let null =
         r#"{"ticker":"AAPL","status":"OK","adjusted":false,"resultsCount":0,"results":null}"#;
     let mixed = aggs::body("AAPL", false, &mixed, None);
+    let spoiled: Vec<String> = rows(asked)
+        .take(40)
+        .map(|row| row.replacen(r#""o":"#, r#""lost":"#, 1))
+        .collect();
+    let next = "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/hour/1/2?cursor=a";
+    let spoiled = aggs::body("AAPL", false, &spoiled, Some(next));
     let servers = [
+        once(|_| true, Reply::json(200, spoiled)),
         once(|_| true, Reply::json(200, mixed)),
         once(|_| true, Reply::json(200, fewer)),
         once(Request::continues, Reply::json(200, null)),

@@ -70,13 +70,8 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Turns a status and a body into a page, or says why it is none. `is_first` says that no page was read before it.
-pub(super) fn read(
-    heard: Heard<'_>,
-    ask: &Ask,
-    is_first: bool,
-    prefix: &str,
-) -> Result<Page, Failure> {
+/// Turns a status and a body into a page, or says why it is none.
+pub(super) fn read(heard: Heard<'_>, ask: &Ask, prefix: &str) -> Result<Page, Failure> {
     let Heard {
         status,
         dated,
@@ -120,9 +115,8 @@ pub(super) fn read(
             }
         }
     }
-    let is_whole = is_first && page.next.is_none();
     match page.rejected.first() {
-        Some(row) if is_whole && page.candles.is_empty() => Err(contradiction(format!(
+        Some(row) if !ask.has_candles && page.candles.is_empty() => Err(contradiction(format!(
             "the answer holds nothing but rows that cannot be stored: {}",
             row.reason
         ))),
@@ -266,14 +260,14 @@ mod tests {
     }
 
     fn page(body: &str, ask: &Ask) -> Page {
-        match read(heard(200, body), ask, true, "") {
+        match read(heard(200, body), ask, "") {
             Ok(page) => page,
             Err(Failure::Again(why) | Failure::Final(_, why)) => panic!("{why}"),
         }
     }
 
     fn failure(status: u16, body: &str, ask: &Ask) -> (Option<ErrorKind>, String) {
-        match read(heard(status, body), ask, true, "") {
+        match read(heard(status, body), ask, "") {
             Ok(_) => panic!("this is no answer: {body}"),
             Err(Failure::Again(why)) => (None, why),
             Err(Failure::Final(kind, why)) => (Some(kind), why),
@@ -399,7 +393,20 @@ mod tests {
         let (kind, why) = failure(200, body, &days());
         assert_eq!(kind, None);
         assert!(why.ends_with("cannot be stored: open is missing"), "{why}");
-        let later = read(heard(200, &body), &days(), false, "");
+        let (kind, _) = failure(
+            200,
+            &body.replace(
+                "]}",
+                r#"],"next_url":"/v2/aggs/ticker/AAPL/range/1/day/1/2?cursor=a"}"#,
+            ),
+            &days(),
+        );
+        assert_eq!(kind, None);
+        let after_candles = Ask {
+            has_candles: true,
+            ..days()
+        };
+        let later = read(heard(200, body), &after_candles, "");
         assert!(later.is_ok_and(|page| page.rejected.len() == 1));
     }
 

@@ -98,7 +98,7 @@ impl Provider for Polygon {
         );
         let mut page = self.http.get(&path, cancel, &|heard| {
             let prefix = self.http.base().prefix();
-            answer::read(heard, ask, cursor.is_none(), prefix)
+            answer::read(heard, ask, prefix)
         })?;
         // Evidence is kept in the file, and a row may hold whatever the server was sent.
         for row in &mut page.rejected {
@@ -234,6 +234,7 @@ pub(super) mod tests {
             adjusted: false,
             span: Span::new(start, end).expect("not empty"),
             stamps: crate::provider::Stamps::default(),
+            has_candles: false,
         }
     }
 
