@@ -27,18 +27,27 @@ impl Fetcher {
         let hull = Span::new(first.ts, market.next(last.ts));
         let cells = hull.map_or_else(Vec::new, |hull| market.cut_at_cells(hull));
         let mut checked = Vec::with_capacity(stored.len());
-        let mut refused = None;
+        let mut gone = None;
         for cell in cells {
             let from = stored.partition_point(|candle| candle.ts < cell.start());
             let to = stored.partition_point(|candle| candle.ts < cell.end());
             match self.check_in_cell(series, &stored[from..to]) {
-                Ok(found) => checked.extend(found),
-                // A plan's history moves on, and leaves behind what can be checked no longer.
-                Err(error) if error.kind == ErrorKind::OutsideHistory => refused = Some(error),
-                Err(error) => return Err(error),
+                Ok(found) if !found.is_empty() => checked.extend(found),
+                Ok(_) if to == from => {}
+                Err(error) if error.kind != ErrorKind::OutsideHistory => return Err(error),
+                // A plan's history moves on, by refusing or in silence, and leaves behind what can be checked no longer.
+                missed => {
+                    let error = missed
+                        .err()
+                        .unwrap_or_else(|| odd("the provider did not give them again"));
+                    if !checked.is_empty() {
+                        return Err(error);
+                    }
+                    gone = Some(error);
+                }
             }
         }
-        if let Some(error) = refused.filter(|_| checked.is_empty()) {
+        if let Some(error) = gone.filter(|_| checked.is_empty()) {
             return Err(error);
         }
         Ok(moved(&checked).map(|Moved { factor, to }| {
@@ -68,13 +77,11 @@ impl Fetcher {
         let Some(span) = Span::new(first.ts, end) else {
             return Ok(Vec::new());
         };
-        for _ in 0..2 {
-            let answer = self.ask_again(series, span, stored)?;
-            if !answer.is_empty() {
-                return Ok(answer);
-            }
+        let answer = self.ask_again(series, span, stored)?;
+        if answer.is_empty() {
+            return self.ask_again(series, span, stored);
         }
-        Err(odd("the provider did not give them again"))
+        Ok(answer)
     }
 
     fn ask_again(

@@ -1,6 +1,8 @@
 //! Whether candles that were asked for again stand in another scale than they were stored in: what a split does to all
 //! before its day. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::candle::Candle;
 
 /// A factor that is closer to one is no split.
@@ -11,6 +13,8 @@ const SAME: f64 = 1e-6;
 const FEWEST_DECIMALS: i32 = 2;
 /// and one with more decimals than this was not rounded.
 const MOST_DECIMALS: i32 = 12;
+/// What is left of a decimal number in single precision, of itself.
+const NOISE: f64 = 1e-7;
 
 /// A stored candle, and what the provider says of it now.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +58,8 @@ impl Factor {
 /// Whether all candles before some date have moved by one factor. They are given in ascending order. Single ones that
 /// differ otherwise say nothing, and neither does a single one that moved, unless it is the only one.
 pub(super) fn moved(checked: &[Checked]) -> Option<Moved> {
-    let of_old = rounding(checked.iter().map(|checked| &checked.old));
-    let of_new = rounding(checked.iter().map(|checked| &checked.new));
+    let of_old = Rounding::of(checked.iter().map(|checked| &checked.old));
+    let of_new = Rounding::of(checked.iter().map(|checked| &checked.new));
     let enough = checked.len().min(2);
     let (mut common, mut agree, mut others) = (Factor::ANY, 0, 0);
     let mut found = None;
@@ -64,7 +68,7 @@ pub(super) fn moved(checked: &[Checked]) -> Option<Moved> {
         if pairs().all(|(old, new)| (old - new).abs() <= SAME * old.abs().max(new.abs())) {
             break;
         }
-        let factors = pairs().map(|(old, new)| factor(old, of_old, new, of_new));
+        let factors = pairs().map(|(old, new)| factor(old, of_old.at(old), new, of_new.at(new)));
         let one = factors.into_iter().try_fold(common, Factor::and);
         if let Some(one) = one {
             common = one;
@@ -98,19 +102,39 @@ fn factor(old: f64, of_old: f64, new: f64, of_new: f64) -> Factor {
     }
 }
 
-/// By how much these prices were rounded at most: half of their last decimal.
-fn rounding<'a>(candles: impl Iterator<Item = &'a Candle>) -> f64 {
-    let decimals = candles.flat_map(prices).map(decimals);
-    let decimals = decimals.max().unwrap_or(0).max(FEWEST_DECIMALS);
-    0.5 * 10f64.powi(-decimals)
+/// How many decimals prices have, by their power of ten: below a dollar there are more, and so where digits are counted.
+struct Rounding(BTreeMap<i32, i32>);
+
+impl Rounding {
+    fn of<'a>(candles: impl Iterator<Item = &'a Candle>) -> Rounding {
+        let mut most = BTreeMap::new();
+        for price in candles.flat_map(prices) {
+            let held = most.entry(power(price)).or_insert(FEWEST_DECIMALS);
+            *held = decimals(price).max(*held);
+        }
+        Rounding(most)
+    }
+
+    /// By how much a price was rounded at most: half of the last decimal.
+    fn at(&self, price: f64) -> f64 {
+        let decimals = self.0.get(&power(price)).unwrap_or(&FEWEST_DECIMALS);
+        0.5 * 10f64.powi(-decimals)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // Below 400.
+fn power(price: f64) -> i32 {
+    price.abs().log10().floor().clamp(-400.0, 400.0) as i32
 }
 
 fn decimals(price: f64) -> i32 {
-    let text = price.to_string();
-    let decimals = text
-        .split_once('.')
-        .map_or(0, |(_, decimals)| decimals.len());
-    i32::try_from(decimals).map_or(MOST_DECIMALS, |decimals| decimals.min(MOST_DECIMALS))
+    let is_whole = |decimals: &i32| {
+        let scaled = price * 10f64.powi(*decimals);
+        (scaled - scaled.round()).abs() <= NOISE * scaled.abs()
+    };
+    (FEWEST_DECIMALS..MOST_DECIMALS)
+        .find(is_whole)
+        .unwrap_or(MOST_DECIMALS)
 }
 
 #[cfg(test)]
@@ -216,6 +240,43 @@ mod tests {
             let mut all_prices = checked(cents);
             all_prices[row].new = map(all_prices[row].new, |price| price * 1.03);
             assert!(moved(&all_prices).is_none(), "all of row {row}");
+        }
+    }
+
+    #[test]
+    fn prices_may_be_rounded_by_what_they_are_and_kept_in_single_precision() {
+        let ticks = |price: f64| {
+            let steps = if price < 1.0 { 10_000.0 } else { 100.0 };
+            (price * steps).round() / steps
+        };
+        let digits = |price: f64| {
+            let steps = 10f64.powi(5 - power(price));
+            (price * steps).round() / steps
+        };
+        #[allow(clippy::cast_possible_truncation)]
+        let single = |price: f64| f64::from(((price * 1e4).round() / 1e4) as f32);
+        let sum = |price: f64| (price * 1e4).round() / 1e4 + 0.1 + 0.2 - 0.3;
+        for (round, low) in [
+            (&ticks as &dyn Fn(f64) -> f64, 9.6),
+            (&digits, 98.0),
+            (&single, 98.0),
+            (&sum, 98.0),
+        ] {
+            for factor in [0.1, 1.0 / 7.0, 3.0] {
+                let found = [1, 2, 3, 4, 5, 6, 7, 8].map(|day| {
+                    let old = candle(day, low * (1.0 + 0.012 * day as f64));
+                    Checked {
+                        old: map(old, round),
+                        new: map(old, |price| round(price * factor)),
+                    }
+                });
+                assert!(moved(&found).is_some(), "{factor} {found:?}");
+                let same = found.map(|checked| Checked {
+                    new: checked.old,
+                    ..checked
+                });
+                assert!(moved(&same).is_none());
+            }
         }
     }
 

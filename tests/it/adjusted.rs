@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use candlefile::JobStatus;
 use serde_json::json;
 
 use crate::aggs;
@@ -10,7 +11,7 @@ use crate::checker::check;
 use crate::exchange::Reply;
 use crate::harness::Home;
 use crate::oracle::{self, span};
-use crate::scripted::{Bench, DAY, HOUR, candles, key, market, utc};
+use crate::scripted::{Bench, DAY, HOUR, candles, key, label, market, utc};
 use crate::server::Server;
 
 const WORDS: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-02-29";
@@ -236,6 +237,44 @@ fn candles_that_do_not_come_again_are_asked_for_twice_and_are_no_split() {
     });
     home.backfill(&once, LONGER).ok();
     assert_eq!(once.hits(), 3);
+}
+
+// A plan's history ended later every day, in silence: once the oldest candles were not given any more, no update passed.
+#[test]
+fn candles_that_a_plan_left_behind_are_not_checked_and_those_after_them_are() {
+    let start = label("2023-01-01");
+    let whole = crate::scripted::span(start, start + 200 * DAY);
+    let mut coin = key("X:BTCUSD 1h");
+    coin.adjusted = true;
+    let hours = |from: i64, to: i64| candles((from..to).step_by(HOUR as usize));
+    let held = crate::scripted::span(whole.start(), whole.end() - 40 * DAY);
+    for (gone, kept) in [
+        (
+            crate::scripted::span(whole.start(), whole.start() + 100 * DAY),
+            true,
+        ),
+        (
+            crate::scripted::span(held.end() - 30 * DAY, held.end()),
+            false,
+        ),
+    ] {
+        let mut bench = Bench::new();
+        bench
+            .provider
+            .offer("X:BTCUSD 1h", hours(whole.start(), whole.end()));
+        let now = utc("2024-01-01 00:00");
+        bench.run(now, &[(coin.clone(), held)]);
+        for hour in (gone.start()..gone.end()).step_by(HOUR as usize) {
+            bench.provider.withdraw("X:BTCUSD 1h", hour);
+        }
+        let report = bench.run(now, &[(coin.clone(), whole)]);
+        let expected = if kept {
+            JobStatus::Completed
+        } else {
+            JobStatus::Partial
+        };
+        assert_eq!(report.status, expected, "{:?}", report.failed);
+    }
 }
 
 #[test]
