@@ -130,7 +130,7 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
         series.sort_by_cached_key(name);
         series
     };
-    let (of_a, of_b) = (sorted(a.series()?), sorted(b.series()?));
+    let (of_a, of_b) = (sorted(a.whole_series()?), sorted(b.whole_series()?));
     let mut found = Difference::default();
     for pair in of_a
         .into_iter()

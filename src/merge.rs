@@ -122,7 +122,7 @@ fn make(inputs: &[Store], path: &Path, now: i64, cancel: &Cancel) -> Result<Merg
 fn check_bindings(inputs: &[Store]) -> Result<(), MergeError> {
     let mut bound: HashMap<_, (&Path, SeriesRow)> = HashMap::new();
     for input in inputs {
-        for found in input.series()? {
+        for found in input.whole_series()? {
             // A series with neither candle nor coverage binds nothing.
             if found.candles == 0 && found.coverage.is_empty() {
                 continue;

@@ -34,8 +34,14 @@ const COLUMNS: [(&str, &str); 18] = [
     ("validated", "0: the candle was not judged yet"),
     ("quality_score", "empty: the candle was not judged yet"),
     ("validation_notes", "what is odd about it"),
-    ("gap_detected", "0: not judged yet"),
-    ("volume_anomaly", "0: not judged yet"),
+    (
+        "gap_detected",
+        "1: candles are missing before it; empty: not judged yet",
+    ),
+    (
+        "volume_anomaly",
+        "1: its volume is out of the ordinary; empty: not judged yet",
+    ),
     ("source", "the provider"),
     ("fetched_at", "when its slice began, RFC 3339 text, UTC"),
 ];

@@ -92,6 +92,8 @@ struct Missing {
     holes: usize,
     series_with_holes: usize,
     series_without_candles: usize,
+    /// Of which the next run asks again for all that there is.
+    series_without_coverage: usize,
     /// Covered stretches without a candle, which are told beside.
     #[serde(skip)]
     nothing_from_provider: usize,
@@ -159,6 +161,11 @@ impl Glance {
                 .series
                 .iter()
                 .filter(|series| series.candles == 0)
+                .count(),
+            series_without_coverage: self
+                .series
+                .iter()
+                .filter(|series| series.candles > 0 && series.coverage.is_empty())
                 .count(),
             nothing_from_provider: self.nothing.len(),
             unfinished_jobs: unfinished.clone().count(),
@@ -299,6 +306,12 @@ impl std::fmt::Display for Missing {
             parts.push(format!(
                 "{} series without candles",
                 self.series_without_candles
+            ));
+        }
+        if self.series_without_coverage > 0 {
+            parts.push(format!(
+                "{} series without a final answer",
+                self.series_without_coverage
             ));
         }
         match self.nothing_from_provider {

@@ -194,7 +194,7 @@ impl Export {
         out: Out<'_>,
     ) -> Result<Report, ExportError> {
         store.at_one_instant(|| {
-            let chosen = self.choice.of(store.series()?)?;
+            let chosen = self.choice.of(store.whole_series()?)?;
             let keys = chosen.iter().map(|chosen| chosen.series.key.clone());
             let mut sink = self.sink(out, keys.collect())?;
             let known = self.columns.contains(&Column::KNOWN_AT);

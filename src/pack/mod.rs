@@ -142,7 +142,7 @@ fn fill(
     let root = Packing::begin(&name, path, !options.compat)?;
     let file = part.file().try_clone().map_err(told)?;
     store.at_one_instant(|| {
-        let chosen = choice.of(store.series()?)?;
+        let chosen = choice.of(store.whole_series()?)?;
         let read = |sender| Reading::new(store, sender, cancel, options.history).candles(chosen);
         let write = |batches| write(file, root, batches).map_err(told);
         let (read, digests) = pipe(WAITING, read, write)?;

@@ -93,6 +93,12 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
         Ok(report.stop == Some(Stop::Cancelled))
     };
     let ended = catch_unwind(AssertUnwindSafe(resume));
+    if let Ok(Err(error @ StoreError::Moved { .. })) = &ended {
+        // There is no file left to say it in.
+        tracing::error!(%error, job_id = job.job_id, "a job");
+        telling.end(None);
+        return service.queue.give_back(&job.job_id);
+    }
     let was_stopped = matches!(ended, Ok(Ok(true)));
     let why = match ended {
         Ok(Ok(_)) => None,

@@ -2,8 +2,9 @@
 //! otherwise hand on rows that are missing as if the provider had had none. It must never read for that itself.
 
 use chrono::DateTime;
+use rusqlite::OptionalExtension;
 
-use super::{SeriesKey, SeriesRow, Store, StoreError};
+use super::{SeriesKey, SeriesRow, Store, StoreError, told};
 use crate::span::Span;
 
 const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
@@ -74,7 +75,32 @@ impl SeriesRow {
     }
 }
 
+/// The lowest series of which there are candles and no row. One seek a series.
+const WITHOUT_A_ROW: &str = "WITH RECURSIVE held (id) AS (SELECT min(series_id) FROM candle_data
+    UNION ALL SELECT (SELECT min(series_id) FROM candle_data WHERE series_id > id) FROM held WHERE id IS NOT NULL)
+    SELECT id FROM held WHERE id NOT IN (SELECT id FROM series) LIMIT 1";
+
 impl Store {
+    /// All series, for somebody who hands them on: none of the candles may have lost its series.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds candles of a series that has no row.
+    pub fn whole_series(&self) -> Result<Vec<SeriesRow>, StoreError> {
+        let lost: Option<i64> = self
+            .connection
+            .query_row(WITHOUT_A_ROW, [], |row| row.get(0))
+            .optional()
+            .map_err(told(&self.path))?;
+        if let Some(id) = lost {
+            return Err(StoreError::Books {
+                path: self.path.clone(),
+                series: format!("number {id}"),
+                what: "has candles, and no row says of which series they are".to_owned(),
+            });
+        }
+        self.series()
+    }
+
     pub(super) fn wrong_books(&self, key: &SeriesKey, says: Counted, read: Counted) -> StoreError {
         StoreError::Books {
             path: self.path.clone(),

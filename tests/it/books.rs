@@ -73,6 +73,27 @@ fn whoever_reads_a_series_whole_refuses_one_whose_books_are_wrong_and_leaves_not
 }
 
 #[test]
+fn candles_whose_series_has_no_row_are_not_left_out_in_silence() {
+    let home = damaged(
+        "PRAGMA foreign_keys = off; DELETE FROM series WHERE symbol = 'MSFT'; DELETE FROM backfill_series;",
+    );
+    let before = home.files();
+    for words in [
+        "pack -o out.db",
+        "pack AAPL -o out.db",
+        "merge market.db good.db -o out.db",
+        "export -o out.csv",
+        "diff market.db good.db",
+        "diff good.db market.db",
+    ] {
+        let says = ["market.db", "number 2", "candlefile verify"];
+        run(&home, words).exit(1).says(&says);
+        assert!(home.files() == before, "{words}");
+    }
+    run(&home, "verify market.db").exit(1);
+}
+
+#[test]
 fn of_a_part_the_end_that_is_in_it_must_be_there() {
     let home = damaged(&format!(
         "DELETE FROM candle_data WHERE {OF_AAPL} AND {}",

@@ -243,6 +243,8 @@ fn what_an_older_format_took_for_final_hours_is_taken_back_and_asked_again() {
         .filter(is_covered)
         .collect();
     assert_eq!(listed.len(), 5, "{list}");
+    let info = home.cli(["info"]).run().ok().stdout;
+    assert!(info.contains("1 series without a final answer"), "{info}");
     home.cli(["verify", "market.db"]).run().ok();
     drop(Store::open(&home.db_path()).unwrap());
     let db = home.db();
