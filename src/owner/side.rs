@@ -20,13 +20,13 @@ pub(super) struct Side {
 /// What a lock says of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// Its lock is held, or nobody here may look.
+    /// Its lock is held.
     Lives,
     /// Its lock is free.
     Left,
     /// There is no such file.
     Absent,
-    /// The file system has no locks.
+    /// The file system has no locks, or nobody here may look.
     Unknown,
 }
 
@@ -125,14 +125,13 @@ fn path_of(db: &Path, run: Uuid) -> PathBuf {
 fn look(path: &Path) -> (Holder, Option<File>) {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => {}
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return (Holder::Lives, None),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return (Holder::Unknown, None),
         _ => return (Holder::Absent, None),
     }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (Holder::Absent, None),
-        // Nobody is taken for dead whom one may not look at.
-        Err(_) => return (Holder::Lives, None),
+        Err(_) => return (Holder::Unknown, None),
     };
     match file.try_lock_shared() {
         Ok(()) => (Holder::Left, Some(file)),
@@ -157,12 +156,12 @@ fn is_still(path: &Path, file: &File) -> bool {
     }
 }
 
-/// Whoever may read the database may see who works on it.
+/// Whoever may reach the database may see who works on it: there is nothing in the file.
 fn share(db: &Path, file: &File) {
     #[cfg(unix)]
     if let Ok(db) = fs::metadata(db) {
         use std::os::unix::fs::PermissionsExt;
-        let mode = db.permissions().mode() & 0o666;
+        let mode = db.permissions().mode() & 0o666 | 0o444;
         let _ = file.set_permissions(fs::Permissions::from_mode(mode));
     }
     #[cfg(not(unix))]

@@ -93,7 +93,13 @@ pub fn pack(
     cancel: &Cancel,
 ) -> Result<Packed, PackError> {
     let mut part = target.begin_named()?;
-    let (manifest, left_out) = fill(store, choice, target, &mut part, options, cancel)?;
+    let filled = fill(store, choice, target, &mut part, options, cancel);
+    let (manifest, left_out) = filled.map_err(|error| match error {
+        PackError::Store(StoreError::Full(full)) if full == target.path() => {
+            TargetError::Full(full).into()
+        }
+        other => other,
+    })?;
     let name = part.path().unwrap_or(target.path()).to_path_buf();
     let (digests, damage) = both(
         || seal::fill_in(part.file()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::ffi;
 
 use super::FORMAT;
-use super::rights::{check_readable, check_writable};
+use super::rights::{check_log_readable, check_readable, check_writable};
 use super::standing::{how_to_copy, how_to_restore};
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
@@ -374,7 +374,7 @@ impl StoreError {
                 "filter on symbol, timeframe and ts, or allow more with --timeout".into()
             }
             StoreError::Full(_) => {
-                "make room or lift the limit, then go on with `candlefile resume`; everything reported is saved"
+                "make room or lift the limit, then run the same command again; everything reported is saved"
                     .into()
             }
             StoreError::Busy(_) => "try again when the other process has ended".into(),
@@ -415,6 +415,7 @@ pub(crate) fn told(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy
                     .unwrap_or(StoreError::ReadOnly(path)),
             },
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => check_readable(&path)
+                .and_then(|()| check_log_readable(&path))
                 .err()
                 .unwrap_or(StoreError::CannotOpen(path)),
             Some(ErrorCode::NotADatabase) => StoreError::NotAFile {

@@ -36,6 +36,15 @@ pub(super) fn check_readable(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// That the log can be read: without the memory that goes with it, that has to be made first.
+pub(super) fn check_log_readable(path: &Path) -> Result<(), StoreError> {
+    let real = real(path);
+    if beside(&real, "-wal").exists() && !beside(&real, "-shm").exists() {
+        need(folder_of(&real), "folder", Right::Write)?;
+    }
+    Ok(())
+}
+
 /// That the file may be written or made, and others beside it. The mode bits count for root too, who could write all the
 /// same: a shipped copy is read-only on purpose.
 pub(super) fn check_writable(path: &Path) -> Result<(), StoreError> {

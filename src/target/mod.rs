@@ -224,7 +224,7 @@ fn open_part(name: &Path) -> io::Result<File> {
     match open() {
         // One that was killed just before the end has left it read-only.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            fs::remove_file(name)?;
+            fs::remove_file(name).map_err(|_| error)?;
             open()
         }
         opened => opened,
