@@ -66,6 +66,9 @@ pub enum BadChoice {
     /// The series that were chosen have nothing in the range.
     #[error("there are no candles in this range")]
     Empty,
+    /// Nothing of what was chosen is final.
+    #[error("all {0} candles in this range are provisional: no final answer has come for them yet")]
+    Provisional(u64),
 }
 
 fn of(symbol: Option<&Symbol>) -> String {
@@ -89,6 +92,9 @@ impl BadChoice {
             BadChoice::Nothing => "fill it with `candlefile backfill`".into(),
             BadChoice::Empty => {
                 "choose another range; `candlefile list` shows what there is".into()
+            }
+            BadChoice::Provisional(_) => {
+                "ask again with `candlefile update`, or keep them with --with-history".into()
             }
         }
     }

@@ -69,5 +69,6 @@ fn ask(target: &Target, span: Span) -> Ask {
         span,
         stamps: Stamps::default(),
         has_candles: false,
+        closed: i64::MAX,
     }
 }

@@ -246,8 +246,9 @@ impl Fetcher {
         send: &dyn Fn(Message) -> Result<(), Ended>,
     ) -> Result<Result<Option<Nothing>, ProviderError>, Ended> {
         let market = self.series[series].market;
-        let mut chain = Chain::new(market, span, market.frontier(now, self.policy));
-        let mut pages = self.pages(series, span);
+        let frontier = market.frontier(now, self.policy);
+        let mut chain = Chain::new(market, span, frontier);
+        let mut pages = self.pages(series, span, frontier.closed);
         loop {
             let (judged, seen_at) = match pages.next().and_then(|(page, at)| {
                 if at < now {

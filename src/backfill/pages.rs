@@ -13,7 +13,8 @@ const CLOCKS_AGREE: i64 = 5 * 60;
 const TOO_OLD: i64 = 24 * 3600;
 
 impl Fetcher {
-    pub(super) fn pages(&self, series: usize, span: Span) -> Pages<'_> {
+    /// The pages of an answer, of which candles from `closed` on are not judged.
+    pub(super) fn pages(&self, series: usize, span: Span, closed: i64) -> Pages<'_> {
         let Series { key, market, .. } = &self.series[series];
         let ask = Ask {
             symbol: key.symbol.clone(),
@@ -22,6 +23,7 @@ impl Fetcher {
             span,
             stamps: Stamps::default(),
             has_candles: false,
+            closed,
         };
         Pages {
             fetcher: self,

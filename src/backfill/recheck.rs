@@ -97,7 +97,7 @@ impl Fetcher {
             tail_proven: span.end(),
         };
         let mut chain = Chain::new(self.series[series].market, span, all_final);
-        let mut pages = self.pages(series, span);
+        let mut pages = self.pages(series, span, i64::MAX);
         let mut answer: BTreeMap<i64, Checked> = BTreeMap::new();
         loop {
             let judged = chain.judge(pages.next()?.0).map_err(|why| odd(&why))?;

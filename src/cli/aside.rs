@@ -29,6 +29,11 @@ impl Aside {
         self.not_due += targets.iter().filter(|target| target.not_due).count();
     }
 
+    /// Whether no series was passed over because it is not due.
+    pub fn all_were_due(&self) -> bool {
+        self.not_due == 0
+    }
+
     /// Leaves a part out that its source alone keeps from being done; any other error is one of the whole command.
     ///
     /// # Errors

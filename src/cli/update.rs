@@ -43,7 +43,7 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
     }
     if reports.is_empty() {
         let why = match aside.exit() {
-            Exit::Complete => "everything the file holds is up to date",
+            Exit::Complete if aside.all_were_due() => "everything the file holds is up to date",
             _ => "what could be asked for is up to date",
         };
         return report::print_nothing_to_do(global, why, &aside);

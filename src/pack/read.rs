@@ -67,7 +67,11 @@ impl<'a> Reading<'a> {
             }
         }
         if series.is_empty() {
-            return Err(BadChoice::Empty.into());
+            let nothing = match self.left_out {
+                0 => BadChoice::Empty,
+                provisional => BadChoice::Provisional(provisional),
+            };
+            return Err(nothing.into());
         }
         Ok(Read {
             left_out: self.left_out,

@@ -44,6 +44,8 @@ pub struct Ask {
     pub stamps: Stamps,
     /// Whether those pages have any candle.
     pub has_candles: bool,
+    /// Candles from here on have not closed: what stands in their rows says nothing yet.
+    pub closed: i64,
 }
 
 /// Where the next page of a chain is; its text is the provider's own and is never stored.

@@ -3,7 +3,7 @@
 use chrono::Weekday;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::coverage::{coverage_in, empty_spans_in, stated_coverage};
+use super::coverage::{SEVERAL_HOURS, coverage_in, empty_spans_in, stated_coverage};
 use super::stamp::{stamp, stamp_if_any};
 use super::{SeriesKey, Store, StoreError, told};
 use crate::market::Market;
@@ -88,7 +88,7 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn series(&self) -> Result<Vec<SeriesRow>, StoreError> {
-        let sql = format!("{SERIES_COLUMNS} ORDER BY s.symbol, s.id");
+        let sql = format!("{} ORDER BY s.symbol, s.id", series_columns());
         let rows = || {
             self.connection
                 .prepare(&sql)?
@@ -128,7 +128,10 @@ impl Store {
         symbol: &Symbol,
         timeframe: Timeframe,
     ) -> Result<SeriesRow, StoreError> {
-        let sql = format!("{SERIES_COLUMNS} WHERE s.symbol = ? AND s.timeframe = ?");
+        let sql = format!(
+            "{} WHERE s.symbol = ? AND s.timeframe = ?",
+            series_columns()
+        );
         let found = || {
             let mut select = self.connection.prepare_cached(&sql)?;
             select
@@ -188,10 +191,17 @@ impl Store {
 }
 
 /// `min` skips what is absent only as an aggregate; the scalar one would be NULL as soon as one argument is.
-const SERIES_COLUMNS: &str = "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, s.candles, s.first_ts, s.last_ts,
-    (SELECT min(start_ts) FROM (SELECT min(start_ts) AS start_ts FROM coverage WHERE series_id = s.id
-        UNION ALL SELECT min(start_ts) FROM backfill_series WHERE series_id = s.id)),
-    s.week_start FROM series AS s";
+/// Of a series whose coverage was taken back, and of which no job is known, its first fetched candle says from where it was
+/// asked.
+fn series_columns() -> String {
+    format!(
+        "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, s.candles, s.first_ts, s.last_ts,
+         coalesce((SELECT min(start_ts) FROM (SELECT min(start_ts) AS start_ts FROM coverage WHERE series_id = s.id
+             UNION ALL SELECT min(start_ts) FROM backfill_series WHERE series_id = s.id)),
+             (SELECT ts FROM candle_data WHERE series_id = s.id AND slice_id IS NOT NULL AND {SEVERAL_HOURS} ORDER BY ts LIMIT 1)),
+         s.week_start FROM series AS s"
+    )
+}
 
 /// A key from five columns `symbol, timeframe, source, adjusted`.
 pub(super) fn key_of(row: &Row<'_>, at: usize) -> rusqlite::Result<SeriesKey> {

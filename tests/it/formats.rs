@@ -291,6 +291,10 @@ fn is_believed_nothing_of_its_hours(history: &str) {
             "EXISTS (SELECT 1 FROM rejected WHERE series_id = id AND reason LIKE '%grid')";
         assert_eq!(series_with(&db, rejected), ALL_BUT_STOCKS_OF_4H, "{file}");
     }
+    for file in ["old.db", "new.db"] {
+        let none = run(&format!("pack AAPL -t 4h --db {file} -o none.db")).exit(1);
+        assert!(none.stderr.contains("provisional"), "{}", none.stderr);
+    }
     run("pack --db old.db -o old-packed.db").ok();
     run("pack --db new.db -o new-packed.db").ok();
     assert!(
@@ -305,6 +309,31 @@ fn is_believed_nothing_of_its_hours(history: &str) {
     }
     let exported = |file: &str| std::fs::read(home.path(file)).unwrap();
     assert!(exported("old.db.csv") == exported("new.db.csv"));
+}
+
+// What a copy without history had of such hours had no coverage and no job after it was brought up: no update asked for it.
+#[test]
+fn a_copy_without_history_says_from_where_its_hours_are_asked_again() {
+    let home = Home::new();
+    with_several_hours(&home, "market.db");
+    home.sql("UPDATE candle_data SET slice_id = NULL; DELETE FROM backfill_jobs");
+    let asked = |store: &Store| -> Vec<(String, i64)> {
+        let series = store.series().unwrap().into_iter();
+        let hours = series.filter(|series| series.key.timeframe.to_string() == "4h");
+        hours
+            .map(|series| {
+                (
+                    series.key.symbol.to_string(),
+                    series.requested_from.unwrap(),
+                )
+            })
+            .collect()
+    };
+    let before = asked(&Store::read(&home.db_path()).unwrap());
+    let first = home.db().candles("AAPL", "4h")[0].ts;
+    let after = asked(&Store::open(&home.db_path()).unwrap());
+    assert_eq!(before.len(), 2);
+    assert_eq!(after, [("AAPL".to_owned(), first), before[1].clone()]);
 }
 
 #[allow(clippy::print_stderr)] // The figures of a campaign.

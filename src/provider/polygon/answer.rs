@@ -115,7 +115,8 @@ pub(super) fn read(heard: Heard<'_>, ask: &Ask, prefix: &str) -> Result<Page, Fa
             }
         }
     }
-    match page.rejected.first() {
+    let is_closed = |row: &&Rejected| row.ts.is_none_or(|ts| ts < ask.closed);
+    match page.rejected.iter().find(is_closed) {
         Some(row) if !ask.has_candles && page.candles.is_empty() => Err(contradiction(format!(
             "the answer holds nothing but rows that cannot be stored: {}",
             row.reason
@@ -402,6 +403,12 @@ mod tests {
             &days(),
         );
         assert_eq!(kind, None);
+        // The day that is not over.
+        let unclosed = Ask {
+            closed: 1_704_153_600,
+            ..days()
+        };
+        assert!(read(heard(200, body), &unclosed, "").is_ok());
         let after_candles = Ask {
             has_candles: true,
             ..days()

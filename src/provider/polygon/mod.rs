@@ -235,6 +235,7 @@ pub(super) mod tests {
             span: Span::new(start, end).expect("not empty"),
             stamps: crate::provider::Stamps::default(),
             has_candles: false,
+            closed: i64::MAX,
         }
     }
 
