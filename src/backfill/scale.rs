@@ -60,30 +60,43 @@ impl Factor {
 pub(super) fn moved(checked: &[Checked]) -> Option<Moved> {
     let of_old = Rounding::of(checked.iter().map(|checked| &checked.old));
     let of_new = Rounding::of(checked.iter().map(|checked| &checked.new));
+    let moves: Vec<(i64, Option<Factor>)> = checked
+        .iter()
+        .map_while(|Checked { old, new }| {
+            let pairs = || prices(old).into_iter().zip(prices(new));
+            if pairs().all(|(old, new)| (old - new).abs() <= SAME * old.abs().max(new.abs())) {
+                return None;
+            }
+            let mut factors =
+                pairs().map(|(old, new)| factor(old, of_old.at(old), new, of_new.at(new)));
+            Some((old.ts, factors.try_fold(Factor::ANY, Factor::and)))
+        })
+        .collect();
     let enough = checked.len().min(2);
-    let (mut common, mut agree, mut others) = (Factor::ANY, 0, 0);
-    let mut found = None;
-    for Checked { old, new } in checked {
-        let pairs = || prices(old).into_iter().zip(prices(new));
-        if pairs().all(|(old, new)| (old - new).abs() <= SAME * old.abs().max(new.abs())) {
-            break;
-        }
-        let factors = pairs().map(|(old, new)| factor(old, of_old.at(old), new, of_new.at(new)));
-        let one = factors.into_iter().try_fold(common, Factor::and);
-        if let Some(one) = one {
-            common = one;
-            agree += 1;
-        } else {
-            others += 1;
-        }
-        if agree >= enough && agree > others && common.is_a_split() && one.is_some() {
-            found = Some(old.ts);
-        }
-    }
-    let to = found?;
+    // The very first may be one that was corrected besides: another one says what the factor is, then.
+    let found = (0..moves.len()).find_map(|first| from_the(first, &moves, enough));
+    let (common, to) = found?;
     let close = checked[0].new.close / checked[0].old.close;
     let factor = close.clamp(common.least, common.most);
     Some(Moved { factor, to })
+}
+
+/// The factor that most have in common with a candle, and the last that does.
+fn from_the(first: usize, moves: &[(i64, Option<Factor>)], enough: usize) -> Option<(Factor, i64)> {
+    let (mut common, mut agree, mut others) = (Factor::ANY, 0, first);
+    let mut found = None;
+    for (ts, factor) in &moves[first..] {
+        if let Some(one) = factor.and_then(|factor| common.and(factor)) {
+            common = one;
+            agree += 1;
+            if agree >= enough && agree > others && common.is_a_split() {
+                found = Some(*ts);
+            }
+        } else {
+            others += 1;
+        }
+    }
+    found.map(|to| (common, to))
 }
 
 fn prices(candle: &Candle) -> [f64; 4] {
@@ -107,12 +120,20 @@ struct Rounding(BTreeMap<i32, i32>);
 
 impl Rounding {
     fn of<'a>(candles: impl Iterator<Item = &'a Candle>) -> Rounding {
-        let mut most = BTreeMap::new();
+        let mut all: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
         for price in candles.flat_map(prices) {
-            let held = most.entry(power(price)).or_insert(FEWEST_DECIMALS);
-            *held = decimals(price).max(*held);
+            all.entry(power(price)).or_default().push(decimals(price));
         }
-        Rounding(most)
+        // Many end in zeros, and a single candle may have been corrected to more.
+        let usual = |mut decimals: Vec<i32>| {
+            decimals.sort_unstable();
+            decimals[decimals.len() * 3 / 4]
+        };
+        Rounding(
+            all.into_iter()
+                .map(|(power, all)| (power, usual(all)))
+                .collect(),
+        )
     }
 
     /// By how much a price was rounded at most: half of the last decimal.
@@ -207,9 +228,15 @@ mod tests {
 
     #[test]
     fn a_split_is_seen_beside_a_row_that_was_corrected_and_beside_a_later_split() {
-        let mut with_one_more = checked(scaled(5, 0.1));
-        with_one_more[1].new.high *= 1.2;
-        assert!(moved(&with_one_more).is_some());
+        for row in 0..5 {
+            let mut with_one_more = checked(scaled(5, 0.1));
+            with_one_more[row].new.high *= 1.2;
+            assert!(moved(&with_one_more).is_some(), "the high of row {row}");
+            let mut with_all = checked(scaled(5, 0.1));
+            with_all[row].new = map(with_all[row].new, |price| price * 1.03);
+            let found = moved(&with_all).expect("a split beside a correction");
+            assert!((found.factor - 0.1).abs() < 2e-3, "{found:?}");
+        }
         let twice = checked(|old| scaled(31, 0.5)(scaled(5, 0.1)(old)));
         assert_eq!(moved(&twice).map(|found| found.to), Some(5 * DAY));
     }

@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::{DAY, Market, date_of, label_of, plus_days};
+use super::{DAY, Market, date_of, label_of, minus_days, plus_days};
 use crate::span::Span;
 use crate::timeframe::Timeframe;
 
@@ -21,8 +21,7 @@ impl Market {
         }
     }
 
-    /// The first slot that begins at or after a position: the trading hours of a market day, its label for `1d`, a whole
-    /// candle of `1w` and `1mo`. `None` where nothing trades any more.
+    /// The first slot that begins at or after a position: the candles of a market day, its label for `1d`, a whole candle of `1w` and `1mo`. `None` where nothing trades any more.
     pub fn slot_from(&self, position: i64) -> Option<Span> {
         self.nth_slot(position, 1)
     }
@@ -40,36 +39,51 @@ impl Market {
             self.trading_close(start)?;
             return Span::new(start, self.next(start));
         }
-        let mut date = self.slot_date(position)?;
+        let (mut date, mut slot) = self.day_from(position)?;
         for _ in 1..slots {
-            date = self.trading_date(plus_days(date, 1))?;
+            (date, slot) = self.day_on_or_after(plus_days(date, 1), slot.end())?;
         }
-        if self.timeframe.is_label() {
-            return Span::new(label_of(date), label_of(date) + DAY);
-        }
-        let (open, close) = self.trading_hours(date)?;
-        Span::new(open, close)
+        Some(slot)
     }
 
-    /// The market date of the first slot that begins at or after a position.
-    fn slot_date(&self, position: i64) -> Option<NaiveDate> {
-        if self.timeframe.is_label() {
-            return self.trading_date(date_of(self.first_from(position)));
-        }
-        let date = self.date(position);
-        let hours = self.trading_hours(date);
-        if hours.is_some_and(|(open, _)| open >= position) {
-            Some(date)
+    /// The first market day whose candles all begin at or after a position, with its slot.
+    fn day_from(&self, position: i64) -> Option<(NaiveDate, Span)> {
+        let date = if self.timeframe.is_label() {
+            date_of(position)
         } else {
-            self.trading_date(plus_days(date, 1))
-        }
+            self.date(position)
+        };
+        self.day_on_or_after(date, position)
     }
 
-    /// The first date from this one on that has trading hours. No market rests for longer.
-    fn trading_date(&self, date: NaiveDate) -> Option<NaiveDate> {
+    /// The same of the days from a date on. No market rests for longer.
+    fn day_on_or_after(&self, date: NaiveDate, position: i64) -> Option<(NaiveDate, Span)> {
         (0..REST)
             .map(|days| plus_days(date, days))
-            .find(|&date| self.trades_on(date))
+            .filter_map(|date| Some((date, self.day_slot(date)?)))
+            .find(|(_, slot)| slot.start() >= position)
+    }
+
+    /// The candles of a market day, without one that holds hours of the day before or after as well: it is there where
+    /// either day has any.
+    fn day_slot(&self, date: NaiveDate) -> Option<Span> {
+        if self.timeframe.is_label() {
+            let is_day = self.trades_on(date);
+            return is_day.then(|| Span::new(label_of(date), label_of(date) + DAY))?;
+        }
+        let (open, close) = self.trading_hours(date)?;
+        let (first, last) = (self.floor(open), self.floor(close - 1));
+        let before = self.trading_hours(minus_days(date, 1));
+        let after = self.trading_hours(plus_days(date, 1));
+        let start = match before {
+            Some((_, close)) if close > first => self.next(first),
+            _ => first,
+        };
+        let end = match after {
+            Some((open, _)) if open < self.next(last) => last,
+            _ => self.next(last),
+        };
+        Span::new(start, end)
     }
 
     /// A stretch without a candle, cut to its days: candles that share a day with one that is held are no part of it.
@@ -77,19 +91,18 @@ impl Market {
         if self.timeframe.is_label() {
             return Some(empty);
         }
-        let first = self.slot_from(empty.start())?;
+        let (first, slot) = self.day_from(empty.start())?;
         let mut last = first;
         // A week before its end there are slots, and few.
-        let mut position = first.end().max(empty.end() - 10 * DAY);
-        while let Some(slot) = self.slot_from(position)
+        let mut position = slot.end().max(empty.end() - 10 * DAY);
+        while let Some((date, slot)) = self.day_from(position)
             && slot.end() <= empty.end()
         {
-            (last, position) = (slot, slot.end());
+            (last, position) = (date, slot.end());
         }
-        let start = self.floor(self.midnight(self.date(first.start())));
-        let midnight = self.midnight(plus_days(self.date(last.start()), 1));
+        let midnight = self.midnight(plus_days(last, 1));
         Span::new(
-            start.max(empty.start()),
+            self.floor(self.midnight(first)).max(empty.start()),
             self.first_from(midnight).min(empty.end()),
         )
     }
@@ -136,6 +149,30 @@ mod tests {
         let coin = market(AssetClass::Crypto, "1h");
         assert_eq!(coin.slots_end(label(1, 6), 5), Some(label(1, 11)));
         assert_eq!(coin.slots_end(label(1, 6) + 3600, 5), Some(label(1, 12)));
+    }
+
+    #[test]
+    fn a_candle_that_two_days_share_belongs_to_neither() {
+        let hour = |day: u32, hour: i64| label(1, day) + hour * 3600;
+        // Chicago's midnight is 06:00Z in January, New York's evening ends at 01:00Z. Tuesday is the 9th.
+        for (class, timeframe, start, end) in [
+            (AssetClass::Index, "1h", hour(9, 6), hour(10, 6)),
+            (AssetClass::Index, "4h", hour(9, 8), hour(10, 4)),
+            (AssetClass::Index, "12h", hour(9, 12), hour(10, 0)),
+            (AssetClass::Stock, "4h", hour(9, 8), hour(10, 4)),
+            (AssetClass::Stock, "12h", hour(9, 12), hour(10, 0)),
+            (AssetClass::Crypto, "12h", hour(9, 0), hour(10, 0)),
+        ] {
+            let market = market(class, timeframe);
+            let found = market.slot_from(start).expect("a slot");
+            assert_eq!(
+                (found.start(), found.end()),
+                (start, end),
+                "{class:?} {timeframe}"
+            );
+            let next = market.slot_from(start + 1).expect("a slot");
+            assert_eq!(next.start(), start + DAY, "{class:?} {timeframe}");
+        }
     }
 
     #[test]
