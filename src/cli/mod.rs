@@ -22,6 +22,7 @@ mod progress;
 mod providers;
 mod report;
 mod resume;
+mod screen;
 #[cfg(feature = "serve")]
 mod serve;
 mod show;

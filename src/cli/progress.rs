@@ -9,10 +9,10 @@ use candlefile::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
 use candlefile::provider::Waiting;
 use candlefile::provider::rate::Rate;
 use candlefile::store::Left;
-use console::Term;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::output::{count, days, say, seconds};
+use super::screen::Screen;
 
 /// Without a terminal a line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -168,10 +168,11 @@ impl Bar {
     fn bar(&self) -> ProgressBar {
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} slices  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar
-            .borrow_mut()
-            .get_or_insert_with(|| ProgressBar::new(0).with_style(style))
-            .clone()
+        let on_screen = || {
+            let target = ProgressDrawTarget::term_like(Box::new(Screen::new()));
+            ProgressBar::with_draw_target(Some(0), target).with_style(style)
+        };
+        self.bar.borrow_mut().get_or_insert_with(on_screen).clone()
     }
 }
 
@@ -248,17 +249,17 @@ impl Monitor for Lines {
 /// Lines about other processes' jobs: rewritten in place on a terminal, and otherwise written now and then.
 pub struct Following {
     quiet: bool,
-    terminal: Option<Term>,
+    terminal: Option<Screen>,
     shown: usize,
     told: Option<Instant>,
 }
 
 impl Following {
     pub fn new(quiet: bool) -> Following {
-        let terminal = Term::stderr();
+        let is_terminal = std::io::stderr().is_terminal();
         Following {
             quiet,
-            terminal: terminal.is_term().then_some(terminal),
+            terminal: is_terminal.then(Screen::new),
             shown: 0,
             told: None,
         }
@@ -273,10 +274,11 @@ impl Following {
             // What cannot be drawn is not worth stopping for.
             let _ = terminal.clear_last_lines(self.shown);
             self.shown = lines.len();
-            let width = usize::from(terminal.size().1).saturating_sub(1);
+            let width = usize::from(terminal.width()).saturating_sub(1);
             for line in lines {
                 let _ = terminal.write_line(&console::truncate_str(&line, width, ""));
             }
+            let _ = terminal.flush();
         } else if self.told.is_none_or(|told| told.elapsed() >= LINE_EVERY) {
             self.told = Some(Instant::now());
             lines.into_iter().for_each(say);
@@ -288,6 +290,7 @@ impl Drop for Following {
     fn drop(&mut self) {
         if let Some(terminal) = &self.terminal {
             let _ = terminal.clear_last_lines(self.shown);
+            let _ = terminal.flush();
         }
     }
 }

@@ -2,12 +2,14 @@
 //! and nothing else.
 
 use std::fs::OpenOptions;
-use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 #[cfg(feature = "serve")]
 use std::time::Instant;
 
 use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::checker::check;
 #[cfg(feature = "serve")]
@@ -27,24 +29,38 @@ enum Mute {
     Closed,
     /// A pipe that is full, and whose reader does not read.
     Stuck,
+    /// A terminal that is not read: Ctrl-S, or a connection that hangs.
+    Terminal,
 }
 
-const MUTES: [Mute; 3] = [Mute::Full, Mute::Closed, Mute::Stuck];
+const MUTES: [Mute; 4] = [Mute::Full, Mute::Closed, Mute::Stuck, Mute::Terminal];
 
 /// The program with such a stderr, and what must live as long as it.
-fn mute(home: &Home, server: &Server, kind: Mute, words: &str) -> (Child, Option<PipeReader>) {
-    let (reader, stderr, held) = match kind {
+fn mute(home: &Home, server: &Server, kind: Mute, words: &str) -> (Child, Option<OwnedFd>) {
+    let (stderr, held) = match kind {
         Mute::Full => {
             let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-            (None, Stdio::from(full), None)
+            (Stdio::from(full), None)
         }
-        Mute::Closed | Mute::Stuck => {
+        Mute::Closed => {
+            let (_, writer) = std::io::pipe().unwrap();
+            (Stdio::from(writer), None)
+        }
+        Mute::Stuck => {
             let (reader, writer) = std::io::pipe().unwrap();
-            if matches!(kind, Mute::Stuck) {
-                fill(&writer);
-            }
-            let held = matches!(kind, Mute::Stuck).then(|| reader.try_clone().unwrap());
-            (Some(reader), Stdio::from(writer), held)
+            fill(&writer, &writer);
+            (Stdio::from(writer), Some(reader.into()))
+        }
+        Mute::Terminal => {
+            let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+            grantpt(&screen).unwrap();
+            unlockpt(&screen).unwrap();
+            let name = ptsname(&screen, Vec::new()).unwrap();
+            let mut terminal = OpenOptions::new();
+            terminal.read(true).write(true);
+            let terminal = terminal.open(name.to_str().unwrap()).unwrap();
+            fill(&terminal, &terminal);
+            (Stdio::from(terminal), Some(screen))
         }
     };
     let child = Command::new(env!("CARGO_BIN_EXE_candlefile"))
@@ -59,15 +75,14 @@ fn mute(home: &Home, server: &Server, kind: Mute, words: &str) -> (Child, Option
         .spawn()
         .unwrap();
     // Its only reader is gone, or is kept and does not read.
-    drop(reader);
     (child, held)
 }
 
-/// Writes until there is no room, and leaves the pipe one that is waited for.
-fn fill(mut writer: &PipeWriter) {
-    fcntl_setfl(writer, OFlags::NONBLOCK).unwrap();
+/// Writes until there is no room, and leaves it one that is waited for.
+fn fill(mut writer: impl Write, file: impl AsFd) {
+    fcntl_setfl(&file, OFlags::NONBLOCK).unwrap();
     while writer.write(&[b'.'; 4096]).is_ok() {}
-    fcntl_setfl(writer, OFlags::empty()).unwrap();
+    fcntl_setfl(&file, OFlags::empty()).unwrap();
 }
 
 fn ended(child: &mut Child) -> Option<i32> {
@@ -158,7 +173,7 @@ fn a_server_works_on_and_counts_what_it_could_not_say() {
             !metrics.contains("\ncandlefile_log_lost_total 0\n")
         };
         // What waits for a reader is not lost yet.
-        if !matches!(kind, Mute::Stuck) {
+        if !matches!(kind, Mute::Stuck | Mute::Terminal) {
             eventually("it counts what is lost", lost);
         }
         let began = Instant::now();
