@@ -44,6 +44,7 @@ pub mod provider;
 pub mod range;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod shell;
 pub mod span;
 pub mod store;
 pub mod symbol;

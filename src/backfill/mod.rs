@@ -6,6 +6,7 @@
 mod estimate;
 mod execute;
 mod fetch;
+mod idle;
 mod judge;
 mod message;
 mod pages;
@@ -152,7 +153,13 @@ pub fn run(
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<Report, StoreError> {
-    ready(store, runner, monitor)?;
+    if !store.is_soon_ready_to_write()? {
+        // Somebody reads it, and who has nothing to store need not wait for him.
+        if let Some(report) = idle::report(store, request, runner)? {
+            return Ok(report);
+        }
+        ready(store, runner, monitor)?;
+    }
     let now = runner.clock.now();
     store.reap_jobs(now)?;
     let job = runner.job(store, uuid::Uuid::now_v7().to_string(), now)?;

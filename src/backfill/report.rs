@@ -13,8 +13,8 @@ use crate::store::{
 /// How a job ended, and what this run of it did.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The job.
-    pub job_id: String,
+    /// The job. None was recorded where nothing was missing and the file could not be written at once.
+    pub job_id: Option<String>,
     /// How it ended.
     pub status: JobStatus,
     /// The provider's name.
@@ -197,7 +197,7 @@ pub(super) fn make(
         None => JobStatus::Partial,
     };
     Ok(Report {
-        job_id: job.job_id.clone(),
+        job_id: Some(job.job_id.clone()),
         status,
         provider: runner.provider.name().to_owned(),
         requests: runner.provider.requests() - job.requests_before,

@@ -294,12 +294,8 @@ impl<'a> Ledger<'a> {
         series: usize,
     ) -> Result<(), StoreError> {
         let id = self.ids[series];
-        let lacks = self.series[series].was_asked && !batch.has_candles(id)?;
-        let status = if lacks {
-            SeriesStatus::NoData
-        } else {
-            SeriesStatus::Completed
-        };
+        let was_asked = self.series[series].was_asked;
+        let status = SeriesStatus::without_slices(was_asked, batch.has_candles(id)?);
         self.states[series].status = status;
         batch.series_ended(&self.job.job_id, id, status, None, None)
     }

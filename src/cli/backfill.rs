@@ -70,7 +70,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     fetching.stop_on_signals();
     let monitor = fetching.monitor(&runner);
     let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
-    drop(monitor);
+    drop((monitor, store));
     report::print(global, &[report?], &aside)
 }
 

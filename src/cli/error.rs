@@ -5,6 +5,7 @@ use std::path::Path;
 
 use candlefile::provider::{BadKey, ProviderError};
 use candlefile::range::BadRange;
+use candlefile::shell::quoted;
 use candlefile::{BadChoice, ExportError, MergeError, StoreError, TargetError};
 use serde_json::json;
 
@@ -124,9 +125,12 @@ impl Said {
                 }
                 #[cfg(feature = "serve")]
                 CliError::BadToken { path, .. } => {
-                    let path = path.display();
-                    let make = format!("(umask 077; openssl rand -hex 32 > {path})");
-                    said("token", format!("make one: {make}, or close it: chmod 600 {path}"), Exit::Failed)
+                    let next = if path.exists() {
+                        "name a file that holds the token alone and that nobody else can read (chmod 600)".into()
+                    } else {
+                        format!("make one: (umask 077; openssl rand -hex 32 > {})", quoted(path))
+                    };
+                    said("token", next, Exit::Failed)
                 }
                 CliError::NoProvider(_) => {
                     said("provider", "`candlefile providers` lists those there are".into(), Exit::Failed)

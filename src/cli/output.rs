@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use candlefile::market::date_of;
+use candlefile::shell::quoted;
 use candlefile::{SeriesKey, Span, Timeframe};
 use chrono::{DateTime, SecondsFormat, Weekday};
 
@@ -146,12 +147,5 @@ pub fn command(db: &Path, words: &str) -> String {
     if db == Path::new("market.db") {
         return format!("candlefile {words}");
     }
-    let path = db.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    let path = if path.chars().all(is_plain) {
-        path
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    };
-    format!("candlefile --db {path} {words}")
+    format!("candlefile --db {} {words}", quoted(db))
 }

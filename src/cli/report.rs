@@ -320,12 +320,12 @@ fn next_step(db: &Path, report: &Report) -> String {
             SeriesStatus::Completed | SeriesStatus::NoData
         )
     });
-    if let (None, [other, ..], []) = (
+    if let (Some(job), None, [other, ..], []) = (
+        &report.job_id,
         &report.stop,
         report.left_to().as_slice(),
         report.failed.as_slice(),
     ) {
-        let job = &report.job_id;
         return format!(
             "{} waits for job {other} and takes what it leaves; {} shows how far that is",
             command(db, &format!("resume {job} --wait")),

@@ -39,9 +39,14 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
         .map(|(_, runner, targets)| (runner, targets.as_slice()));
     planned::check_room(global, planned::cost(cost), args.fetch.yes)?;
     fetching.stop_on_signals();
-    let count = runs.len();
     let mut reports = Vec::new();
+    // Sources that take no more, and the jobs that were left for that.
+    let (mut stopped, mut left) = (Vec::new(), 0);
     for (job, runner, _) in runs {
+        if fetching.cancel.is_cancelled() || stopped.contains(&job.source) {
+            left += 1;
+            continue;
+        }
         let monitor = fetching.monitor(&runner);
         let report =
             candlefile::backfill::resume(&mut store, &job.job_id, &runner, monitor.as_ref());
@@ -57,17 +62,14 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
             }
             Err(error) => return report::print_before(global, &reports, &aside, error.into()),
         };
-        let go_on = !matches!(report.status, Status::Failed | Status::Interrupted);
-        reports.push(report);
-        if !go_on {
-            if reports.len() < count {
-                output::say(format!(
-                    "{} more jobs were left as they are",
-                    count - reports.len()
-                ));
-            }
-            break;
+        if matches!(report.status, Status::Failed | Status::Interrupted) {
+            stopped.push(job.source);
         }
+        reports.push(report);
+    }
+    drop(store);
+    if left > 0 {
+        output::say(format!("{left} more jobs were left as they are"));
     }
     if reports.is_empty() {
         let why = match aside.exit() {

@@ -48,6 +48,7 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
         };
         return report::print_nothing_to_do(global, why, &aside);
     }
+    drop(store);
     report::print(global, &reports, &aside)
 }
 

@@ -13,6 +13,7 @@ use crate::clock::Cancel;
 
 /// Who keeps a file from being written for longer than this is told of.
 const LONG: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_millis(200);
 
 /// A writing transaction. Dropping it takes everything back.
 pub(super) struct Writing<'a> {
@@ -45,6 +46,20 @@ impl Store {
         match ready {
             Err(StoreError::Busy(path)) if cancel.is_cancelled() => Err(StoreError::Stopped(path)),
             other => other,
+        }
+    }
+
+    /// The same for somebody who would only record that there was nothing to do: whether the file is ready in a moment.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn is_soon_ready_to_write(&self) -> Result<bool, StoreError> {
+        if self.sealed.get() {
+            return Ok(true);
+        }
+        match self.log(|waited| waited < SOON) {
+            Err(StoreError::Busy(_)) => Ok(false),
+            other => other.map(|()| true),
         }
     }
 

@@ -9,6 +9,7 @@ use rusqlite::ffi;
 use super::FORMAT;
 use super::rights::{check_log_readable, check_readable, check_writable};
 use super::standing::{how_to_copy, how_to_restore};
+use crate::shell::quoted;
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
 /// in [`StoreError::next`].
@@ -286,7 +287,7 @@ impl StoreError {
             ),
             StoreError::ReadOnlyMedium(path) => format!(
                 "go on with a copy elsewhere: candlefile --db {} pack -o copy.db",
-                path.display()
+                quoted(path)
             ),
             StoreError::CannotOpen(_) => {
                 "look at its -wal, -shm and -journal, and at the limit of open files".into()
@@ -295,14 +296,14 @@ impl StoreError {
                 now: Some(now), ..
             } => format!(
                 "what was saved is in {0}: go on with it there, --db {0}, or put it back first",
-                now.display()
+                quoted(now)
             ),
             StoreError::Moved { now: None, .. } => {
                 "what was saved went with it: put it back, or run the same command again to fill what is there now".into()
             }
             StoreError::StrangeLog(path) => format!(
                 "when no program uses the file any more, take the log away: rm {}",
-                path.display()
+                quoted(path)
             ),
             _ => "run the same command again".into(),
         }
@@ -315,7 +316,7 @@ impl StoreError {
                 "name another file, or fill this one with `candlefile backfill`".into()
             }
             StoreError::Empty(_) => "fill it with `candlefile backfill`".into(),
-            StoreError::NoFolder(path) => format!("create it first: mkdir -p {}", path.display()),
+            StoreError::NoFolder(path) => format!("create it first: mkdir -p {}", quoted(path)),
             StoreError::NotAFile { .. } | StoreError::Foreign(_) => "name another file".into(),
             StoreError::NotAPath(text) => {
                 format!("write the path as ./{text} if you mean a file of that name")
@@ -362,7 +363,7 @@ impl StoreError {
             }
             StoreError::Interrupted(path) => format!(
                 "let somebody who may write the file and its folder take it back: candlefile --db {} list",
-                path.display()
+                quoted(path)
             ),
             StoreError::BadSql(_) => {
                 "see what there is with `candlefile sql \"select name from sqlite_schema\"`".into()
@@ -383,7 +384,7 @@ impl StoreError {
             }
             StoreError::Books { path, .. } => format!(
                 "candlefile verify {} says all that is wrong; {}, or drop the series and fetch it again",
-                path.display(),
+                quoted(path),
                 how_to_restore(path)
             ),
             StoreError::Sqlite { .. } => {

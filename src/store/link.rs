@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::held::Held;
 use super::open::has_log_of_another;
-use super::path::beside;
+use super::path::{beside, empty_log};
 use super::{BUSY_TIMEOUT, StoreError, told};
 
 /// One attempt to switch keeps new readers out for this long at first, and no longer than the second.
@@ -130,7 +130,10 @@ impl Drop for Link {
             if let Some(path) = self.connection.path().map(Path::new)
                 && has_log_of_another(path, held)
             {
-                let _ = std::fs::remove_file(beside(path, "-wal"));
+                // In a folder where only its maker may remove it, it stays without anything in it.
+                if std::fs::remove_file(beside(path, "-wal")).is_err() {
+                    empty_log(path);
+                }
             }
         }
     }
@@ -142,6 +145,19 @@ fn to_rest(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::ZERO)?;
     connection.pragma_update(None, "query_only", false)?;
     connection.pragma_update(None, "journal_mode", "delete")
+}
+
+/// Gives what lies beside the file to the group that the file is shared with. SQLite does so for root alone.
+fn share_log(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(file) = std::fs::metadata(path) {
+        use std::os::unix::fs::{MetadataExt, chown};
+        for suffix in ["-wal", "-shm"] {
+            let _ = chown(beside(path, suffix), None, Some(file.gid()));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 /// Gives the file its log. A reader of the file at rest is in the way of that as long as his statement lasts, and it is
@@ -174,9 +190,11 @@ pub(super) fn to_wal(
     if mode == "wal" {
         // The log is there for others to see from the first look on, and not from the first write on.
         let sql = "SELECT count(*) FROM sqlite_schema";
-        return connection
+        connection
             .query_row(sql, [], |_| Ok(()))
-            .map_err(told(path));
+            .map_err(told(path))?;
+        share_log(path);
+        return Ok(());
     }
     Err(StoreError::NotAFile {
         path: PathBuf::from(path),

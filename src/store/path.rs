@@ -50,6 +50,12 @@ pub(super) fn check_exists(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Takes everything out of the log beside a file, where nobody can use it any more.
+pub(super) fn empty_log(real: &Path) {
+    let mut log = fs::OpenOptions::new();
+    let _ = log.write(true).truncate(true).open(beside(real, "-wal"));
+}
+
 /// A rollback journal has what an interrupted write has to be taken back with. Only a writer can do so.
 pub(super) fn check_not_interrupted(path: &Path) -> Result<(), StoreError> {
     let mut first = [0];

@@ -2,7 +2,7 @@
 //! place while it is in use, and SQLite goes on with the names that it once had: what is written then goes into a log that
 //! the file does not have any more, and that a newcomer would take for its own.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::held::{Held, Journal};
 #[cfg(feature = "serve")]
 use super::link::Link;
-use super::path::{beside, is_there};
+use super::path::{beside, empty_log, is_there};
 use super::{Store, StoreError};
 
 /// How long readers are waited for whose snapshots keep the log from being worked off.
@@ -50,11 +50,7 @@ impl Store {
         let is_overwritten = self.is_overwritten(held);
         if is_overwritten {
             // What is in the log is of a file that is no more, and the new one must not take it for its own.
-            let mut log = OpenOptions::new();
-            let _ = log
-                .write(true)
-                .truncate(true)
-                .open(beside(&self.real, "-wal"));
+            empty_log(&self.real);
         } else if self.has_log.get() && !self.connection.is_written_by_strangers() {
             let _ = self.connection.busy_timeout(PATIENCE);
             let sql = "PRAGMA wal_checkpoint(TRUNCATE)";

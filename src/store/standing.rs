@@ -9,6 +9,7 @@ use super::APPLICATION_ID;
 use super::open::set_up;
 use super::path::{beside, percent_encoded};
 use super::seal::is_sealed;
+use crate::shell::quoted;
 
 /// Whether a file of ours that is no packed one stands at a path; where it cannot be read, perhaps.
 pub(crate) fn is_working(path: &Path) -> bool {
@@ -21,9 +22,9 @@ pub(crate) fn is_working(path: &Path) -> bool {
 pub(super) fn how_to_copy(path: &Path) -> String {
     let is_alone = logs(path).is_empty() && path.is_file();
     let copy = if is_alone && stands(path) == Some(Standing::Packed) {
-        format!("cp {} copy.db", path.display())
+        format!("cp {} copy.db", quoted(path))
     } else {
-        let path = path.display();
+        let path = quoted(path);
         format!("candlefile --db {path} pack --with-history -o copy.db")
     };
     format!("{copy} && chmod u+w copy.db")
@@ -47,7 +48,7 @@ fn logs(path: &Path) -> Vec<String> {
         .iter()
         .map(|suffix| beside(&resolved, suffix))
         .filter(|log| log.exists())
-        .map(|log| log.display().to_string())
+        .map(|log| quoted(&log))
         .collect()
 }
 

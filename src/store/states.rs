@@ -71,6 +71,17 @@ states! {
     }
 }
 
+impl SeriesStatus {
+    /// That of a series of which nothing is to be fetched.
+    pub(crate) fn without_slices(was_asked: bool, has_candles: bool) -> SeriesStatus {
+        if was_asked && !has_candles {
+            SeriesStatus::NoData
+        } else {
+            SeriesStatus::Completed
+        }
+    }
+}
+
 states! {
     /// Where a slice stands.
     SliceStatus {

@@ -13,6 +13,8 @@ pub(crate) use place::{folder_of, is_same, part_name, rename_to_new, with_suffix
 use place::{is_named, name_it, nameless};
 pub(crate) use taken::check as check_free;
 
+use crate::shell::quoted;
+
 /// Why a file could not be written under its name.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -80,7 +82,7 @@ impl TargetError {
     /// What to do about it.
     pub fn next(&self) -> String {
         match self {
-            TargetError::NoFolder(path) => format!("create it first: mkdir -p {}", path.display()),
+            TargetError::NoFolder(path) => format!("create it first: mkdir -p {}", quoted(path)),
             TargetError::Exists(_) => {
                 "name another file with -o, or replace this one with --overwrite".into()
             }

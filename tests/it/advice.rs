@@ -112,3 +112,18 @@ fn a_damaged_file_is_restored_without_its_log() {
         assert!(said.contains("only then restore it"), "{words}: {said}");
     }
 }
+
+#[test]
+fn a_path_in_advice_can_be_copied_to_a_shell() {
+    let home = Home::new();
+    fs::create_dir(home.path("my data")).unwrap();
+    let file = home.path("my data/m.db").display().to_string();
+    let fill = "backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-31 --db";
+    let words = fill.split(' ').chain([file.as_str()]);
+    home.cli(words).without_db().run().ok();
+    close(&home, "my data/m.db");
+    let words = ["drop", "AAPL", "-t", "1d", "--yes", "--db", &file];
+    let run = home.cli(words).without_db().run().exit(1);
+    follow(&home, &run);
+    assert!(home.path("copy.db").exists());
+}

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use candlefile::{Store, StoreError};
 use rusqlite::Connection;
+use serde_json::json;
 
 use crate::harness::{Home, Run};
 use crate::running::eventually;
@@ -198,7 +199,13 @@ fn a_reader_of_the_file_at_rest_is_waited_for_and_others_may_read_meanwhile() {
         reads += 1;
         reads > 5
     });
+    // Who has nothing to store waits for nobody.
+    let idle = home.to(&server, WORDS.split(' ')).arg("--json").run().ok();
+    let report = idle.json();
+    let said = ["job_id", "status", "requests"].map(|name| &report[name]);
+    assert_eq!(said, [&json!(null), &json!("completed"), &json!(0)]);
     assert!(!running.has_ended() && server.hits() == 0);
+    // Last: to close another handle of the file takes this process' locks away.
     assert_eq!(header(&home.db_path()), [1, 1]);
     reader.0.execute_batch("COMMIT").unwrap();
     running.wait().ok();
@@ -214,6 +221,35 @@ fn a_reader_of_the_file_at_rest_is_waited_for_and_others_may_read_meanwhile() {
     let store = Store::open(&home.db_path()).unwrap();
     let error = store.ready_to_write(&cancel, || ()).unwrap_err();
     assert!(matches!(error, StoreError::Stopped(_)), "{error}");
+}
+
+// In a folder where everybody may only remove what is his own, another one's log stayed, and nobody could write any more.
+#[test]
+fn a_log_that_may_not_be_removed_is_emptied() {
+    use std::os::unix::fs::chown;
+    let server = Server::start();
+    let home = filled(&server);
+    let gate = Server::holding(0);
+    let words = "backfill MSFT -t 1d --start 2024-01-02 --end 2024-01-31";
+    let running = home.to(&gate.0, words.split(' ')).spawn();
+    gate.0.wait_for(1);
+    running.kill();
+    // As another user's, in a folder of a third one.
+    if chown(home.db_path().with_extension("db-wal"), Some(1), None).is_err() {
+        eprintln!("skipped: only root can give files to others");
+        return;
+    }
+    for path in beside(&home) {
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        chown(&path, Some(1), None).unwrap();
+    }
+    chown(home.path(""), Some(2), None).unwrap();
+    set_rights(&home, 0o1777, 0o666);
+    for words in ["resume --provider sample", "drop AAPL -t 1d --yes", "list"] {
+        let _ = home.to(&server, words.split(' ')).by_nobody().run();
+    }
+    home.to(&server, WORDS.split(' ')).by_nobody().run().ok();
+    assert_eq!(header(&home.db_path()), [1, 1]);
 }
 
 #[test]
@@ -341,8 +377,8 @@ fn only_one_place_opens_the_files_bytes() {
         "store/held.rs: let file = File::open(path)?;",
         // A folder, to be synced, and a journal.
         "store/open.rs: if let Ok(folder) = fs::File::open(folder_of(&self.real)) {",
+        "store/path.rs: let _ = log.write(true).truncate(true).open(beside(real, \"-wal\"));",
         "store/path.rs: let read = fs::File::open(beside(path, \"-journal\")).and_then(|mut log| log.read(&mut first));",
-        "store/place.rs: .open(beside(&self.real, \"-wal\"));",
     ];
     assert_eq!(
         opened, known,

@@ -142,7 +142,7 @@ fn a_pause_that_a_clock_ahead_has_set_is_not_waited_for() {
         )
     });
     let report = bench.try_run(noon, &[(crate::scripted::key(COIN), whole)]);
-    let id = report.unwrap().job_id;
+    let id = report.unwrap().job_id.unwrap();
     let told = |bench: &Bench| bench.store.job(&id, noon).unwrap().job.resume_at;
     assert_eq!(told(&bench), Some(resume_at));
     let ahead = "UPDATE backfill_jobs SET heartbeat_at = heartbeat_at + 60";

@@ -142,6 +142,26 @@ fn too_many(home: &Home) -> String {
 }
 
 #[test]
+fn a_source_that_takes_no_more_does_not_keep_the_jobs_of_others_from_going_on() {
+    let (home, server) = (Home::new(), Server::always(Reply::json(401, "{}")));
+    for symbol in ["MSFT", "AAPL"] {
+        home.backfill(&server, &format!("{symbol} {DATES}")).exit(1);
+    }
+    home.cli(format!("backfill SPY {DATES} --provider sample").split(' '))
+        .run()
+        .ok();
+    home.sql("UPDATE backfill_jobs SET status = 'partial'");
+    server.forget();
+    let run = home.to(&server, ["resume"]).run().exit(1);
+    run.says(&["1 more jobs were left"]);
+    let sample = "SELECT status FROM backfill_jobs WHERE source = 'sample'";
+    assert_eq!(
+        (home.db().text(sample), server.hits()),
+        ("completed".into(), 1)
+    );
+}
+
+#[test]
 fn a_plan_that_is_larger_than_the_free_disk_needs_a_yes() {
     let home = Home::in_memory();
     let server = Server::always(Reply::json(401, "{}"));

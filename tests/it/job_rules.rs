@@ -191,7 +191,7 @@ fn a_limit_that_lasts_interrupts_the_job_and_resume_asks_only_for_the_rest_under
 
     bench.provider.take_asked();
     bench.provider.script(|_, _| None);
-    let resumed = bench.resume(resume_at, &report.job_id);
+    let resumed = bench.resume(resume_at, report.job_id.as_ref().unwrap());
     assert_eq!(
         (resumed.job_id.clone(), resumed.status),
         (report.job_id, JobStatus::Completed)
@@ -199,7 +199,10 @@ fn a_limit_that_lasts_interrupts_the_job_and_resume_asks_only_for_the_rest_under
     let rest = span(proven.end(), cells[1].end());
     assert_eq!(bench.provider.take_spans(), [rest, cells[2], cells[3]]);
     assert_eq!(resumed.records.inserted, 3);
-    let job = bench.store.job(&resumed.job_id, resume_at).unwrap();
+    let job = bench
+        .store
+        .job(resumed.job_id.as_ref().unwrap(), resume_at)
+        .unwrap();
     assert_eq!((job.job.records.inserted, job.job.resume_at), (6, None));
     assert_eq!((job.job.slices.total, job.job.slices.completed), (5, 5));
     assert_eq!(bench.number("SELECT count(*) FROM backfill_jobs"), 1);

@@ -307,7 +307,10 @@ impl Bench {
     /// Runs a job that reaches its end. Whatever a test is about, the books are checked with it.
     pub(crate) fn run(&mut self, now: i64, series: &[(SeriesKey, Span)]) -> Report {
         let report = self.try_run(now, series).unwrap();
-        let job = self.store.job(&report.job_id, now).unwrap();
+        let job = self
+            .store
+            .job(report.job_id.as_ref().unwrap(), now)
+            .unwrap();
         assert_eq!(report.records, job.job.records, "the report and the file");
         assert_eq!(report.status, job.job.status);
         self.check(&report);

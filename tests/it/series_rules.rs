@@ -361,7 +361,7 @@ fn a_series_that_was_bound_to_another_source_during_a_job_takes_nothing_from_it(
 /// A job that found nothing, resumed over a series that holds a candle of another source by now.
 fn resumed_over_another_source() -> (Bench, Result<candlefile::backfill::Report, StoreError>) {
     let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
-    let job_id = bench.backfill(now, DAYS, january()).job_id;
+    let job_id = bench.backfill(now, DAYS, january()).job_id.unwrap();
     bench.hand_in(&of_source("csv"), &[version(label("2024-01-02"), 9)], now);
     bench.provider.offer(DAYS, ten_days());
     let resumed = bench.try_resume(now + 2 * DAY, &job_id);

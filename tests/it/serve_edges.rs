@@ -110,8 +110,14 @@ fn a_token_is_read_from_a_small_regular_file_alone() {
         (at("bytes"), "utf-8"),
     ] {
         let cli = home.serve_sample().arg("--token-file").arg(&name);
-        cli.run().exit(1).says(&[&name, words, "openssl rand"]);
+        let refused = cli.run().exit(1).says(&[&name, words, "chmod 600"]);
+        // What is there must not be written over.
+        assert!(!refused.stderr.contains("openssl"), "{}", refused.stderr);
     }
+    let none = at("new token");
+    let cli = home.serve_sample().arg("--token-file").arg(&none);
+    let make = format!("openssl rand -hex 32 > '{none}'");
+    cli.run().exit(1).says(&[&none, &make]);
     assert!(!home.db_path().exists());
 }
 
