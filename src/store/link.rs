@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::held::Held;
 use super::open::has_log_of_another;
-use super::path::{beside, empty_log};
+use super::path::{beside, is_there};
 use super::{BUSY_TIMEOUT, StoreError, told};
 
 /// One attempt to switch keeps new readers out for this long at first, and no longer than the second.
@@ -126,13 +126,15 @@ impl Drop for Link {
         let is_last = held.unlink() && !held.is_given_up();
         if is_last && self.closing == Closing::Rest && self.connection.is_autocommit() {
             let _ = to_rest(&self.connection);
-            // SQLite does not say when a log could not be removed: all that is in it is in the file by now.
+            // SQLite does not say when a log could not be removed, as in a folder where only its maker may do that. It goes on
+            // with it, and must leave nothing in it that a file at rest could not have.
             if let Some(path) = self.connection.path().map(Path::new)
-                && has_log_of_another(path, held)
+                && is_there(path, "-wal")
             {
-                // In a folder where only its maker may remove it, it stays without anything in it.
-                if std::fs::remove_file(beside(path, "-wal")).is_err() {
-                    empty_log(path);
+                let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+                let _ = self.connection.query_row(sql, [], |_| Ok(()));
+                if has_log_of_another(path, held) {
+                    let _ = std::fs::remove_file(beside(path, "-wal"));
                 }
             }
         }
