@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::stamp::{Wait, stamp, stamp_if_any};
 use super::{
@@ -36,9 +36,17 @@ impl Store {
         let chosen = &format!(
             "SELECT * {of_prefix} ORDER BY job_id = ?1 DESC, created_at DESC, job_id DESC LIMIT ?2"
         );
+        let slices = match filter {
+            JobFilter::Prefix(_) if self.are_most(chosen, params![prefix, most])? => {
+                format!(
+                    "backfill_progress NOT INDEXED WHERE job_id = (SELECT job_id FROM ({chosen}))"
+                )
+            }
+            _ => slices_of(chosen),
+        };
         let sql = format!(
             "{} ORDER BY j.created_at DESC, j.job_id DESC",
-            job_rows(self.format, chosen)
+            job_rows(self.format, chosen, &slices)
         );
         let jobs: Vec<JobRow> = self
             .connection
@@ -71,6 +79,17 @@ impl Store {
             }
         }
         Ok(jobs)
+    }
+
+    /// Whether most slices of the file are of these jobs: then they are read faster one after the other than by an index.
+    fn are_most(&self, jobs: &str, values: impl Params) -> Result<bool, StoreError> {
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM backfill_progress WHERE job_id IN (SELECT job_id FROM ({jobs}))) * 2 >
+                (SELECT coalesce(max(slice_id), 0) FROM backfill_progress)"
+        );
+        let told = told(&self.path);
+        let mut select = self.connection.prepare_cached(&sql).map_err(told)?;
+        select.query_row(values, |row| row.get(0)).map_err(told)
     }
 
     /// One job with its series, by any unique prefix of its id.
@@ -107,11 +126,16 @@ impl Store {
             SliceFilter::Failed => "AND p.status = 'failed'",
             SliceFilter::Notable => "AND p.status IN ('failed', 'running')",
         };
+        let index = if self.are_most("SELECT ? AS job_id", [&job.job_id])? {
+            "NOT INDEXED"
+        } else {
+            ""
+        };
         let sql = format!(
             "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
                    p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
                    p.records_duplicate, p.records_restated, p.records_conflicting, p.records_rejected, p.records_removed
-                   FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
+                   FROM backfill_progress AS p {index} JOIN series AS s ON s.id = p.series_id
                    WHERE p.job_id = ? {which} ORDER BY s.symbol, p.series_id, p.start_ts, p.slice_id LIMIT ?"
         );
         let read = || -> rusqlite::Result<Vec<SliceRow>> {
@@ -196,8 +220,12 @@ const PROGRAM_SINCE: i32 = 2;
 /// Format 2 did not know how fast.
 const PACE_SINCE: i32 = 3;
 
+fn slices_of(chosen: &str) -> String {
+    format!("backfill_progress WHERE job_id IN (SELECT job_id FROM ({chosen})) GROUP BY job_id")
+}
+
 /// The jobs that a statement chooses, each with the sums of its slices: only theirs are read.
-fn job_rows(format: i32, chosen: &str) -> String {
+fn job_rows(format: i32, chosen: &str, slices: &str) -> String {
     let program = if format < PROGRAM_SINCE {
         "NULL"
     } else {
@@ -215,11 +243,11 @@ fn job_rows(format: i32, chosen: &str) -> String {
          p.removed, {program} AS program, {pace}, j.start_words, j.end_words,
          (SELECT s.adjusted FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = j.job_id LIMIT 1)
              AS adjusted
-         FROM ({chosen}) AS j LEFT JOIN (SELECT job_id, count(*) AS total, sum(status = 'completed') AS completed,
+         FROM ({chosen}) AS j LEFT JOIN (SELECT max(job_id) AS job_id, count(*) AS total, sum(status = 'completed') AS completed,
              sum(status = 'failed') AS failed, sum(records_fetched) AS fetched, sum(records_inserted) AS inserted,
              sum(records_duplicate) AS duplicate, sum(records_restated) AS restated,
              sum(records_conflicting) AS conflicting, sum(records_rejected) AS rejected, sum(records_removed) AS removed
-             FROM backfill_progress WHERE job_id IN (SELECT job_id FROM ({chosen})) GROUP BY job_id) AS p
+             FROM {slices}) AS p
          ON p.job_id = j.job_id"
     )
 }
@@ -230,11 +258,9 @@ pub(super) fn find_job(
     now: i64,
     path: &Path,
 ) -> rusqlite::Result<Option<JobRow>> {
+    let chosen = "SELECT * FROM backfill_jobs WHERE job_id = ?1";
     connection
-        .prepare(&job_rows(
-            super::FORMAT,
-            "SELECT * FROM backfill_jobs WHERE job_id = ?1",
-        ))?
+        .prepare(&job_rows(super::FORMAT, chosen, &slices_of(chosen)))?
         .query_row([job_id], |row| job_of(row, now, path, super::FORMAT))
         .optional()
 }

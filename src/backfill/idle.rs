@@ -1,0 +1,60 @@
+//! The report on a request of which everything is there, without a job of its own: for a file that others read, and that
+//! would have to be waited for.
+
+use std::time::Duration;
+
+use super::report::{NothingFrom, Report, SeriesReport};
+use super::{Request, Runner};
+use crate::store::{Counts, JobStatus, SeriesStatus, Store, StoreError, Target};
+
+/// `None` where anything is missing, or left to others.
+pub(super) fn report(
+    store: &Store,
+    request: &Request,
+    runner: &Runner,
+) -> Result<Option<Report>, StoreError> {
+    store.at_one_instant(|| {
+        let targets = runner.beside_others(store, "", &request.series)?;
+        if !targets.iter().all(Target::is_complete) {
+            return Ok(None);
+        }
+        let mut nothing_from_provider = Vec::new();
+        let mut series = Vec::with_capacity(targets.len());
+        for target in targets {
+            let held = match store.find_series(&target.key.symbol, target.key.timeframe) {
+                Err(StoreError::NoSeries { .. }) => return Ok(None),
+                found => found?,
+            };
+            nothing_from_provider.extend(NothingFrom::asked_of(store, &held, target.span)?);
+            series.push(SeriesReport {
+                status: SeriesStatus::without_slices(target.was_asked, held.candles > 0),
+                key: target.key,
+                span: target.span,
+                first_ts: held.first_ts,
+                last_ts: held.last_ts,
+                records: Counts::default(),
+                error: None,
+            });
+        }
+        let is_complete = |series: &SeriesReport| series.status == SeriesStatus::Completed;
+        let status = if series.iter().all(is_complete) {
+            JobStatus::Completed
+        } else {
+            JobStatus::Partial
+        };
+        Ok(Some(Report {
+            job_id: None,
+            status,
+            provider: runner.provider.name().to_owned(),
+            requests: 0,
+            elapsed: Duration::ZERO,
+            records: Counts::default(),
+            series,
+            nothing_from_provider,
+            left: Vec::new(),
+            failed: Vec::new(),
+            stop: None,
+            clock_offset: None,
+        }))
+    })
+}
