@@ -76,6 +76,15 @@ fn of(symbol: Option<&Symbol>) -> String {
 }
 
 impl BadChoice {
+    /// A file's series have none of this symbol.
+    pub fn unknown(symbol: &Symbol, series: &[SeriesRow]) -> BadChoice {
+        let held = series.iter().map(|held| held.key.symbol.clone());
+        BadChoice::UnknownSymbol {
+            symbol: symbol.clone(),
+            nearest: nearest(symbol.as_str(), held, |held| held.as_str()),
+        }
+    }
+
     /// What to do about it.
     pub fn next(&self) -> String {
         let listed = |names: Vec<String>| {
@@ -116,11 +125,7 @@ impl Choice {
         }
         for symbol in &self.symbols {
             if !series.iter().any(|held| held.key.symbol == *symbol) {
-                let held = series.into_iter().map(|held| held.key.symbol);
-                return Err(BadChoice::UnknownSymbol {
-                    symbol: symbol.clone(),
-                    nearest: nearest(symbol.as_str(), held, |held| held.as_str()),
-                });
+                return Err(BadChoice::unknown(symbol, &series));
             }
         }
         let of_symbols: Vec<SeriesRow> = series
@@ -183,7 +188,7 @@ impl Choice {
                 .map_or_else(String::new, |moment| moment.words().to_owned())
         };
         Span::new(start, end)
-            .filter(|_| !are_reversed(self.start.as_ref(), self.end.as_ref()))
+            .filter(|_| !are_reversed(&market, self.start.as_ref(), self.end.as_ref()))
             .ok_or_else(|| BadChoice::Reversed {
                 start: words(&self.start),
                 end: words(&self.end),

@@ -34,6 +34,18 @@ impl fmt::Display for AssetClass {
     }
 }
 
+impl AssetClass {
+    /// Several of it, in words.
+    pub fn plural(self) -> &'static str {
+        match self {
+            AssetClass::Stock => "stocks",
+            AssetClass::Crypto => "crypto currencies",
+            AssetClass::Forex => "currencies",
+            AssetClass::Index => "indices",
+        }
+    }
+}
+
 /// Text that is no symbol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a symbol: {why}")]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::Weekday;
+
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::monitor::FailedSlice;
@@ -88,6 +90,58 @@ impl NothingFrom {
             span,
         };
         Ok(touched.map(told).collect())
+    }
+}
+
+impl SeriesReport {
+    /// Why it is not complete, with what may have been meant by its symbol.
+    pub fn why(&self) -> Option<String> {
+        match self.status {
+            SeriesStatus::NoData => Some(no_data(&self.key, self.span)),
+            _ => self.error.clone(),
+        }
+    }
+}
+
+/// That a provider has no data for a series in what was asked, and what may be the reason.
+pub fn no_data(key: &SeriesKey, asked: Span) -> String {
+    let SeriesKey {
+        symbol, timeframe, ..
+    } = key;
+    let market = key.market(Weekday::Sun);
+    let hint = if market.trades_within(asked) {
+        let likely = symbol.likely_spelling();
+        likely.map(|likely| format!("did you mean {likely}?"))
+    } else {
+        Some(market.no_session())
+    };
+    let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+    format!("the provider has no data for {symbol} {timeframe} in this range{hint}")
+}
+
+/// What to do about series without data, of which each was asked for in a span.
+pub fn next_without_data(asked: impl Iterator<Item = (SeriesKey, Span)>) -> &'static str {
+    // Holidays come one, or two, at a time.
+    const FEW: usize = 3;
+    let days = |(key, span): (SeriesKey, Span)| {
+        let market = key.market(Weekday::Sun);
+        let first = market.date(span.start());
+        if market.trades_within(span) {
+            market.trading_days(
+                first.pred_opt().unwrap_or(first),
+                market.date(span.end() - 1),
+                FEW,
+            )
+        } else {
+            0
+        }
+    };
+    match asked.map(days).max() {
+        Some(0) => "ask for a range with days on which it trades",
+        Some(days) if days < FEW => {
+            "check the spelling of the symbols without data, or ask for more days: these may be holidays"
+        }
+        _ => "check the spelling of the symbols without data",
     }
 }
 

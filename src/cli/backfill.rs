@@ -38,6 +38,10 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
                 source,
                 adjusted: args.adjusted,
             };
+            let first = runner
+                .as_ref()
+                .map(|runner| runner.provider.first_date(key.symbol.asset_class()));
+            let range = range.clone().not_before(first.unwrap_or_default());
             let span = range.span(&key.market(week_start), now)?;
             series.push((key, span));
         }
@@ -74,6 +78,23 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     report::print(global, &[report?], &aside)
 }
 
+/// Whether a line is the first of a CSV file rather than a symbol: one of its fields names the column of symbols.
+fn is_header(line: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "symbol",
+        "symbols",
+        "ticker",
+        "tickers",
+        "act symbol",
+        "ticker symbol",
+        "stock symbol",
+        "symbol name",
+    ];
+    let fields = line.split([',', ';', '\t', '|']);
+    let mut names = fields.map(|field| field.trim().trim_matches(['"', '\'']).to_ascii_lowercase());
+    names.any(|field| NAMES.contains(&field.replace('_', " ").as_str()))
+}
+
 /// The symbols of the command line and of the file, each once, in the order given.
 fn symbols(mut symbols: Vec<Symbol>, file: Option<&Path>) -> Result<Vec<Symbol>> {
     if let Some(file) = file {
@@ -97,6 +118,15 @@ fn symbols(mut symbols: Vec<Symbol>, file: Option<&Path>) -> Result<Vec<Symbol>>
         for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let word = line.split('#').next().unwrap_or("").trim();
             if !word.is_empty() {
+                if symbols.len() == before && is_header(word) {
+                    return Err(usage(
+                        format!(
+                            "{name}:{}: {word:?} is the header of a table, and no symbol",
+                            index + 1
+                        ),
+                        "leave it out, and write one symbol a line",
+                    ));
+                }
                 let symbol = word.parse().map_err(|error| {
                     usage(
                         format!("{name}:{}: {error}", index + 1),

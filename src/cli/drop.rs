@@ -1,6 +1,7 @@
-//! `candlefile drop`: forget a series, whole or in part.
+//! `candlefile drop`: forget series, whole or in part, all that are named together.
 
 use anyhow::Result;
+use candlefile::store::Part;
 use candlefile::{Cancel, Choice, Clock, Store, SystemClock};
 use serde_json::{Value, json};
 
@@ -8,44 +9,86 @@ use super::args::{Drop, Global};
 use super::error::{Exit, usage};
 use super::output;
 use super::progress::held_up;
+use super::show::wanted;
 
 pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
     let mut store = Store::open(&global.db)?;
-    let series = store.find_series(&args.symbol, args.timeframe)?;
     let choice = Choice {
         start: args.start.clone(),
         end: args.end.clone(),
         ..Choice::default()
     };
-    let span = choice.span(&series)?;
     let whole = args.start.is_none() && args.end.is_none();
-    let mut name = format!("{} {}", args.symbol, args.timeframe);
-    let mut dropped = json!({ "symbol": args.symbol, "timeframe": args.timeframe, "candles": 0 });
-    let mut candles = series.candles;
-    if !whole {
-        let Some((held, known)) = store.part(&series, span)? else {
-            return said(global, &dropped, &format!("{name} holds nothing there"));
+    let (mut parts, mut told) = (Vec::new(), Vec::new());
+    for series in wanted(&store, &args.symbols, &args.timeframes)? {
+        let span = choice.span(&series)?;
+        let (symbol, timeframe) = (&series.key.symbol, series.key.timeframe);
+        let mut one = Told {
+            name: format!("{symbol} {timeframe}"),
+            candles: series.candles,
+            document: json!({ "symbol": symbol, "timeframe": timeframe, "candles": 0 }),
         };
-        name += &format!(", {},", output::days(&series.key, known));
-        dropped["start"] = json!(output::time(known.start()));
-        dropped["end"] = json!(output::time(known.end()));
-        candles = held;
+        if whole {
+            told.push(one);
+            parts.push(Part { series, span: None });
+            continue;
+        }
+        match store.part(&series, span)? {
+            Some((held, known)) => {
+                one.name += &format!(", {},", output::days(&series.key, known));
+                one.document["start"] = json!(output::time(known.start()));
+                one.document["end"] = json!(output::time(known.end()));
+                one.candles = held;
+                let span = Some(span);
+                parts.push(Part { series, span });
+                told.push(one);
+            }
+            None if args.symbols.len() * args.timeframes.len() == 1 => {
+                return said(
+                    global,
+                    &one.document,
+                    &format!("{} holds nothing there", one.name),
+                );
+            }
+            None => output::say(format!("{} holds nothing there", one.name)),
+        }
     }
-    let what = |candles| format!("{name} with {} candles", output::count(candles));
-    if !args.yes && !confirmed(&what(candles))? {
+    if told.is_empty() {
+        return said(global, &json!(null), "nothing was dropped");
+    }
+    let what = |told: &[Told]| {
+        let each = told.iter().map(Told::words);
+        each.collect::<Vec<String>>().join("; ")
+    };
+    if !args.yes && !confirmed(&what(&told))? {
         return said(global, &json!(null), "nothing was dropped");
     }
     store.ready_to_write(&Cancel::new(), || output::say(held_up(&global.db)))?;
-    let now = SystemClock::default().now();
-    let candles = if whole {
-        store
-            .drop_series(&args.symbol, args.timeframe, now)?
-            .candles
+    let gone = store.drop_parts(&parts, SystemClock::default().now())?;
+    for (one, candles) in told.iter_mut().zip(gone) {
+        one.candles = candles;
+        one.document["candles"] = json!(candles);
+    }
+    let mut documents: Vec<Value> = told.iter().map(|one| one.document.clone()).collect();
+    let dropped = if documents.len() == 1 {
+        documents.remove(0)
     } else {
-        store.drop_part(&args.symbol, args.timeframe, span, now)?
+        json!(documents)
     };
-    dropped["candles"] = json!(candles);
-    said(global, &dropped, &format!("dropped {}", what(candles)))
+    said(global, &dropped, &format!("dropped {}", what(&told)))
+}
+
+/// A series, or a part of one, as it is named.
+struct Told {
+    name: String,
+    candles: u64,
+    document: Value,
+}
+
+impl Told {
+    fn words(&self) -> String {
+        format!("{} with {} candles", self.name, output::count(self.candles))
+    }
 }
 
 fn said(global: &Global, dropped: &Value, text: &str) -> Result<Exit> {

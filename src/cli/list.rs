@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use candlefile::store::SeriesRow;
-use candlefile::{Span, SpanSet, Store, StoreError};
+use candlefile::{BadChoice, Span, SpanSet, Store, StoreError, Symbol};
 use serde_json::{Value, json};
 
-use super::args::Global;
+use super::args::{Global, List};
 use super::error::Exit;
 use super::output::{self, count, days, short, time};
 use super::table;
@@ -21,8 +21,13 @@ pub const TITLES: [&str; 7] = [
     "!~covered",
 ];
 
-pub fn run(global: &Global) -> Result<Exit> {
-    let series = Store::reading(&global.db, |store| store.at_one_instant(|| all(store)))?;
+pub fn run(global: &Global, args: &List) -> Result<Exit> {
+    let series = Store::reading(&global.db, |store| {
+        store.at_one_instant(|| -> Result<Vec<Listed>> {
+            let chosen = chosen(store.series()?, &args.symbols)?;
+            Ok(all_of(store, chosen)?)
+        })
+    })?;
     if global.json {
         let series: Vec<Value> = series.iter().map(document).collect();
         output::json(&json!({ "series": series }))?;
@@ -37,9 +42,14 @@ pub fn run(global: &Global) -> Result<Exit> {
 /// A series, and the covered stretches for which the provider had nothing.
 pub type Listed = (SeriesRow, SpanSet);
 
-/// Everything that a file holds.
-pub fn all(store: &Store) -> Result<Vec<Listed>, StoreError> {
-    all_of(store, store.series()?)
+/// The series of these symbols; all where none is named.
+fn chosen(mut series: Vec<SeriesRow>, symbols: &[Symbol]) -> Result<Vec<SeriesRow>, BadChoice> {
+    let is_held = |symbol: &&Symbol| series.iter().any(|held| held.key.symbol == **symbol);
+    if let Some(unknown) = symbols.iter().find(|symbol| !is_held(symbol)) {
+        return Err(BadChoice::unknown(unknown, &series));
+    }
+    series.retain(|held| symbols.is_empty() || symbols.contains(&held.key.symbol));
+    Ok(series)
 }
 
 /// Some of the series of a file.

@@ -68,7 +68,7 @@ fn run() -> i32 {
         Command::Update(args) => update::run(&cli.global, &args),
         Command::Resume(args) => resume::run(&cli.global, &args),
         Command::Status(args) => status::run(&cli.global, &args),
-        Command::List => list::run(&cli.global),
+        Command::List(args) => list::run(&cli.global, &args),
         Command::Info(args) => info::run(&cli.global, &args),
         Command::Show(args) => show::run(&cli.global, &args),
         Command::Pack(args) => pack::run(&cli.global, args),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use candlefile::backfill::{NothingFrom, Report, SeriesReport, Stop};
+use candlefile::backfill::{NothingFrom, Report, SeriesReport, Stop, next_without_data};
 use candlefile::store::Left;
 use candlefile::{Counts, JobStatus, SeriesStatus};
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ fn document(global: &Global, report: &Report) -> Value {
             "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": series.status,
             "start": time(series.span.start()), "end": time(series.span.end()),
             "first": series.first_ts.map(time), "last": series.last_ts.map(time),
-            "records": series.records, "error": why(series),
+            "records": series.records, "error": series.why(),
         })
     };
     let nothing = report.nothing_from_provider.iter().map(nothing_document);
@@ -195,22 +195,6 @@ fn combined(reports: &[Report], jobs: &[Value]) -> Value {
     })
 }
 
-/// Why a series is not complete, with what may have been meant by its symbol.
-fn why(series: &SeriesReport) -> Option<String> {
-    if series.status != SeriesStatus::NoData {
-        return series.error.clone();
-    }
-    let symbol = &series.key.symbol;
-    let hint = symbol
-        .likely_spelling()
-        .map(|likely| format!(": did you mean {likely}?"))
-        .unwrap_or_default();
-    Some(format!(
-        "the provider has no data for {symbol} {} in this range{hint}",
-        series.key.timeframe
-    ))
-}
-
 fn print_one(global: &Global, report: &Report) -> Result<()> {
     let Report { records, .. } = report;
     let series = report.series.len();
@@ -250,7 +234,7 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
         .iter()
         .filter(|series| series.status == SeriesStatus::NoData)
     {
-        output::print(format!("  no data: {}", why(series).unwrap_or_default()))?;
+        output::print(format!("  no data: {}", series.why().unwrap_or_default()))?;
     }
     for left in report.left.iter().take(LISTED) {
         let words = super::progress::left_words(left);
@@ -343,7 +327,9 @@ fn next_step(db: &Path, report: &Report) -> String {
             format!("from {} on: {resume}", time(*resume_at))
         }
         (None, JobStatus::Partial) if only_no_data => {
-            "check the spelling of the symbols without data".into()
+            let without = report.series.iter();
+            let without = without.filter(|series| series.status == SeriesStatus::NoData);
+            next_without_data(without.map(|series| (series.key.clone(), series.span))).into()
         }
         (None, JobStatus::Partial) => match stale {
             Some(stale) => format!(

@@ -1,10 +1,10 @@
-//! `candlefile show`: the candles of a series, newest last.
+//! `candlefile show`: the candles of series, newest last.
 
 use std::path::Path;
 
 use anyhow::Result;
 use candlefile::store::SeriesRow;
-use candlefile::{Candle, Choice, Selection, Store};
+use candlefile::{Candle, Choice, Selection, Store, StoreError, Symbol, Timeframe};
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -19,19 +19,49 @@ const TAIL: u32 = 20;
 
 pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     let store = Store::read(&global.db)?;
-    let shown = Shown::new(&store, args, global.json)?;
+    let mut all = Vec::new();
+    for series in wanted(&store, &args.symbols, &args.timeframes)? {
+        all.push(Shown::new(&store, args, series, global.json)?);
+    }
     if args.csv {
-        shown.csv()?;
+        csv(&all)?;
     } else if global.json {
-        return shown.json(&global.db);
+        return json(&all, &global.db);
     } else {
-        shown.table()?;
+        for (index, shown) in all.iter().enumerate() {
+            if index > 0 {
+                output::print("")?;
+            }
+            if all.len() > 1 {
+                let key = &shown.series.key;
+                output::print(format!("{} {}", key.symbol, key.timeframe))?;
+            }
+            shown.table()?;
+        }
     }
     store.check_still()?;
     Ok(Exit::Complete)
 }
 
-/// What is shown, and how.
+/// The series of symbols x timeframes, each once, in the order in which they were named. All of them are there.
+pub fn wanted(
+    store: &Store,
+    symbols: &[Symbol],
+    timeframes: &[Timeframe],
+) -> Result<Vec<SeriesRow>, StoreError> {
+    let mut all: Vec<SeriesRow> = Vec::new();
+    for symbol in symbols {
+        for &timeframe in timeframes {
+            let series = store.find_series(symbol, timeframe)?;
+            if !all.iter().any(|known| known.id == series.id) {
+                all.push(series);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// A series that is shown, and how.
 struct Shown<'a> {
     store: &'a Store,
     series: SeriesRow,
@@ -40,17 +70,17 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    fn new<'a>(store: &'a Store, args: &Show, json: bool) -> Result<Shown<'a>> {
-        let series = store.find_series(&args.symbol, args.timeframe)?;
+    fn new<'a>(store: &'a Store, args: &Show, series: SeriesRow, json: bool) -> Result<Shown<'a>> {
         let choice = Choice {
             start: args.start.clone(),
             end: args.end.clone(),
             ..Choice::default()
         };
         let whole = json || args.csv || args.start.is_some() || args.end.is_some();
-        let selection = match args.tail.or((!whole).then_some(TAIL)) {
-            Some(tail) => Selection::Tail(tail),
-            None => Selection::Within(choice.span(&series)?),
+        let selection = match (args.head, args.tail.or((!whole).then_some(TAIL))) {
+            (Some(head), _) => Selection::Head(head),
+            (None, Some(tail)) => Selection::Tail(tail),
+            (None, None) => Selection::Within(choice.span(&series)?),
         };
         Ok(Shown {
             store,
@@ -73,7 +103,7 @@ impl Shown<'_> {
             Ok(())
         })?;
         if candles.is_empty() {
-            return output::print("no candles in this range");
+            return output::print(self.without());
         }
         let time = if self.series.key.timeframe.is_label() {
             "date".to_owned()
@@ -84,6 +114,17 @@ impl Shown<'_> {
             &time, ">open", ">high", ">low", "!>close", ">volume", ">vwap", ">trades",
         ];
         table::print(titles, self.rows(&candles))
+    }
+
+    /// Why there is no candle, where that is known.
+    fn without(&self) -> String {
+        let none = "no candles in this range";
+        match self.selection {
+            Selection::Within(span) if !self.series.market().trades_within(span) => {
+                format!("{none}: {}", self.series.market().no_session())
+            }
+            _ => none.into(),
+        }
     }
 
     /// The candles as text, each column with as many decimals as its longest number needs.
@@ -135,35 +176,67 @@ impl Shown<'_> {
         utc.with_timezone(&self.zone)
     }
 
-    fn csv(&self) -> Result<()> {
-        let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
-        writer.write_record([
-            "ts", "datetime", "open", "high", "low", "close", "volume", "vwap", "trades",
-        ])?;
-        self.each_candle(|c| {
-            let time = self.datetime(c.ts);
+    /// Symbol, timeframe, and what else names it, as JSON.
+    fn head(&self) -> Value {
+        let key = &self.series.key;
+        json!({
+            "symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjusted": key.adjusted,
+            "tz": self.zone.name(),
+        })
+    }
+}
+
+/// CSV; of several series each row begins with its series.
+fn csv(all: &[Shown<'_>]) -> Result<()> {
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    let several = all.len() > 1;
+    if several {
+        writer.write_field("symbol")?;
+        writer.write_field("timeframe")?;
+    }
+    writer.write_record([
+        "ts", "datetime", "open", "high", "low", "close", "volume", "vwap", "trades",
+    ])?;
+    for shown in all {
+        let key = &shown.series.key;
+        let timeframe = key.timeframe.to_string();
+        shown.each_candle(|c| {
+            if several {
+                writer.write_field(key.symbol.as_str())?;
+                writer.write_field(&timeframe)?;
+            }
+            let time = shown.datetime(c.ts);
             Ok(writer.serialize((
                 c.ts, time, c.open, c.high, c.low, c.close, c.volume, c.vwap, c.trades,
             ))?)
         })?;
-        writer.flush()?;
-        Ok(())
     }
+    writer.flush()?;
+    Ok(())
+}
 
-    fn json(&self, db: &Path) -> Result<Exit> {
-        let key = &self.series.key;
-        let head = json!({
-            "symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjusted": key.adjusted,
-            "tz": self.zone.name(),
-        });
-        let mut document = ListDocument::begin(&head, "candles")?;
-        let read = self.each_candle(|c| {
-            let mut candle = self::document(&c);
-            candle["datetime"] = json!(self.datetime(c.ts));
-            document.item(&candle)
-        });
-        document.end(read.map(|()| json!({})), db)
-    }
+/// JSON; of several series they are named first, and each candle says whose it is.
+fn json(all: &[Shown<'_>], db: &Path) -> Result<Exit> {
+    let head = match all {
+        [one] => one.head(),
+        several => json!({ "series": several.iter().map(Shown::head).collect::<Vec<Value>>() }),
+    };
+    let mut document = ListDocument::begin(&head, "candles")?;
+    let mut read = || {
+        all.iter().try_for_each(|shown| {
+            shown.each_candle(|c| {
+                let mut candle = self::document(&c);
+                candle["datetime"] = json!(shown.datetime(c.ts));
+                if all.len() > 1 {
+                    candle["symbol"] = json!(shown.series.key.symbol);
+                    candle["timeframe"] = json!(shown.series.key.timeframe);
+                }
+                document.item(&candle)
+            })
+        })
+    };
+    let read = read();
+    document.end(read.map(|()| json!({})), db)
 }
 
 /// Decimals that a number needs to be read back exactly.

@@ -26,6 +26,20 @@ impl Market {
         self.nth_slot(position, 1)
     }
 
+    /// Whether there are trading hours in a span.
+    pub fn trades_within(&self, span: Span) -> bool {
+        let last = self.last_trading_candle_before(span.end());
+        last.is_some_and(|last| last >= span.start())
+            || self
+                .slot_from(span.start())
+                .is_some_and(|slot| slot.start() < span.end())
+    }
+
+    /// What is to be said of a span without trading hours.
+    pub fn no_session(&self) -> String {
+        format!("{} do not trade then", self.class.plural())
+    }
+
     /// The end of so many slots, one at least, that begin at or after a position; `None` where there are not so many.
     pub fn slots_end(&self, position: i64, slots: usize) -> Option<i64> {
         self.nth_slot(position, slots).map(Span::end)

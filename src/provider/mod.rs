@@ -20,14 +20,14 @@ pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use chrono::Weekday;
+use chrono::{NaiveDate, Weekday};
 use rate::Pace;
 
 use crate::candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};
 use crate::clock::Cancel;
 use crate::market::Market;
 use crate::span::Span;
-use crate::symbol::Symbol;
+use crate::symbol::{AssetClass, Symbol};
 
 /// One question: the candles of a series in a span. All its pages are one chain.
 #[derive(Clone, Debug)]
@@ -166,6 +166,12 @@ pub trait Provider: Send + Sync {
 
     /// The weekday that begins the provider's weeks.
     fn week_start(&self) -> Weekday;
+
+    /// The first day that the provider can have anything of, rather too early than too late.
+    fn first_date(&self, class: AssetClass) -> NaiveDate {
+        let _ = class;
+        NaiveDate::default()
+    }
 
     /// Fetches one page of a chain: the first without a cursor, then as the page before said.
     ///

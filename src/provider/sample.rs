@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError};
 use crate::candle::Candle;
 use crate::clock::Cancel;
+use crate::symbol::AssetClass;
 
 /// The provider.
 pub struct Sample {
@@ -56,6 +57,10 @@ impl Provider for Sample {
 
     fn week_start(&self) -> Weekday {
         Weekday::Sun
+    }
+
+    fn first_date(&self, _: AssetClass) -> NaiveDate {
+        self.model.first_date
     }
 
     fn fetch(

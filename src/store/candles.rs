@@ -34,6 +34,8 @@ pub enum Selection {
     All,
     /// Those in a span.
     Within(Span),
+    /// The oldest so many.
+    Head(u32),
     /// The newest so many, in ascending order.
     Tail(u32),
 }
@@ -93,6 +95,10 @@ impl Store {
             let span = match selection {
                 Selection::Within(span) => span,
                 Selection::All => Span::EVERYTHING,
+                Selection::Head(count) => {
+                    let end = self.head_end(series.id, count).map_err(told)?;
+                    Span::new(i64::MIN, end).unwrap_or(Span::EVERYTHING)
+                }
                 Selection::Tail(count) => {
                     let start = self.tail_start(series.id, count).map_err(told)?;
                     Span::new(start, i64::MAX).unwrap_or(Span::EVERYTHING)
@@ -221,6 +227,14 @@ impl Store {
             path: self.path.clone(),
             why: format!("candles are out of order at {ts}"),
         }
+    }
+
+    fn head_end(&self, series_id: i64, count: u32) -> rusqlite::Result<i64> {
+        let sql = "SELECT max(ts) + 1 FROM (SELECT ts FROM candle_data WHERE series_id = ? ORDER BY ts LIMIT ?)";
+        let end: Option<i64> =
+            self.connection
+                .query_row(sql, params![series_id, count], |row| row.get(0))?;
+        Ok(end.unwrap_or(i64::MAX))
     }
 
     fn tail_start(&self, series_id: i64, count: u32) -> rusqlite::Result<i64> {

@@ -11,7 +11,36 @@ use crate::span::Span;
 use crate::symbol::Symbol;
 use crate::timeframe::Timeframe;
 
+/// A series, or a span of it.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The series.
+    pub series: SeriesRow,
+    /// The span, whole candles; `None` is the whole series, which is then no more.
+    pub span: Option<Span>,
+}
+
 impl Store {
+    /// Forgets series and parts of some, all together or none: their candles and everything that was known of them, also
+    /// that they were ever asked for. Returns the number of candles that went, in the same order.
+    ///
+    /// # Errors
+    /// A running job works on one of them, or the file cannot be written.
+    pub fn drop_parts(&mut self, parts: &[Part], now: i64) -> Result<Vec<u64>, StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        let mut gone = Vec::with_capacity(parts.len());
+        for Part { series, span } in parts {
+            check_unclaimed(&tx, series.id, now, &self.path).map_err(told)??;
+            gone.push(match span {
+                Some(span) => forget_part(&tx, series.id, *span).map_err(told)? as u64,
+                None => forget_whole(&tx, series.id).map_err(told)?,
+            });
+        }
+        tx.commit()?;
+        Ok(gone)
+    }
+
     /// Forgets a series whole: its candles and everything that was known of it.
     ///
     /// # Errors
@@ -23,9 +52,11 @@ impl Store {
         now: i64,
     ) -> Result<SeriesRow, StoreError> {
         let series = self.find_series(symbol, timeframe)?;
-        self.forget(series.id, now, |tx| {
-            tx.execute("DELETE FROM series WHERE id = ?", [series.id])
-        })?;
+        let whole = Part {
+            series: series.clone(),
+            span: None,
+        };
+        self.drop_parts(&[whole], now)?;
         Ok(series)
     }
 
@@ -70,23 +101,17 @@ impl Store {
         now: i64,
     ) -> Result<u64, StoreError> {
         let series = self.find_series(symbol, timeframe)?;
-        let gone = self.forget(series.id, now, |tx| forget_part(tx, series.id, span))?;
-        Ok(gone as u64)
+        let span = Some(span);
+        let gone = self.drop_parts(&[Part { series, span }], now)?;
+        Ok(gone.iter().sum())
     }
+}
 
-    fn forget(
-        &mut self,
-        series_id: i64,
-        now: i64,
-        delete: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
-    ) -> Result<usize, StoreError> {
-        let told = told(&self.path);
-        let tx = self.begin()?;
-        check_unclaimed(&tx, series_id, now, &self.path).map_err(told)??;
-        let gone = delete(&tx).map_err(told)?;
-        tx.commit()?;
-        Ok(gone)
-    }
+fn forget_whole(tx: &Connection, series_id: i64) -> rusqlite::Result<u64> {
+    let candles = "DELETE FROM series WHERE id = ? RETURNING candles";
+    tx.query_row(candles, [series_id], |row| {
+        Ok(row.get::<_, i64>(0)?.cast_unsigned())
+    })
 }
 
 fn forget_part(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<usize> {

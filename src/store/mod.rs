@@ -48,6 +48,7 @@ mod write;
 pub use books::Counted;
 pub use candles::{Candles, Selection};
 pub use counts::Counts;
+pub use drop::Part;
 pub use error::StoreError;
 pub(crate) use error::told;
 pub(crate) use history::Times;

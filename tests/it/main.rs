@@ -148,6 +148,7 @@ mod snapshots;
 mod sql;
 mod terminal;
 mod together;
+mod typed;
 mod update;
 mod verify;
 mod vfs;

@@ -8,11 +8,12 @@ use candlefile::range::Moment;
 use candlefile::{Symbol, Timeframe};
 use clap::{Args, ValueEnum};
 
-use super::duration;
+use super::{duration, moment};
 
 #[derive(Args, Debug)]
 pub struct Backfill {
     /// Symbols as the provider spells them: AAPL, BRK.B, X:BTCUSD, C:EURUSD, I:NDX
+    #[arg(value_delimiter = ',')]
     pub symbols: Vec<Symbol>,
     /// More symbols from a file, one a line, # begins a comment; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -26,11 +27,11 @@ pub struct Backfill {
         value_name = "TIMEFRAME"
     )]
     pub timeframes: Vec<Timeframe>,
-    /// First market day (YYYY-MM-DD), or an instant (RFC 3339)
-    #[arg(long, value_name = "DATE")]
+    /// First market day (YYYY-MM-DD), an instant (RFC 3339), so long ago (30d, 2w, 6mo, 1y), ytd or max
+    #[arg(long, value_name = "DATE", default_value = "1y", value_parser = moment, allow_hyphen_values = true)]
     pub start: Moment,
-    /// Last market day, inclusive, or an instant, exclusive [default: now]
-    #[arg(long, value_name = "DATE")]
+    /// Last market day, inclusive (also today, or -7d for seven days ago), or an instant, exclusive [default: now]
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub end: Option<Moment>,
     /// Where the candles come from
     #[arg(long, default_value = "polygon")]

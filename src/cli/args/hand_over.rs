@@ -7,10 +7,13 @@ use candlefile::range::Moment;
 use candlefile::{Choice, Symbol, Timeframe};
 use clap::{Args, ValueEnum};
 
+use super::moment;
+
 /// Which part of the file.
 #[derive(Args, Clone, Debug)]
 pub struct Part {
     /// Symbols [default: all]
+    #[arg(value_delimiter = ',')]
     pub symbols: Vec<Symbol>,
     /// Timeframes [default: all]
     #[arg(
@@ -20,11 +23,11 @@ pub struct Part {
         value_name = "TIMEFRAME"
     )]
     pub timeframes: Vec<Timeframe>,
-    /// From this market day or instant on
-    #[arg(long, value_name = "DATE")]
+    /// From this market day or instant on; also 30d, 1y (so long ago), ytd
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub start: Option<Moment>,
-    /// Up to this market day, inclusive, or instant, exclusive
-    #[arg(long, value_name = "DATE")]
+    /// Up to this market day, inclusive, or instant, exclusive; also today, -7d
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub end: Option<Moment>,
 }
 

@@ -6,7 +6,7 @@ use candlefile::range::Moment;
 use candlefile::{Symbol, Timeframe};
 use clap::Args;
 
-use super::duration;
+use super::{duration, moment};
 use crate::cli::zone::Zone;
 
 #[derive(Args, Debug)]
@@ -19,20 +19,37 @@ pub struct Status {
 }
 
 #[derive(Args, Debug)]
+pub struct List {
+    /// Symbols [default: all]
+    #[arg(value_delimiter = ',')]
+    pub symbols: Vec<Symbol>,
+}
+
+#[derive(Args, Debug)]
 pub struct Show {
-    /// The symbol
-    pub symbol: Symbol,
-    /// The timeframe
-    #[arg(short, long, default_value = "1d", value_name = "TIMEFRAME")]
-    pub timeframe: Timeframe,
-    /// The newest N candles [default: 20 for a table, all for --csv and --json]
+    /// The symbols
+    #[arg(required = true, value_delimiter = ',')]
+    pub symbols: Vec<Symbol>,
+    /// The timeframes
+    #[arg(
+        short,
+        long = "timeframe",
+        value_delimiter = ',',
+        default_value = "1d",
+        value_name = "TIMEFRAME"
+    )]
+    pub timeframes: Vec<Timeframe>,
+    /// The oldest N candles of each series
+    #[arg(long, value_name = "N", conflicts_with_all = ["tail", "start", "end"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub head: Option<u32>,
+    /// The newest N candles of each series [default: 20 for a table, all for --csv and --json]
     #[arg(long, value_name = "N", conflicts_with_all = ["start", "end"], value_parser = clap::value_parser!(u32).range(1..))]
     pub tail: Option<u32>,
-    /// From this market day or instant on
-    #[arg(long, value_name = "DATE")]
+    /// From this market day or instant on; also 30d, 1y (so long ago), ytd
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub start: Option<Moment>,
-    /// Up to this market day, inclusive, or instant, exclusive
-    #[arg(long, value_name = "DATE")]
+    /// Up to this market day, inclusive, or instant, exclusive; also today, -7d
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub end: Option<Moment>,
     /// The zone of the times: market, utc, or a name like Europe/London; 1d and longer stay dates
     #[arg(long, default_value = "utc", value_name = "ZONE")]
@@ -67,16 +84,23 @@ pub struct Sql {
 
 #[derive(Args, Debug)]
 pub struct Drop {
-    /// The symbol
-    pub symbol: Symbol,
-    /// The timeframe
-    #[arg(short, long, value_name = "TIMEFRAME")]
-    pub timeframe: Timeframe,
-    /// Only from this market day or instant on
-    #[arg(long, value_name = "DATE")]
+    /// The symbols
+    #[arg(required = true, value_delimiter = ',')]
+    pub symbols: Vec<Symbol>,
+    /// The timeframes
+    #[arg(
+        short,
+        long = "timeframe",
+        required = true,
+        value_delimiter = ',',
+        value_name = "TIMEFRAME"
+    )]
+    pub timeframes: Vec<Timeframe>,
+    /// Only from this market day or instant on; also 30d, 1y (so long ago), ytd
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub start: Option<Moment>,
-    /// Only up to this market day, inclusive, or instant, exclusive
-    #[arg(long, value_name = "DATE")]
+    /// Only up to this market day, inclusive, or instant, exclusive; also today, -7d
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub end: Option<Moment>,
     /// Do not ask
     #[arg(long)]

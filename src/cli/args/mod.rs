@@ -9,14 +9,15 @@ mod serve;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use candlefile::Policy;
+use candlefile::range::{BadTyped, Moment};
+use candlefile::{Clock, Policy, SystemClock};
 use clap::{Args, Parser, Subcommand};
 
 #[cfg(feature = "serve")]
 pub use fetch::ProviderName;
 pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
-pub use look::{Drop, Info, Show, Sql, Status};
+pub use look::{Drop, Info, List, Show, Sql, Status};
 #[cfg(feature = "serve")]
 pub use serve::Serve;
 
@@ -70,6 +71,7 @@ pub enum Command {
     /// Fetch what is missing of the given symbols and timeframes
     #[command(after_help = "Examples:
   candlefile backfill AAPL MSFT --provider sample -t 1d,1m --start 2024-01-02 --end 2024-03-28
+  candlefile backfill SPY,QQQ --provider sample --start 30d
   candlefile backfill X:BTCUSD --provider sample -t 1h --start 2024-01-02T12:00:00Z --dry-run")]
     Backfill(Backfill),
     /// Bring everything the file holds up to now, holes included
@@ -90,16 +92,18 @@ pub enum Command {
     Status(Status),
     /// What the file holds
     #[command(after_help = "Examples:
-  candlefile list")]
-    List,
+  candlefile list
+  candlefile list AAPL,MSFT")]
+    List(List),
     /// The file at a glance: format, size, range, sources, jobs, and what is missing
     #[command(after_help = "Examples:
   candlefile info
   candlefile info --datasette > metadata.json")]
     Info(Info),
-    /// The candles of a series, newest last
+    /// The candles of series, newest last
     #[command(after_help = "Examples:
   candlefile show AAPL --tail 5
+  candlefile show AAPL,MSFT --head 3
   candlefile show AAPL -t 1m --start 2024-01-02 --end 2024-01-02 --tz market
   candlefile show MSFT -t 1d --csv > msft.csv")]
     Show(Show),
@@ -120,7 +124,9 @@ pub enum Command {
   candlefile sql \"select symbol, max(close) from candles where timeframe = '1d' group by symbol\"
   candlefile sql \"select * from market_data where symbol = 'AAPL'\" --csv --limit 0 > aapl.csv")]
     Sql(Sql),
-    /// Forget a series, whole or in part
+    /// Forget series, whole or in part
+    ///
+    /// Several are forgotten all together or, where that fails for one of them, not at all.
     #[command(after_help = "Examples:
   candlefile drop AAPL -t 1d --start 2024-02-01 --end 2024-02-29 --yes
   candlefile drop MSFT -t 1m --yes")]
@@ -197,6 +203,11 @@ const DIFF_EXAMPLES: &str = "Examples:
   candlefile pack -o copy.db
   candlefile diff market.db copy.db
   candlefile diff market.db copy.db --json --limit 100";
+
+/// One end of a range, as it is typed now.
+fn moment(text: &str) -> Result<Moment, BadTyped> {
+    Moment::typed(text, SystemClock::default().now())
+}
 
 /// A time like 15m, 1h or 90s; a plain 0 is one, too.
 fn duration(text: &str) -> Result<Duration, String> {

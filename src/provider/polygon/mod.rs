@@ -12,7 +12,7 @@ pub use unkeyed::Unkeyed;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use chrono::Weekday;
+use chrono::{NaiveDate, Weekday};
 use url::Url;
 
 use answer::wrong;
@@ -24,6 +24,7 @@ use super::rate::{Pace, Rate};
 use super::{Ask, Cursor, Limits, Page, Provider, ProviderError, Waiting};
 use crate::clock::{Cancel, Clock};
 use crate::market::date_of;
+use crate::symbol::AssetClass;
 use crate::timeframe::Timeframe;
 
 /// Where requests go unless told otherwise.
@@ -40,6 +41,16 @@ const LIMIT: u32 = 50_000;
 /// A real `next_url` has some 150 characters.
 const NEXT_LIMIT: usize = 8192;
 const DAY: i64 = 86_400;
+
+/// The vendor's history begins on 2003-09-10 for stocks, in 2009 for currencies, in 2010 for crypto, and later for indices.
+fn first_date(class: AssetClass) -> NaiveDate {
+    let year = match class {
+        AssetClass::Stock | AssetClass::Index => 2003,
+        AssetClass::Forex => 2009,
+        AssetClass::Crypto => 2010,
+    };
+    NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default()
+}
 
 /// The provider.
 pub struct Polygon {
@@ -84,6 +95,10 @@ impl Provider for Polygon {
 
     fn week_start(&self) -> Weekday {
         WEEK_START
+    }
+
+    fn first_date(&self, class: AssetClass) -> NaiveDate {
+        first_date(class)
     }
 
     fn fetch(

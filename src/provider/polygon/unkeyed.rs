@@ -1,10 +1,11 @@
 //! The provider for whoever has no key: enough to make a plan. Never sends.
 
-use chrono::Weekday;
+use chrono::{NaiveDate, Weekday};
 
-use super::{NAME, WEEK_START};
+use super::{NAME, WEEK_START, first_date};
 use crate::clock::Cancel;
 use crate::provider::{Ask, Cursor, ErrorKind, Page, Provider, ProviderError};
+use crate::symbol::AssetClass;
 
 /// The provider without a key: it can be planned with, and refuses to fetch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +18,10 @@ impl Provider for Unkeyed {
 
     fn week_start(&self) -> Weekday {
         WEEK_START
+    }
+
+    fn first_date(&self, class: AssetClass) -> NaiveDate {
+        first_date(class)
     }
 
     fn fetch(&self, _: &Ask, _: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {

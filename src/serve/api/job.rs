@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::time;
-use crate::backfill::NothingFrom;
+use crate::backfill::{NothingFrom, next_without_data, no_data};
 use crate::span::Span;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
 
@@ -103,14 +103,9 @@ fn one(job: &JobRow, series: &SeriesProgress, now: i64) -> Value {
     } else {
         series.completed_at
     };
-    let hint = || {
-        let symbol = &series.key.symbol;
-        let hint = symbol.likely_spelling();
-        let hint = hint.map(|likely| format!(": did you mean {likely}?"));
-        let hint = hint.unwrap_or_default();
-        format!("the provider has no data for {symbol} in this range{hint}")
-    };
-    let no_data = (series.status == SeriesStatus::NoData).then(hint);
+    let is_without = series.status == SeriesStatus::NoData;
+    let asked = Span::new(job.start_ts, job.end_ts).filter(|_| is_without);
+    let no_data = asked.map(|asked| no_data(&series.key, asked));
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": status,
         "records_inserted": series.inserted, "error": series.error.clone().or(no_data),
@@ -153,13 +148,32 @@ fn error(job: &JobRow) -> Option<String> {
     })
 }
 
+/// The series of a job that are named, each with what was asked.
+fn asked(job: &JobRow) -> Vec<(SeriesKey, Span)> {
+    let mut all = Vec::new();
+    for symbol in job.symbols.iter().take(SYMBOLS) {
+        for timeframe in &job.timeframes {
+            if let (Ok(symbol), Ok(timeframe)) = (symbol.parse(), timeframe.parse()) {
+                let key = SeriesKey {
+                    symbol,
+                    timeframe,
+                    source: job.source.clone(),
+                    adjusted: job.adjusted,
+                };
+                all.extend(Span::new(job.start_ts, job.end_ts).map(|asked| (key, asked)));
+            }
+        }
+    }
+    all
+}
+
 /// What to do about a job that is not complete.
 fn next(job: &JobRow) -> Option<String> {
     let resume = format!("POST /api/v1/backfill/{}/resume", job.job_id);
     match (job.status, job.resume_at) {
         (JobStatus::Interrupted, Some(at)) => Some(format!("it goes on by itself at {}", time(at))),
         (JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {
-            Some("check the spelling of the symbols without data".into())
+            Some(next_without_data(asked(job).into_iter()).into())
         }
         (JobStatus::Interrupted | JobStatus::Partial, _) => Some(format!("go on with {resume}")),
         (JobStatus::Failed, _) => Some(format!("mend what the error says, then {resume}")),
