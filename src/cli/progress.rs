@@ -272,7 +272,7 @@ impl Following {
         }
         if let Some(terminal) = &self.terminal {
             // What cannot be drawn is not worth stopping for.
-            let _ = terminal.clear_last_lines(self.shown);
+            terminal.clear_last_lines(self.shown);
             self.shown = lines.len();
             let width = usize::from(terminal.width()).saturating_sub(1);
             for line in lines {
@@ -289,7 +289,7 @@ impl Following {
 impl Drop for Following {
     fn drop(&mut self) {
         if let Some(terminal) = &self.terminal {
-            let _ = terminal.clear_last_lines(self.shown);
+            terminal.clear_last_lines(self.shown);
             let _ = terminal.flush();
         }
     }

@@ -25,26 +25,22 @@ impl Screen {
     }
 
     /// Takes the last lines away.
-    pub fn clear_last_lines(&self, lines: usize) -> Result<()> {
+    pub fn clear_last_lines(&self, lines: usize) {
         for _ in 0..lines {
-            self.move_cursor_up(1)?;
-            self.clear_line()?;
+            self.draw("\x1b[1A\r\x1b[2K");
         }
-        Ok(())
     }
 
-    fn draw(&self, text: &str) -> Result<()> {
+    fn draw(&self, text: &str) {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         drawn.push_str(text);
-        Ok(())
     }
 
-    fn move_cursor(&self, steps: usize, direction: char) -> Result<()> {
+    fn move_cursor(&self, steps: usize, direction: char) {
         // Zero steps would be one.
-        if steps == 0 {
-            return Ok(());
+        if steps > 0 {
+            self.draw(&format!("\x1b[{steps}{direction}"));
         }
-        self.draw(&format!("\x1b[{steps}{direction}"))
     }
 }
 
@@ -58,32 +54,39 @@ impl TermLike for Screen {
     }
 
     fn move_cursor_up(&self, lines: usize) -> Result<()> {
-        self.move_cursor(lines, 'A')
+        self.move_cursor(lines, 'A');
+        Ok(())
     }
 
     fn move_cursor_down(&self, lines: usize) -> Result<()> {
-        self.move_cursor(lines, 'B')
+        self.move_cursor(lines, 'B');
+        Ok(())
     }
 
     fn move_cursor_right(&self, columns: usize) -> Result<()> {
-        self.move_cursor(columns, 'C')
+        self.move_cursor(columns, 'C');
+        Ok(())
     }
 
     fn move_cursor_left(&self, columns: usize) -> Result<()> {
-        self.move_cursor(columns, 'D')
+        self.move_cursor(columns, 'D');
+        Ok(())
     }
 
     fn write_line(&self, text: &str) -> Result<()> {
-        self.draw(text)?;
-        self.draw("\n")
+        self.draw(text);
+        self.draw("\n");
+        Ok(())
     }
 
     fn write_str(&self, text: &str) -> Result<()> {
-        self.draw(text)
+        self.draw(text);
+        Ok(())
     }
 
     fn clear_line(&self) -> Result<()> {
-        self.draw("\r\x1b[2K")
+        self.draw("\r\x1b[2K");
+        Ok(())
     }
 
     fn flush(&self) -> Result<()> {

@@ -118,8 +118,8 @@ fn a_path_in_advice_can_be_copied_to_a_shell() {
     let home = Home::new();
     fs::create_dir(home.path("my data")).unwrap();
     let file = home.path("my data/m.db").display().to_string();
-    let fill = "backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-31 --db";
-    let words = fill.split(' ').chain([file.as_str()]);
+    let words = "backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-31 --db";
+    let words = words.split(' ').chain([file.as_str()]);
     home.cli(words).without_db().run().ok();
     close(&home, "my data/m.db");
     let words = ["drop", "AAPL", "-t", "1d", "--yes", "--db", &file];

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::harness::{Home, Run};
 use crate::running::eventually;
+use crate::seeded::say;
 use crate::server::Server;
 
 const WORDS: &str = "backfill AAPL -t 1d --start 2024-01-02 --end 2024-01-31";
@@ -236,7 +237,7 @@ fn a_log_that_may_not_be_removed_is_emptied() {
     running.kill();
     // Another user's, and the folder is root's.
     if chown(home.db_path().with_extension("db-wal"), Some(1), None).is_err() {
-        eprintln!("skipped: only root can give files to others");
+        say("skipped: only root can give files to others".to_owned());
         return;
     }
     for path in beside(&home) {

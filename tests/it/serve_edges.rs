@@ -116,8 +116,8 @@ fn a_token_is_read_from_a_small_regular_file_alone() {
     }
     let none = at("new token");
     let cli = home.serve_sample().arg("--token-file").arg(&none);
-    let make = format!("openssl rand -hex 32 > '{none}'");
-    cli.run().exit(1).says(&[&none, &make]);
+    let advice = format!("openssl rand -hex 32 > '{none}'");
+    cli.run().exit(1).says(&[&none, &advice]);
     assert!(!home.db_path().exists());
 }
 
