@@ -5,6 +5,7 @@ use std::path::Path;
 
 use candlefile::provider::{BadKey, ProviderError};
 use candlefile::range::BadRange;
+#[cfg(feature = "serve")]
 use candlefile::shell::quoted;
 use candlefile::{BadChoice, ExportError, MergeError, StoreError, TargetError};
 use serde_json::json;
