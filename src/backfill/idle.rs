@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::report::{NothingFrom, Report, SeriesReport};
+use super::report::{self, NothingFrom, Report, SeriesReport};
 use super::{Request, Runner};
 use crate::store::{Counts, JobStatus, SeriesStatus, Store, StoreError, Target};
 
@@ -49,6 +49,7 @@ pub(super) fn report(
             requests: 0,
             elapsed: Duration::ZERO,
             records: Counts::default(),
+            is_whole: report::is_whole(store, &series)?,
             series,
             nothing_from_provider,
             left: Vec::new(),

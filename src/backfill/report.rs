@@ -32,6 +32,9 @@ pub struct Report {
     /// Covered stretches without a candle that what was asked touches, each whole: of five days with trading hours and more,
     /// of one candle for `1w` and `1mo`.
     pub nothing_from_provider: Vec<NothingFrom>,
+    /// Nothing was asked, and no day with trading hours of what was asked for is without a candle (`1w`, `1mo`: no candle is
+    /// missing). Not looked for in more than some thousand days.
+    pub is_whole: bool,
     /// What is missing and was left to living jobs that fetch it.
     pub left: Vec<Left>,
     /// The slices that were given up.
@@ -197,6 +200,24 @@ fn stop_words(stop: Option<&Stop>) -> Option<&str> {
     }
 }
 
+/// Whether no day with trading hours is without a candle in what was asked of these series; false where that would be long
+/// to find out.
+pub(super) fn is_whole(store: &Store, series: &[SeriesReport]) -> Result<bool, StoreError> {
+    const MOST_DAYS: i64 = 5_000;
+    let days = series.iter().map(|series| series.span.seconds() / 86_400);
+    if days.sum::<i64>() > MOST_DAYS {
+        return Ok(false);
+    }
+    for SeriesReport { key, span, .. } in series {
+        let held = store.find_series(&key.symbol, key.timeframe)?;
+        let covered = held.coverage.within(*span);
+        if !store.vacant(held.id, &held.market(), &covered)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 pub(super) fn make(
     store: &Store,
     job: &Job,
@@ -250,13 +271,15 @@ pub(super) fn make(
         None if complete => JobStatus::Completed,
         None => JobStatus::Partial,
     };
+    let requests = runner.provider.requests() - job.requests_before;
     Ok(Report {
         job_id: Some(job.job_id.clone()),
         status,
         provider: runner.provider.name().to_owned(),
-        requests: runner.provider.requests() - job.requests_before,
+        requests,
         elapsed,
         records: ledger.records,
+        is_whole: requests == 0 && is_whole(store, &series)?,
         series,
         nothing_from_provider,
         left: all_left,

@@ -87,14 +87,14 @@ struct Told {
 
 impl Told {
     fn words(&self) -> String {
-        format!("{} with {} candles", self.name, output::count(self.candles))
+        format!("{} with {}", self.name, output::of(self.candles, "candle"))
     }
 }
 
 fn said(global: &Global, dropped: &Value, text: &str) -> Result<Exit> {
     if global.json {
         output::json(&json!({ "dropped": dropped }))?;
-    } else {
+    } else if !global.quiet {
         output::print(text)?;
     }
     Ok(Exit::Complete)

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::args::{self, FormatName, Global, Layout};
 use super::error::{Exit, usage};
-use super::output::{self, count, time};
+use super::output::{self, of, time};
 use super::signals::stop_on_signals;
 
 pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
@@ -50,7 +50,7 @@ pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
         if !global.quiet {
             output::say(line(&report));
         }
-    } else {
+    } else if !global.quiet {
         let (path, bytes) = (path.display(), output::bytes(report.bytes));
         output::print(format!("{} to {path}, {bytes}", line(&report)))?;
     }
@@ -142,9 +142,9 @@ fn document(
 
 fn line(report: &Report) -> String {
     format!(
-        "{} candles of {} series",
-        count(report.candles),
-        count(report.series)
+        "{} of {}",
+        of(report.candles, "candle"),
+        of(report.series, "series")
     )
 }
 

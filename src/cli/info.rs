@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use candlefile::backfill::NothingFrom;
-use candlefile::store::{FORMAT, FileInfo, JobFilter, JobRow, SeriesRow};
+use candlefile::store::{FORMAT, FileInfo, JobFilter, JobRow, OddRows, SeriesRow};
 use candlefile::{Clock, JobStatus, Span, Store, StoreError, SystemClock, Timeframe};
 use serde_json::{Value, json};
 
 use super::args::{Global, Info};
 use super::datasette;
 use super::error::{Exit, Said};
-use super::output::{self, bytes, count, short, time};
+use super::output::{self, bytes, count, of, short, time};
 use super::report::{nothing_document, print_nothing};
 
 /// The newest so many jobs are named.
@@ -25,6 +25,7 @@ pub fn run(global: &Global, args: &Info) -> Result<Exit> {
             Ok(Glance {
                 file: store.info()?,
                 nothing: nothing(store, &series)?,
+                odd: odd(store)?,
                 series,
                 jobs: store.jobs(&JobFilter::All, now)?,
             })
@@ -73,6 +74,7 @@ struct Glance {
     file: FileInfo,
     series: Vec<SeriesRow>,
     nothing: Vec<NothingFrom>,
+    odd: OddRows,
     jobs: Vec<JobRow>,
 }
 
@@ -82,6 +84,13 @@ fn nothing(store: &Store, series: &[SeriesRow]) -> Result<Vec<NothingFrom>, Stor
     for series in series {
         all.extend(NothingFrom::asked_of(store, series, Span::EVERYTHING)?);
     }
+    Ok(all)
+}
+
+/// The rows of all series that are not among their candles.
+fn odd(store: &Store) -> Result<OddRows, StoreError> {
+    let mut all = OddRows::default();
+    store.odd_rows()?.into_values().for_each(|odd| all += odd);
     Ok(all)
 }
 
@@ -210,7 +219,7 @@ impl Glance {
             "first": ends.map(|[first, _]| time(first.0)), "last": ends.map(|[_, last]| time(last.0)),
             "timeframes": self.timeframes(), "sources": sources,
             "missing": self.missing(), "nothing_from_provider": self.nothing.iter().map(nothing_document).collect::<Vec<_>>(),
-            "jobs": jobs, "next": self.next(global),
+            "rejected": self.odd.rejected, "conflicting": self.odd.conflicting, "jobs": jobs, "next": self.next(global),
         })
     }
 
@@ -254,10 +263,10 @@ impl Glance {
         line(
             "holds",
             format!(
-                "{} candles in {} series of {} symbols",
-                count(self.candles()),
-                self.series.len(),
-                self.symbols()
+                "{} in {} of {}",
+                of(self.candles(), "candle"),
+                of(self.series.len() as u64, "series"),
+                of(self.symbols() as u64, "symbol")
             ),
         )?;
         if let Some([first, last]) = self.ends() {
@@ -276,6 +285,9 @@ impl Glance {
         }
         line("missing", self.missing().to_string())?;
         print_nothing(&self.nothing)?;
+        if let Some(odd) = output::where_odd(&global.db, self.odd) {
+            line("odd", odd)?;
+        }
         for (index, job) in self.jobs.iter().take(JOBS).enumerate() {
             let title = if index == 0 { "last jobs" } else { "" };
             let error = job.error.as_ref().map(|error| format!(": {error}"));
@@ -298,8 +310,9 @@ impl std::fmt::Display for Missing {
         let mut parts = Vec::new();
         if self.holes > 0 {
             parts.push(format!(
-                "{} holes in {} series",
-                self.holes, self.series_with_holes
+                "{} in {} series",
+                of(self.holes as u64, "hole"),
+                self.series_with_holes
             ));
         }
         if self.series_without_candles > 0 {
@@ -314,17 +327,15 @@ impl std::fmt::Display for Missing {
                 self.series_without_coverage
             ));
         }
-        match self.nothing_from_provider {
-            0 => {}
-            1 => parts.push("1 stretch that the provider had nothing for".into()),
-            several => parts.push(format!(
-                "{several} stretches that the provider had nothing for"
-            )),
+        if self.nothing_from_provider > 0 {
+            let stretches = of(self.nothing_from_provider as u64, "stretch");
+            parts.push(format!("{stretches} that the provider had nothing for"));
         }
         if self.unfinished_jobs > 0 {
             parts.push(format!(
-                "{} jobs not complete, {} slices failed",
-                self.unfinished_jobs, self.failed_slices
+                "{} not complete, {} failed",
+                of(self.unfinished_jobs as u64, "job"),
+                of(self.failed_slices, "slice")
             ));
         }
         if parts.is_empty() {

@@ -1,13 +1,13 @@
 //! `candlefile list`: what the file holds. Of the candles it looks up no more than where there are none.
 
 use anyhow::Result;
-use candlefile::store::SeriesRow;
+use candlefile::store::{OddRows, SeriesRow};
 use candlefile::{BadChoice, Span, SpanSet, Store, StoreError, Symbol};
 use serde_json::{Value, json};
 
 use super::args::{Global, List};
 use super::error::Exit;
-use super::output::{self, count, days, short, time};
+use super::output::{self, count, days, days_without, short, time};
 use super::table;
 
 /// Titles of the table of series.
@@ -35,12 +35,19 @@ pub fn run(global: &Global, args: &List) -> Result<Exit> {
         output::print("the file is empty")?;
     } else {
         table::print(TITLES, series.iter().map(row))?;
+        let mut all = OddRows::default();
+        for (_, _, odd) in &series {
+            all += *odd;
+        }
+        if let Some(odd) = output::where_odd(&global.db, all) {
+            output::print(odd)?;
+        }
     }
     Ok(Exit::Complete)
 }
 
-/// A series, and the covered stretches for which the provider had nothing.
-pub type Listed = (SeriesRow, SpanSet);
+/// A series, the covered stretches for which the provider had nothing, and the rows that are not among its candles.
+pub type Listed = (SeriesRow, SpanSet, OddRows);
 
 /// The series of these symbols; all where none is named.
 fn chosen(mut series: Vec<SeriesRow>, symbols: &[Symbol]) -> Result<Vec<SeriesRow>, BadChoice> {
@@ -57,25 +64,28 @@ pub fn all_of(
     store: &Store,
     series: impl IntoIterator<Item = SeriesRow>,
 ) -> Result<Vec<Listed>, StoreError> {
-    let listed = |series| {
+    let odd = store.odd_rows()?;
+    let listed = |series: SeriesRow| {
         let nothing = store.nothing_from_provider(&series)?;
-        Ok((series, nothing))
+        let odd = odd.get(&series.id).copied().unwrap_or_default();
+        Ok((series, nothing, odd))
     };
     series.into_iter().map(listed).collect()
 }
 
 /// A series as JSON.
-pub fn document((series, nothing): &Listed) -> Value {
+pub fn document((series, nothing, odd): &Listed) -> Value {
     let spans = |spans: &SpanSet| spans.iter().map(output::span).collect::<Vec<Value>>();
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
         "adjusted": series.key.adjusted, "first": series.first_ts.map(time), "last": series.last_ts.map(time),
         "candles": series.candles, "coverage": spans(&series.coverage), "nothing_from_provider": spans(nothing),
+        "rejected": odd.rejected, "conflicting": odd.conflicting,
     })
 }
 
 /// A series in the table.
-pub fn row((series, nothing): &Listed) -> Vec<String> {
+pub fn row((series, nothing, odd): &Listed) -> Vec<String> {
     let timeframe = series.key.timeframe;
     let adjusted = if series.key.adjusted { " adjusted" } else { "" };
     let day = |ts: Option<i64>| ts.map(|ts| short(ts, timeframe)).unwrap_or_default();
@@ -86,11 +96,11 @@ pub fn row((series, nothing): &Listed) -> Vec<String> {
         day(series.first_ts),
         day(series.last_ts),
         count(series.candles),
-        covered(series, nothing),
+        covered(series, nothing, *odd),
     ]
 }
 
-fn covered(series: &SeriesRow, nothing: &SpanSet) -> String {
+fn covered(series: &SeriesRow, nothing: &SpanSet, odd: OddRows) -> String {
     let spans: Vec<Span> = series.coverage.iter().collect();
     let mut text = match (spans.first(), spans.last()) {
         (Some(first), Some(last)) => Span::new(first.start(), last.end())
@@ -105,8 +115,14 @@ fn covered(series: &SeriesRow, nothing: &SpanSet) -> String {
     }
     match nothing.iter().collect::<Vec<Span>>().as_slice() {
         [] => {}
-        [one] => text += &format!(", nothing from {}", days(&series.key, *one)),
+        [one] => text += &format!(", nothing from {}", days_without(&series.key, *one)),
         several => text += &format!(", nothing in {} stretches", several.len()),
+    }
+    if odd.rejected > 0 {
+        text += &format!(", {} rejected", count(odd.rejected));
+    }
+    if odd.conflicting > 0 {
+        text += &format!(", {} conflicting", count(odd.conflicting));
     }
     text
 }

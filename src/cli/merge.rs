@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, Merge};
 use super::error::Exit;
-use super::output::{self, count};
+use super::output::{self, count, of};
 use super::signals::stop_on_signals;
 use super::table;
 
@@ -38,6 +38,9 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
         }))?;
         return Ok(Exit::Complete);
     }
+    if global.quiet {
+        return Ok(Exit::Complete);
+    }
     let titles = [
         "file",
         ">series",
@@ -64,10 +67,10 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
     });
     table::print(titles, rows)?;
     output::print(format!(
-        "{} holds {} series with {} candles",
+        "{} holds {} with {}",
         args.output.display(),
-        merged.series.len(),
-        count(candles)
+        of(merged.series.len() as u64, "series"),
+        of(candles, "candle")
     ))?;
     Ok(Exit::Complete)
 }

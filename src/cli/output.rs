@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 use candlefile::market::date_of;
 use candlefile::shell::quoted;
-use candlefile::{SeriesKey, Span, Timeframe};
+use candlefile::store::OddRows;
+use candlefile::{Counts, SeriesKey, Span, Timeframe};
 use chrono::{DateTime, SecondsFormat, Weekday};
 
 use super::stderr;
@@ -34,18 +35,23 @@ pub fn short(ts: i64, timeframe: Timeframe) -> String {
     time.format(format).to_string()
 }
 
-/// A span of a series for people: its market days, both inside.
+/// A span of a series for people: its market days, both inside. A candle that holds the midnight between two belongs to the
+/// one that was asked for: at the start to the day that begins in it, at the end to the day that ends in it.
 pub fn days(key: &SeriesKey, span: Span) -> String {
+    if key.timeframe.is_label() {
+        return format!("{} to {}", date_of(span.start()), date_of(span.end() - 1));
+    }
     // The weekday that begins a week has no part in where a day begins.
     let market = key.market(Weekday::Sun);
-    let day = |ts: i64| {
-        if key.timeframe.is_label() {
-            date_of(ts)
-        } else {
-            market.date(ts)
-        }
-    };
-    format!("{} to {}", day(span.start()), day(span.end() - 1))
+    let first = market.date(market.next(span.start()) - 1);
+    let last = market.date(market.floor(span.end() - 1));
+    format!("{} to {}", first.min(last), last.max(first))
+}
+
+/// A stretch without candles for people: the market days that have none. What is left of a day with candles is no part of it.
+pub fn days_without(key: &SeriesKey, span: Span) -> String {
+    let market = key.market(Weekday::Sun);
+    days(key, market.whole_days(span).unwrap_or(span))
 }
 
 /// A count with thousands set apart.
@@ -61,6 +67,50 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// How many of what: `1 request`, `2 requests`.
+pub fn of(number: u64, what: &str) -> String {
+    let ending = match what {
+        _ if number == 1 || what.ends_with("series") => "",
+        _ if what.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{} {what}{ending}", count(number))
+}
+
+/// What became of fetched rows, adding up; `None` where no row was fetched or removed.
+pub fn sum(records: Counts) -> Option<String> {
+    if records == Counts::default() {
+        return None;
+    }
+    let mut sum = format!(
+        "{} fetched = {} inserted + {} duplicate + {} restated + {} conflicting + {} rejected",
+        count(records.fetched),
+        count(records.inserted),
+        count(records.duplicate),
+        count(records.restated),
+        count(records.conflicting),
+        count(records.rejected),
+    );
+    if records.removed > 0 {
+        sum += &format!("; {} removed", count(records.removed));
+    }
+    Some(sum)
+}
+
+/// Where to look for rows that are not among the candles; `None` where there are none.
+pub fn where_odd(db: &Path, odd: OddRows) -> Option<String> {
+    let look = |number: u64, what: &str, table: &str| {
+        (number > 0).then(|| {
+            let sql = command(db, &format!("sql 'select * from {table}'"));
+            format!("{}: {sql}", of(number, what))
+        })
+    };
+    let rejected = look(odd.rejected, "rejected row", "rejected");
+    let conflicting = look(odd.conflicting, "conflicting row", "conflicts");
+    let both: Vec<String> = rejected.into_iter().chain(conflicting).collect();
+    (!both.is_empty()).then(|| both.join("; "))
+}
+
 /// Bytes for people.
 pub fn bytes(number: u64) -> String {
     indicatif::HumanBytes(number).to_string()
@@ -72,7 +122,27 @@ pub fn seconds(seconds: f64) -> String {
     if seconds < 10.0 {
         return format!("{seconds:.1} s");
     }
-    humantime::format_duration(std::time::Duration::from_secs(seconds.round() as u64)).to_string()
+    whole_seconds(seconds.round() as u64)
+}
+
+/// Whole seconds for people, in the two largest units that they fill.
+pub fn whole_seconds(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(24 * 3600, "day"), (3600, "h"), (60, "min"), (1, "s")];
+    let spelled = |number: u64, unit: &str| match unit {
+        "day" => of(number, unit),
+        unit => format!("{number} {unit}"),
+    };
+    let Some(at) = UNITS.iter().position(|&(unit, _)| seconds >= unit) else {
+        return "less than 1 s".into();
+    };
+    let (unit, name) = UNITS[at];
+    let mut words = spelled(seconds / unit, name);
+    if let Some(&(next, name)) = UNITS.get(at + 1)
+        && seconds % unit >= next
+    {
+        words += &format!(" {}", spelled(seconds % unit / next, name));
+    }
+    words
 }
 
 /// One JSON document on stdout.
@@ -148,4 +218,38 @@ pub fn command(db: &Path, words: &str) -> String {
         return format!("candlefile {words}");
     }
     format!("candlefile --db {} {words}", quoted(db))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_the_two_largest_units_that_they_fill() {
+        for (number, words) in [
+            (0, "less than 1 s"),
+            (1, "1 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3_599, "59 min 59 s"),
+            (3_600, "1 h"),
+            (3_601, "1 h"),
+            (86_399, "23 h 59 min"),
+            (86_400, "1 day"),
+            (309_600 + 59, "3 days 14 h"),
+            (3_000 * 86_400, "3,000 days"),
+        ] {
+            assert_eq!(whole_seconds(number), words);
+        }
+        assert_eq!(seconds(7.44), "7.4 s");
+        assert_eq!(seconds(309_640.2), "3 days 14 h");
+    }
+
+    #[test]
+    fn one_is_told_as_one() {
+        assert_eq!(of(1, "request"), "1 request");
+        assert_eq!(of(1_000, "request"), "1,000 requests");
+        assert_eq!(of(2, "stretch"), "2 stretches");
+        assert_eq!(of(2, "series"), "2 series");
+    }
 }

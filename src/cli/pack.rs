@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{Global, Pack};
 use super::error::Exit;
-use super::output::{self, bytes, count};
+use super::output::{self, bytes, of};
 use super::signals::stop_on_signals;
 
 pub fn run(global: &Global, args: Pack) -> Result<Exit> {
@@ -37,17 +37,20 @@ pub fn run(global: &Global, args: Pack) -> Result<Exit> {
         }))?;
         return Ok(Exit::Complete);
     }
+    if global.quiet {
+        return Ok(Exit::Complete);
+    }
     output::print(format!(
-        "packed {} series with {} candles into {} ({})",
-        manifest.series.len(),
-        count(candles),
+        "packed {} with {} into {} ({})",
+        of(manifest.series.len() as u64, "series"),
+        of(candles, "candle"),
         target.path().display(),
         bytes(packed.bytes)
     ))?;
     if packed.left_out > 0 {
         output::print(format!(
-            "  {} provisional candles were left out; --with-history keeps them",
-            count(packed.left_out)
+            "  left out: {}; --with-history keeps them",
+            of(packed.left_out, "provisional candle")
         ))?;
     }
     output::print(format!("  data   {}", manifest.digest))?;

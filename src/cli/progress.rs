@@ -5,13 +5,13 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use candlefile::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
+use candlefile::monitor::{LOCKS_REFUSED, Monitor, Snapshot};
 use candlefile::provider::Waiting;
 use candlefile::provider::rate::Rate;
 use candlefile::store::Left;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
-use super::output::{count, days, say, seconds};
+use super::output::{count, days, of, say, seconds};
 use super::screen::Screen;
 
 /// Without a terminal a line is written this often.
@@ -85,11 +85,14 @@ impl Pace {
         )] // For people.
         let speed = (stored as f64 / self.began.elapsed().as_secs_f64().max(0.001)) as u64;
         let mut words = format!(
-            "{} candles ({}/s), {} requests",
-            count(stored),
+            "{} ({}/s), {}",
+            of(stored, "candle"),
             count(speed),
-            count(snapshot.requests)
+            of(snapshot.requests, "request")
         );
+        if snapshot.failed > 0 {
+            words += &format!(", {} failed", count(snapshot.failed));
+        }
         match &snapshot.waiting {
             Some(Waiting::Rate(wait)) => {
                 words += &format!(", waiting {} for the rate", seconds(wait.as_secs_f64()));
@@ -120,18 +123,6 @@ pub fn held_up(file: &Path) -> String {
     )
 }
 
-fn failure_words(failure: &FailedSlice) -> String {
-    let FailedSlice {
-        key, span, error, ..
-    } = failure;
-    format!(
-        "failed: {} {} {}: {error}",
-        key.symbol,
-        key.timeframe,
-        days(key, *span)
-    )
-}
-
 /// One line for each job that fetches part of what is asked.
 pub fn say_left(left: &[Left], waits: bool) {
     let mut jobs: Vec<&str> = left.iter().map(|left| left.job_id.as_str()).collect();
@@ -158,7 +149,7 @@ pub fn left_words(left: &Left) -> String {
     format!("{} {} {}", key.symbol, key.timeframe, days(key, *span))
 }
 
-/// One total bar, and a line for each slice that failed.
+/// One total bar. What failed is counted in it, and told once, in the report.
 struct Bar {
     bar: RefCell<Option<ProgressBar>>,
     pace: Pace,
@@ -195,10 +186,6 @@ impl Monitor for Bar {
         bar.set_position(snapshot.completed + snapshot.failed);
         bar.set_message(self.pace.words(snapshot));
     }
-
-    fn slice_failed(&self, failure: &FailedSlice) {
-        self.bar().println(failure_words(failure));
-    }
 }
 
 impl Drop for Bar {
@@ -209,7 +196,7 @@ impl Drop for Bar {
     }
 }
 
-/// A line every ten seconds, and one for each slice that failed.
+/// A line every ten seconds.
 struct Lines {
     pace: Pace,
     told: Cell<Duration>,
@@ -239,10 +226,6 @@ impl Monitor for Lines {
                 self.pace.words(snapshot)
             ));
         }
-    }
-
-    fn slice_failed(&self, failure: &FailedSlice) {
-        say(failure_words(failure));
     }
 }
 

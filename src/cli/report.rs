@@ -4,14 +4,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use candlefile::backfill::{NothingFrom, Report, SeriesReport, Stop, next_without_data};
-use candlefile::store::Left;
+use candlefile::store::{Left, OddRows};
 use candlefile::{Counts, JobStatus, SeriesStatus};
 use serde_json::{Value, json};
 
 use super::args::Global;
 use super::aside::Aside;
 use super::error::{Exit, Said};
-use super::output::{self, command, count, days, time};
+use super::output::{self, command, days, days_without, of, time};
 
 /// Lines of one kind for people: of failed slices `status` lists all.
 const LISTED: usize = 20;
@@ -21,6 +21,9 @@ pub fn print(global: &Global, reports: &[Report], aside: &Aside) -> Result<Exit>
     aside.say(global);
     let exits = reports.iter().map(exit_of).chain([aside.exit()]);
     let exit = exits.max().unwrap_or(Exit::Complete);
+    if exit == Exit::Complete && global.quiet && !global.json {
+        return Ok(exit);
+    }
     match write(global, reports, aside) {
         // How the jobs ended does not depend on whether anybody reads it.
         Err(error) if output::is_broken_pipe(&error) => Ok(exit),
@@ -76,7 +79,7 @@ pub fn print_nothing_to_do(global: &Global, why: &str, aside: &Aside) -> Result<
         });
         aside.add_to(&mut document);
         output::json(&document)?;
-    } else {
+    } else if !(global.quiet && aside.exit() == Exit::Complete) {
         output::print(format!("nothing to do: {why}"))?;
     }
     Ok(aside.exit())
@@ -151,13 +154,14 @@ pub fn print_nothing(all: &[NothingFrom]) -> Result<()> {
             "  nothing from the provider: {} {} {}",
             nothing.key.symbol,
             nothing.key.timeframe,
-            days(&nothing.key, nothing.span)
+            days_without(&nothing.key, nothing.span)
         ))?;
     }
     if all.len() > LISTED {
         let more = all.len() - LISTED;
         output::print(format!(
-            "  and {more} more such stretches, of which `candlefile list --json` tells"
+            "  and {}, of which `candlefile list --json` tells",
+            of(more as u64, "more such stretch")
         ))?;
     }
     Ok(())
@@ -195,18 +199,31 @@ fn combined(reports: &[Report], jobs: &[Value]) -> Value {
     })
 }
 
+/// Where to look for what was rejected or differed.
+pub fn odd(global: &Global, records: Counts) -> Option<String> {
+    let odd = OddRows {
+        rejected: records.rejected,
+        conflicting: records.conflicting,
+    };
+    output::where_odd(&global.db, odd)
+}
+
 fn print_one(global: &Global, report: &Report) -> Result<()> {
     let Report { records, .. } = report;
     let series = report.series.len();
     output::print(format!(
-        "{}: {series} series from {} in {}, {} requests",
+        "{}: {} from {} in {}, {}",
         report.status.as_str(),
+        of(series as u64, "series"),
         report.provider,
         output::seconds(report.elapsed.as_secs_f64()),
-        count(report.requests),
+        of(report.requests, "request"),
     ))?;
+    if let Some(job) = &report.job_id {
+        output::print(format!("  job {job}"))?;
+    }
     if report.is_idle() {
-        output::print(if report.nothing_from_provider.is_empty() {
+        output::print(if report.is_whole {
             "  nothing was missing"
         } else {
             "  all of it was asked for before"
@@ -215,19 +232,12 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     if let Some(offset) = report.clock_offset {
         output::print(format!("  {}", clocks(offset)))?;
     }
-    let mut sum = format!(
-        "  {} fetched = {} inserted + {} duplicate + {} restated + {} conflicting + {} rejected",
-        count(records.fetched),
-        count(records.inserted),
-        count(records.duplicate),
-        count(records.restated),
-        count(records.conflicting),
-        count(records.rejected),
-    );
-    if records.removed > 0 {
-        sum += &format!("; {} removed", count(records.removed));
+    for line in output::sum(*records)
+        .into_iter()
+        .chain(odd(global, *records))
+    {
+        output::print(format!("  {line}"))?;
     }
-    output::print(sum)?;
     print_nothing(&report.nothing_from_provider)?;
     for series in report
         .series
@@ -242,8 +252,8 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     }
     if report.left.len() > LISTED {
         output::print(format!(
-            "  and {} more stretches left to others",
-            count((report.left.len() - LISTED) as u64)
+            "  and {} left to others",
+            of((report.left.len() - LISTED) as u64, "more stretch")
         ))?;
     }
     for failed in report.failed.iter().take(LISTED) {
@@ -257,8 +267,8 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     }
     if report.failed.len() > LISTED {
         output::print(format!(
-            "  and {} more failed slices",
-            report.failed.len() - LISTED
+            "  and {}",
+            of((report.failed.len() - LISTED) as u64, "more failed slice")
         ))?;
     }
     if let Some(error) = report.error() {

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::args::{Global, Status};
 use super::error::Exit;
-use super::output::{self, count, time};
+use super::output::{self, count, of, time};
 use super::progress::Following;
-use super::report::{nothing_document, print_nothing};
+use super::report::{nothing_document, odd, print_nothing};
 use super::table;
 
 /// Hex digits of a job id that name the millisecond it was made in.
@@ -22,6 +22,21 @@ const SHORT_ID: usize = 13;
 const LISTED: u32 = 100;
 /// The same in JSON.
 const LISTED_IN_JSON: u32 = 10_000;
+
+/// A column's title, and what stands in it.
+type Kind = (&'static str, fn(&Counts) -> u64);
+
+/// What became of a slice's rows: all kinds but the first add up to it.
+const KINDS: [Kind; 6] = [
+    (">fetched", |records| records.fetched),
+    (">inserted", |records| records.inserted),
+    (">duplicate", |records| records.duplicate),
+    (">restated", |records| records.restated),
+    (">conflicting", |records| records.conflicting),
+    (">rejected", |records| records.rejected),
+];
+/// So many of the kinds are always shown.
+const ALWAYS: usize = 2;
 
 /// How often a watched file is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -66,13 +81,13 @@ fn watch(global: &Global, args: &Status, clock: &SystemClock) -> Result<()> {
 
 fn line(store: &Store, job: &JobRow, now: i64) -> Result<String> {
     let mut line = format!(
-        "{} {} {}: {}/{} slices, {} candles",
+        "{} {} {}: {}/{} slices, {}",
         job.job_id.chars().take(SHORT_ID).collect::<String>(),
         some_of(&job.symbols),
         job.timeframes.join(","),
         job.slices.completed + job.slices.failed,
         job.slices.total,
-        count(job.records.inserted + job.records.restated)
+        of(job.records.inserted + job.records.restated, "candle")
     );
     if let Some(eta) = store.eta(job, now)? {
         line += &format!(", {} to go", output::seconds(eta));
@@ -97,7 +112,9 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
             format!("{}/{}", job.slices.completed, job.slices.total),
             count(job.records.inserted + job.records.restated),
             time(job.created_at),
-            duration(job, now).map(output::seconds).unwrap_or_default(),
+            duration(job, now)
+                .map(output::whole_seconds)
+                .unwrap_or_default(),
             job.error.clone().unwrap_or_default(),
         ]
     });
@@ -120,18 +137,24 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         job.source
     ))?;
     output::print(format!(
-        "  {} {}, asked {}",
+        "  {} {}, asked {}{}",
         some_of(&job.symbols),
         job.timeframes.join(","),
-        time(job.created_at)
+        time(job.created_at),
+        duration(job, now)
+            .map(|took| format!(", took {}", output::whole_seconds(took)))
+            .unwrap_or_default()
     ))?;
     output::print(format!(
-        "  {} of {} slices, {} failed; {}",
-        job.slices.completed,
-        job.slices.total,
-        job.slices.failed,
-        sum(job.records)
+        "  {} of {}, {} failed",
+        count(job.slices.completed),
+        of(job.slices.total, "slice"),
+        count(job.slices.failed)
     ))?;
+    let sum = output::sum(job.records);
+    for line in sum.into_iter().chain(odd(global, job.records)) {
+        output::print(format!("  {line}"))?;
+    }
     if let Some(error) = &job.error {
         output::print(format!("  {error}"))?;
     }
@@ -143,35 +166,35 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     let left_out = left_out(job, &slices);
     if slices.is_empty() && left_out > 0 {
         return output::print(format!(
-            "  {} slices are not listed: none of them failed or is being fetched",
-            count(left_out)
+            "  not listed: {}, none of which failed or is being fetched",
+            of(left_out, "slice")
         ));
     }
+    // A kind of rows that no slice has needs no column.
+    let kinds = KINDS
+        .iter()
+        .enumerate()
+        .filter(|(at, (_, of))| *at < ALWAYS || slices.iter().any(|slice| of(&slice.records) > 0));
+    let kinds: Vec<_> = kinds.map(|(_, kind)| kind).collect();
     let rows = slices.iter().map(|slice| {
-        vec![
+        let mut row = vec![
             slice.key.symbol.to_string(),
             slice.key.timeframe.to_string(),
             output::days(&slice.key, slice.span),
             slice.status.as_str().to_owned(),
-            count(slice.records.fetched),
-            count(slice.records.inserted),
-            slice.error.clone().unwrap_or_default(),
-        ]
+        ];
+        row.extend(kinds.iter().map(|(_, of)| count(of(&slice.records))));
+        row.push(slice.error.clone().unwrap_or_default());
+        row
     });
-    let titles = [
-        "symbol",
-        "timeframe",
-        "!~range",
-        "!status",
-        ">fetched",
-        ">inserted",
-        "!~error",
-    ];
+    let mut titles = vec!["symbol", "timeframe", "!~range", "!status"];
+    titles.extend(kinds.iter().map(|(title, _)| *title));
+    titles.push("!~error");
     table::print(titles, rows)?;
     if left_out > 0 {
         output::print(format!(
-            "{} more slices; listed are those that failed or are being fetched, {LISTED} at most",
-            count(left_out)
+            "{}; listed are those that failed or are being fetched, {LISTED} at most",
+            of(left_out, "more slice")
         ))?;
     }
     Ok(())
@@ -240,7 +263,7 @@ fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {
         "job_id": job.job_id, "status": job.status, "command": job.command, "symbols": job.symbols,
         "timeframes": job.timeframes, "start": time(job.start_ts), "end": time(job.end_ts), "source": job.source,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
-        "completed_at": job.completed_at.map(time), "duration_s": duration(job, now), "slices": job.slices,
+        "completed_at": job.completed_at.map(time), "duration_s": duration(job, now).map(Duration::from_secs).map(|took| took.as_secs_f64()), "slices": job.slices,
         "progress_pct": progress_pct, "records": job.records, "error": job.error,
         "resume_at": job.resume_at.map(time), "owner": job.owner, "program": job.program, "eta_s": eta,
         "rate": job.rate, "workers": job.workers, "delay_s": job.policy.delay, "final_after_s": job.policy.final_after,
@@ -256,15 +279,14 @@ fn slice_document(slice: &SliceRow) -> Value {
 }
 
 /// Seconds from start to end, or to the last sign of life of a job that has none.
-#[allow(clippy::cast_precision_loss)] // Seconds of a job.
-fn duration(job: &JobRow, now: i64) -> Option<f64> {
+fn duration(job: &JobRow, now: i64) -> Option<u64> {
     let running = job.status == JobStatus::Running;
     let end = if running {
         Some(now)
     } else {
         job.completed_at.or(job.heartbeat_at)
     };
-    Some(end?.saturating_sub(job.started_at?).max(0) as f64)
+    Some(end?.saturating_sub(job.started_at?).max(0).cast_unsigned())
 }
 
 fn some_of(symbols: &[String]) -> String {
@@ -272,12 +294,4 @@ fn some_of(symbols: &[String]) -> String {
         [a, b, c, rest @ ..] if !rest.is_empty() => format!("{a} {b} {c} +{}", rest.len()),
         few => few.join(" "),
     }
-}
-
-fn sum(records: Counts) -> String {
-    format!(
-        "{} fetched, {} inserted",
-        count(records.fetched),
-        count(records.inserted)
-    )
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{Global, Verify};
 use super::error::Exit;
-use super::output::{self, count};
+use super::output::{self, of};
 
 pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
     let verdict = verify(&args.file)?;
@@ -21,17 +21,16 @@ pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
             "file_digest": verdict.seal.as_ref().map(|seal| seal.file_digest), "checked": verdict.checked,
             "problems": verdict.problems,
         }))?;
-    } else {
+    } else if !(sound && global.quiet) {
         output::print(head(&args.file.display().to_string(), &verdict))?;
         for check in &verdict.checked {
-            let of = verdict
+            let those = verdict
                 .problems
                 .iter()
                 .filter(|problem| problem.check == *check);
-            let said = match of.count() {
+            let said = match those.count() {
                 0 => "ok".to_owned(),
-                1 => "1 problem".to_owned(),
-                several => format!("{several} problems"),
+                some => of(some as u64, "problem"),
             };
             output::print(format!("  {:<10} {said}", name(*check)))?;
         }
@@ -60,9 +59,9 @@ pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
 
 fn head(path: &str, verdict: &Verdict) -> String {
     let holds = format!(
-        "{} series, {} candles",
-        count(verdict.counted.0),
-        count(verdict.counted.1)
+        "{}, {}",
+        of(verdict.counted.0, "series"),
+        of(verdict.counted.1, "candle")
     );
     match &verdict.seal {
         Some(seal) => format!(

@@ -54,7 +54,7 @@ impl Store {
             ));
         }
         let sql = "UPDATE backfill_jobs SET status = 'running', owner = ?2, heartbeat_at = ?3,
-                   started_at = coalesce(started_at, ?3), completed_at = NULL, error = NULL,
+                   started_at = ?3, completed_at = NULL, error = NULL,
                    resume_at = NULL, delay_s = ?4, final_after_s = ?5, program = ?6, rate = ?7, workers = ?8
                    WHERE job_id = ?1";
         tx.execute(

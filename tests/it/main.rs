@@ -92,6 +92,7 @@ mod recorded;
 mod reports;
 mod running;
 mod runs;
+mod said;
 mod scripted;
 mod second_look;
 mod seeded;

@@ -58,10 +58,10 @@ pub struct Global {
     /// Write one JSON document to stdout
     #[arg(long, global = true)]
     pub json: bool,
-    /// No progress
+    /// No progress, and nothing where all went well; what was asked to be shown is shown
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say more on stderr about requests and retries
+    /// Tell each request, retry and 429 on stderr
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

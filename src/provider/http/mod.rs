@@ -202,7 +202,10 @@ impl Http {
         // A date to wait for is one of the server's clock.
         let now_ms = dated.map_or_else(|| self.clock.now_ms(), |dated| dated.now() * 1000);
         let retry_after = retry_after(response.headers(), now_ms);
+        let took_ms = began.elapsed().as_millis();
+        tracing::debug!(status, took_ms, "a request was answered");
         if status == 429 {
+            tracing::debug!(?retry_after, "the provider's limit: HTTP 429");
             return Err(Once::Limited(retry_after));
         }
         self.limiter.answered(self.clock.as_ref());

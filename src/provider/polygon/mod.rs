@@ -12,7 +12,7 @@ pub use unkeyed::Unkeyed;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use chrono::{NaiveDate, Weekday};
+use chrono::{DateTime, NaiveDate, Weekday};
 use url::Url;
 
 use answer::wrong;
@@ -107,6 +107,20 @@ impl Provider for Polygon {
         cursor: Option<&Cursor>,
         cancel: &Cancel,
     ) -> Result<Page, ProviderError> {
+        let time = |ts| {
+            DateTime::from_timestamp(ts, 0)
+                .unwrap_or_default()
+                .to_rfc3339()
+        };
+        let asked = tracing::debug_span!(
+            "ask",
+            symbol = ask.symbol.as_str(),
+            timeframe = %ask.market.timeframe(),
+            start = time(ask.span.start()),
+            end = time(ask.span.end()),
+            page = if cursor.is_some() { "a later one" } else { "first" },
+        );
+        let _asked = asked.enter();
         let path = cursor.map_or_else(
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
