@@ -1,4 +1,5 @@
-//! In front of every route: who may ask, from where, and in what shape. What is not allowed here never reaches a route.
+//! In front of every route: who may ask, from where, and in what shape. What is not allowed here never reaches a route. A
+//! body is judged where the path is found to take the call.
 //!
 //! The allow-list of hosts is what stops a page that has rebound its own name to this machine; `Origin` and
 //! `Sec-Fetch-Site` stop other sites' pages from changing anything; the token stops everyone else.
@@ -8,9 +9,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN,
     REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
-};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use super::answer::Fault;
 use super::host::Hosts;
@@ -39,15 +38,11 @@ impl Guard {
     pub(super) fn check(&self, request: &Request<Body>) -> Result<(), Fault> {
         let host = self.check_host(request)?;
         check_size(request)?;
-        let reads = reads(request.method());
-        if !reads && request.method() != Method::POST {
-            return Err(Fault::method("GET, HEAD, POST"));
+        check_site(request, host, reads(request.method()))?;
+        if routes::is_open(request.method(), request.uri().path()) {
+            return Ok(());
         }
-        check_site(request, host, reads)?;
-        if !routes::is_open(request.method(), request.uri().path()) {
-            token::check(self.token.as_ref(), request.headers())?;
-        }
-        check_body(request.headers(), reads)
+        token::check(self.token.as_ref(), request.headers())
     }
 
     fn check_host<'r>(&self, request: &'r Request<Body>) -> Result<&'r str, Fault> {
@@ -102,8 +97,9 @@ fn check_size(request: &Request<Body>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What is refused here is refused before anything of the body was read.
-fn check_body(headers: &HeaderMap, reads: bool) -> Result<(), Fault> {
+/// Whether what a path takes may have this body. What is refused here is refused before anything of the body was read.
+pub(super) fn check_body(request: &Request<Body>) -> Result<(), Fault> {
+    let (headers, reads) = (request.headers(), reads(request.method()));
     if headers.contains_key(TRANSFER_ENCODING) {
         return Err(Fault::new(
             StatusCode::LENGTH_REQUIRED,

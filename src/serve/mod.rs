@@ -47,7 +47,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::http::{Request, Response, StatusCode};
 use axum::routing::{MethodFilter, on};
 use tokio::sync::{Semaphore, watch};
 
@@ -263,19 +263,10 @@ fn router(service: &Arc<Service>) -> Router {
             }
             run(route, service, named.unwrap_or_default(), request).await
         };
-        router = router.route(route.path, on(filter, run));
+        let other = async || Fault::method(route.methods()).response();
+        router = router.route(route.path, on(filter, run).fallback(other));
     }
-    router
-        .method_not_allowed_fallback(async |request: Request<Body>| {
-            // The router knows the path, so the other method is the one.
-            let other = if request.method() == Method::POST {
-                "GET, HEAD"
-            } else {
-                "POST"
-            };
-            Fault::method(other).response()
-        })
-        .fallback(page::answer)
+    router.fallback(page::answer)
 }
 
 /// A request that a route answers.
@@ -286,6 +277,7 @@ async fn run(
     request: Request<Body>,
 ) -> Response<Body> {
     let call = async {
+        guard::check_body(&request)?;
         let (head, body) = request.into_parts();
         let body = tokio::time::timeout(BODY, axum::body::to_bytes(body, BODY_LIMIT)).await;
         let body = body

@@ -10,6 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::answer::Fault;
+use super::guard;
+use super::routes::READS;
 
 /// A file of the page.
 pub(super) struct File {
@@ -79,24 +81,36 @@ pub(super) fn find(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.path == path)
 }
 
+/// The file that a request reads.
+fn find_for(request: &Request<Body>) -> Result<&'static File, Fault> {
+    let (path, reads) = (request.uri().path(), guard::reads(request.method()));
+    let file = find(path);
+    // `*`, or another machine's name: of no path, but of the server.
+    let is_of_all = !path.starts_with('/') && request.method() != Method::POST;
+    match file {
+        Some(_) if !reads => return Err(Fault::method(READS)),
+        None if !reads && is_of_all => return Err(Fault::method("GET, HEAD, POST")),
+        // What takes nothing has no body to judge, and of a call that reads none may be left on the connection.
+        _ if reads => guard::check_body(request)?,
+        _ => {}
+    }
+    let file = file.ok_or_else(|| {
+        let next = "GET /api/v1/openapi.json lists the calls";
+        let what = "there is nothing at that path";
+        Fault::new(StatusCode::NOT_FOUND, "path", what, next)
+    })?;
+    if request.uri().query().is_some() {
+        return Err(Fault::usage("a file takes no parameters", "leave them out"));
+    }
+    Ok(file)
+}
+
 /// Answers with a file, or that there is nothing.
 pub(super) async fn answer(request: Request<Body>) -> Response<Body> {
-    let Some(file) = find(request.uri().path()) else {
-        let next = "GET /api/v1/openapi.json lists the calls";
-        return Fault::new(
-            StatusCode::NOT_FOUND,
-            "path",
-            "there is nothing at that path",
-            next,
-        )
-        .response();
+    let file = match find_for(&request) {
+        Ok(file) => file,
+        Err(fault) => return fault.response(),
     };
-    if request.method() == Method::POST {
-        return Fault::method("GET, HEAD").response();
-    }
-    if request.uri().query().is_some() {
-        return Fault::usage("a file takes no parameters", "leave them out").response();
-    }
     let known = request.headers().get(IF_NONE_MATCH) == Some(&*TAG);
     let mut response = Response::new(if known {
         Body::empty()

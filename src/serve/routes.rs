@@ -35,6 +35,9 @@ pub(super) struct Route {
     pub(super) run: fn(Call) -> Answer,
 }
 
+/// The methods that only read, as `Allow` has them.
+pub(super) const READS: &str = "GET, HEAD";
+
 /// A query parameter.
 pub(super) struct Param {
     pub(super) name: &'static str,
@@ -323,6 +326,13 @@ pub(super) fn is_open(method: &Method, path: &str) -> bool {
     let reads = method == Method::GET || method == Method::HEAD;
     let route = || ROUTES.iter().any(|route| route.open && route.path == path);
     reads && (page::find(path).is_some() || route())
+}
+
+impl Route {
+    /// What its path takes, as `Allow` has it.
+    pub(super) fn methods(&self) -> &'static str {
+        if self.changes { "POST" } else { READS }
+    }
 }
 
 impl Param {

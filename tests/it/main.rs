@@ -132,6 +132,7 @@ mod serve_historical;
 #[cfg(feature = "serve")]
 mod serve_jobs;
 #[cfg(feature = "serve")]
+mod serve_methods;
 mod serve_openapi;
 #[cfg(feature = "serve")]
 mod serve_stopped;
