@@ -31,21 +31,23 @@ impl Fetcher {
         for cell in cells {
             let from = stored.partition_point(|candle| candle.ts < cell.start());
             let to = stored.partition_point(|candle| candle.ts < cell.end());
-            match self.check_in_cell(series, &stored[from..to]) {
-                Ok(found) if !found.is_empty() => checked.extend(found),
-                Ok(_) if to == from => {}
-                Err(error) if error.kind != ErrorKind::OutsideHistory => return Err(error),
-                // A plan's history moves on, by refusing or in silence, and leaves behind what can be checked no longer.
-                missed => {
-                    let error = missed
-                        .err()
-                        .unwrap_or_else(|| odd("the provider did not give them again"));
-                    if !checked.is_empty() {
-                        return Err(error);
-                    }
-                    gone = Some(error);
-                }
+            if from == to {
+                continue;
             }
+            let missed = match self.check_in_cell(series, &stored[from..to]) {
+                Ok(found) if found.is_empty() => odd("the provider did not give them again"),
+                Ok(found) => {
+                    checked.extend(found);
+                    continue;
+                }
+                Err(error) if error.kind == ErrorKind::OutsideHistory => error,
+                Err(error) => return Err(error),
+            };
+            // A plan's history moves on, by refusing or in silence, and leaves behind what can be checked no longer.
+            if !checked.is_empty() {
+                return Err(missed);
+            }
+            gone = Some(missed);
         }
         if let Some(error) = gone.filter(|_| checked.is_empty()) {
             return Err(error);
