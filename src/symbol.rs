@@ -123,24 +123,10 @@ impl Symbol {
         NaiveDate::parse_from_str(&format!("20{date}"), "%Y%m%d").ok()
     }
 
-    /// Another spelling that is more likely to exist, for a symbol of which the provider knows nothing.
-    ///
-    /// US class shares are written with a dot by Polygon/Massive (`BRK.B`; `BRK-B` answers 200 without rows), and
-    /// tickers are upper case with few exceptions.
-    pub fn likely_spelling(&self) -> Option<Symbol> {
-        if self.asset_class() != AssetClass::Stock {
-            return None;
-        }
-        let mut other = self.0.clone();
-        if other.chars().all(|c| !c.is_ascii_uppercase()) {
-            other = other.to_ascii_uppercase();
-        }
-        if let Some((stem, class)) = other.split_once(['-', '/'])
-            && class.len() == 1
-        {
-            other = format!("{stem}.{class}");
-        }
-        (other != self.0).then_some(Symbol(other))
+    /// Other spellings that are more likely to exist, the likeliest first, for a symbol of which the provider knows nothing;
+    /// none where it looks right as it is.
+    pub fn likely_spellings(&self) -> Vec<Symbol> {
+        crate::spelling::likely(self)
     }
 }
 
@@ -223,20 +209,5 @@ mod tests {
         ] {
             assert_eq!(expiry(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn a_typing_error_has_a_likely_spelling() {
-        let likely = |text: &str| {
-            text.parse::<Symbol>()
-                .ok()
-                .and_then(|s| s.likely_spelling())
-                .map(|s| s.to_string())
-        };
-        assert_eq!(likely("BRK-B").as_deref(), Some("BRK.B"));
-        assert_eq!(likely("aapl").as_deref(), Some("AAPL"));
-        assert_eq!(likely("brk/b").as_deref(), Some("BRK.B"));
-        assert_eq!(likely("AAPL"), None);
-        assert_eq!(likely("X:btcusd"), None);
     }
 }

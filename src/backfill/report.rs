@@ -11,6 +11,7 @@ use crate::span::Span;
 use crate::store::{
     Counts, JobStatus, Left, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError,
 };
+use crate::symbol::Symbol;
 
 /// How a job ended, and what this run of it did.
 #[derive(Clone, Debug)]
@@ -113,8 +114,9 @@ pub fn no_data(key: &SeriesKey, asked: Span) -> String {
     } = key;
     let market = key.market(Weekday::Sun);
     let hint = if market.trades_within(asked) {
-        let likely = symbol.likely_spelling();
-        likely.map(|likely| format!("did you mean {likely}?"))
+        let likely = symbol.likely_spellings();
+        let likely: Vec<String> = likely.iter().map(Symbol::to_string).collect();
+        (!likely.is_empty()).then(|| format!("did you mean {}?", likely.join(" or ")))
     } else {
         Some(market.no_session())
     };

@@ -151,7 +151,7 @@ impl Said {
         if error.downcast_ref::<ProviderError>().is_some() {
             return said(
                 "provider",
-                "check --base-url and the machine's TLS roots".into(),
+                "check --base-url, SSL_CERT_FILE and the machine's TLS roots".into(),
                 Exit::Failed,
             );
         }

@@ -330,6 +330,9 @@ fn next_step(db: &Path, report: &Report) -> String {
         (Some(Stop::Unauthorized(_)), _) => {
             format!("check MASSIVE_API_KEY or POLYGON_API_KEY, then {resume}")
         }
+        (Some(Stop::Unreachable(why)), _) if why.contains("_PROXY") || why.contains("_proxy") => {
+            format!("check that variable and the proxy, then {resume}")
+        }
         (Some(Stop::Unreachable(_)), _) => {
             format!("check the network and --base-url, then {resume}")
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use candlefile::Store;
+use candlefile::plain::turns;
 use candlefile::store::{SqlClock, SqlValue, TakeRows};
 use serde_json::{Value, json};
 
@@ -141,7 +142,7 @@ impl TakeRows for Table {
 
 /// A file may hold what a terminal takes for an order.
 fn printable(value: &SqlValue<'_>) -> String {
-    let is_order = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let is_order = |c: char| turns(c) || (c.is_control() && c != '\n' && c != '\t');
     let text = text(value);
     if !text.contains(is_order) {
         return text;

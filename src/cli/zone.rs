@@ -1,8 +1,8 @@
 //! The zone that times are shown in, as it is typed.
 
-use candlefile::nearest::nearest;
 use candlefile::store::SeriesRow;
-use chrono_tz::{TZ_VARIANTS, Tz};
+use candlefile::zones::{named, similar};
+use chrono_tz::Tz;
 
 /// A zone, or the market's own.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +28,11 @@ impl std::str::FromStr for Zone {
         if text.eq_ignore_ascii_case("market") {
             return Ok(Zone::Market);
         }
-        let named = TZ_VARIANTS
-            .iter()
-            .find(|zone| zone.name().eq_ignore_ascii_case(text));
-        named.map(|&zone| Zone::Named(zone)).ok_or_else(|| {
-            let all = TZ_VARIANTS.iter().map(|zone| zone.name());
-            let similar = nearest(text, all, |name| {
-                // Most people know the city alone.
-                let city = name.rsplit('/').next().unwrap_or(name);
-                if text.contains('/') { name } else { city }
-            });
-            format!("write market, utc or a zone, like {}", similar.join(", "))
+        named(text).map(Zone::Named).ok_or_else(|| {
+            format!(
+                "write market, utc, local, ET or a zone, like {}",
+                similar(text).join(", ")
+            )
         })
     }
 }

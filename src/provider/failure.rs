@@ -1,6 +1,7 @@
 //! Why an answer is none, in words that are fit for one line. What a server says is never taken over whole.
 
 use super::ErrorKind;
+use crate::plain::turns;
 
 /// Characters of each word, and of all but the last word, that are kept of what a server says of itself: to be cut further
 /// once the key has been taken out.
@@ -24,7 +25,7 @@ pub(crate) fn words(text: &str) -> String {
         if !said.is_empty() && !word.is_empty() {
             said.push(' ');
         }
-        said.extend(word.chars().take(SAID_LIMIT));
+        said.extend(word.chars().filter(|&c| !turns(c)).take(SAID_LIMIT));
     }
     said
 }

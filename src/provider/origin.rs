@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// A key of fewer bytes is not looked for in texts.
-const SHORTEST: usize = 6;
+/// A key of fewer bytes is none: taken out of what a server says, it would cut words that have nothing to do with it.
+const SHORTEST: usize = 8;
 
 /// Where a provider's requests go: an https origin, or http on this machine, with an optional path in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,11 @@ impl BaseUrl {
         self.0.authority()
     }
 
+    /// The host alone.
+    pub(super) fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
     /// Whether there is no TLS, which is for this machine only.
     pub(super) fn is_plain(&self) -> bool {
         self.0.scheme() == "http"
@@ -104,14 +109,14 @@ pub struct Key(String);
 
 /// Text that cannot be a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key has no line breaks, spaces or characters outside ASCII")]
+#[error("a key has eight characters or more, no line breaks, spaces or characters outside ASCII")]
 pub struct BadKey;
 
 impl FromStr for Key {
     type Err = BadKey;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        let fits = text.len() >= SHORTEST && text.bytes().all(|b| b.is_ascii_graphic());
         if fits {
             Ok(Key(text.to_owned()))
         } else {
@@ -130,10 +135,6 @@ impl Key {
     /// it.
     pub(super) fn taken_out_of(&self, text: &str) -> String {
         let Key(key) = self;
-        // One that short is a word's part, and a proxy's that knows no keys.
-        if key.len() < SHORTEST {
-            return text.to_owned();
-        }
         let mut text = text.replace(key, "***");
         let cut = (4..key.len()).rev().find(|&n| text.ends_with(&key[..n]));
         if let Some(cut) = cut {

@@ -2,14 +2,14 @@
 //! server was not there. The file knows when that was done last.
 
 use chrono::{DateTime, Days, NaiveTime};
-use chrono_tz::{TZ_VARIANTS, Tz};
+use chrono_tz::Tz;
 
 use super::Service;
 use crate::backfill::{sources, targets, update_of};
 use crate::clock::Cancel;
 use crate::market::instant_of;
-use crate::nearest::nearest;
 use crate::store::{Store, StoreError, Target};
+use crate::zones::{named, similar};
 
 /// A time of day in a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +33,8 @@ impl std::str::FromStr for Daily {
         let (time, zone) = text.split_once('@').ok_or_else(|| bad(String::new()))?;
         let time = NaiveTime::parse_from_str(time, "%H:%M")
             .map_err(|_| bad(format!(": {time:?} is no time of day")))?;
-        let named = TZ_VARIANTS
-            .iter()
-            .find(|known| known.name().eq_ignore_ascii_case(zone));
-        let zone = *named.ok_or_else(|| {
-            let all = TZ_VARIANTS.iter().map(|known| known.name());
-            let similar = nearest(zone, all, |name| name).join(", ");
+        let zone = named(zone).ok_or_else(|| {
+            let similar = similar(zone).join(", ");
             bad(format!(": {zone:?} is no zone, did you mean {similar}?"))
         })?;
         Ok(Daily { time, zone })

@@ -147,6 +147,7 @@ mod sharing;
 mod signals;
 mod small_job;
 mod snapshots;
+mod spelled;
 mod sql;
 mod terminal;
 mod together;

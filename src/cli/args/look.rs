@@ -51,7 +51,7 @@ pub struct Show {
     /// Up to this market day, inclusive, or instant, exclusive; also today, -7d
     #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub end: Option<Moment>,
-    /// The zone of the times: market, utc, or a name like Europe/London; 1d and longer stay dates
+    /// The zone of the times: market, utc, local, ET, a city like Berlin or a name like Europe/London; 1d and longer stay dates
     #[arg(long, default_value = "utc", value_name = "ZONE")]
     pub tz: Zone,
     /// Write CSV

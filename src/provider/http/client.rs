@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::blocking::Client;
 
+use super::environment::missing_roots;
 use crate::provider::failure::innermost;
 use crate::provider::origin::BaseUrl;
 use crate::provider::{ErrorKind, ProviderError};
@@ -32,6 +33,12 @@ pub(super) fn client(
     if base.is_plain() {
         // Nothing to verify: the machine's roots need not be read, or even be there.
         builder = builder.tls_certs_only([]);
+    } else if let Some(missing) = missing_roots() {
+        return Err(ProviderError {
+            kind: ErrorKind::Unreachable,
+            message: format!("the TLS roots are missing: {missing}"),
+            attempts: 0,
+        });
     }
     builder.build().map_err(|error| ProviderError {
         kind: ErrorKind::Unreachable,

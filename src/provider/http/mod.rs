@@ -4,6 +4,7 @@
 //! No error text holds a URL or the key: URLs carry cursors, and errors end up in files and on terminals.
 
 mod client;
+mod environment;
 #[cfg(feature = "serve")]
 mod tell;
 
@@ -176,7 +177,8 @@ impl Http {
                 if connected || self.heard.load(Ordering::Relaxed) {
                     return Err(error(attempts, ErrorKind::Slice, &message));
                 }
-                let address = self.base.address();
+                let address = || self.base.address().to_owned();
+                let address = environment::proxy(&self.base).unwrap_or_else(address);
                 let message = format!("nothing answers at {address}: {message}");
                 return Err(error(attempts, ErrorKind::Unreachable, &message));
             }

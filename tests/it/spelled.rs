@@ -1,0 +1,167 @@
+//! What comes from outside and is spelled otherwise: symbols, zones, keys, proxies, and the words of a server.
+
+use crate::cli_errors::refused;
+use crate::exchange::Reply;
+use crate::harness::{Home, KEY};
+use crate::server::Server;
+
+const WEEK: &str = "--start 2024-01-08 --end 2024-01-12";
+
+#[test]
+fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
+    let home = Home::new();
+    let server = Server::always(Reply::json(200, r#"{"status":"OK","resultsCount":0}"#));
+    for (asked, hints) in [
+        ("BAC-L", "did you mean BAC.L or BACpL?"),
+        ("kimpl", "did you mean KIMPL or KIMpL?"),
+        ("BAC.PRL", "did you mean BACpL?"),
+        ("BAC^L", "did you mean BACpL?"),
+        ("AAM/WS", "did you mean AAM.WS?"),
+        ("BTC-USD", "did you mean X:BTCUSD?"),
+        ("X:BTC-USD", "did you mean X:BTCUSD?"),
+        ("EURUSD=X", "did you mean C:EURUSD?"),
+        ("^NDX", "did you mean I:NDX?"),
+        ("SPY251219C00650000", "did you mean O:SPY251219C00650000?"),
+    ] {
+        let words = [
+            "backfill",
+            asked,
+            "--start",
+            "2024-01-08",
+            "--end",
+            "2024-01-12",
+        ];
+        let run = home.to(&server, words).run().exit(3);
+        assert!(run.stdout.contains(hints), "{hints}\n{run:?}");
+    }
+}
+
+#[test]
+fn a_zone_is_understood_as_people_say_it() {
+    let home = Home::new();
+    home.cli(format!("backfill AAPL --provider sample -t 1h {WEEK}").split(' '))
+        .run()
+        .ok();
+    let shown = |zone: &str, local: &str| {
+        let words = [
+            "show", "AAPL", "-t", "1h", "--tail", "1", "--json", "--tz", zone,
+        ];
+        let run = home.cli(words).env("TZ", local).run().ok().json();
+        run["tz"].as_str().unwrap().to_owned()
+    };
+    for (zone, name) in [
+        ("ET", "America/New_York"),
+        ("pt", "America/Los_Angeles"),
+        ("Berlin", "Europe/Berlin"),
+        ("new york", "America/New_York"),
+        ("europe/london", "Europe/London"),
+        ("utc", "UTC"),
+    ] {
+        assert_eq!(shown(zone, "Asia/Tokyo"), name, "{zone}");
+    }
+    assert_eq!(shown("local", "Asia/Tokyo"), "Asia/Tokyo");
+    assert_eq!(shown("Local", ":Europe/Paris"), "Europe/Paris");
+    let server = Server::start();
+    refused(
+        &home,
+        &server,
+        "show AAPL -t 1h --tz Berlinn",
+        2,
+        &["Berlinn", "Europe/Berlin", "local"],
+    );
+}
+
+#[test]
+#[cfg(feature = "serve")]
+fn a_daily_update_understands_the_same_zones() {
+    let (home, server) = (Home::new(), Server::start());
+    refused(
+        &home,
+        &server,
+        "serve --update-at 20:30@Berlinn",
+        2,
+        &["Europe/Berlin"],
+    );
+    refused(&home, &server, "serve --update-at 25:30@ET", 2, &["25:30"]);
+    for zone in ["ET", "Berlin", "local"] {
+        // The port is refused, and the zone is not.
+        let words = format!("serve --update-at 20:30@{zone} --port many");
+        let run = home.cli(words.split(' ')).run().exit(2);
+        assert!(
+            run.stderr.contains("many") && !run.stderr.contains("20:30"),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
+fn a_key_of_fewer_than_eight_characters_is_none() {
+    let (home, server) = (Home::new(), Server::start());
+    for key in ["k", "short-7"] {
+        let run = home
+            .to(&server, format!("backfill AAPL {WEEK}").split(' '))
+            .env("MASSIVE_API_KEY", key)
+            .run()
+            .exit(1);
+        assert!(
+            run.stderr.contains("eight") && run.stderr.contains("MASSIVE_API_KEY"),
+            "{run:?}"
+        );
+    }
+    assert_eq!(server.hits(), 0);
+    // Another than the server knows, and it is sent.
+    let run = home
+        .to(&server, format!("backfill AAPL {WEEK}").split(' '))
+        .env("MASSIVE_API_KEY", "eight-ch")
+        .run()
+        .exit(1);
+    assert!(run.stdout.contains("401") && server.hits() == 1, "{run:?}");
+}
+
+#[test]
+fn a_servers_words_turn_nothing_around() {
+    let home = Home::new();
+    let said = "no \u{202e}such\u{2066} thing\u{200f} as \u{61c}this";
+    let server = Server::always(Reply::json(404, format!(r#"{{"message":"{said}"}}"#)));
+    let run = home
+        .to(&server, format!("backfill AAPL {WEEK}").split(' '))
+        .run()
+        .exit(3);
+    assert!(run.stdout.contains("no such thing as this"), "{run:?}");
+    assert!(
+        home.db()
+            .text("SELECT error FROM backfill_progress")
+            .contains("no such thing as this")
+    );
+    // What is in a file is shown as what it is.
+    let shown = home
+        .cli(["sql", "select 'a' || char(8238) || 'b' as c"])
+        .run()
+        .ok()
+        .stdout;
+    assert!(shown.contains(r"a\u{202e}b"), "{shown}");
+}
+
+#[test]
+fn a_proxy_that_is_down_and_roots_that_are_missing_are_named() {
+    let far = |name: &str, value: &str| {
+        let home = Home::new();
+        let words = format!("backfill AAPL {WEEK} --base-url https://provider.invalid");
+        let run = home.cli(words.split(' ')).env(name, value).run().exit(1);
+        format!("{}{}", run.stdout, run.stderr)
+    };
+    let roots = far("SSL_CERT_FILE", "/no/such/roots.pem");
+    assert!(
+        roots.contains("SSL_CERT_FILE names /no/such/roots.pem"),
+        "{roots}"
+    );
+    let proxy = far("HTTPS_PROXY", "http://user:secret-word@127.0.0.1:9");
+    assert!(
+        proxy.contains("the proxy 127.0.0.1:9 that HTTPS_PROXY names"),
+        "{proxy}"
+    );
+    assert!(
+        !proxy.contains("secret-word") && !proxy.contains("--base-url") && !proxy.contains(KEY),
+        "{proxy}"
+    );
+}
