@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::coding::{self, Coding};
 use crate::range::BadRange;
 use crate::store::StoreError;
 
@@ -48,6 +49,11 @@ impl Fault {
     /// The caller asked wrongly.
     pub(super) fn usage(message: impl Into<String>, next: impl Into<String>) -> Fault {
         Fault::new(StatusCode::BAD_REQUEST, "usage", message, next)
+    }
+
+    /// What the caller has asked for contradicts itself, or what there is, though each part of it could be asked for.
+    pub(super) fn contradiction(message: impl Into<String>, next: impl Into<String>) -> Fault {
+        Fault::new(StatusCode::CONFLICT, "usage", message, next)
     }
 
     /// There is no room at the moment.
@@ -106,8 +112,29 @@ pub(super) fn json(status: StatusCode, document: &Value) -> Response<Body> {
     text(status, document.to_string().into())
 }
 
+/// A JSON document that may be long: its text is made on a thread that may block.
+pub(super) async fn made(
+    coding: Coding,
+    status: StatusCode,
+    make: impl FnOnce() -> Result<Value, Fault> + Send + 'static,
+) -> Result<Response<Body>, Fault> {
+    let text = move || Ok(coding.whole(make()?.to_string()));
+    let text = tokio::task::spawn_blocking(text).await;
+    let text = text.unwrap_or_else(|_| Err(Fault::defect("an answer stopped unexpectedly")))?;
+    Ok(coded(status, text.bytes.into(), text.is_zipped))
+}
+
+/// The text of a JSON document, as it is or made smaller.
+pub(super) fn coded(status: StatusCode, body: Body, is_zipped: bool) -> Response<Body> {
+    let mut response = text(status, body);
+    if is_zipped {
+        coding::mark(response.headers_mut());
+    }
+    response
+}
+
 /// The text of a JSON document.
-pub(super) fn text(status: StatusCode, body: Body) -> Response<Body> {
+fn text(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(
@@ -125,7 +152,7 @@ impl From<BadRange> for Fault {
                 "choose a start that has begun, or leave the end out for now"
             }
         };
-        Fault::usage(error.to_string(), next)
+        Fault::contradiction(error.to_string(), next)
     }
 }
 
@@ -155,7 +182,7 @@ impl From<StoreError> for Fault {
             StoreError::NoJob(_) => (StatusCode::NOT_FOUND, "job", JOBS.into()),
             StoreError::AmbiguousJob { .. } => {
                 let next = format!("write more of the id; {JOBS}");
-                (StatusCode::BAD_REQUEST, "job", next)
+                (StatusCode::CONFLICT, "job", next)
             }
             StoreError::Owned { .. } => {
                 let next = "wait for it, or stop the process that runs it".into();

@@ -6,8 +6,8 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN,
-    REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
@@ -210,6 +210,14 @@ pub(super) fn dress(response: &mut Response<Body>, version: Version, reads: bool
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Of these another caller may be sent the same otherwise.
+    let may_be_coded = |kind: &HeaderValue| {
+        let kinds = [&b"application/json"[..], b"text/csv"];
+        kinds.iter().any(|one| kind.as_bytes().starts_with(one))
+    };
+    if headers.get(CONTENT_TYPE).is_some_and(may_be_coded) {
+        headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
     }
     headers
         .entry(CACHE_CONTROL)

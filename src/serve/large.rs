@@ -29,7 +29,7 @@ impl Default for Large {
 
 impl Large {
     /// A text as a body. A large one takes room until it is sent.
-    pub(super) fn body(&self, text: String) -> Result<Body, Fault> {
+    pub(super) fn body(&self, text: Vec<u8>) -> Result<Body, Fault> {
         if text.len() <= PIECE {
             return Ok(text.into());
         }
@@ -84,10 +84,10 @@ mod tests {
     #[test]
     fn large_answers_have_room_until_they_are_sent() {
         let large = Large::default();
-        let all = "a".repeat(PIECE * PIECES as usize);
+        let all = vec![b'a'; PIECE * PIECES as usize];
         let first = large.body(all.clone()).expect("there is room");
         assert!(large.body(all.clone()).is_err());
-        assert!(large.body("a".repeat(PIECE)).is_ok());
+        assert!(large.body(vec![b'a'; PIECE]).is_ok());
         drop(first);
         assert!(large.body(all).is_ok());
     }

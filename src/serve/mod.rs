@@ -7,6 +7,7 @@
 
 mod answer;
 mod api;
+mod coding;
 mod crew;
 mod events;
 mod feed;
@@ -19,6 +20,7 @@ mod openapi;
 mod pace;
 mod page;
 mod params;
+mod patterns;
 mod pieces;
 mod queue;
 mod readers;
@@ -57,6 +59,7 @@ use crate::provider::Provider;
 use crate::provider::rate::Rate;
 use crate::store::{Place, Store, StoreError};
 use answer::Fault;
+use coding::Coding;
 use crew::Crew;
 use events::Hub;
 use guard::{BODY_LIMIT, Guard};
@@ -166,6 +169,7 @@ struct Service {
     metrics: Metrics,
     connections: Arc<Connections>,
     thinking: Semaphore,
+    turns: coding::Turns,
     /// Whether the server stops.
     stop: watch::Sender<bool>,
 }
@@ -216,6 +220,7 @@ pub fn serve(
         metrics: Metrics::new(),
         connections: Arc::default(),
         thinking: Semaphore::new(1),
+        turns: coding::Turns::default(),
         stop: watch::Sender::new(false),
         settings,
     });
@@ -293,7 +298,8 @@ async fn run(
             .map_err(|_| Fault::usage("the body is broken off", "send all of it"))?;
         let query = head.uri.query().unwrap_or("");
         let calls = Arc::clone(&service);
-        let call = || routes::call(route, calls, named, query, head.headers, &body);
+        let coding = Coding::of(&service.turns, head.version, &head.headers);
+        let call = || routes::call(route, calls, named, query, head.headers, coding, &body);
         if body.is_empty() {
             return call();
         }

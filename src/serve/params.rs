@@ -19,14 +19,14 @@ impl Params {
     /// Reads a query and, where the route takes one, a JSON body.
     pub(super) fn read(route: &Route, query: &str, body: &[u8]) -> Result<Params, Fault> {
         let mut params = Params(of_query(query)?);
-        if !body.is_empty() {
+        if let Some(given) = of_body(route, body)? {
             if !params.0.is_empty() {
-                return Err(Fault::usage(
+                return Err(Fault::contradiction(
                     "parameters are given both in the query and in the body",
                     "give them in one of the two",
                 ));
             }
-            params = Params(of_body(route, body)?);
+            params = Params(given);
         }
         for (name, text) in &params.0 {
             let known = known(route, name)?;
@@ -88,7 +88,7 @@ impl Param {
             Err(Fault::usage(what, next))
         };
         match self.kind {
-            Kind::Text | Kind::Moment => Ok(()),
+            Kind::Like(..) | Kind::Read(_) => Ok(()),
             Kind::Flag if ["true", "false"].contains(&text) => Ok(()),
             Kind::Flag => wrong("write true or false".into()),
             Kind::Number(least, most) => number(self.name, text, &(least..=most)).map(drop),
@@ -144,7 +144,11 @@ fn of_query(query: &str) -> Result<Vec<(String, String)>, Fault> {
 }
 
 /// An object whose members are texts, numbers, flags, or lists of texts.
-fn of_body(route: &Route, body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
+/// `None` where there is nothing, or the word for it.
+fn of_body(route: &Route, body: &[u8]) -> Result<Option<Vec<(String, String)>>, Fault> {
+    if body.is_empty() {
+        return Ok(None);
+    }
     let bad = |what: &str| {
         Fault::usage(
             what,
@@ -152,31 +156,33 @@ fn of_body(route: &Route, body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
         )
     };
     // Read as pairs: a name that is given twice must be seen.
-    let Pairs(members) =
+    let members: Option<Pairs> =
         serde_json::from_slice(body).map_err(|_| bad("the body is not a JSON object"))?;
+    let Some(Pairs(members)) = members else {
+        return Ok(None);
+    };
     let mut given = Vec::new();
     let mut seen = Vec::new();
     for (name, value) in members {
         // What has no value has a name all the same.
-        let name = known(route, &name)?.name;
+        let param = known(route, &name)?;
+        let name = param.name;
         if seen.contains(&name) {
             return Err(twice(name));
         }
         seen.push(name);
         let values = match value {
             Value::Null => continue,
-            Value::Array(values) => values,
+            Value::Array(values) if param.repeats => values,
             value => vec![value],
         };
         for value in values {
             let text = match value {
                 Value::String(text) => text,
-                Value::Bool(flag) => flag.to_string(),
-                Value::Number(number) => number.to_string(),
+                Value::Bool(flag) if matches!(param.kind, Kind::Flag) => flag.to_string(),
                 _ => {
-                    return Err(bad(
-                        "a parameter in the body is neither a text nor a list of texts",
-                    ));
+                    let what = "a parameter in the body is neither a text nor a list of texts";
+                    return Err(bad(what));
                 }
             };
             if given.len() == VALUES {
@@ -188,7 +194,7 @@ fn of_body(route: &Route, body: &[u8]) -> Result<Vec<(String, String)>, Fault> {
             given.push((name.to_owned(), text));
         }
     }
-    Ok(given)
+    Ok(Some(given))
 }
 
 struct Pairs(Vec<(String, Value)>);

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::answer::{self, Fault};
+use super::coding::Coding;
 use super::large::Large;
 use crate::store::{Place, Store, StoreError};
 
@@ -73,24 +74,27 @@ impl Readers {
     /// Reads a document on a thread that may block, and answers with it.
     pub(super) async fn answer(
         self: &Arc<Self>,
+        coding: Coding,
         status: StatusCode,
         read: impl FnOnce(&Store) -> Result<Value, Fault> + Send + 'static,
     ) -> Result<Response<Body>, Fault> {
-        self.answer_text(status, move |store| Ok(read(store)?.to_string()))
+        self.answer_text(coding, status, move |store| Ok(read(store)?.to_string()))
             .await
     }
 
     /// The same where the document is made as text.
     pub(super) async fn answer_text(
         self: &Arc<Self>,
+        coding: Coding,
         status: StatusCode,
         read: impl FnOnce(&Store) -> Result<String, Fault> + Send + 'static,
     ) -> Result<Response<Body>, Fault> {
-        let text = self.read(read).await?;
-        let body = self.large.body(text).inspect_err(|_| {
+        let read = move |store: &Store| Ok(coding.whole(read(store)?));
+        let made = self.read(read).await?;
+        let body = self.large.body(made.bytes).inspect_err(|_| {
             self.refused.fetch_add(1, Ordering::Relaxed);
         })?;
-        Ok(answer::text(status, body))
+        Ok(answer::coded(status, body, made.is_zipped))
     }
 
     /// Reads on a thread that may block.

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use super::Service;
 use super::answer::Fault;
 use super::api::{backfill, events, health, historical, series};
+use super::coding::Coding;
 use super::params::Params;
-use super::{metrics, openapi, page};
+use super::{metrics, openapi, page, patterns};
 
 /// A route.
 pub(super) struct Route {
@@ -31,6 +32,10 @@ pub(super) struct Route {
     pub(super) answer: (u16, &'static str),
     /// The same of other answers that are no errors; a status alone has no body.
     pub(super) also: &'static [(u16, &'static str)],
+    /// Statuses of refusals that are its own: others every call has.
+    pub(super) refuses: &'static [u16],
+    /// Headers of a request that it heeds.
+    pub(super) heeds: &'static [(&'static str, &'static str)],
     /// What answers it.
     pub(super) run: fn(Call) -> Answer,
 }
@@ -50,13 +55,19 @@ pub(super) struct Param {
 
 /// What a parameter may be.
 pub(super) enum Kind {
-    Text,
-    /// A date of the market, or an instant.
-    Moment,
+    /// A text of this pattern, as its reader takes it.
+    Like(&'static str, Examples),
+    /// One of these, as its reader takes it; it says more of what is wrong.
+    Read(&'static [&'static str]),
     Flag,
     Number(u32, u32),
     OneOf(&'static [&'static str]),
 }
+
+type Examples = &'static [&'static str];
+
+/// A date of the market, or an instant.
+const MOMENT: Kind = Kind::Like(patterns::MOMENT, &["2024-11-01", "2024-11-01T14:30:00Z"]);
 
 /// A call that may go on.
 pub(super) struct Call {
@@ -65,6 +76,7 @@ pub(super) struct Call {
     pub(super) named: String,
     pub(super) params: Params,
     pub(super) headers: HeaderMap,
+    pub(super) coding: Coding,
 }
 
 /// What comes of a call.
@@ -89,7 +101,7 @@ const fn param(name: &'static str, kind: Kind, about: &'static str) -> Param {
 
 const TIMEFRAME: Param = param(
     "timeframe",
-    Kind::Text,
+    Kind::Read(patterns::TIMEFRAME),
     "1m .. 30m, 1h .. 12h, 1d (when left out), 1w, 1mo",
 );
 
@@ -99,28 +111,24 @@ const BACKFILL: &[Param] = &[
         repeats: true,
         ..param(
             "symbols",
-            Kind::Text,
+            Kind::Like(patterns::SYMBOLS, &["AAPL", "AAPL,MSFT"]),
             "symbols as the provider spells them, repeated or with commas",
         )
     },
     Param {
         required: true,
-        ..param(
-            "start_date",
-            Kind::Moment,
-            "first market day, or an instant",
-        )
+        ..param("start_date", MOMENT, "first market day, or an instant")
     },
     param(
         "end_date",
-        Kind::Moment,
+        MOMENT,
         "last market day, inclusive, or an instant, exclusive; up to now when left out",
     ),
     Param {
         repeats: true,
         ..param(
             "timeframes",
-            Kind::Text,
+            Kind::Like(patterns::TIMEFRAMES, &["1d", "1d,1m"]),
             "timeframes, repeated or with commas; 1d when left out",
         )
     },
@@ -138,10 +146,10 @@ const BACKFILL: &[Param] = &[
 
 const HISTORICAL: &[Param] = &[
     TIMEFRAME,
-    param("start", Kind::Moment, "first market day, or an instant"),
+    param("start", MOMENT, "first market day, or an instant"),
     param(
         "end",
-        Kind::Moment,
+        MOMENT,
         "last market day, inclusive, or an instant, exclusive",
     ),
     param(
@@ -151,7 +159,7 @@ const HISTORICAL: &[Param] = &[
     ),
     param(
         "cursor",
-        Kind::Text,
+        Kind::Like(patterns::CURSOR, &["AAAAAGWTUgA"]),
         "where an answer before has ended: its next_cursor",
     ),
     param(
@@ -176,6 +184,8 @@ const fn get(
         params,
         answer: (200, answer),
         also: &[],
+        refuses: &[],
+        heeds: &[],
         run,
     }
 }
@@ -187,6 +197,16 @@ const fn open(mut route: Route) -> Route {
 
 const fn also(also: &'static [(u16, &'static str)], mut route: Route) -> Route {
     route.also = also;
+    route
+}
+
+const fn refusing(refuses: &'static [u16], mut route: Route) -> Route {
+    route.refuses = refuses;
+    route
+}
+
+const fn heeding(heeds: &'static [(&'static str, &'static str)], mut route: Route) -> Route {
+    route.heeds = heeds;
     route
 }
 
@@ -205,25 +225,33 @@ const fn post(
         params,
         answer: (202, answer),
         also: &[],
+        refuses: &[],
+        heeds: &[],
         run,
     }
 }
 
 /// All routes but the page's files.
 pub(super) static ROUTES: &[Route] = &[
-    post(
-        "/api/v1/backfill",
-        "Ask for candles",
-        "Accepted",
-        BACKFILL,
-        run!(backfill::start),
+    refusing(
+        &[409, 507],
+        post(
+            "/api/v1/backfill",
+            "Ask for candles",
+            "Accepted",
+            BACKFILL,
+            run!(backfill::start),
+        ),
     ),
-    get(
-        "/api/v1/backfill/status/{job_id}",
-        "How far a job is",
-        "JobDetail",
-        &[],
-        run!(backfill::status),
+    refusing(
+        &[404, 409],
+        get(
+            "/api/v1/backfill/status/{job_id}",
+            "How far a job is",
+            "JobDetail",
+            &[],
+            run!(backfill::status),
+        ),
     ),
     get(
         "/api/v1/backfill/recent",
@@ -236,38 +264,56 @@ pub(super) static ROUTES: &[Route] = &[
         )],
         run!(backfill::recent),
     ),
-    post(
-        "/api/v1/backfill/{job_id}/cancel",
-        "Stop a job; what it has fetched is saved",
-        "Job",
-        &[],
-        run!(backfill::cancel),
-    ),
-    post(
-        "/api/v1/backfill/{job_id}/resume",
-        "Go on with a job: what failed or is missing",
-        "Job",
-        &[],
-        run!(backfill::resume),
-    ),
-    also(
-        &[(204, "")],
-        get(
-            "/api/v1/backfill/{job_id}/events",
-            "A job's progress as it is committed",
-            "text/event-stream",
+    refusing(
+        &[404, 409, 507],
+        post(
+            "/api/v1/backfill/{job_id}/cancel",
+            "Stop a job; what it has fetched is saved",
+            "Job",
             &[],
-            run!(events::follow),
+            run!(backfill::cancel),
         ),
     ),
-    also(
-        &[(200, "text/csv"), (304, "")],
-        get(
-            "/api/v1/historical/{symbol}",
-            "Candles of a series, ascending",
-            "Candles",
-            HISTORICAL,
-            run!(historical::read),
+    refusing(
+        &[404, 409, 507],
+        post(
+            "/api/v1/backfill/{job_id}/resume",
+            "Go on with a job: what failed or is missing",
+            "Job",
+            &[],
+            run!(backfill::resume),
+        ),
+    ),
+    heeding(
+        &[("Last-Event-ID", "the event that was heard last")],
+        refusing(
+            &[404, 409],
+            also(
+                &[(204, "")],
+                get(
+                    "/api/v1/backfill/{job_id}/events",
+                    "A job's progress as it is committed",
+                    "text/event-stream",
+                    &[],
+                    run!(events::follow),
+                ),
+            ),
+        ),
+    ),
+    heeding(
+        &[("If-None-Match", "tags of answers that are held")],
+        refusing(
+            &[404, 409],
+            also(
+                &[(200, "text/csv"), (304, "")],
+                get(
+                    "/api/v1/historical/{symbol}",
+                    "Candles of a series, ascending",
+                    "Candles",
+                    HISTORICAL,
+                    run!(historical::read),
+                ),
+            ),
         ),
     ),
     get(
@@ -277,12 +323,15 @@ pub(super) static ROUTES: &[Route] = &[
         &[],
         run!(series::list),
     ),
-    get(
-        "/api/v1/coverage/{symbol}",
-        "What of a series is there, missing and empty",
-        "Coverage",
-        &[TIMEFRAME],
-        run!(series::coverage),
+    refusing(
+        &[404],
+        get(
+            "/api/v1/coverage/{symbol}",
+            "What of a series is there, missing and empty",
+            "Coverage",
+            &[TIMEFRAME],
+            run!(series::coverage),
+        ),
     ),
     get(
         "/api/v1/server",
@@ -336,23 +385,43 @@ impl Route {
 }
 
 impl Param {
-    /// As JSON Schema.
+    /// As JSON Schema, in a query.
     pub(super) fn schema(&self) -> Value {
-        let one = match self.kind {
-            Kind::Text => json!({ "type": "string" }),
-            Kind::Moment => {
-                json!({ "type": "string", "examples": ["2024-11-01", "2024-11-01T14:30:00Z"] })
+        if self.repeats {
+            json!({ "type": "array", "items": self.one(), "minItems": u8::from(self.required) })
+        } else {
+            self.one()
+        }
+    }
+
+    /// As JSON Schema, in a body: there what is not required may be null.
+    pub(super) fn in_body(&self) -> Value {
+        let mut any = vec![self.schema()];
+        match self.kind {
+            Kind::Flag => any.push(json!({ "enum": ["true", "false"] })),
+            _ if self.repeats => any.push(self.one()),
+            _ => {}
+        }
+        if !self.required {
+            any.push(json!({ "type": "null" }));
+        }
+        if any.len() == 1 {
+            any.remove(0)
+        } else {
+            json!({ "anyOf": any })
+        }
+    }
+
+    fn one(&self) -> Value {
+        match self.kind {
+            Kind::Like(pattern, examples) => {
+                json!({ "type": "string", "pattern": pattern, "examples": examples })
             }
             Kind::Flag => json!({ "type": "boolean" }),
             Kind::Number(least, most) => {
                 json!({ "type": "integer", "minimum": least, "maximum": most })
             }
-            Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
-        };
-        if self.repeats {
-            json!({ "type": "array", "items": one })
-        } else {
-            one
+            Kind::Read(words) | Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
         }
     }
 }
@@ -364,6 +433,7 @@ pub(super) fn call(
     named: String,
     query: &str,
     headers: HeaderMap,
+    coding: Coding,
     body: &Bytes,
 ) -> Result<Call, Fault> {
     Ok(Call {
@@ -371,6 +441,7 @@ pub(super) fn call(
         named,
         params: Params::read(route, query, body)?,
         headers,
+        coding,
     })
 }
 

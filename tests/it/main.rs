@@ -124,6 +124,8 @@ mod serve_attacks_words;
 #[cfg(feature = "serve")]
 mod serve_bad_input;
 #[cfg(all(feature = "serve", unix))]
+mod serve_coding;
+#[cfg(all(feature = "serve", unix))]
 mod serve_edges;
 #[cfg(feature = "serve")]
 mod serve_events;
@@ -133,6 +135,7 @@ mod serve_historical;
 mod serve_jobs;
 #[cfg(feature = "serve")]
 mod serve_methods;
+#[cfg(feature = "serve")]
 mod serve_openapi;
 #[cfg(feature = "serve")]
 mod serve_stopped;

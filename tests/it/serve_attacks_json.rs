@@ -113,7 +113,7 @@ fn a_body_that_is_meant_to_break_its_reader_is_refused() {
             );
         }
         table.post(
-            refused,
+            Refused(409, "usage"),
             "/api/v1/backfill?symbols=EVIL",
             TYPED,
             r#"{"start_date":"2024-01-02"}"#,

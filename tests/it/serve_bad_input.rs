@@ -38,15 +38,6 @@ fn a_request_that_cannot_be_done_is_refused_with_what_is_wrong_and_what_to_do() 
         (&format!("symbols=,&{WEEK}"), "symbol"),
         ("symbols=AAPL", "start_date"),
         ("symbols=AAPL&start_date=2024-02-30", "2024-02-30"),
-        (
-            "symbols=AAPL&start_date=2024-01-05&end_date=2024-01-02",
-            "2024-01-02",
-        ),
-        ("symbols=AAPL&start_date=2150-01-02", "2150-01-02"),
-        (
-            "symbols=AAPL&start_date=2150-01-02&end_date=2150-01-05",
-            "2150-01-02",
-        ),
         (&format!("symbols=AAPL&{WEEK}&timeframes=7m"), "7m"),
         (&format!("symbols=AAPL&{WEEK}&timeframes="), "timeframe"),
         (&format!("symbols=AAPL&{WEEK}&timeframe=1d"), "timeframe"),
@@ -56,6 +47,16 @@ fn a_request_that_cannot_be_done_is_refused_with_what_is_wrong_and_what_to_do() 
         serving
             .post(&format!("/api/v1/backfill?{query}"))
             .refuses(400, "usage", words);
+    }
+    // Each part could be asked for, only not together, or not yet.
+    for (query, words) in [
+        ("start_date=2024-01-05&end_date=2024-01-02", "2024-01-02"),
+        ("start_date=2150-01-02", "2150-01-02"),
+        ("start_date=2150-01-02&end_date=2150-01-05", "2150-01-02"),
+    ] {
+        serving
+            .post(&format!("/api/v1/backfill?symbols=AAPL&{query}"))
+            .refuses(409, "usage", words);
     }
     let body = json!({ "symbols": many, "start_date": "2024-01-02", "end_date": "2024-01-05" });
     serving

@@ -302,17 +302,22 @@ fn what_is_not_held_or_asked_for_wrongly_is_refused() {
         ("timeframe=1M", "timeframe"),
         ("start=2024-02-30", "2024-02-30"),
         ("end=tomorrow", "tomorrow"),
-        ("start=2024-01-05&end=2024-01-02", "before the start"),
         ("cursor=", "cursor"),
         ("cursor=AAAAAA", "cursor"),
         ("cursor=f_________8", "cursor"),
         ("cursor=AAAAAAAAAAAAAAAAAAAAAA", "cursor"),
-        ("cursor=AAAAAAAAAAA&end=1960-01-01", "cursor"),
         ("cursor=2024-01-02", "cursor"),
         ("since=2024-01-02", "since"),
     ] {
         let answer = serving.get(&format!("/api/v1/historical/AAPL?{query}"));
         answer.refuses(400, "usage", words);
+    }
+    for (query, words) in [
+        ("start=2024-01-05&end=2024-01-02", "before the start"),
+        ("cursor=AAAAAAAAAAA&end=1960-01-01", "cursor"),
+    ] {
+        let answer = serving.get(&format!("/api/v1/historical/AAPL?{query}"));
+        answer.refuses(409, "usage", words);
     }
     serving
         .get("/api/v1/historical/%27%20OR%201=1")
@@ -342,6 +347,16 @@ fn stuck(serving: &Serving, target: &str) -> TcpStream {
 
 /// The same in a version of HTTP.
 fn stuck_at(serving: &Serving, target: &str, version: &str) -> TcpStream {
+    stuck_with(serving, target, version, "")
+}
+
+/// The same with these header lines.
+pub(crate) fn stuck_with(
+    serving: &Serving,
+    target: &str,
+    version: &str,
+    headers: &str,
+) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], serving.port));
@@ -351,7 +366,7 @@ fn stuck_at(serving: &Serving, target: &str, version: &str) -> TcpStream {
     let host = serving.port;
     write!(
         stream,
-        "GET {target} HTTP/{version}\r\nHost: 127.0.0.1:{host}\r\nConnection: close\r\n\r\n"
+        "GET {target} HTTP/{version}\r\nHost: 127.0.0.1:{host}\r\nConnection: close\r\n{headers}\r\n"
     )
     .unwrap();
     let mut first = [0];

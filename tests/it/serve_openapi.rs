@@ -270,6 +270,34 @@ fn a_body_takes_what_the_query_takes() {
     served.serving.stop().ok();
 }
 
+/// What is generated from the document, good and bad, is answered as the document says.
+#[test]
+fn calls_that_are_generated_from_the_document_are_answered_as_it_says() {
+    let Some(python) = std::env::var_os("CANDLEFILE_PYTHON") else {
+        let why = "CANDLEFILE_PYTHON names no interpreter (.ci/python makes one)";
+        return say(format!("skipped: {why}"));
+    };
+    let home = Home::new();
+    let serving = Serving::start(home.serve_sample());
+    let tool = std::path::Path::new(&python).with_file_name("schemathesis");
+    let judged = Command::new(tool)
+        .current_dir(home.path(""))
+        .args([
+            "run", "--checks", "all", "--phases", "coverage", "--seed", "1",
+        ])
+        .args(["--include-path", "/api/v1/backfill"])
+        .args(["--include-path", "/api/v1/historical/{symbol}"])
+        .args(["--include-path", "/health"])
+        .arg(format!("{}/api/v1/openapi.json", serving.url()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&judged.stdout);
+    assert!(judged.status.success(), "{said}");
+    let jobs = serving.get("/api/v1/backfill/recent").is(200).json();
+    assert_ne!(jobs["jobs"], json!([]), "nothing was ever taken on\n{said}");
+    serving.stop().ok();
+}
+
 /// The value of a sample.
 fn figure(text: &str, sample: &str) -> Option<f64> {
     let mut lines = text.lines();

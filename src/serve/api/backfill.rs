@@ -28,7 +28,10 @@ const SLICES: i64 = 200_000;
 
 pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault> {
     let Call {
-        service, params, ..
+        service,
+        params,
+        coding,
+        ..
     } = call;
     let provider = &service.settings.providers[0];
     let request = || {
@@ -43,7 +46,8 @@ pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault>
     let yes = params.parsed("yes")?.unwrap_or(false);
     drop(params);
     let job = service.enqueue(request, yes).await?;
-    Ok(answer::json(StatusCode::ACCEPTED, &job::accepted(&job)))
+    let made = move || Ok(job::accepted(&job));
+    answer::made(coding, StatusCode::ACCEPTED, made).await
 }
 
 pub(in crate::serve) async fn status(call: Call) -> Result<Response<Body>, Fault> {
@@ -55,7 +59,8 @@ pub(in crate::serve) async fn status(call: Call) -> Result<Response<Body>, Fault
             Ok(job::detail(store, &job, now)?)
         })
     };
-    call.service.readers.answer(StatusCode::OK, read).await
+    let readers = &call.service.readers;
+    readers.answer(call.coding, StatusCode::OK, read).await
 }
 
 pub(in crate::serve) async fn recent(call: Call) -> Result<Response<Body>, Fault> {
@@ -66,25 +71,26 @@ pub(in crate::serve) async fn recent(call: Call) -> Result<Response<Body>, Fault
         let jobs = jobs.iter().map(|job| job::document(store, job, now));
         Ok(json!({ "jobs": jobs.collect::<Result<Vec<_>, _>>()? }))
     };
-    call.service.readers.answer(StatusCode::OK, read).await
+    let readers = &call.service.readers;
+    readers.answer(call.coding, StatusCode::OK, read).await
 }
 
 pub(in crate::serve) async fn cancel(call: Call) -> Result<Response<Body>, Fault> {
     let job = call.service.cancel(call.named.clone()).await?;
-    changed(&call, job).await
+    changed(call, job).await
 }
 
 pub(in crate::serve) async fn resume(call: Call) -> Result<Response<Body>, Fault> {
     let job = call.service.resume(call.named.clone()).await?;
-    changed(&call, job).await
+    changed(call, job).await
 }
 
-async fn changed(call: &Call, job: JobRow) -> Result<Response<Body>, Fault> {
+async fn changed(call: Call, job: JobRow) -> Result<Response<Body>, Fault> {
     let now = call.service.now();
     let read = move |store: &Store| Ok(job::document(store, &job, now)?);
-    call.service
-        .readers
-        .answer(StatusCode::ACCEPTED, read)
+    let readers = &call.service.readers;
+    readers
+        .answer(call.coding, StatusCode::ACCEPTED, read)
         .await
 }
 
@@ -101,10 +107,6 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
     }
     let mut timeframes: Vec<Timeframe> = list(params, "timeframes")?;
     if timeframes.is_empty() {
-        if params.one("timeframes").is_some() {
-            let next = "name some: timeframes=1d,1m, or leave it out for 1d";
-            return Err(Fault::usage("no timeframes", next));
-        }
         timeframes.push(Timeframe::Day);
     }
     if symbols.len() * timeframes.len() > SERIES {
@@ -159,10 +161,18 @@ where
     T: FromStr + Clone + Eq + Hash,
     T::Err: std::fmt::Display,
 {
-    let words = params.all(name).flat_map(|text| text.split(','));
+    let words = |text| {
+        str::split(text, ',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+    };
+    if params.all(name).any(|text| words(text).next().is_none()) {
+        let what = format!("no {name} where some were to be named");
+        return Err(Fault::usage(what, "name some, or leave it out"));
+    }
     let mut seen = HashSet::new();
     let mut items = Vec::new();
-    for word in words.map(str::trim).filter(|word| !word.is_empty()) {
+    for word in params.all(name).flat_map(words) {
         let item: T = word
             .parse()
             .map_err(|error| Fault::usage(format!("{name}: {error}"), "correct it"))?;

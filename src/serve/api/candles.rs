@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::candle::{Candle, MAX_TS, MIN_TS};
 use crate::export::{Format, Lines};
+use crate::serve::coding::Coder;
 use crate::serve::pieces::Pieces;
 use crate::span::Span;
 use crate::store::{SeriesKey, Store, StoreError};
@@ -19,6 +20,10 @@ const PIECE: usize = 64 << 10;
 /// Where the next answer begins, whatever is stored meanwhile. Its text means nothing to callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cursor(i64);
+
+/// Beyond all candles, and easily said of a cursor's text.
+const FARTHEST: i64 = 1 << 33;
+const _: () = assert!(-FARTHEST < MIN_TS && MAX_TS < FARTHEST - 1);
 
 /// Text that no answer gave as a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,17 +54,22 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Cursor, BadCursor> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
         let ts = i64::from_be_bytes(bytes.try_into().map_err(|_| BadCursor)?);
-        let is_possible = (MIN_TS..=MAX_TS).contains(&ts);
+        let is_possible = (-FARTHEST..FARTHEST).contains(&ts);
         is_possible.then_some(Cursor(ts)).ok_or(BadCursor)
     }
 }
 
+/// Tells how the answer goes on its way, once it is known how long it is at least.
+pub(super) type Begin<'a> = Box<dyn FnOnce(usize) -> Coder + 'a>;
+
 /// The body while it is written.
-pub(super) struct Writing {
+pub(super) struct Writing<'a> {
     pieces: Pieces,
     lines: Lines,
-    /// What was not sent yet.
+    /// What was written and is not on its way yet.
     text: Vec<u8>,
+    begin: Option<Begin<'a>>,
+    coder: Coder,
 }
 
 /// How far the rows were sent.
@@ -81,8 +91,8 @@ impl From<StoreError> for Stop {
     }
 }
 
-impl Writing {
-    pub(super) fn new(key: SeriesKey, pieces: Pieces) -> Writing {
+impl<'a> Writing<'a> {
+    pub(super) fn new(key: SeriesKey, pieces: Pieces, begin: Begin<'a>) -> Writing<'a> {
         let head = format!(
             r#"{{"symbol":{},"timeframe":{},"source":{},"adjusted":{},"candles":["#,
             json!(key.symbol),
@@ -94,6 +104,8 @@ impl Writing {
             pieces,
             lines: Lines::of_candles(Format::Jsonl, key),
             text: head.into(),
+            begin: Some(begin),
+            coder: Coder::default(),
         }
     }
 
@@ -115,7 +127,12 @@ impl Writing {
             if self.text.len() < PIECE {
                 return Ok(());
             }
-            self.pieces.send(&mut self.text).map_err(|_| Stop::Unsent)
+            self.hand_on();
+            let made = self.coder.made();
+            if made.len() < PIECE {
+                return Ok(());
+            }
+            self.pieces.send(made).map_err(|_| Stop::Unsent)
         });
         match read {
             Ok(()) => Ok(Reached { next: None }),
@@ -124,6 +141,14 @@ impl Writing {
             }),
             Err(Stop::Store(error)) => Err(error),
         }
+    }
+
+    /// Hands on what was written.
+    fn hand_on(&mut self) {
+        if let Some(begin) = self.begin.take() {
+            self.coder = begin(self.text.len());
+        }
+        self.coder.take(&mut self.text);
     }
 
     fn candle(&mut self, candle: Candle, is_first: bool) {
@@ -138,6 +163,7 @@ impl Writing {
         let cursor = reached.next.map(|next| next.to_string());
         self.text
             .extend(format!("],\"next_cursor\":{}}}\n", json!(cursor)).bytes());
-        self.pieces.end(self.text);
+        self.hand_on();
+        self.pieces.end(self.coder.end());
     }
 }

@@ -69,5 +69,5 @@ pub(in crate::serve) async fn server(call: Call) -> Result<Response<Body>, Fault
         "update_at": settings.update_at.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "token_required": settings.token.is_some(),
     });
-    Ok(answer::json(StatusCode::OK, &document))
+    answer::made(call.coding, StatusCode::OK, move || Ok(document)).await
 }

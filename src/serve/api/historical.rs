@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK,
+    VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,6 +20,7 @@ use super::{symbol, timeframe};
 use crate::choice::Choice;
 use crate::export::Format;
 use crate::serve::answer::Fault;
+use crate::serve::coding::{self, Coder};
 use crate::serve::params::shown;
 use crate::serve::pieces::{Pieces, pieces};
 use crate::serve::readers::Room;
@@ -58,15 +60,39 @@ pub(in crate::serve) async fn read(call: Call) -> Result<Response<Body>, Fault> 
 }
 
 /// Everything of an answer but its body.
-type Head = (StatusCode, HeaderMap);
+struct Head {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// The tag of the answer as it is, where it was asked for otherwise.
+    plain_tag: String,
+}
 
-fn response((status, headers): Head, body: Body) -> Response<Body> {
-    let body = match status {
+impl Head {
+    fn set(&mut self, name: HeaderName, text: &str) {
+        // All of it is ASCII.
+        if let Ok(value) = HeaderValue::from_str(text) {
+            self.headers.insert(name, value);
+        }
+    }
+
+    /// Says how the answer goes on its way.
+    fn goes(&mut self, coder: &Coder) {
+        match coder {
+            // So it goes for everybody who asks alike, so the tag is the one of that question.
+            Coder::Plain(_) => {}
+            Coder::Denied(_) => self.set(ETAG, &self.plain_tag.clone()),
+            Coder::Zipped(..) => coding::mark(&mut self.headers),
+        }
+    }
+}
+
+fn response(head: Head, body: Body) -> Response<Body> {
+    let body = match head.status {
         StatusCode::OK => body,
         _ => Body::empty(),
     };
     let mut response = Response::new(body);
-    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    (*response.status_mut(), *response.headers_mut()) = (head.status, head.headers);
     response
 }
 
@@ -124,7 +150,7 @@ impl Asked {
                 let series = store.find_series(&self.symbol, self.timeframe)?;
                 let span = self.span(&series)?;
                 let next = self.next(store, &series, span)?;
-                let head = self.head(&call, &version, next, &series);
+                let mut head = self.head(&call, &version, next, &series);
                 let limit = self.limit.map_or(u64::MAX, u64::from);
                 // Where the limit cuts, the next answer begins, or else where the series ends now: candles that come
                 // meanwhile do not move it.
@@ -134,8 +160,12 @@ impl Asked {
                 let end = next.map_or(last.min(span.end()), Cursor::from);
                 let span = Span::new(span.start(), end).unwrap_or(span);
                 let (mut rows, mut text) = Rows::new(&series, span, limit);
-                if head.0 == StatusCode::OK {
+                if head.status == StatusCode::OK {
                     rows.read(store, &mut text)?;
+                    let coder = call.coding.begin(text.len());
+                    head.goes(&coder);
+                    rows.begin(coder);
+                    text = rows.coded(text);
                 }
                 Ok::<_, Fault>((head, rows, text))
             })
@@ -160,16 +190,24 @@ impl Asked {
         let ended = store.at_one_instant(|| {
             let series = store.find_series(&self.symbol, self.timeframe)?;
             let span = self.span(&series)?;
-            let head = self.head(call, &version, self.next(store, &series, span)?, &series);
-            let is_known = head.0 == StatusCode::NOT_MODIFIED;
-            if let Some(tell) = tell.take() {
-                let _ = tell.send(Ok(head));
-            }
-            if is_known {
+            let mut head = self.head(call, &version, self.next(store, &series, span)?, &series);
+            let mut told = |head| {
+                if let Some(tell) = tell.take() {
+                    let _ = tell.send(Ok(head));
+                }
+            };
+            if head.status == StatusCode::NOT_MODIFIED {
+                told(head);
                 return Ok(None);
             }
+            let begin = Box::new(move |bytes| {
+                let coder = call.coding.begin(bytes);
+                head.goes(&coder);
+                told(head);
+                coder
+            });
             let limit = self.limit.unwrap_or(UNASKED);
-            let mut writing = Writing::new(series.key.clone(), pieces);
+            let mut writing = Writing::new(series.key.clone(), pieces, begin);
             let reached = writing.rows(store, series.id, span, limit)?;
             Ok::<_, Fault>(Some((writing, reached)))
         })?;
@@ -184,12 +222,13 @@ impl Asked {
     /// The span that is left.
     fn span(&self, series: &SeriesRow) -> Result<Span, Fault> {
         let span = self.choice.span(series);
-        let span = span
-            .map_err(|error| Fault::usage(error.to_string(), "exchange the start and the end"))?;
+        let span = span.map_err(|error| {
+            Fault::contradiction(error.to_string(), "exchange the start and the end")
+        })?;
         let from = self.cursor.map_or(i64::MIN, Cursor::from);
         Span::new(from.max(span.start()), span.end()).ok_or_else(|| {
             let next = "go on with the start and end of the call that gave the cursor";
-            Fault::usage("the cursor is behind the end", next)
+            Fault::contradiction("the cursor is behind the end", next)
         })
     }
 
@@ -210,34 +249,38 @@ impl Asked {
     fn head(&self, call: &Call, version: &str, next: Option<Cursor>, series: &SeriesRow) -> Head {
         let mut hasher = DefaultHasher::new();
         (&call.named, &call.params).hash(&mut hasher);
-        let tag = format!("\"{version}-{:x}\"", hasher.finish());
-        let mut headers = HeaderMap::new();
-        let mut set = |name: HeaderName, text: &str| {
-            // All of it is ASCII.
-            if let Ok(value) = HeaderValue::from_str(text) {
-                headers.insert(name, value);
-            }
+        let tag = format!("{version}-{:x}", hasher.finish());
+        let plain_tag = format!("\"{tag}\"");
+        let tag = if call.coding.is_asked {
+            format!("\"{tag}-gzip\"")
+        } else {
+            plain_tag.clone()
         };
-        set(CACHE_CONTROL, "no-cache");
-        set(ETAG, &tag);
+        let mut head = Head {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            plain_tag,
+        };
+        head.set(CACHE_CONTROL, "no-cache");
+        head.set(VARY, ACCEPT_ENCODING.as_str());
+        head.set(ETAG, &tag);
         if is_held(&call.headers, &tag) {
-            return (StatusCode::NOT_MODIFIED, headers);
+            head.status = StatusCode::NOT_MODIFIED;
+            return head;
         }
         if let Some(next) = next {
-            set(LINK, &format!("<{}>; rel=\"next\"", self.link(call, next)));
-            set(NEXT_CURSOR, &next.to_string());
+            head.set(LINK, &format!("<{}>; rel=\"next\"", self.link(call, next)));
+            head.set(NEXT_CURSOR, &next.to_string());
         }
         if self.format == Format::Csv {
-            set(CONTENT_TYPE, "text/csv; charset=utf-8");
+            head.set(CONTENT_TYPE, "text/csv; charset=utf-8");
             let name = file_name(&series.key);
-            set(
-                CONTENT_DISPOSITION,
-                &format!("attachment; filename=\"{name}\""),
-            );
+            let file = format!("attachment; filename=\"{name}\"");
+            head.set(CONTENT_DISPOSITION, &file);
         } else {
-            set(CONTENT_TYPE, "application/json; charset=utf-8");
+            head.set(CONTENT_TYPE, "application/json; charset=utf-8");
         }
-        (StatusCode::OK, headers)
+        head
     }
 
     /// The same call from a cursor on.

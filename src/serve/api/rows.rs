@@ -10,6 +10,7 @@ use futures_util::stream::try_unfold;
 use crate::candle::Candle;
 use crate::export::{Format, Lines};
 use crate::serve::answer::Fault;
+use crate::serve::coding::Coder;
 use crate::serve::readers::Readers;
 use crate::span::Span;
 use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
@@ -31,6 +32,7 @@ pub(super) struct Rows {
     left: u64,
     /// Whether everything was read.
     is_over: bool,
+    coder: Coder,
 }
 
 enum Stop {
@@ -67,6 +69,7 @@ impl Rows {
             last: None,
             left: limit,
             is_over: false,
+            coder: Coder::default(),
         };
         (rows, names)
     }
@@ -113,11 +116,26 @@ impl Rows {
             }
             let mut text = Vec::with_capacity(BATCH + PIECE);
             self.read(store, &mut text)?;
-            Ok(text)
+            Ok(self.coded(text))
         })
     }
 
-    /// The body that begins with `text`. It is broken off where it cannot go on: a caller must never take a part for the
+    /// How all that was and will be read goes on its way.
+    pub(super) fn begin(&mut self, coder: Coder) {
+        self.coder = coder;
+    }
+
+    /// What was read, as it is sent.
+    pub(super) fn coded(&mut self, mut text: Vec<u8>) -> Vec<u8> {
+        self.coder.take(&mut text);
+        if self.is_over {
+            std::mem::take(&mut self.coder).end()
+        } else {
+            std::mem::take(self.coder.made())
+        }
+    }
+
+    /// The body that begins with `text`, as it is sent. It is broken off where it cannot go on: a caller must never take a part for the
     /// whole.
     pub(super) fn body(self, text: Vec<u8>, readers: Arc<Readers>) -> Body {
         let sending = Sending {

@@ -58,7 +58,7 @@ pub(in crate::serve) async fn list(call: Call) -> Result<Response<Body>, Fault> 
         Ok(serde_json::to_string(&list).expect("text and numbers are always JSON"))
     };
     let readers = &call.service.readers;
-    readers.answer_text(StatusCode::OK, read).await
+    readers.answer_text(call.coding, StatusCode::OK, read).await
 }
 
 pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fault> {
@@ -72,7 +72,8 @@ pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fau
             Ok(document(&series, &missing, &nothing))
         })
     };
-    call.service.readers.answer(StatusCode::OK, read).await
+    let readers = &call.service.readers;
+    readers.answer(call.coding, StatusCode::OK, read).await
 }
 
 /// What an update would ask for now.
