@@ -11,6 +11,7 @@ use super::{
 };
 use crate::market::Policy;
 use crate::owner;
+use crate::span::SpanSet;
 
 /// The stretch of time whose pace says how long the rest takes, in seconds.
 const PACE_OF: i64 = 600;
@@ -109,6 +110,20 @@ impl Store {
     /// The file cannot be read.
     pub fn failed_slices(&self, job: &JobRow) -> Result<Vec<SliceRow>, StoreError> {
         self.slices(job, SliceFilter::Failed, u32::MAX)
+    }
+
+    /// What of a series was given up in any job, whether or not it was fetched since.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn given_up(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+        let sql = "SELECT start_ts, end_ts FROM backfill_progress WHERE series_id = ? AND status = 'failed'";
+        let read = || -> rusqlite::Result<SpanSet> {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let spans = select.query_map([series_id], |row| super::read::span_of(row, 0))?;
+            spans.collect()
+        };
+        read().map_err(told(&self.path))
     }
 
     /// Slices of a job, by series and time, so many at most.

@@ -46,13 +46,17 @@ async function watch(url) {
   await ask(page, 'AAPL\nMSFT');
   await see(running, '50.0 %');
   await see('#link.live', 'live');
-  await see('#started', '2 symbols, 2 slices');
+  await see('#started', '2 symbols, 2 slices: running.');
+  // Half of it is stored: nothing may say that there is nothing.
+  assert.doesNotMatch(await page.textContent('#series'), /holds no series yet/);
+  await see('#series tr', 'AAPL');
   assert.equal(await page.title(), '50 % · candlefile');
   const held = await hold(page, '**/recent*');
   await held.answered;
   await reached('half');
   await see(`${row}.completed`, '2/2');
   await see('#now', 'Nothing runs.');
+  await see('#started', '2 symbols, 2 slices: completed.');
   // What was answered before the end does not turn it back.
   await held.letGo();
   await see('#now', 'Nothing runs.');
@@ -69,10 +73,13 @@ async function failure(url) {
   const { page, see, find, close } = await open(url);
   await ask(page, 'AAPL, MSFT');
   await see(`${running} .errors li`, /MSFT 1d.*no such luck/);
-  await see(running, '1 failed');
+  // What was given up is not done.
+  await see(`${running} .percent`, '0.0 %');
+  await see(`${running} .figures`, /Done\s*0 of 2\s*Failed\s*1\s*Left\s*1/);
   await reached('failed');
   await see(`${row}.partial`, '1 of 2 slices failed');
   await see(`${row} .next`, 'Next: go on with Resume');
+  await see('#started', '2 symbols, 2 slices: partial.');
   await tabTo(page, '#jobs button[aria-expanded]');
   await page.keyboard.press('Enter');
   const first = page.locator('#jobs .details tbody tr').first();
@@ -85,6 +92,29 @@ async function failure(url) {
   await page.locator('#jobs .details .state.failed').waitFor({ state: 'detached' });
   await close();
 }
+
+/** What the provider refuses for good is told once, and not as if asking again would mend it. */
+async function refused(url) {
+  const { page, see, close } = await open(url);
+  await ask(page, 'AAPL MSFT GOOG');
+  await see(`${running} .errors li`, /2 times: .*HTTP 403.*\(.*MSFT 1d.*\)/);
+  assert.equal(await page.locator(`${running} .errors li`).count(), 1);
+  await see(running, 'look at what its plan includes');
+  await reached('refused');
+  await see(`${row}.partial`, '2 of 3 slices failed');
+  await see(`${row} .next`, 'look at what the plan includes');
+  await close();
+}
+
+/** How far what is read has moved by itself since the page was opened. */
+const moved = () => new Promise((resolve) => {
+  let sum = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value;
+  });
+  observer.observe({ type: 'layout-shift', buffered: true });
+  setTimeout(() => resolve(sum), 200);
+});
 
 async function cancel(url) {
   const { page, see, gone, find, close } = await open(url);
@@ -155,6 +185,10 @@ const hatched = () => {
 /** By keyboard alone: opened, read, gone back in, closed; with a hole in it. */
 async function chart(url) {
   const { page, see, close, requests } = await open(url);
+  // A hole is one; what nobody has asked for since is none.
+  await see('#series tr[data-name="AAPL/1d"] .strip[aria-label*="hole 2024-02-05 to 2024-02-16; behind 2024-03-29 to "] i.hole');
+  await see('#series tr[data-name="MSFT/1d"] .strip[aria-label*="2024-03-28; behind "] i.behind');
+  assert.equal(await page.locator('#series tr[data-name="MSFT/1d"] .strip :is(.hole, .failed)').count(), 0);
   const daily = '#series tr[data-name="AAPL/1d"] button';
   await tabTo(page, daily);
   await page.keyboard.press('Enter');
@@ -252,10 +286,14 @@ async function restart(url) {
   await reached('opened');
   await see('#link.gone', 'no answer');
   await see('#gone', 'The server does not answer');
+  await see('#as-of', /as of \d\d:\d\d:\d\d/);
+  await see('#panels.old');
   await picture(page, 'gone');
   await reached('missed');
   await see('#link.live', 'live');
   await gone('#gone');
+  await gone('#as-of');
+  await gone('#panels.old');
   await see(`${row}.completed`, 'AAPL');
   await see('#series tr', 'AAPL');
   await close();
@@ -387,6 +425,9 @@ async function accessible(url) {
       const { page, see, find, close } = await open(url, { theme, width });
       await see(running, '50.0 %');
       await see(`${row}.partial`, 'slices failed');
+      await see('#series tr[data-name="AAPL/1d"]');
+      const shift = await page.evaluate(moved);
+      assert(shift < 0.1, `what is read moved by ${shift} on ${width} pixels`);
       await find('#jobs .partial button[aria-expanded]').click();
       await see('#jobs .details .state.failed');
       await find('#series tr[data-name="AAPL/1d"] button').click();
@@ -426,4 +467,4 @@ async function accessible(url) {
   await close();
 }
 
-await run({ accessible, cancel, chart, charts, failure, form, hidden, locked, many, polling, reload, restart, token, watch });
+await run({ accessible, cancel, chart, charts, failure, form, hidden, locked, many, polling, refused, reload, restart, token, watch });

@@ -132,6 +132,27 @@ fn a_failed_slice_is_told_with_its_next_step_and_that_step_mends_it() {
     scenario.ends();
 }
 
+#[test]
+fn what_the_provider_refuses_is_one_line_and_its_next_step_is_not_to_ask_again() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let provider = Server::scripted(move |request| {
+        if request.path().contains("/AAPL/") {
+            held.wait();
+            return None;
+        }
+        let body = r#"{"status":"ERROR","request_id":"a5","message":"Something is not for you."}"#;
+        Some(Reply::json(403, body))
+    });
+    let home = Home::new();
+    let serving = Serving::start(home.serve(&provider));
+    if let Some(mut scenario) = Scenario::start("refused", &serving.url()) {
+        scenario.at("refused", || gate.open());
+        scenario.ends();
+    }
+    gate.open();
+}
+
 /// A file of sample data with a hole in AAPL's days.
 fn with_a_hole() -> Home {
     let home = Home::new();

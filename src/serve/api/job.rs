@@ -5,10 +5,15 @@ use serde_json::{Value, json};
 use super::time;
 use crate::backfill::{NothingFrom, next_without_data, no_data};
 use crate::span::Span;
-use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
+use crate::store::{
+    JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, SliceFilter, Store, StoreError,
+};
 
 /// Symbols that are named of a job in a list or an event, which is told often.
 const SYMBOLS: usize = 100;
+
+/// Failed slices that are looked at for a job's next step.
+const LOOKED_AT: u32 = 100;
 
 /// A job without its series.
 pub(in crate::serve) fn document(
@@ -16,7 +21,25 @@ pub(in crate::serve) fn document(
     job: &JobRow,
     now: i64,
 ) -> Result<Value, StoreError> {
-    Ok(told(job, eta(store, job, now)?, now))
+    let mut document = told(job, eta(store, job, now)?, now);
+    if is_refused(store, job)? {
+        document["next"] = json!(format!(
+            "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes; \
+             then {}",
+            resume(job)
+        ));
+    }
+    Ok(document)
+}
+
+/// Whether all that failed of a job was refused by the provider for good.
+fn is_refused(store: &Store, job: &JobRow) -> Result<bool, StoreError> {
+    if job.status != JobStatus::Partial || job.slices.failed == 0 {
+        return Ok(false);
+    }
+    let failed = store.slices(job, SliceFilter::Failed, LOOKED_AT)?;
+    let mut errors = failed.iter().map(|slice| slice.error.as_deref());
+    Ok(errors.all(|error| error.is_some_and(|error| error.contains("HTTP 403"))))
 }
 
 /// Seconds until a job has asked for everything, where it runs.
@@ -115,11 +138,15 @@ fn one(job: &JobRow, series: &SeriesProgress, now: i64) -> Value {
 
 #[allow(clippy::cast_precision_loss)] // A share of slices.
 fn progress_pct(job: &JobRow) -> f64 {
-    let done = job.slices.completed + job.slices.failed;
+    // What was given up is not done.
+    let done = job.slices.completed as f64;
+    let share = |total| (done / total as f64 * 1000.0).floor() / 10.0;
     match (job.slices.total, job.status) {
-        (0, JobStatus::Completed | JobStatus::Partial) => 100.0,
+        (0, JobStatus::Completed) => 100.0,
         (0, _) => 0.0,
-        (total, _) => (done as f64 / total as f64 * 1000.0).floor() / 10.0,
+        // It lacks something, in whatever slice.
+        (total, JobStatus::Partial) => f64::min(share(total), 99.9),
+        (total, _) => share(total),
     }
 }
 
@@ -167,9 +194,13 @@ fn asked(job: &JobRow) -> Vec<(SeriesKey, Span)> {
     all
 }
 
+fn resume(job: &JobRow) -> String {
+    format!("POST /api/v1/backfill/{}/resume", job.job_id)
+}
+
 /// What to do about a job that is not complete.
 fn next(job: &JobRow) -> Option<String> {
-    let resume = format!("POST /api/v1/backfill/{}/resume", job.job_id);
+    let resume = resume(job);
     match (job.status, job.resume_at) {
         (JobStatus::Interrupted, Some(at)) => Some(format!("it goes on by itself at {}", time(at))),
         (JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {

@@ -69,7 +69,9 @@ pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fau
             let series = store.find_series(&symbol, timeframe)?;
             let missing = missing(store, &series, policy, now)?;
             let nothing = store.nothing_from_provider(&series)?;
-            Ok(document(&series, &missing, &nothing))
+            let given_up = store.given_up(series.id)?;
+            let failed = missing.subtract(&missing.subtract(&given_up));
+            Ok(document(&series, &missing, &failed, &nothing))
         })
     };
     let readers = &call.service.readers;
@@ -101,7 +103,7 @@ fn missing(
         .collect())
 }
 
-fn document(series: &SeriesRow, missing: &SpanSet, nothing: &SpanSet) -> Value {
+fn document(series: &SeriesRow, missing: &SpanSet, failed: &SpanSet, nothing: &SpanSet) -> Value {
     let covered_to = series.coverage.iter().next_back().map(Span::end);
     // A candle that was stored and is not covered may still change.
     let provisional_from = series
@@ -110,7 +112,7 @@ fn document(series: &SeriesRow, missing: &SpanSet, nothing: &SpanSet) -> Value {
         .and(covered_to.or(series.first_ts));
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
-        "adjusted": series.key.adjusted, "covered": spans(&series.coverage), "missing": spans(missing),
+        "adjusted": series.key.adjusted, "covered": spans(&series.coverage), "missing": spans(missing), "failed": spans(failed),
         "empty": spans(&series.empty), "nothing_from_provider": spans(nothing), "provisional_from": provisional_from.map(time),
     })
 }

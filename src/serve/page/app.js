@@ -3,12 +3,13 @@
 import { get, locked, setToken } from './api.js';
 import { Chart } from './chart.js';
 import { byId, say } from './dom.js';
-import { told } from './format.js';
+import { clock, told } from './format.js';
 import * as jobs from './jobs.js';
 import * as now from './now.js';
 import * as recent from './recent.js';
 import * as start from './start.js';
 import * as symbols from './symbols.js';
+import { sleep } from './turns.js';
 
 /** How often the series are read while a job fills them. */
 const SERIES_MS = 5000;
@@ -22,6 +23,12 @@ function showLink() {
   const { fault } = jobs;
   box.hidden = !fault || jobs.link === 'locked';
   if (fault) say(box, told(fault));
+  // What cannot be asked any more is as it was when it could.
+  const isOld = jobs.link === 'gone';
+  byId('panels').classList.toggle('old', isOld);
+  const asOf = byId('as-of');
+  asOf.hidden = !isOld;
+  if (isOld) say(asOf, jobs.heard ? `What is below is as of ${clock(jobs.heard)}.` : 'Nothing is known yet.');
 }
 
 async function about() {
@@ -80,7 +87,8 @@ const chart = new Chart({
     (opener ?? byId('series-title')).focus();
   },
 });
-const table = symbols.show((series) => open(series, true));
+const isFilling = () => jobs.link !== 'locked' && jobs.list.some(jobs.isActive);
+const table = symbols.show((series) => open(series, true), isFilling);
 
 function open(series, focus) {
   const name = symbols.nameOf(series);
@@ -96,7 +104,9 @@ symbols.series.addEventListener('change', () => {
   else open(wanted, false);
 });
 
-const isFilling = () => jobs.link !== 'locked' && jobs.list.some((job) => job.status === 'running');
+/** Whether what runs has stored candles, and the table shows none. */
+const isBehind = () => symbols.all.length === 0
+  && jobs.list.some((job) => job.status === 'running' && job.total_records_inserted > 0);
 
 let timer;
 async function loadSeries() {
@@ -114,10 +124,12 @@ function refreshAll() {
   return loadSeries();
 }
 
-function begin() {
-  about();
-  jobs.refresh();
-  loadSeries();
+/** Whoever waits for an answer for so long sees what there is. */
+const LOADING_MS = 3000;
+
+async function begin() {
+  await Promise.race([Promise.allSettled([about(), jobs.refresh(), loadSeries()]), sleep(LOADING_MS)]);
+  byId('panels').classList.remove('loading');
 }
 
 now.show();
@@ -126,7 +138,9 @@ start.show();
 theme(() => chart.recolour());
 jobs.jobs.addEventListener('change', () => {
   showLink();
-  if (timer === undefined && isFilling()) timer = setTimeout(loadSeries, SERIES_MS);
+  table.sayNone();
+  if (isBehind()) loadSeries();
+  else if (timer === undefined && isFilling()) timer = setTimeout(loadSeries, SERIES_MS);
 });
 jobs.jobs.addEventListener('end', refreshAll);
 jobs.jobs.addEventListener('back', () => {

@@ -63,6 +63,8 @@ export function names(job, most = 4) {
   const rest = symbolsOf(job) - most;
   return rest > 0 ? `${job.symbols.slice(0, most).join(' ')} +${count(rest)}` : job.symbols.join(' ');
 }
+/** Slices that were neither fetched nor given up. */
+export const leftOf = (job) => Math.max(0, job.total_slices - job.completed_slices - job.failed_slices);
 export function range(job) {
   return `${job.start_date ?? day(job.start)} to ${job.end_date ?? 'now'}`;
 }

@@ -9,7 +9,8 @@ const FOLLOWED = 2;
 /** Where events tell of what runs, nothing does, or nobody looks; and where they do not. */
 const PAUSE_MS = { quiet: 5000, polled: 1000 };
 const GONE_MS = [1000, 2000, 4000, 8000];
-const FAILURES = 5;
+/** Kept of a job's failures. */
+const FAILURES = 1000;
 /** As long as the server's. */
 const SPEED_MS = 10_000;
 
@@ -19,6 +20,8 @@ export let list = [];
 /** live | polling | gone | locked | connecting */
 export let link = 'connecting';
 export let fault = null;
+/** When the server was last heard of. */
+export let heard = null;
 
 const streams = new Map();
 const failures = new Map();
@@ -50,6 +53,7 @@ const hasEnded = (job, before) => !isActive(job) && job.status !== before?.statu
 
 function keep(job) {
   told.set(job.job_id, performance.now());
+  heard = new Date().toISOString();
   const before = list.find(({ job_id: id }) => id === job.job_id);
   if (!before) list = [job, ...list];
   else list = list.map((known) => (known === before ? { ...known, ...job } : known));
@@ -126,6 +130,7 @@ async function ask() {
   const wasLocked = link === 'locked';
   try {
     const answer = await get(`backfill/recent?limit=${limit}`);
+    heard = new Date().toISOString();
     // Somebody else was refused meanwhile.
     if (link === 'locked' && !wasLocked) return;
     const before = new Map(list.map((job) => [job.job_id, job]));

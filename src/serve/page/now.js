@@ -1,8 +1,11 @@
 // What runs, how far it is, and what waits.
 
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { count, counted, day, names, range, seconds } from './format.js';
+import { count, counted, day, leftOf, names, range, seconds } from './format.js';
 import { act, failuresOf, jobs, list } from './jobs.js';
+
+/** Lines of failures at most. */
+const LINES = 5;
 
 const made = new Map();
 const idle = h('p', { class: 'quiet' });
@@ -25,39 +28,66 @@ function failure({ symbol, timeframe, start, end, error, attempts }) {
   return h('li', null, `${symbol} ${timeframe}${where}: `, h('span', { class: 'why' }, error), tries);
 }
 
+/** Failures that say the same are one line, with a count. */
+function alike(failures) {
+  const lines = new Map();
+  for (const one of failures) lines.set(one.error, [...(lines.get(one.error) ?? []), one]);
+  return [...lines.values()].map((same) => {
+    if (same.length === 1) return failure(same[0]);
+    const which = [...new Set(same.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`))];
+    const more = which.length > 3 ? ` and ${count(which.length - 3)} more` : '';
+    return h('li', null, `${count(same.length)} times: `, h('span', { class: 'why' }, same[0].error), ` (${which.slice(0, 3).join(', ')}${more})`);
+  });
+}
+
 function card(job) {
   const id = job.job_id;
   const name = `now-${id}`;
   const title = h('h3', { id: name });
   const bar = h('progress', { max: 100, 'aria-labelledby': name });
   const percent = h('span', { class: 'percent' });
-  const [slices, candles, speed, eta] = ['Slices', 'Candles', 'Speed', 'Left'].map(figure);
+  const [done, failed, left, candles, speed, eta] = ['Done', 'Failed', 'Left', 'Candles', 'Speed', 'Time left'].map(figure);
   const wait = h('p', { class: 'wait' });
   const errors = h('ul', { class: 'errors', 'aria-label': 'What failed' });
-  const next = h('p', { class: 'quiet' }, 'Next: the job goes on with the rest; at its end Resume asks for these again.');
+  const next = h('p', { class: 'quiet' });
   const fault = h('p', { class: 'fault', role: 'alert' });
   const cancel = h('button', { type: 'button', 'aria-describedby': name }, 'Cancel');
   cancel.addEventListener('click', () => press(cancel, fault, () => act(id, 'cancel')));
   const node = h('article', { class: 'job', 'aria-labelledby': name },
     h('div', { class: 'row' }, stateMark('running'), h('div', { class: 'grow' }, title), cancel),
     h('div', { class: 'row' }, bar, percent),
-    h('dl', { class: 'figures' }, slices.node, candles.node, speed.node, eta.node), wait, errors, next, fault);
+    h('dl', { class: 'figures' }, done.node, failed.node, left.node, candles.node, speed.node, eta.node), wait, errors, next, fault);
 
   let shown = [];
+  let expected = null;
+  /** It falls from one moment to the next, or says why not. */
+  function timeLeft({ eta_s: told, waiting }) {
+    if (waiting) return 'waits';
+    if (told == null) return '–';
+    const at = performance.now() / 1000;
+    const isLater = expected !== null && at + told > expected + Math.max(2, told / 10);
+    expected = at + told;
+    return isLater ? `${seconds(told)}, slower than before` : seconds(told);
+  }
   function update(now) {
     say(title, `${names(now, 3)} · ${now.timeframes.join(' ')} · ${range(now)}`);
     bar.value = now.progress_pct;
     say(percent, `${now.progress_pct.toFixed(1)} %`);
-    const failed = now.failed_slices ? `, ${count(now.failed_slices)} failed` : '';
-    say(slices.value, `${count(now.completed_slices)} of ${count(now.total_slices)}${failed}`);
+    say(done.value, `${count(now.completed_slices)} of ${count(now.total_slices)}`);
+    say(failed.value, count(now.failed_slices));
+    failed.node.classList.toggle('why', now.failed_slices > 0);
+    say(left.value, count(leftOf(now)));
     say(candles.value, count(now.total_records_fetched));
     say(speed.value, now.candles_per_s == null ? '–' : `${count(now.candles_per_s)} /s`);
-    say(eta.value, seconds(now.eta_s));
+    say(eta.value, timeLeft(now));
     say(wait, now.waiting ? WAITS[now.waiting.for]?.(now.waiting.seconds) ?? '' : '');
     const latest = failuresOf(id);
-    if (latest !== shown) errors.replaceChildren(...latest.map(failure));
+    if (latest !== shown) errors.replaceChildren(...alike(latest).slice(0, LINES));
     shown = latest;
     errors.hidden = latest.length === 0;
+    const isRefused = latest.length > 0 && latest.every(({ error }) => error.includes('HTTP 403'));
+    say(next, isRefused ? 'Next: the provider refuses these; look at what its plan includes. The job goes on with the rest.'
+      : 'Next: the job goes on with the rest; at its end Resume asks for these again.');
     next.hidden = now.failed_slices === 0;
   }
   return { nodes: [node], update };

@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { count, minute, moment, names, plainNext, range, seconds, span, told } from './format.js';
+import { count, leftOf, minute, moment, names, plainNext, range, seconds, span, told } from './format.js';
 import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
 import { pager } from './pager.js';
 import { inTurn, sleep } from './turns.js';
@@ -78,8 +78,8 @@ function row(job) {
   const open = h('button', { type: 'button', class: 'plain', 'aria-expanded': 'false', 'aria-controls': detailId }, what, ' ', span);
   const why = h('div', { class: 'why' });
   const next = h('div', { class: 'next' });
-  const [done, failed] = [h('span'), h('span', { class: 'failed-count' })];
-  const [slices, candles] = [h('td', { class: 'n s' }, done, failed), h('td', { class: 'n s' })];
+  const [done, failed, left] = [h('span'), h('span', { class: 'failed-count' }), h('span', { class: 'left-count' })];
+  const [slices, candles] = [h('td', { class: 'n s' }, done, failed, left), h('td', { class: 'n s' })];
   const [took, asked] = [h('td', { class: 'n m' }), h('td', { class: 'n m' })];
   const fault = h('div', { class: 'fault', role: 'alert' });
   const action = h('button', { type: 'button' });
@@ -112,6 +112,7 @@ function row(job) {
     say(next, now.next && !isActive(now) ? plainNext(now.next) : '');
     say(done, `${count(now.completed_slices)}/${count(now.total_slices)}`);
     say(failed, now.failed_slices ? `${count(now.failed_slices)} failed` : '');
+    say(left, leftOf(now) ? `${count(leftOf(now))} left` : '');
     say(candles, count(now.total_records_inserted));
     say(took, seconds(now.duration_s));
     say(asked, moment(now.created_at));

@@ -2,7 +2,7 @@
 
 import { byId, press, say } from './dom.js';
 import { counted, symbolsOf } from './format.js';
-import { start } from './jobs.js';
+import { isActive, jobs, list, start } from './jobs.js';
 
 const words = (text) => text.split(/[\s,;]+/).filter(Boolean);
 
@@ -23,12 +23,26 @@ function lacking() {
   return missing && { field: byId(missing), text: FIELDS[missing] };
 }
 
+/** What was asked for last, until it has ended: the form says how that is, and nothing of what was. */
+let asked = null;
+
+function tell() {
+  if (!asked) return;
+  // One that is not listed any more is somewhere, and nobody knows how it is.
+  const job = list.find(({ job_id: id }) => id === asked.job_id);
+  const state = job ? `: ${job.status.replace('_', ' ')}` : '';
+  say(byId('started'), `${counted(symbolsOf(asked), 'symbol')}, ${counted(asked.slices, 'slice')}${state}.`);
+  if (job && !isActive(job)) asked = null;
+}
+
 export function show() {
   const form = byId('start');
+  jobs.addEventListener('change', tell);
   const year = new Date().getUTCFullYear();
   byId('start-date').value = `${year - 1}-01-01`;
   form.addEventListener('submit', (event) => {
     event.preventDefault();
+    asked = null;
     say(byId('started'), '');
     say(byId('start-error'), '');
     const lack = lacking();
@@ -39,14 +53,14 @@ export function show() {
     }
     const end = byId('end-date').value;
     press(form.querySelector('button'), byId('start-error'), async () => {
-      const job = await start({
+      asked = await start({
         symbols: words(byId('symbols').value),
         start_date: byId('start-date').value,
         ...(end && { end_date: end }),
         timeframes: words(byId('timeframes').value),
         adjusted: byId('adjusted').checked,
       });
-      say(byId('started'), `${counted(symbolsOf(job), 'symbol')}, ${counted(job.slices, 'slice')}: ${job.status}.`);
+      tell();
     });
   });
 }

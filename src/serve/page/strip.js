@@ -8,18 +8,43 @@ export const KINDS = {
   covered: 'covered: the provider’s final answer is in the file',
   provisional: 'provisional: in the file, may still change',
   empty: 'empty: the provider has nothing',
-  missing: 'missing: an update would ask for it',
+  hole: 'hole: missing between what is covered',
+  failed: 'failed: asked for and given up',
+  behind: 'behind: what came after the last update',
+  unasked: 'not asked: nobody has fetched it yet',
 };
 /** More marks than a strip has room for are not drawn; the longest are. */
 const MARKS = 150;
 const TOLD = 3;
 
 /** Told are covered stretches without a candle, however the requests were cut. */
-const spansOf = (coverage, kind) => coverage[kind === 'empty' ? 'nothing_from_provider' : kind];
 const asNumbers = ({ start, end }) => ({ from: unix(start), to: unix(end) });
+const asSpan = ({ from, to }) => ({ start: stamp(from), end: stamp(to) });
+const within = (spans, from, to) => spans.map((one) => ({ from: Math.max(one.from, from), to: Math.min(one.to, to) }))
+  .filter((one) => one.from < one.to);
+const without = (spans, others) => others.reduce((left, { from, to }) => [...within(left, -Infinity, from), ...within(left, to, Infinity)], spans);
+
+/**
+ * The spans of each kind but `provisional`. Only what is missing amid what is covered is a hole: before and after it nobody
+ * has asked, or not again.
+ */
+export function kindsOf(coverage) {
+  const [covered, missing, failed] = ['covered', 'missing', 'failed'].map((kind) => coverage[kind].map(asNumbers));
+  const first = Math.min(...covered.map(({ from }) => from));
+  const last = Math.max(...covered.map(({ to }) => to));
+  const rest = without(missing, failed);
+  return {
+    covered: coverage.covered,
+    empty: coverage.nothing_from_provider,
+    hole: within(rest, first, last).map(asSpan),
+    failed: coverage.failed,
+    behind: covered.length ? within(rest, last, Infinity).map(asSpan) : [],
+    unasked: (covered.length ? within(rest, -Infinity, first) : rest).map(asSpan),
+  };
+}
 
 export function bounds(coverage) {
-  const all = ['covered', 'missing', 'empty'].flatMap((kind) => spansOf(coverage, kind)).map(asNumbers);
+  const all = Object.values(kindsOf(coverage)).flat().map(asNumbers);
   if (all.length === 0) return null;
   return { from: Math.min(...all.map((one) => one.from)), to: Math.max(...all.map((one) => one.to)) };
 }
@@ -28,12 +53,12 @@ function told(kind, spans, timeframe) {
   if (spans.length === 0) return null;
   const first = spans.slice(0, TOLD).map((one) => span(one, timeframe)).join(', ');
   const rest = spans.length > TOLD ? ` and ${count(spans.length - TOLD)} more` : '';
-  return `${kind} ${first}${rest}`;
+  return `${KINDS[kind].split(':')[0]} ${first}${rest}`;
 }
 
 export function describe(coverage) {
   const { timeframe, provisional_from: provisional } = coverage;
-  const parts = ['covered', 'missing', 'empty'].map((kind) => told(kind, spansOf(coverage, kind), timeframe));
+  const parts = Object.entries(kindsOf(coverage)).map(([kind, spans]) => told(kind, spans, timeframe));
   if (provisional) parts.push(`provisional from ${span({ start: provisional, end: provisional }, timeframe).split(' to ')[0]}`);
   return parts.filter(Boolean).join('; ') || 'nothing asked for yet';
 }
@@ -51,7 +76,7 @@ export function strip(coverage, last) {
     node.append(one);
   };
   const longest = (spans) => spans.map(asNumbers).sort((a, b) => (b.to - b.from) - (a.to - a.from)).slice(0, MARKS);
-  for (const kind of ['covered', 'empty', 'missing']) longest(spansOf(coverage, kind)).forEach((one) => mark(kind, one));
+  for (const [kind, spans] of Object.entries(kindsOf(coverage))) longest(spans).forEach((one) => mark(kind, one));
   const { provisional_from: start } = coverage;
   if (start && last) mark('provisional', asNumbers({ start, end: stamp(unix(last)) }));
   return node;

@@ -68,8 +68,10 @@ function row(one, open) {
     h('th', { scope: 'row' }, button, ' ', h('span', { class: 'timeframe' }, one.timeframe)), from, cell, last, candles, source);
   node.draw = async () => {
     try {
-      const coverage = await coverageOf(latest);
-      if (drawn === coverage) return;
+      const asked = coverageOf(latest);
+      const coverage = await asked;
+      // It may have changed while it was asked for: then another question is on its way, or will be.
+      if (drawn === coverage || known.get(nameOf(latest))?.coverage !== asked) return;
       drawn = coverage;
       cell.replaceChildren(strip(coverage, latest.last));
     } catch (error) {
@@ -90,13 +92,14 @@ function row(one, open) {
   };
 }
 
-/** Shows the table; `open(series)` when one is chosen. */
-export function show(open) {
+/** Shows the table; `open(series)` when one is chosen, `isFilling()` while a job may add to it. */
+export function show(open, isFilling) {
   const body = byId('series').tBodies[0];
   const filter = byId('filter');
   const none = h('tr', null, h('td', { colspan: COLUMNS, class: 'quiet' }));
   const made = new Map();
   let current = null;
+  let isKnown = false;
   legend(byId('legend'));
 
   const pages = pager('series', () => draw());
@@ -118,14 +121,21 @@ export function show(open) {
     }
     none.remove();
     if (shown.length === 0) {
-      say(none.firstChild, all.length ? 'No series fits the filter.' : 'The file holds no series yet. Ask for some with Backfill.');
+      sayNone();
       body.append(none);
     }
+  }
+
+  /** Why no series is shown: what is not known yet, or is about to change, is not told as if it were so. */
+  function sayNone() {
+    const empty = isFilling() ? 'The first candles are on their way.' : 'The file holds no series yet. Ask for some with Backfill.';
+    say(none.firstChild, all.length ? 'No series fits the filter.' : isKnown ? empty : 'Looking…');
   }
 
   async function load() {
     try {
       all = (await get('symbols')).symbols;
+      isKnown = true;
       say(byId('series-fault'), '');
       draw();
       series.dispatchEvent(new Event('change'));
@@ -139,8 +149,10 @@ export function show(open) {
     pages.first();
     draw();
   });
+  draw();
   return {
     load: inTurn(load),
+    sayNone,
     mark(name) {
       current = name;
       draw();
