@@ -51,16 +51,17 @@ impl Counted {
 impl std::fmt::Display for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} candles", self.candles)?;
-        let time = |ts| DateTime::from_timestamp(ts, 0).unwrap_or_default();
-        let ends = self.first_ts.zip(self.last_ts);
-        ends.map_or(Ok(()), |(first, last)| {
-            write!(
-                f,
-                " from {} to {}",
-                time(first).format(TIME),
-                time(last).format(TIME)
+        let time = |ts: Option<i64>| {
+            let time = ts.map(|ts| DateTime::from_timestamp(ts, 0).unwrap_or_default());
+            time.map_or_else(
+                || "nowhere".to_owned(),
+                |time| time.format(TIME).to_string(),
             )
-        })
+        };
+        match (self.first_ts, self.last_ts) {
+            (None, None) if self.candles == 0 => Ok(()),
+            (first, last) => write!(f, " from {} to {}", time(first), time(last)),
+        }
     }
 }
 

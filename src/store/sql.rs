@@ -80,12 +80,25 @@ pub trait TakeRows {
 }
 
 impl Store {
-    /// Runs one statement that only reads, and hands on `most` of its rows, one by one. Says whether there were more.
+    /// Runs one statement that only reads, and hands on `most` of its rows, one by one. Says whether there were more. The clock
+    /// stands still from then on: what is done with the answer is not SQLite's time.
     ///
     /// # Errors
     /// SQLite does not understand it, it would change something, it takes too long, the file cannot be read, or what the
     /// taker says.
     pub fn sql<T: TakeRows>(
+        self,
+        sql: &str,
+        most: Option<u64>,
+        clock: &SqlClock,
+        taker: &mut T,
+    ) -> Result<bool, T::Error> {
+        let answered = self.answer(sql, most, clock, taker);
+        clock.stop();
+        answered
+    }
+
+    fn answer<T: TakeRows>(
         mut self,
         sql: &str,
         most: Option<u64>,
@@ -98,8 +111,9 @@ impl Store {
         if !statement.readonly() {
             return Err(StoreError::OnlyReads.into());
         }
-        let names = statement.column_names();
-        taker.columns(names.into_iter().map(str::to_owned).collect())?;
+        let names = statement.column_names().map(str::to_owned);
+        let names = names.collect();
+        clock.stopped_while(|| taker.columns(names))?;
         let width = statement.column_count();
         let mut rows = statement.query([]).map_err(wrong)?;
         let mut handed = 0;
@@ -141,7 +155,7 @@ impl Store {
     }
 }
 
-/// How long SQLite may still take; it stops while the taker of the answer is at work.
+/// How long SQLite may still take; it stops while the taker of the answer is at work, and when SQLite is done.
 #[derive(Clone, Debug)]
 pub struct SqlClock {
     origin: Instant,
@@ -170,6 +184,10 @@ impl SqlClock {
     /// What there is to say then.
     pub fn error(&self) -> StoreError {
         StoreError::TooSlow(self.allowed)
+    }
+
+    fn stop(&self) {
+        self.deadline.store(u64::MAX, Ordering::Relaxed);
     }
 
     fn stopped_while<T>(&self, work: impl FnOnce() -> T) -> T {
