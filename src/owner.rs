@@ -221,3 +221,36 @@ fn is_among(runs: &HashMap<PathBuf, Weak<Run>>, id: Uuid) -> bool {
 fn runs() -> MutexGuard<'static, Option<HashMap<PathBuf, Weak<Run>>>> {
     RUNS.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_of_life_is_one_of_the_last_minute_or_of_a_clock_that_is_a_little_ahead() {
+        let now = 1_700_000_000;
+        for (at, is_one) in [
+            (now - SILENT_AFTER + 1, true),
+            (now - SILENT_AFTER, false),
+            (now + AHEAD, true),
+            (now + AHEAD + 1, false),
+            (i64::MAX, false),
+        ] {
+            assert_eq!(gives_signs(Some(at), now), is_one, "{} s ahead", at - now);
+        }
+        assert!(!gives_signs(None, now), "no sign at all");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_owner_of_before_with_this_process_id_is_none_of_this_process() {
+        let pid = std::process::id();
+        let start = std::fs::metadata(format!("/proc/{pid}")).and_then(|found| found.modified());
+        let start = start.expect("a time").duration_since(std::time::UNIX_EPOCH);
+        let start = start.expect("after 1970").as_secs();
+        let owner = format!("{}/{pid}/{start}/0", host());
+        assert!(process::is_there_since(pid, start), "it would be there");
+        assert!(!was_alive_before(Path::new("market.db"), &owner, None, 0));
+        assert!(!process::is_there_since(pid, start - 1000), "another start");
+    }
+}

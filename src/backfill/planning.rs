@@ -222,6 +222,16 @@ mod tests {
         assert_eq!(slices, [span(0, 5), span(12, 20), span(20, 30)]);
         let left: Vec<Span> = left.iter().map(|left| left.span).collect();
         assert_eq!(left, [span(5, 10), span(10, 12)]);
-        assert_eq!(leave(missing.clone(), &held[1..]), (missing, Vec::new()));
+        assert_eq!(
+            leave(missing.clone(), &held[1..]),
+            (missing.clone(), Vec::new())
+        );
+        let begins_where_one_ends = Left {
+            span: span(10, 15),
+            ..held[0].clone()
+        };
+        let (slices, left) = leave(missing, &[begins_where_one_ends]);
+        assert_eq!(slices, [span(0, 10), span(15, 20), span(20, 30)]);
+        assert_eq!(left.len(), 1, "what begins where a slice ends");
     }
 }

@@ -353,6 +353,20 @@ mod tests {
     }
 
     #[test]
+    fn after_a_recheck_the_first_slice_of_a_series_goes_alone_all_the_same() {
+        let mut queue = Queue::default();
+        let timeframe = Timeframe::Minutes(1);
+        queue.push(AssetClass::Stock, timeframe, &slices(3), true, None);
+        let Next::Do(recheck) = queue.next() else {
+            panic!("a recheck was expected")
+        };
+        assert_eq!(queue.next(), Next::Wait, "nothing goes beside a recheck");
+        queue.done(recheck, Verdict::Settled, None);
+        assert_eq!(take(&mut queue).1, 0, "the oldest slice is next");
+        assert_eq!(queue.next(), Next::Wait, "nothing goes beside it");
+    }
+
+    #[test]
     fn a_plans_limit_costs_two_requests() {
         let mut queue = queue(&[(AssetClass::Stock, 20)]);
         let mut asked = Vec::new();

@@ -248,6 +248,14 @@ mod tests {
         assert!(moved(&[]).is_none());
         assert!(moved(&checked(scaled(1, 0.5))).is_none(), "a single one");
         assert!(moved(&checked(scaled(34, 1.000_05))).is_none(), "too small");
+        let exact = checked(|old| map(cents(old), |price| price * 1.000_05));
+        assert!(moved(&exact).is_none(), "too small, however exact");
+        let mut few = checked(cents);
+        for row in [0, 1] {
+            few[row].new.close *= 1.03;
+            few[row + 2].new = map(few[row + 2].new, |price| price * 1.5);
+        }
+        assert!(moved(&few).is_none(), "as many differ otherwise");
         let later = checked(|old| {
             let is_after = old.ts > 5 * DAY;
             cents(map(old, |price| if is_after { price * 2.0 } else { price }))
@@ -305,6 +313,19 @@ mod tests {
                 assert!(moved(&same).is_none());
             }
         }
+    }
+
+    #[test]
+    fn new_prices_may_be_rounded_to_fewer_decimals_than_the_old_ones() {
+        let exact = |price: f64| (price * 1e4).round() / 1e4;
+        let days = [1, 2, 3, 4, 5].map(|day| candle(day, 150.0 + 3.1234 * day as f64));
+        let found = days.map(|old| Checked {
+            old: map(old, exact),
+            new: cents(map(old, |price| price * 0.9)),
+        });
+        assert!(moved(&found).is_some(), "{found:?}");
+        let back = found.map(|Checked { old, new }| Checked { old: new, new: old });
+        assert!(moved(&back).is_some(), "the other way round");
     }
 
     #[test]

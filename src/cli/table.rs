@@ -153,3 +153,22 @@ fn drawn(columns: &[Column], rows: &[Vec<String>], shown: &[usize], room: Option
     }
     table.trim_fmt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_no_room_the_rightmost_go_first_and_what_is_kept_stays() {
+        let columns: Vec<Column> = ["aaaa", "bbbb", "!cccc", "dddd"].map(Column::from).into();
+        let rows = [["1", "2", "3", "4"].map(str::to_owned).to_vec()];
+        for (room, shown) in [
+            (22, &[0, 1, 2, 3][..]),
+            (21, &[0, 1, 2]),
+            (15, &[0, 2]),
+            (1, &[0, 2]),
+        ] {
+            assert_eq!(fitting(&columns, &rows, room), shown, "room for {room}");
+        }
+    }
+}

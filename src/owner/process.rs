@@ -91,6 +91,28 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
+    fn what_remains_of_a_process_is_none() {
+        use std::io::Read;
+        let mut child = std::process::Command::new("true")
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("a process");
+        // Its end of the pipe is closed when it ends, and nobody has waited for it yet.
+        let mut said = Vec::new();
+        let mut stdout = child.stdout.take().expect("a pipe");
+        stdout.read_to_end(&mut said).expect("its end");
+        while std::fs::read_to_string(format!("/proc/{}/stat", child.id()))
+            .is_ok_and(|stat| !stat.contains(") Z "))
+        {
+            std::thread::yield_now();
+        }
+        assert_eq!(Facts::of(child.id()), None);
+        assert!(!is_there_since(child.id(), 0));
+        child.wait().expect("it has ended");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     fn a_process_is_told_from_another_with_its_id() {
         let me = std::process::id();
         let facts = Facts::of(me).expect("the system shows them");

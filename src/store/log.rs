@@ -64,6 +64,15 @@ mod tests {
 
     use super::*;
 
+    /// How long a writer waits for the locks of others.
+    fn patience(store: &Store) -> Duration {
+        let sql = "PRAGMA busy_timeout";
+        let ms = store
+            .connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0));
+        Duration::from_millis(ms.expect("a time").unsigned_abs())
+    }
+
     #[test]
     fn a_large_log_is_emptied_once_no_reader_is_in_its_way() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -86,9 +95,15 @@ mod tests {
         store.bound_log(&Cancel::new());
         assert_eq!((size(), store.log_bound), (grown, 2 * grown), "a reader");
         reader.execute_batch("COMMIT").expect("its end");
+        assert_eq!(patience(&store), BUSY_TIMEOUT, "after an attempt in vain");
         store.log_bound = grown;
         store.bound_log(&Cancel::new());
         assert_eq!((size(), store.log_bound), (0, LARGE), "no reader");
+        assert_eq!(
+            patience(&store),
+            BUSY_TIMEOUT,
+            "after one that has emptied it"
+        );
     }
     #[test]
     fn readers_who_come_and_go_without_a_gap_do_not_keep_a_log_that_is_too_large() {

@@ -335,3 +335,37 @@ fn a_job_of_several_kinds_of_outcome_still_adds_up() {
     assert_eq!(statuses, ["completed", "completed", "failed", "no_data"]);
     assert_eq!(report["series"][1]["records"]["rejected"], 1);
 }
+
+#[test]
+fn a_last_page_of_nothing_but_a_bad_row_counts_however_empty_the_page_before_it_was() {
+    let path = "/v2/aggs/ticker/X:BTCUSD/range/1/minute/1/2";
+    let next = |cursor: &str| format!("https://api.polygon.io{path}?cursor={cursor}");
+    let bad = at(3, r#""v":1.5,"o":"ten","c":10.5,"h":11,"l":9"#);
+    let pages = [
+        body(
+            "X:BTCUSD",
+            false,
+            &[at(0, GOOD), at(1, GOOD)],
+            Some(&next("b")),
+        ),
+        body("X:BTCUSD", false, &[], Some(&next("c"))),
+        body("X:BTCUSD", false, &[bad], None),
+    ];
+    let server = Server::scripted(move |request| {
+        let page = match request.param("cursor") {
+            None => &pages[0],
+            Some("b") => &pages[1],
+            Some(_) => &pages[2],
+        };
+        Some(Reply::json(200, page.clone()))
+    });
+    let home = Home::new();
+    let report = home.backfill(&server, TEN_MINUTES).ok().json();
+    assert_eq!(server.hits(), 3, "each page is asked for once: {report}");
+    assert_eq!(
+        records(&report),
+        [3, 2, 0, 0, 0, 1],
+        "two candles and a bad row"
+    );
+    agree(&home, &report);
+}

@@ -36,6 +36,8 @@ fn an_adjusted_series_that_did_not_change_grows_at_the_cost_of_one_request_more(
     server.forget();
     home.backfill(&server, WORDS).ok();
     assert_eq!(server.hits(), 0);
+    let listed = home.cli(["list"]).run().ok();
+    assert!(listed.stdout.contains("polygon adjusted"), "{listed:?}");
     let report = home.backfill(&server, LONGER).ok().json();
     assert_eq!((server.hits(), &report["requests"]), (2, &json!(2)));
     assert_eq!(

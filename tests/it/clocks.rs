@@ -206,3 +206,28 @@ fn the_program_reads_when_an_answer_was_given_and_how_long_a_cache_had_it() {
     assert_eq!(report["records"]["fetched"], json!(0));
     assert!(home.db().candles("X:BTCUSD", "1m").is_empty());
 }
+
+#[test]
+fn an_absent_tail_proves_by_the_clock_that_is_behind() {
+    let mut proven = Vec::new();
+    for ahead in [0, DAY - 1] {
+        let mut bench = Bench::new();
+        let noon = utc("2024-03-20 12:00");
+        let start = noon - 10 * DAY;
+        bench
+            .provider
+            .offer(COIN, candles(minutes(span(start, start + HOUR))));
+        bench.provider.date(noon);
+        bench.update(COIN, start, noon + ahead);
+        assert_eq!(
+            bench.coverage(COIN),
+            [span(start, noon - 7 * DAY)],
+            "{ahead} s ahead"
+        );
+        proven.push(bench.coverage(COIN));
+    }
+    assert_eq!(
+        proven[0], proven[1],
+        "with a clock that is right, and with one ahead"
+    );
+}

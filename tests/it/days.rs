@@ -1,6 +1,8 @@
 //! Days, weeks and months by stamps that are not at their midnight, and candles where no trading hours are: what is read
 //! as which candle, what is refused, and what is flagged.
 
+use candlefile::candle::Rejected;
+use candlefile::provider::Page;
 use candlefile::{Candle, SeriesKey};
 use chrono_tz::America::Chicago;
 
@@ -51,6 +53,7 @@ fn a_day_stamped_up_to_two_hours_before_its_midnight_is_the_day_that_begins() {
         &midnight,
         &|day| midnight(day) - 2 * HOUR,
         &|day| midnight(day) + 16 * HOUR,
+        &|day| midnight(day) + 22 * HOUR - 1,
     ] {
         let rows: Vec<String> = weekdays()
             .iter()
@@ -320,6 +323,30 @@ fn a_first_week_is_no_longer_in_doubt_once_an_answer_has_earlier_ones_beside_it(
         bench.backfill(ny("2024-03-23 12:00"), "AAPL 1w", asked);
         assert_eq!(bench.stamps("AAPL 1w"), [week(1), week(2)]);
         assert_eq!(partial(&bench), [] as [i64; 0]);
+    }
+}
+
+#[test]
+fn a_week_after_one_that_cannot_be_stored_is_not_the_first_of_its_answer() {
+    let week = |n: i64| label("2024-03-03") + n * 7 * DAY;
+    for (first_is_bad, doubted) in [(true, vec![]), (false, vec![week(1)])] {
+        let mut bench = Bench::new();
+        bench.provider.script(move |_, _| {
+            let bad = Rejected {
+                ts: Some(week(0)),
+                reason: "open is missing".to_owned(),
+                raw: "{}".to_owned(),
+            };
+            Some(Ok(Page {
+                candles: candles([week(1), week(2)]).collect(),
+                rejected: first_is_bad.then_some(bad).into_iter().collect(),
+                has_rows: true,
+                ..Page::default()
+            }))
+        });
+        let asked = span(week(0), week(3));
+        bench.backfill(utc("2024-12-01 00:00"), "AAPL 1w", asked);
+        assert_eq!(partial(&bench), doubted, "the first is bad: {first_is_bad}");
     }
 }
 

@@ -229,3 +229,29 @@ fn of_two_packed_files_only_series_with_other_digests_are_read() {
     run(&home, "diff a.db market.db").ok();
     run(&home, "diff market.db same.db").exit(3);
 }
+
+#[test]
+fn coverage_of_one_file_alone_is_a_difference_whichever_it_is() {
+    let home = two("DELETE FROM coverage WHERE series_id = 1");
+    for (words, only_in) in [
+        ("diff market.db copy.db --json", "a"),
+        ("diff copy.db market.db --json", "b"),
+    ] {
+        let said = run(&home, words).exit(3).json();
+        let series = said["series"].as_array().unwrap();
+        assert_eq!(series.len(), 1, "covered in {only_in} alone: {said}");
+    }
+}
+
+#[test]
+fn packed_series_whose_candles_were_exchanged_are_not_the_same() {
+    let home = two("PRAGMA foreign_keys = OFF; UPDATE candle_data SET series_id = -series_id;
+        UPDATE candle_data SET series_id = (SELECT other.id FROM series AS mine JOIN series AS other
+            ON other.timeframe = mine.timeframe AND other.symbol <> mine.symbol WHERE mine.id = -candle_data.series_id)");
+    for (file, out) in [("market.db", "a.db"), ("copy.db", "b.db")] {
+        let words = ["--db", file, "pack", "-o", out];
+        home.cli(words).without_db().run().ok();
+    }
+    let said = run(&home, "diff a.db b.db --json").exit(3).json();
+    assert_eq!(said["series"].as_array().map(Vec::len), Some(4), "{said}");
+}

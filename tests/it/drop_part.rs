@@ -239,3 +239,18 @@ fn a_part_of_what_a_living_job_fills_stays() {
     gate.open();
     running.wait().ok();
 }
+
+#[test]
+fn an_open_start_leaves_what_comes_after_the_end() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, &format!("AAPL -t 1d {JANUARY}"))
+        .ok();
+    home.cli("drop AAPL -t 1d --end 2024-01-19 --yes".split(' '))
+        .run()
+        .ok();
+    let rest = span("AAPL", "1d", "2024-01-20", "2024-01-31");
+    let held = home.db().candles("AAPL", "1d");
+    assert!(!held.is_empty(), "everything is gone");
+    checker::check_rows(&home.db(), "AAPL", "1d", rest);
+    assert!(held.iter().all(|candle| candle.ts >= rest.0), "{held:?}");
+}

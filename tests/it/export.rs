@@ -172,6 +172,18 @@ fn compressed_text_is_the_same_text() {
         {
             export(&home, &format!("-o out.{format}.zst")).ok();
             assert_eq!(zstd::decode_all(open("zst")).unwrap(), plain.as_bytes());
+            let whole = std::fs::read(home.path(&format!("out.{format}.zst"))).unwrap();
+            for at in (0..whole.len()).rev().step_by(whole.len() / 40 + 1) {
+                let mut flipped = whole.clone();
+                flipped[at] ^= 0x10;
+                let read = zstd::decode_all(flipped.as_slice());
+                let is_seen = read.is_err() || at < 8 && read.unwrap() == plain.as_bytes();
+                assert!(
+                    is_seen,
+                    "byte {at} of {} was flipped and is read",
+                    whole.len()
+                );
+            }
         }
     }
 }

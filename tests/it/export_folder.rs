@@ -136,3 +136,17 @@ fn two_at_once_do_not_mix() {
     export(&home, "-o out --layout hive").ok();
     assert!(!home.path(".out.part").exists());
 }
+
+#[test]
+fn series_of_one_year_and_one_timeframe_are_files_apart() {
+    let home = filled();
+    let words = "--json -o out --layout hive -t 1d --start 2024-01-01";
+    export(&home, words).ok();
+    let mut expected = Vec::new();
+    for symbol in ["AAPL", "MSFT", "X%3ABTCUSD"] {
+        expected.push(format!(
+            "timeframe=1d/symbol={symbol}/year=2024/part-0.parquet"
+        ));
+    }
+    assert_eq!(parts(&home, "out"), expected, "a file for each");
+}

@@ -102,3 +102,22 @@ fn a_lean_build_says_which_feature_it_wants() {
     }
     assert_eq!(names(&home), ["market.db"]);
 }
+
+#[test]
+fn an_input_that_is_called_like_the_unfinished_output_is_not_written_over() {
+    let home = filled();
+    for (output, words) in [
+        ("out.csv", "export -o out.csv"),
+        ("out.db", "pack -o out.db"),
+        ("both.db", "merge .both.db.part market.db -o both.db"),
+    ] {
+        let input = format!(".{output}.part");
+        std::fs::copy(home.db_path(), home.path(&input)).unwrap();
+        let before = home.files();
+        let words = ["--db", &input].into_iter().chain(words.split(' '));
+        let run = home.cli(words).without_db().run();
+        assert!(run.failed(), "{input} is read and written: {run:?}");
+        assert!(run.stderr.contains("is the file that is read"), "{run:?}");
+        assert!(home.files() == before, "{input} was changed");
+    }
+}

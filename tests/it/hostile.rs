@@ -37,7 +37,7 @@ const GOOD: [&str; 7] = [
 const NOW: i64 = 1_717_400_000;
 
 /// Where a time is to run out it does so soon; where none is, a busy machine must not make it.
-fn limits(slow: bool) -> Limits {
+pub(crate) fn limits(slow: bool) -> Limits {
     let (stall, deadline) = if slow { (500, 800) } else { (20_000, 40_000) };
     Limits {
         connect: Duration::from_millis(stall),

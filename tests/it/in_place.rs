@@ -204,6 +204,8 @@ fn a_server_whose_file_is_gone_answers_503_and_touches_nothing_that_came_in_its_
         for target in ["/api/v1/symbols", "/ready", "/api/v1/backfill/recent"] {
             let answer = serving.get(target);
             assert_eq!(answer.status, 503, "{target}");
+            let again = answer.header("retry-after");
+            assert_eq!(again, Some("1"), "when {target} may be tried again");
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             assert!(text.contains("moved, deleted or replaced"), "{text}");
         }

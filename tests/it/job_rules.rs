@@ -17,17 +17,27 @@ fn a_history_that_begins_later_costs_a_series_two_requests_and_what_is_older_is_
         .script(move |ask, _| refuse_if(ask.span.start() < begin, ErrorKind::OutsideHistory));
     let report = bench.backfill(utc("2025-06-01 00:00"), COIN, whole(&cells));
     let asked = [0, 9, 8, 7, 6].map(|n| cells[n]);
-    assert_eq!(bench.provider.take_spans(), asked);
+    assert_eq!(
+        bench.provider.take_spans(),
+        asked,
+        "the oldest cell, and then from the newest on"
+    );
     assert_eq!(
         (report.status, report.failed.len()),
-        (JobStatus::Partial, 7)
+        (JobStatus::Partial, 7),
+        "the end of the job, and slices that failed"
     );
     let unasked = report.failed.iter().filter(|failed| failed.attempts == 0);
     assert_eq!(
         unasked.map(|failed| failed.span).collect::<Vec<_>>(),
-        &cells[1..6]
+        &cells[1..6],
+        "what was not asked"
     );
-    assert_eq!(bench.coverage(COIN), [whole(&cells[7..])]);
+    assert_eq!(
+        bench.coverage(COIN),
+        [whole(&cells[7..])],
+        "what the plan has"
+    );
 }
 
 /// Two stocks on 2024-03-06 and 07, of a provider that gives nothing after a midnight.
@@ -65,9 +75,13 @@ fn today_before_its_end_is_asked_once_more_ending_yesterday_and_the_job_remember
     ];
     let start = ny("2024-03-06 09:30");
     let asked = asked.map(|(series, end)| (series.to_owned(), span(start, end)));
-    assert_eq!(bench.provider.take_asked(), asked);
-    assert_eq!(report.status, JobStatus::Completed);
-    assert_eq!(report.records.inserted, 4);
+    assert_eq!(
+        bench.provider.take_asked(),
+        asked,
+        "who was asked up to when"
+    );
+    assert_eq!(report.status, JobStatus::Completed, "the end of the job");
+    assert_eq!(report.records.inserted, 4, "the minutes of the day before");
 }
 
 #[test]
@@ -79,8 +93,8 @@ fn yesterday_is_that_of_the_clock_that_is_behind() {
         let report = bench.run(now, &both_until(now));
         let ends = bench.provider.take_spans();
         let ends: Vec<i64> = ends.iter().map(|span| span.end()).collect();
-        assert_eq!(ends, [now, end, end]);
-        assert_eq!(report.status, JobStatus::Completed);
+        assert_eq!(ends, [now, end, end], "the ends of what was asked");
+        assert_eq!(report.status, JobStatus::Completed, "the end of the job");
     }
 }
 
@@ -91,7 +105,7 @@ fn a_day_that_was_refused_before_its_end_is_asked_for_when_it_is_over() {
     let midnight = ny("2024-03-08 00:00");
     end_at(&bench, midnight, None);
     let report = bench.run(ny("2024-03-08 00:30"), &both_until(midnight));
-    assert_eq!(report.records.inserted, 4);
+    assert_eq!(report.records.inserted, 4, "the minutes of both days");
 }
 
 #[test]
@@ -113,9 +127,14 @@ fn a_class_that_the_plan_does_not_include_fails_and_the_others_do_not() {
     ];
     assert_eq!(
         report.series.iter().map(|s| s.status).collect::<Vec<_>>(),
-        status
+        status,
+        "the ends of the series"
     );
-    assert_eq!((report.status, report.requests), (JobStatus::Partial, 2));
+    assert_eq!(
+        (report.status, report.requests),
+        (JobStatus::Partial, 2),
+        "the end of the job, and requests"
+    );
 }
 
 #[test]
@@ -129,17 +148,27 @@ fn a_slice_that_fails_leaves_the_others_unharmed_and_is_all_that_the_next_run_as
     let report = bench.backfill(utc(LONG_PAST), COIN, whole(&cells));
     assert_eq!(
         (report.status, report.series[0].status),
-        (JobStatus::Partial, SeriesStatus::Failed)
+        (JobStatus::Partial, SeriesStatus::Failed),
+        "the ends of the job and of the series"
     );
-    assert_eq!((report.failed.len(), report.failed[0].span), (1, broken));
-    assert_eq!(bench.stamps(COIN).len(), 3);
+    assert_eq!(
+        (report.failed.len(), report.failed[0].span),
+        (1, broken),
+        "how many slices failed, and the first of them"
+    );
+    assert_eq!(bench.stamps(COIN).len(), 3, "the candles of the others");
     bench.provider.take_asked();
     bench.provider.script(|_, _| None);
     assert_eq!(
         bench.backfill(utc(LONG_PAST), COIN, whole(&cells)).status,
-        JobStatus::Completed
+        JobStatus::Completed,
+        "the end of the next run"
     );
-    assert_eq!(bench.provider.take_spans(), [broken]);
+    assert_eq!(
+        bench.provider.take_spans(),
+        [broken],
+        "what the next run asks"
+    );
 }
 
 #[test]
@@ -152,7 +181,11 @@ fn a_key_that_is_not_accepted_fails_the_job() {
     let series = [(key(COIN), whole(&cells)), (key(DAYS), january())];
     let report = bench.run(utc(LONG_PAST), &series);
     assert!(matches!(report.stop, Some(Stop::Unauthorized(_))));
-    assert_eq!((report.status, report.requests), (JobStatus::Failed, 1));
+    assert_eq!(
+        (report.status, report.requests),
+        (JobStatus::Failed, 1),
+        "the end of the job, and requests"
+    );
     assert!(
         report
             .series
@@ -176,36 +209,56 @@ fn a_limit_that_lasts_interrupts_the_job_and_resume_asks_only_for_the_rest_under
     let report = bench.backfill(now, COIN, whole(&cells));
     assert_eq!(
         (report.status, report.resume_at()),
-        (JobStatus::Interrupted, Some(resume_at))
+        (JobStatus::Interrupted, Some(resume_at)),
+        "the end of the job, and when to go on"
     );
     assert_eq!(
         (report.records.inserted, report.series[0].status),
-        (3, SeriesStatus::Interrupted)
+        (3, SeriesStatus::Interrupted),
+        "candles that came before, and the end of the series"
     );
     assert_eq!(
         bench.number("SELECT resume_at FROM backfill_jobs"),
-        resume_at
+        resume_at,
+        "when to go on, by the file"
     );
     let proven = span(cells[0].start(), late[0] + MINUTE);
-    assert_eq!(bench.coverage(COIN), [proven]);
+    assert_eq!(bench.coverage(COIN), [proven], "what is proven until then");
 
     bench.provider.take_asked();
     bench.provider.script(|_, _| None);
     let resumed = bench.resume(resume_at, report.job_id.as_ref().unwrap());
     assert_eq!(
         (resumed.job_id.clone(), resumed.status),
-        (report.job_id, JobStatus::Completed)
+        (report.job_id, JobStatus::Completed),
+        "the job that goes on, and its end"
     );
     let rest = span(proven.end(), cells[1].end());
-    assert_eq!(bench.provider.take_spans(), [rest, cells[2], cells[3]]);
-    assert_eq!(resumed.records.inserted, 3);
+    assert_eq!(
+        bench.provider.take_spans(),
+        [rest, cells[2], cells[3]],
+        "what is asked for when it goes on"
+    );
+    assert_eq!(resumed.records.inserted, 3, "candles of the second run");
     let job = bench
         .store
         .job(resumed.job_id.as_ref().unwrap(), resume_at)
         .unwrap();
-    assert_eq!((job.job.records.inserted, job.job.resume_at), (6, None));
-    assert_eq!((job.job.slices.total, job.job.slices.completed), (5, 5));
-    assert_eq!(bench.number("SELECT count(*) FROM backfill_jobs"), 1);
+    assert_eq!(
+        (job.job.records.inserted, job.job.resume_at),
+        (6, None),
+        "candles of both runs, and whether it still waits"
+    );
+    assert_eq!(
+        (job.job.slices.total, job.job.slices.completed),
+        (5, 5),
+        "all slices, and those that are done"
+    );
+    assert_eq!(
+        bench.number("SELECT count(*) FROM backfill_jobs"),
+        1,
+        "jobs in the file"
+    );
 }
 
 #[test]
@@ -226,18 +279,26 @@ fn a_job_that_was_lost_to_another_owner_writes_nothing_more() {
                 std::thread::yield_now();
             }
             let sql = "UPDATE backfill_jobs SET owner = 'elsewhere/1/1/0'";
-            assert_eq!(other.execute(sql, []).unwrap(), 1);
+            assert_eq!(
+                other.execute(sql, []).unwrap(),
+                1,
+                "the other owner takes the job"
+            );
         }
         None
     });
     let lost = bench.try_run(utc(LONG_PAST), &[(key(COIN), whole(&cells))]);
     assert!(matches!(lost, Err(StoreError::LostJob(_))));
     bench.check_books();
-    assert_eq!(bench.stamps(COIN).len(), 2);
-    assert_eq!(bench.coverage(COIN), [whole(&cells[..2])]);
+    assert_eq!(bench.stamps(COIN).len(), 2, "what was stored before");
+    assert_eq!(
+        bench.coverage(COIN),
+        [whole(&cells[..2])],
+        "what was covered before"
+    );
     let job =
         "SELECT count(*) FROM backfill_jobs WHERE status = 'running' AND owner = 'elsewhere/1/1/0'";
-    assert_eq!(bench.number(job), 1);
+    assert_eq!(bench.number(job), 1, "the job is the other owner's");
 }
 
 #[test]
@@ -273,10 +334,11 @@ fn a_job_of_every_outcome_adds_up() {
     };
     assert_eq!(
         (report.status, report.records),
-        (JobStatus::Partial, expected)
+        (JobStatus::Partial, expected),
+        "the end of the job, and its counts"
     );
     let slices = "SELECT sum(records_fetched) FROM backfill_progress";
-    assert_eq!(bench.number(slices), 5);
+    assert_eq!(bench.number(slices), 5, "rows by the slices");
 }
 
 #[test]
@@ -285,7 +347,11 @@ fn a_series_that_is_asked_for_twice_in_one_request_is_asked_once() {
     bench.provider.offer(DAYS, ten_days());
     let twice = [(key(DAYS), january()), (key(DAYS), january())];
     let report = bench.try_run(utc(LONG_PAST), &twice).unwrap();
-    assert_eq!((report.requests, report.records.inserted), (1, 10));
+    assert_eq!(
+        (report.requests, report.records.inserted),
+        (1, 10),
+        "requests, and candles"
+    );
 }
 
 /// Looks into the file through a connection of its own, whenever it is told something.
@@ -308,7 +374,11 @@ impl Monitor for Sceptic {
         assert_eq!(told.records.inserted, held, "told and held");
         let ended =
             "SELECT count(*) FROM backfill_progress WHERE status IN ('completed', 'failed')";
-        assert_eq!(told.completed + told.failed, self.number(ended));
+        assert_eq!(
+            told.completed + told.failed,
+            self.number(ended),
+            "slices that have ended, told and held"
+        );
     }
 
     fn slice_failed(&self, _: &FailedSlice) {

@@ -1,6 +1,7 @@
 //! The live edge at fixed instants: when a candle is stored, when it is final, what its later answers do to it, and
 //! when the tail is asked for again.
 
+use candlefile::provider::{Cursor, Page};
 use candlefile::{JobStatus, Policy};
 use chrono_tz::America::Chicago;
 
@@ -162,15 +163,22 @@ fn a_candle_is_stored_when_it_has_closed_and_neither_stored_nor_counted_before()
     {
         let (mut bench, first) = bench_of(series, ts);
         let before = bench.update(series, first, closed - 1);
-        assert_eq!(before.records.fetched, 3, "{series} {ts}");
+        assert_eq!(
+            before.records.fetched, 3,
+            "{series} {ts}: rows a second before it closes"
+        );
         assert!(!bench.stamps(series).contains(&ts));
         let at_close = bench.update(series, first, closed);
         assert_eq!(
             (at_close.requests, at_close.records.inserted),
             (1, 1),
-            "{series} {ts}"
+            "{series} {ts}: requests and new candles when it closes"
         );
-        assert_eq!(bench.stamps(series).last(), Some(&ts));
+        assert_eq!(
+            bench.stamps(series).last(),
+            Some(&ts),
+            "the candle is stored when it has closed"
+        );
     }
 }
 
@@ -187,14 +195,20 @@ fn a_candle_is_covered_when_it_is_final_and_asked_again_until_then() {
         bench.update(series, first, settled - 1);
         let is_covered = |bench: &Bench| bench.coverage(series).iter().any(|c| c.contains(ts));
         assert!(bench.stamps(series).contains(&ts));
-        assert!(!is_covered(&bench), "{series} {ts}");
+        assert!(
+            !is_covered(&bench),
+            "{series} {ts} is covered before it is final"
+        );
         let at_final = bench.update(series, first, settled);
         assert_eq!(
             (at_final.requests, at_final.records.inserted),
             (1, 0),
-            "{series} {ts}"
+            "{series} {ts}: requests and new candles when it is final"
         );
-        assert!(is_covered(&bench), "{series} {ts}");
+        assert!(
+            is_covered(&bench),
+            "{series} {ts} is not covered when it is final"
+        );
     }
 }
 
@@ -202,8 +216,16 @@ fn a_candle_is_covered_when_it_is_final_and_asked_again_until_then() {
 fn a_range_in_which_nothing_has_closed_sends_nothing_and_lacks_nothing() {
     let (mut bench, monday) = a_week_of_days();
     let report = bench.update("AAPL 1d", monday, ny("2024-03-04 15:59"));
-    assert_eq!((report.status, report.requests), (JobStatus::Completed, 0));
-    assert_eq!(bench.number("SELECT count(*) FROM backfill_progress"), 0);
+    assert_eq!(
+        (report.status, report.requests),
+        (JobStatus::Completed, 0),
+        "the end of a job without anything closed, and its requests"
+    );
+    assert_eq!(
+        bench.number("SELECT count(*) FROM backfill_progress"),
+        0,
+        "slices of a job without anything closed"
+    );
 }
 
 #[test]
@@ -224,7 +246,11 @@ fn the_delay_moves_the_close_and_final_after_the_final_word() {
         bench.update("AAPL 1d", first, settled - 1);
         assert_eq!(bench.coverage("AAPL 1d")[0].end() > day, closed == settled);
         bench.update("AAPL 1d", first, settled);
-        assert_eq!(bench.coverage("AAPL 1d"), [span(first, day + DAY)]);
+        assert_eq!(
+            bench.coverage("AAPL 1d"),
+            [span(first, day + DAY)],
+            "what a longer wait has left open"
+        );
     }
 }
 
@@ -232,10 +258,18 @@ fn the_delay_moves_the_close_and_final_after_the_final_word() {
 fn a_smaller_delay_gets_what_a_larger_one_left_out() {
     let (mut bench, monday) = a_week_of_days();
     bench.update("AAPL 1d", monday, ny("2024-03-08 20:10"));
-    assert_eq!(bench.stamps("AAPL 1d").len(), 4);
+    assert_eq!(
+        bench.stamps("AAPL 1d").len(),
+        4,
+        "days that a larger delay leaves out"
+    );
     bench.policy.delay = 0;
     bench.update("AAPL 1d", monday, ny("2024-03-08 20:12"));
-    assert_eq!(bench.stamps("AAPL 1d").len(), 5);
+    assert_eq!(
+        bench.stamps("AAPL 1d").len(),
+        5,
+        "days by the smaller delay"
+    );
 }
 
 #[test]
@@ -243,22 +277,42 @@ fn a_provisional_candle_is_replaced_by_its_final_value_and_the_log_keeps_the_old
     let (mut bench, monday) = a_week_of_days();
     let friday = monday + 4 * DAY;
     bench.update("AAPL 1d", monday, ny("2024-03-08 21:00"));
-    assert_eq!(bench.coverage("AAPL 1d"), [span(monday, friday)]);
+    assert_eq!(
+        bench.coverage("AAPL 1d"),
+        [span(monday, friday)],
+        "Friday is not final on Friday evening"
+    );
 
     bench.provider.offer("AAPL 1d", [version(friday, 1)]);
     let noon = ny("2024-03-09 12:00");
     let report = bench.update("AAPL 1d", monday, noon);
     let asked = bench.provider.take_spans();
-    assert_eq!(asked[1], span(friday, friday + 2 * DAY));
-    assert_eq!((report.records.fetched, report.records.restated), (1, 1));
-    assert_eq!(bench.held("AAPL 1d").last(), Some(&version(friday, 1)));
+    assert_eq!(
+        asked[1],
+        span(friday, friday + 2 * DAY),
+        "the tail is what is asked again"
+    );
+    assert_eq!(
+        (report.records.fetched, report.records.restated),
+        (1, 1),
+        "rows of the final answer, and those that changed"
+    );
+    assert_eq!(
+        bench.held("AAPL 1d").last(),
+        Some(&version(friday, 1)),
+        "the final value is stored"
+    );
     let sql = "SELECT ts, action, old_close, seen_at FROM restatements";
     let logged: (i64, String, f64, i64) = bench
         .sql()
         .query_row(sql, [], |row| row.try_into())
         .unwrap();
     let old = version(friday, 0).close;
-    assert_eq!(logged, (friday, "replaced".to_owned(), old, noon));
+    assert_eq!(
+        logged,
+        (friday, "replaced".to_owned(), old, noon),
+        "the log: the candle, what befell it, its old close, and when"
+    );
 }
 
 #[test]
@@ -266,9 +320,21 @@ fn a_provisional_candle_that_kept_its_value_is_a_duplicate() {
     let (mut bench, monday) = a_week_of_days();
     bench.update("AAPL 1d", monday, ny("2024-03-08 21:00"));
     let report = bench.update("AAPL 1d", monday, ny("2024-03-09 12:00"));
-    assert_eq!((report.records.duplicate, report.records.restated), (1, 0));
-    assert_eq!(bench.number("SELECT count(*) FROM restatements"), 0);
-    assert_eq!(bench.coverage("AAPL 1d"), [span(monday, monday + 5 * DAY)]);
+    assert_eq!(
+        (report.records.duplicate, report.records.restated),
+        (1, 0),
+        "rows that are the same, and those that changed"
+    );
+    assert_eq!(
+        bench.number("SELECT count(*) FROM restatements"),
+        0,
+        "nothing is logged of a value that stayed"
+    );
+    assert_eq!(
+        bench.coverage("AAPL 1d"),
+        [span(monday, monday + 5 * DAY)],
+        "the week is final"
+    );
 }
 
 #[test]
@@ -280,20 +346,32 @@ fn a_provisional_candle_that_the_final_answer_no_longer_has_is_removed() {
             .provider
             .offer("AAPL 1m", candles((0..10).map(minute)));
         bench.update("AAPL 1m", minute(0), ny("2024-03-08 20:15"));
-        assert_eq!(bench.stamps("AAPL 1m").len(), 10);
+        assert_eq!(
+            bench.stamps("AAPL 1m").len(),
+            10,
+            "ten minutes are stored when they have closed"
+        );
         bench.provider.withdraw("AAPL 1m", minute(withdrawn));
         bench.provider.page_by(4);
 
         // What a later final candle follows is gone at once; an absent last candle proves nothing for seven days.
         bench.update("AAPL 1m", minute(0), ny("2024-03-09 12:00"));
         let is_held = bench.stamps("AAPL 1m").contains(&minute(withdrawn));
-        assert_eq!(is_held, withdrawn == 9);
+        assert_eq!(
+            is_held,
+            withdrawn == 9,
+            "whether the minute that was withdrawn is still held"
+        );
         bench.update("AAPL 1m", minute(0), ny("2024-03-18 12:00"));
         let rest = (0..10).filter(|&n| n != withdrawn).map(minute);
-        assert_eq!(bench.stamps("AAPL 1m"), rest.collect::<Vec<_>>());
+        assert_eq!(
+            bench.stamps("AAPL 1m"),
+            rest.collect::<Vec<_>>(),
+            "what is left in the end"
+        );
         // candles, first_ts and last_ts are held against the rows after every run.
         let removed = "SELECT count(*) FROM restatements WHERE action = 'removed'";
-        assert_eq!(bench.number(removed), 1);
+        assert_eq!(bench.number(removed), 1, "removals in the log");
     }
 }
 
@@ -306,23 +384,29 @@ fn an_absent_tail_is_covered_only_where_it_is_older_than_seven_days() {
     bench.update("AAPL 1d", start, friday);
     assert_eq!(
         bench.coverage("AAPL 1d"),
-        [span(start, label("2024-02-23"))]
+        [span(start, label("2024-02-23"))],
+        "up to seven days ago"
     );
 
     bench.update("AAPL 1d", start, friday + 3 * DAY);
     assert_eq!(
         bench.coverage("AAPL 1d"),
-        [span(start, label("2024-02-26"))]
+        [span(start, label("2024-02-26"))],
+        "a day later"
     );
     // A candle that comes late within the seven days is still found.
     bench
         .provider
         .offer("AAPL 1d", candles([label("2024-02-28")]));
     let report = bench.update("AAPL 1d", start, friday + 4 * DAY);
-    assert_eq!(report.records.inserted, 1);
+    assert_eq!(
+        report.records.inserted, 1,
+        "the candle that came late is stored"
+    );
     assert_eq!(
         bench.coverage("AAPL 1d"),
-        [span(start, label("2024-02-29"))]
+        [span(start, label("2024-02-29"))],
+        "up to the end of the last candle"
     );
 }
 
@@ -341,7 +425,11 @@ fn a_last_day_that_stays_absent_is_asked_for_once_more_when_a_week_has_proven_it
     ] {
         let report = bench.backfill(saturday + days * DAY, "AAPL 1d", week);
         assert_eq!(report.requests, requests, "{days} days later");
-        assert_eq!(bench.coverage("AAPL 1d"), [span(monday, covered)]);
+        assert_eq!(
+            bench.coverage("AAPL 1d"),
+            [span(monday, covered)],
+            "what is covered in the end"
+        );
     }
 }
 
@@ -364,7 +452,7 @@ fn a_weekend_of_updates_asks_only_when_something_closed_or_became_final() {
         let report = bench.update("AAPL 1d", monday, ny(now));
         assert_eq!(report.requests, requests, "{now}");
     }
-    assert_eq!(bench.stamps("AAPL 1d").len(), 5);
+    assert_eq!(bench.stamps("AAPL 1d").len(), 5, "all five days are held");
 }
 
 #[test]
@@ -378,12 +466,17 @@ fn an_update_every_15_minutes_gets_the_new_minutes_and_the_night_asks_for_none()
     while now < close + 15 * MINUTE {
         now = (now + 15 * MINUTE).min(close + 15 * MINUTE);
         let report = bench.update("AAPL 1m", open, now);
-        assert_eq!(report.requests, 1);
-        assert_eq!(bench.stamps("AAPL 1m").last(), Some(&(now - 16 * MINUTE)));
+        assert_eq!(report.requests, 1, "requests of an update that has news");
+        assert_eq!(
+            bench.stamps("AAPL 1m").last(),
+            Some(&(now - 16 * MINUTE)),
+            "the newest minute that has closed"
+        );
     }
     assert_eq!(
         bench.stamps("AAPL 1m").len() as i64,
-        (close - open) / MINUTE
+        (close - open) / MINUTE,
+        "all minutes of the day"
     );
     for (now, requests) in [
         ("2024-03-07 23:00", 0),
@@ -395,7 +488,11 @@ fn an_update_every_15_minutes_gets_the_new_minutes_and_the_night_asks_for_none()
         let report = bench.update("AAPL 1m", open, ny(now));
         assert_eq!(report.requests, requests, "{now}");
     }
-    assert_eq!(bench.coverage("AAPL 1m"), [span(open, close)]);
+    assert_eq!(
+        bench.coverage("AAPL 1m"),
+        [span(open, close)],
+        "the day is covered once it is final"
+    );
 }
 
 #[test]
@@ -406,11 +503,16 @@ fn force_asks_for_the_tail_again_and_not_for_what_is_covered() {
     bench.provider.take_asked();
     bench.force = true;
     bench.update("AAPL 1d", monday, evening + 60);
-    assert_eq!(bench.provider.take_spans(), [span(friday, friday + DAY)]);
+    assert_eq!(
+        bench.provider.take_spans(),
+        [span(friday, friday + DAY)],
+        "what is asked again by force"
+    );
     let covered = span(monday, friday);
     assert_eq!(
         bench.backfill(evening + 120, "AAPL 1d", covered).requests,
-        0
+        0,
+        "requests for what is covered, by force"
     );
 }
 
@@ -433,8 +535,12 @@ fn a_cut_within_the_last_seven_days_leaves_nothing_that_is_asked_for_nothing() {
     let evening = ny("2024-01-04 21:00");
     let first = bench.update("AAPL 1m", start, evening);
     let asked = bench.provider.take_spans();
-    assert_eq!(asked, [span(start, ny(CUT)), span(ny(CUT), evening)]);
-    assert_eq!(first.records.inserted, 39);
+    assert_eq!(
+        asked,
+        [span(start, ny(CUT)), span(ny(CUT), evening)],
+        "what is asked on both sides of the cut"
+    );
+    assert_eq!(first.records.inserted, 39, "minutes that were stored");
     for (now, asks) in [
         ("2024-01-04 21:00", false),
         ("2024-01-04 22:30", false),
@@ -449,7 +555,7 @@ fn a_cut_within_the_last_seven_days_leaves_nothing_that_is_asked_for_nothing() {
     }
     bench.update("AAPL 1m", start, ny("2024-01-20 12:00"));
     let proven = span(start, ny("2024-01-13 12:00"));
-    assert_eq!(bench.coverage("AAPL 1m"), [proven]);
+    assert_eq!(bench.coverage("AAPL 1m"), [proven], "what is proven");
 }
 
 #[test]
@@ -460,7 +566,7 @@ fn a_night_before_a_cut_is_not_asked_for_again_along_with_the_news_after_it() {
         .offer("AAPL 1m", candles([ny("2024-01-02 19:59")]));
     bench.update("AAPL 1m", start, ny("2024-01-04 12:00"));
     let covered = span(start, ny("2024-01-02 20:00"));
-    assert_eq!(bench.coverage("AAPL 1m")[0], covered);
+    assert_eq!(bench.coverage("AAPL 1m")[0], covered, "what stays covered");
     bench.provider.take_asked();
     bench.update("AAPL 1m", start, ny("2024-01-04 12:15"));
     let asked = bench.provider.take_spans();
@@ -471,5 +577,38 @@ fn a_night_before_a_cut_is_not_asked_for_again_along_with_the_news_after_it() {
 fn a_slice_in_which_nothing_has_closed_is_not_asked_for() {
     let (mut bench, start) = near_the_cut();
     bench.update("AAPL 1m", start, ny("2024-01-03 00:05"));
-    assert_eq!(bench.provider.take_spans(), [span(start, ny(CUT))]);
+    assert_eq!(
+        bench.provider.take_spans(),
+        [span(start, ny(CUT))],
+        "only the slice in which something has closed"
+    );
+}
+
+#[test]
+fn of_two_rows_of_one_answer_on_two_pages_the_first_stays_although_it_is_not_final() {
+    let (mut bench, monday) = a_week_of_days();
+    let friday = monday + 4 * DAY;
+    bench.provider.script(move |_, cursor| {
+        let stamps = (0..5).map(|n| monday + n * DAY);
+        let (candles, next) = if cursor.is_none() {
+            (candles(stamps).collect(), Some(Cursor::new("more")))
+        } else {
+            (vec![version(friday, 9), version(friday + 3 * DAY, 0)], None)
+        };
+        Some(Ok(Page {
+            candles,
+            has_rows: true,
+            next,
+            ..Page::default()
+        }))
+    });
+    let report = bench.update("AAPL 1d", monday, ny("2024-03-11 21:00"));
+    let counts = report.records;
+    assert_eq!(counts.conflicting, 1, "the second row differs: {counts:?}");
+    assert_eq!(counts.restated, 0, "no answer restates itself: {counts:?}");
+    assert_eq!(
+        bench.held("AAPL 1d")[4],
+        version(friday, 0),
+        "the first row"
+    );
 }

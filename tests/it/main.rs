@@ -17,6 +17,7 @@ mod adjusted;
 mod advice;
 mod aggs;
 mod algebra;
+mod apart;
 mod at_rest;
 mod backfill;
 mod bad_files;
@@ -37,6 +38,9 @@ mod db;
 mod diff;
 mod disk;
 mod drop_part;
+#[cfg(target_os = "linux")]
+mod durable;
+mod each_of;
 mod edge;
 mod entitlements;
 mod exchange;
@@ -84,6 +88,7 @@ mod pack;
 mod page;
 mod plan_properties;
 mod power;
+mod put_back;
 mod rate;
 mod read_back;
 mod readers;
@@ -140,6 +145,8 @@ mod serve_openapi;
 #[cfg(feature = "serve")]
 mod serve_stopped;
 #[cfg(feature = "serve")]
+mod serve_times;
+#[cfg(feature = "serve")]
 mod serve_webhook;
 mod server;
 #[cfg(feature = "serve")]
@@ -158,4 +165,5 @@ mod typed;
 mod update;
 mod verify;
 mod vfs;
+mod waits;
 mod watch;

@@ -380,6 +380,17 @@ fn a_job_that_still_runs_in_a_file_is_interrupted_in_the_union_and_can_be_resume
         assert_eq!(db.text(&open), status, "{table}");
     }
     drop(db);
+    // Of one that only waits for its turn, too.
+    fs::copy(home.path("out.db"), home.path("queued.db")).unwrap();
+    let file = rusqlite::Connection::open(home.path("queued.db")).unwrap();
+    let sql = "UPDATE backfill_jobs SET status = 'queued' WHERE status = 'interrupted'";
+    assert_eq!(file.execute(sql, []).unwrap(), 1);
+    drop(file);
+    run(&home, "merge b.db queued.db -o second.db").ok();
+    let db = Db::open(&home.path("second.db"));
+    let open = "SELECT count(*) FROM backfill_jobs WHERE status = 'queued'";
+    assert_eq!(db.count(open), 0, "jobs that nobody has queued here");
+    drop(db);
     gate.open();
     running.wait().ok();
     home.to(&server, "resume --db out.db".split(' ')).run().ok();
@@ -524,9 +535,12 @@ fn of_two_provisional_candles_the_later_fetched_wins_and_one_handed_in_stays_whe
         bench
     };
     let (early, late) = (fetched(1, at), fetched(2, at + 60));
+    let same_time = fetched(5, at);
     let (mine, other) = (handed_in(3), handed_in(4));
     for (first, second, winner, conflicts, restated) in [
         (&early, &late, 2, 0, 1),
+        (&early, &same_time, 1, 0, 1),
+        (&same_time, &early, 5, 0, 1),
         (&late, &early, 2, 0, 1),
         (&mine, &early, 3, 1, 0),
         (&early, &mine, 1, 1, 0),

@@ -127,16 +127,22 @@ fn a_packed_file_says_nothing_of_where_and_when_it_came_from() {
     let path = home.path("out.db");
     assert_eq!(
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o444
+        0o444,
+        "a packed file is read-only"
     );
     assert_eq!(bytes[18..20], [1, 1], "a rollback-journal file");
     assert_eq!(
         names(&home.path("")),
-        ["market.db", "out.db", "out.db.sha256"]
+        ["market.db", "out.db", "out.db.sha256"],
+        "the files that a pack leaves"
     );
     let db = immutable(&path);
-    assert_eq!(db.text("PRAGMA integrity_check"), "ok");
-    assert_eq!(db.count("PRAGMA freelist_count"), 0);
+    assert_eq!(
+        db.text("PRAGMA integrity_check"),
+        "ok",
+        "SQLite's own word on it"
+    );
+    assert_eq!(db.count("PRAGMA freelist_count"), 0, "pages without a use");
     for table in [
         "backfill_jobs",
         "backfill_series",
@@ -153,17 +159,34 @@ fn a_packed_file_says_nothing_of_where_and_when_it_came_from() {
         );
     }
     let times = "coalesce(created_at, tail_asked_at, tail_asked_from, tail_asked_to)";
-    assert_eq!(db.count(&format!("SELECT count({times}) FROM series")), 0);
+    assert_eq!(
+        db.count(&format!("SELECT count({times}) FROM series")),
+        0,
+        "times that say how the data came"
+    );
     assert_eq!(
         db.count("SELECT count(*) FROM market_data WHERE fetched_at <> ''"),
-        0
+        0,
+        "candles that say when they came"
     );
     // Numbered by symbol and timeframe as text.
     let order =
         "SELECT group_concat(symbol || timeframe || id) FROM (SELECT * FROM series ORDER BY id)";
-    assert_eq!(db.text(order), "AAPL1d1,AAPL1h2,MSFT1d3,MSFT1h4");
-    assert_eq!(db.candles("AAPL", "1h"), home.db().candles("AAPL", "1h"));
-    assert_eq!(db.coverage("AAPL", "1h"), home.db().coverage("AAPL", "1h"));
+    assert_eq!(
+        db.text(order),
+        "AAPL1d1,AAPL1h2,MSFT1d3,MSFT1h4",
+        "the series in their order"
+    );
+    assert_eq!(
+        db.candles("AAPL", "1h"),
+        home.db().candles("AAPL", "1h"),
+        "the candles of the packed file"
+    );
+    assert_eq!(
+        db.coverage("AAPL", "1h"),
+        home.db().coverage("AAPL", "1h"),
+        "the coverage of the packed file"
+    );
 }
 
 #[test]
@@ -178,23 +201,29 @@ fn a_packed_file_is_judged_by_its_digests_without_this_program() {
         .json();
     let bytes = fs::read(home.path("out.db")).unwrap();
     let sum = hex(&Sha256::digest(&bytes));
-    assert_eq!(report["sha256"], sum.as_str());
+    assert_eq!(report["sha256"], sum.as_str(), "the sum that is reported");
     assert_eq!(
         fs::read_to_string(home.path("out.db.sha256")).unwrap(),
-        format!("{sum}  out.db\n")
+        format!("{sum}  out.db\n"),
+        "the file that sha256sum reads"
     );
     let (rest, last) = bytes.split_at(bytes.len() - 32);
     let digest = Sha256::new()
         .chain_update(rest)
         .chain_update([0; 32])
         .finalize();
-    assert_eq!(digest[..], *last);
-    assert_eq!(report["file_digest"], hex(last).as_str());
+    assert_eq!(digest[..], *last, "the digest at the end of the file");
+    assert_eq!(
+        report["file_digest"],
+        hex(last).as_str(),
+        "the file's digest as it is reported"
+    );
 
     let db = immutable(&home.path("out.db"));
     assert_eq!(
         db.text("SELECT lower(hex(file_digest)) FROM seal"),
-        hex(last)
+        hex(last),
+        "the file's digest as its seal says it"
     );
     let mut lines = String::new();
     let sql = "SELECT symbol, timeframe, json_array(symbol, timeframe, source, adjusted, week_start, candles, first_ts,
@@ -226,13 +255,22 @@ fn a_packed_file_is_judged_by_its_digests_without_this_program() {
         assert_eq!(row.get::<_, i64>(4).unwrap(), candles.len() as i64);
         lines += &format!("{}\n", row.get::<_, String>(2).unwrap());
     }
-    assert_eq!(lines.lines().count(), 4);
+    assert_eq!(lines.lines().count(), 4, "lines of the manifest");
     let digest = hex(&Sha256::digest(lines.as_bytes()));
-    assert_eq!(db.text("SELECT digest FROM seal"), digest);
-    assert_eq!(report["digest"], digest.as_str());
+    assert_eq!(
+        db.text("SELECT digest FROM seal"),
+        digest,
+        "the digest in the seal"
+    );
+    assert_eq!(
+        report["digest"],
+        digest.as_str(),
+        "the digest as it is reported"
+    );
     assert_eq!(
         report["candles"],
-        db.count("SELECT sum(candles) FROM manifest")
+        db.count("SELECT sum(candles) FROM manifest"),
+        "candles by the manifest"
     );
 }
 
@@ -254,15 +292,23 @@ fn what_could_still_change_is_left_out_unless_the_history_is_wanted() {
         .run()
         .ok()
         .json();
-    assert_eq!(report["left_out"], 2);
+    assert_eq!(
+        report["left_out"], 2,
+        "provisional candles that were left out"
+    );
     let db = immutable(&home.path("out.db"));
     let last = "SELECT max(ts) FROM candles WHERE symbol = 'AAPL'";
     assert!(db.count(last) < cut);
     assert_eq!(
         db.count("SELECT last_ts FROM series WHERE symbol = 'AAPL'"),
-        db.count(last)
+        db.count(last),
+        "the last candle that is final"
     );
-    assert_eq!(db.count("SELECT count(*) FROM quality_issues"), 1);
+    assert_eq!(
+        db.count("SELECT count(*) FROM quality_issues"),
+        1,
+        "flags of the candles that were packed"
+    );
 
     home.cli(["pack", "-o", "all.db", "--with-history"])
         .run()
@@ -283,11 +329,16 @@ fn what_could_still_change_is_left_out_unless_the_history_is_wanted() {
         );
     }
     let fetched = "SELECT count(*) FROM market_data WHERE fetched_at = ''";
-    assert_eq!(all.count(fetched), 0);
-    assert_eq!(all.count("SELECT count(owner) FROM backfill_jobs"), 0);
+    assert_eq!(all.count(fetched), 0, "slices of what was left out");
+    assert_eq!(
+        all.count("SELECT count(owner) FROM backfill_jobs"),
+        0,
+        "owners of jobs in a packed file"
+    );
     assert_eq!(
         all.count("SELECT count(*) FROM pragma_foreign_key_check"),
-        0
+        0,
+        "rows that belong to nothing"
     );
     home.cli(["verify", "all.db"]).run().ok();
 }
@@ -302,8 +353,16 @@ fn a_part_with_history_does_not_know_the_end_of_the_whole() {
         let words = format!("pack -o out.db --overwrite --with-history {words}");
         home.cli(words.trim_end().split(' ')).run().ok();
         let db = immutable(&home.path("out.db"));
-        assert_eq!(db.count("SELECT count(tail_asked_to) FROM series"), kept);
-        assert_eq!(db.count("SELECT count(created_at) FROM series"), 1);
+        assert_eq!(
+            db.count("SELECT count(tail_asked_to) FROM series"),
+            kept,
+            "whether the tail is kept"
+        );
+        assert_eq!(
+            db.count("SELECT count(created_at) FROM series"),
+            1,
+            "when the series was made"
+        );
     }
 }
 
@@ -318,10 +377,14 @@ fn candles_that_were_handed_in_are_packed_without_coverage() {
         .run()
         .ok()
         .json();
-    assert_eq!(report["left_out"], 0);
+    assert_eq!(
+        report["left_out"], 0,
+        "candles that were left out of a history"
+    );
     assert_eq!(
         report["candles"],
-        home.db().count("SELECT count(*) FROM candles")
+        home.db().count("SELECT count(*) FROM candles"),
+        "candles of a history"
     );
 }
 
@@ -338,13 +401,22 @@ fn a_part_is_packed_with_the_coverage_of_that_part() {
     let db = immutable(&home.path("out.db"));
     assert_eq!(
         db.text("SELECT group_concat(symbol) FROM series"),
-        "AAPL,X:BTCUSD"
+        "AAPL,X:BTCUSD",
+        "the series that were chosen"
     );
     for symbol in ["AAPL", "X:BTCUSD"] {
         let span = oracle::span(symbol, "1h", "2024-01-10", "2024-01-12");
-        assert_eq!(db.coverage(symbol, "1h"), [span]);
+        assert_eq!(
+            db.coverage(symbol, "1h"),
+            [span],
+            "the coverage of the part"
+        );
         let expected: Vec<_> = oracle::candles(symbol, "1h", span).collect();
-        assert_eq!(db.candles(symbol, "1h"), expected);
+        assert_eq!(
+            db.candles(symbol, "1h"),
+            expected,
+            "the candles of the part"
+        );
     }
     home.cli(["verify", "out.db"]).run().ok();
 }
@@ -357,13 +429,22 @@ fn a_compatible_file_has_no_strict_table_and_goes_on_as_well() {
     let db = immutable(&home.path("old.db"));
     assert_eq!(
         db.count("SELECT count(*) FROM pragma_table_list WHERE strict"),
-        0
+        0,
+        "strict tables for old readers"
     );
-    assert_eq!(db.candles("AAPL", "1d"), home.db().candles("AAPL", "1d"));
+    assert_eq!(
+        db.candles("AAPL", "1d"),
+        home.db().candles("AAPL", "1d"),
+        "candles for old readers"
+    );
     home.cli(["verify", "old.db"]).run().ok();
     home.cli(["pack", "-o", "new.db"]).run().ok();
     let strict = "SELECT count(*) FROM pragma_table_list WHERE NOT strict AND type = 'table' AND name NOT LIKE 'sqlite%'";
-    assert_eq!(immutable(&home.path("new.db")).count(strict), 0);
+    assert_eq!(
+        immutable(&home.path("new.db")).count(strict),
+        0,
+        "tables that are not strict for new readers"
+    );
     fs::set_permissions(home.path("old.db"), fs::Permissions::from_mode(0o644)).unwrap();
     let words = format!("--db old.db backfill AAPL -t 1d {DATES}");
     home.to(&server, words.split(' ')).without_db().run().ok();
@@ -386,7 +467,8 @@ fn a_file_is_packed_while_a_backfill_writes_it() {
     let db = immutable(&home.path("out.db"));
     assert_eq!(
         db.text("SELECT group_concat(symbol) FROM series"),
-        "AAPL,MSFT"
+        "AAPL,MSFT",
+        "the series that were chosen"
     );
     gate.open();
     running.wait().ok();
@@ -407,12 +489,16 @@ fn a_full_disk_and_a_kill_leave_no_half_file() {
         .run()
         .exit(1);
     full.says(&["out.db", "next:"]);
-    assert_eq!(names(&home.path("")), before);
+    assert_eq!(names(&home.path("")), before, "nothing is left behind");
 
     fs::write(home.path("out.db"), "mine").unwrap();
     let words = ["pack", "-o", "out.db", "--overwrite"];
     home.cli(words).full_disk(1_000).run().exit(1);
-    assert_eq!(fs::read(home.path("out.db")).unwrap(), b"mine");
+    assert_eq!(
+        fs::read(home.path("out.db")).unwrap(),
+        b"mine",
+        "the old file is as it was"
+    );
 
     let begun = || {
         let running = home.cli(words).spawn();
@@ -424,14 +510,23 @@ fn a_full_disk_and_a_kill_leave_no_half_file() {
     let interrupted = begun();
     interrupted.interrupt();
     interrupted.wait().exit(130);
-    assert_eq!(names(&home.path("")), ["market.db", "out.db"]);
+    assert_eq!(
+        names(&home.path("")),
+        ["market.db", "out.db"],
+        "nothing is left behind"
+    );
     begun().kill();
-    assert_eq!(fs::read(home.path("out.db")).unwrap(), b"mine");
+    assert_eq!(
+        fs::read(home.path("out.db")).unwrap(),
+        b"mine",
+        "the old file is as it was"
+    );
     // What the kill has left is used up by the next run.
     home.cli(words).run().ok();
     assert_eq!(
         names(&home.path("")),
-        ["market.db", "out.db", "out.db.sha256"]
+        ["market.db", "out.db", "out.db.sha256"],
+        "the files that a pack leaves"
     );
     home.cli(["verify", "out.db"]).run().ok();
 }
@@ -489,5 +584,5 @@ fn what_cannot_be_packed_is_said_and_leaves_nothing() {
         .run()
         .exit(1)
         .json();
-    assert_eq!(json["error"]["kind"], "series");
+    assert_eq!(json["error"]["kind"], "series", "the kind of the error");
 }

@@ -1,6 +1,7 @@
 //! A run of the program proves by a lock beside the file that it lives. No name, process id or clock stands for it.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use crate::checker::check;
@@ -235,4 +236,38 @@ fn where_a_file_system_refuses_locks_the_process_decides_and_that_is_told_once()
     let times = told.stderr.matches("refuses locks").count();
     assert_eq!(times, 1, "{told:?}");
     check_days(&home);
+}
+
+#[test]
+fn the_lock_of_a_file_that_is_private_can_be_seen_by_whoever_sees_the_file() {
+    let home = Home::new();
+    home.backfill(&Server::start(), "MSFT --start 2024-01-02 --end 2024-01-05")
+        .ok();
+    std::fs::set_permissions(home.db_path(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let (_server, gate, running) = held(&home);
+    let [side] = sides(&home).try_into().unwrap();
+    let mode = side.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        mode, 0o644,
+        "of the lock beside a file of mode 640: {mode:o}"
+    );
+    gate.open();
+    running.wait().ok();
+}
+
+#[test]
+fn where_the_lock_may_not_be_looked_at_signs_of_life_decide() {
+    let home = Home::new();
+    let everybody = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(home.path(""), everybody).unwrap();
+    let (_server, gate, running) = held(&home);
+    let [side] = sides(&home).try_into().unwrap();
+    std::fs::set_permissions(&side, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let seen = || {
+        let told = home.cli(["status", "--json"]).by_nobody().run().ok().json();
+        told["jobs"][0]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(seen(), "running", "with a sign of life");
+    gate.open();
+    running.wait().ok();
 }

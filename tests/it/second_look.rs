@@ -247,3 +247,24 @@ fn the_program_gets_over_each_of_them_and_ends_with_all_that_there_is() {
         assert_eq!(server.hits(), pages + 1, "{report}");
     }
 }
+
+#[test]
+fn where_nothing_trades_nothing_is_asked_for_once() {
+    let friday = crate::scripted::ny("2024-03-08 15:00");
+    let (saturday, monday) = (friday + 9 * HOUR, friday + 57 * HOUR);
+    let mut bench = Bench::new();
+    let minutes = [friday, monday + 10 * HOUR];
+    bench.provider.offer("AAPL 1m", candles(minutes));
+    for minute in minutes {
+        bench.backfill(
+            utc("2024-12-01 00:00"),
+            "AAPL 1m",
+            span(minute, minute + 60),
+        );
+    }
+    bench.provider.take_asked();
+    let weekend = span(saturday, monday);
+    let report = bench.backfill(utc("2024-12-01 00:00"), "AAPL 1m", weekend);
+    assert_eq!(report.status, JobStatus::Completed);
+    assert_eq!(bench.provider.take_spans(), [weekend], "asked for once");
+}

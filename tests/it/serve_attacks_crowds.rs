@@ -176,3 +176,27 @@ fn callers_of_candles_who_never_read_keep_nobody_out() {
     drop((answered, others));
     serving.stop().ok();
 }
+
+#[test]
+fn where_all_places_are_taken_who_waits_for_an_answer_stays_and_who_asks_nothing_goes() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    // A quarter of them are places.
+    let serving = Serving::start(home.serve(&provider).open_files(96));
+    let job = serving.backfill("symbols=AAPL&start_date=2024-01-02&end_date=2024-01-05");
+    provider.wait_for(1);
+    // The oldest of all, and it was asked before the others came.
+    let mut follower = asks_and_never_reads(&serving, &format!("/api/v1/backfill/{job}/events"));
+    let idle: Vec<TcpStream> = (0..40).map(|_| serving.connect()).collect();
+    serving.get("/health").is(200);
+    gate.open();
+    serving.wait_for(&job, "completed");
+    let mut told = String::new();
+    let read = follower.read_to_string(&mut told);
+    assert!(
+        read.is_ok() && told.contains("event: end"),
+        "{read:?}: {told}"
+    );
+    drop(idle);
+    serving.stop().ok();
+}

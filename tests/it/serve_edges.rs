@@ -2,8 +2,8 @@
 //! use, files that hold no token, and a file that has no room left.
 
 use std::fs;
-use std::io::Write;
-use std::net::Shutdown;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -137,4 +137,44 @@ fn a_file_that_may_not_grow_any_more_is_not_ready() {
     let left: u64 = left.unwrap().parse().unwrap();
     assert!((1..4 << 20).contains(&left), "{left}");
     serving.stop().ok();
+}
+
+#[test]
+fn a_whole_answer_ends_without_a_reset_and_the_port_can_be_taken_again_at_once() {
+    let home = Home::new();
+    let serving = Serving::start(home.serve_sample());
+    let port = serving.port;
+    for target in ["/health", "/assets/app.js", "/api/v1/symbols"] {
+        let mut stream = serving.connect();
+        let text = format!("GET {target} HTTP/1.1\r\nHost: {{host}}\r\nConnection: close\r\n\r\n");
+        stream.write_all(&host(&serving, &text)).unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        assert!(
+            read.is_ok(),
+            "{target} is answered whole, and then: {read:?}"
+        );
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{target}");
+    }
+    serving.stop().ok();
+    // Of the connections that it closed the system still knows.
+    let port = port.to_string();
+    let again = home.cli(["serve", "--provider", "sample", "--port", &port]);
+    let serving = Serving::start(again);
+    serving.get("/health").is(200);
+    serving.stop().ok();
+}
+
+#[test]
+fn a_port_that_somebody_else_has_on_the_other_of_this_machines_own_addresses_is_not_taken() {
+    // Where there is no IPv6 there is no other address.
+    let Ok(other) = TcpListener::bind("[::1]:0") else {
+        return;
+    };
+    let port = other.local_addr().unwrap().port().to_string();
+    let home = Home::new();
+    home.cli(["serve", "--provider", "sample", "--port", &port])
+        .run()
+        .exit(1)
+        .says(&["another program listens there", "--port"]);
 }

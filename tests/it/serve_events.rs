@@ -211,7 +211,11 @@ fn a_job_that_is_resumed_is_told_with_what_it_did_before() {
             "{event:?}"
         );
         assert_eq!(event.data["total_slices"], 3, "{event:?}");
+        // Four days were stored before.
+        let candles = event.data["total_records_inserted"].as_u64();
+        assert!(candles >= Some(4), "rows of this run alone: {event:?}");
     }
+    assert!(after.iter().any(|event| event.is("progress")), "{after:?}");
     let end = &after.last().unwrap().data;
     assert_eq!(end["status"], "completed");
     let stored = home.db().count("SELECT count(*) FROM candle_data");

@@ -382,3 +382,64 @@ fn recent_jobs_are_told_newest_first_and_no_more_than_were_asked_for() {
     assert_eq!(serving.status(&jobs[0])["symbols"], json!(many));
     serving.stop().ok();
 }
+
+#[test]
+fn a_job_that_is_resumed_while_it_still_stops_goes_on() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    let job = serving.backfill(&of_week("AAPL"));
+    provider.wait_for(1);
+    for how in ["cancel", "resume"] {
+        serving
+            .post(&format!("/api/v1/backfill/{job}/{how}"))
+            .is(202);
+    }
+    gate.open();
+    serving.wait_for(&job, "completed");
+    serving.stop().ok();
+    check_week(&home, "AAPL");
+}
+
+#[test]
+fn a_request_for_adjusted_prices_is_not_the_one_for_raw_ones_that_runs() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    let job = serving.backfill(&of_week("AAPL"));
+    provider.wait_for(1);
+    let adjusted = format!("/api/v1/backfill?{}&adjusted=true", of_week("AAPL"));
+    let answer = serving.post(&adjusted);
+    assert_eq!(answer.status, 409, "{}", answer.text());
+    gate.open();
+    serving.wait_for(&job, "completed");
+    serving.stop().ok();
+}
+
+#[test]
+fn a_series_that_a_living_server_has_queued_is_not_dropped() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    home.cli([
+        "backfill",
+        "MSFT",
+        "--provider",
+        "sample",
+        "--start",
+        "2024-01-02",
+    ])
+    .args("--end 2024-01-05 -t 1h")
+    .run()
+    .ok();
+    let serving = Serving::start(home.serve(&provider));
+    serving.backfill(&of_week("AAPL"));
+    provider.wait_for(1);
+    let waiting = serving.backfill(&of_week("MSFT"));
+    let drop = ["drop", "MSFT", "-t", "1d", "--yes"];
+    home.cli(drop).run().exit(1).says(&[&waiting[..8]]);
+    assert_eq!(serving.status(&waiting)["status"], "queued");
+    gate.open();
+    serving.wait_for(&waiting, "completed");
+    serving.stop().ok();
+    check_week(&home, "MSFT");
+}

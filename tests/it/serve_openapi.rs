@@ -244,6 +244,8 @@ fn the_document_says_who_needs_the_token() {
         if operation.said["security"] == json!([]) {
             answer.is(200);
         } else {
+            let scheme = answer.header("www-authenticate");
+            assert_eq!(scheme, Some("Bearer"), "how to say the token");
             answer.refuses(401, "token", "token");
         }
     }

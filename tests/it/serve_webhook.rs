@@ -75,13 +75,23 @@ fn the_end_of_a_job_is_told_signed_until_it_is_taken_and_without_the_key() {
         panic!("{told:?}")
     };
     assert!(first.0.starts_with("POST /hooks/candles "), "{}", first.0);
-    assert_eq!(first.1, second.1);
-    assert_eq!(header(first, "webhook-id"), header(second, "webhook-id"));
+    assert_eq!(
+        first.1, second.1,
+        "the message is the same when it is sent again"
+    );
+    assert_eq!(
+        header(first, "webhook-id"),
+        header(second, "webhook-id"),
+        "the id is the same when it is sent again"
+    );
     assert!(header(first, "webhook-signature").starts_with("v1,"));
     let message: Value = serde_json::from_str(&first.1).unwrap();
-    assert_eq!(message["type"], "backfill.ended");
-    assert_eq!(message["data"]["job_id"], job);
-    assert_eq!(message["data"]["status"], "completed");
+    assert_eq!(
+        message["type"], "backfill.ended",
+        "what the message is about"
+    );
+    assert_eq!(message["data"]["job_id"], job, "whose end is told");
+    assert_eq!(message["data"]["status"], "completed", "how the job ended");
     for (head, body) in told.iter() {
         assert!(!head.contains(KEY) && !body.contains(KEY) && !body.contains(SECRET));
         assert!(!head.to_lowercase().contains("authorization"), "{head}");
@@ -104,8 +114,11 @@ fn a_job_that_is_cancelled_before_it_began_is_told_too() {
     eventually("it is told", || !told.lock().unwrap().is_empty());
     serving.kill();
     let message: Value = serde_json::from_str(&told.lock().unwrap()[0].1).unwrap();
-    assert_eq!(message["data"]["job_id"], job);
-    assert_eq!(message["data"]["status"], "interrupted");
+    assert_eq!(message["data"]["job_id"], job, "whose end is told");
+    assert_eq!(
+        message["data"]["status"], "interrupted",
+        "how the job ended"
+    );
 }
 
 #[test]

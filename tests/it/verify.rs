@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candlefile::verify::{Check, verify};
 use rusqlite::Connection;
@@ -146,9 +146,45 @@ fn a_changed_candle_is_found_by_the_file_and_by_its_series() {
     );
 }
 
+/// Makes the digest of a packed file that of its bytes again.
+fn make_right(path: &Path) {
+    use sha2::{Digest, Sha256};
+    let mut bytes = fs::read(path).unwrap();
+    let end = bytes.len() - 32;
+    let digest = Sha256::new()
+        .chain_update(&bytes[..end])
+        .chain_update([0; 32])
+        .finalize();
+    bytes[end..].copy_from_slice(&digest);
+    fs::write(path, &bytes).unwrap();
+}
+
+#[test]
+fn a_series_that_a_forger_has_added_is_not_in_the_manifest() {
+    let (_home, path) = packed();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let sql = "INSERT INTO series (symbol, timeframe, source, adjusted, candles, created_at)
+        SELECT 'FORGED', timeframe, source, adjusted, 0, created_at FROM series WHERE id = 1";
+    connection.execute(sql, []).unwrap();
+    drop(connection);
+    make_right(&path);
+    let verdict = verify(&path).unwrap();
+    let found: Vec<_> = verdict
+        .problems
+        .iter()
+        .map(|problem| (problem.check, problem.series.as_deref()))
+        .collect();
+    assert_eq!(
+        found,
+        [(Check::Manifest, Some("FORGED 1d"))],
+        "what is wrong: {:?}",
+        verdict.problems
+    );
+}
+
 #[test]
 fn a_forger_who_makes_the_bytes_right_again_is_found_by_the_manifest() {
-    use sha2::{Digest, Sha256};
     let (_home, path) = packed();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let connection = Connection::open(&path).unwrap();
@@ -156,14 +192,7 @@ fn a_forger_who_makes_the_bytes_right_again_is_found_by_the_manifest() {
         .execute_batch("UPDATE candle_data SET volume = 1 WHERE series_id = 1; DELETE FROM coverage WHERE series_id = 2")
         .unwrap();
     drop(connection);
-    let mut bytes = fs::read(&path).unwrap();
-    let end = bytes.len() - 32;
-    let digest = Sha256::new()
-        .chain_update(&bytes[..end])
-        .chain_update([0; 32])
-        .finalize();
-    bytes[end..].copy_from_slice(&digest);
-    fs::write(&path, &bytes).unwrap();
+    make_right(&path);
     let verdict = verify(&path).unwrap();
     let found: Vec<_> = verdict
         .problems
@@ -209,6 +238,11 @@ fn a_working_file_is_judged_by_its_books_and_the_answer_says_so() {
         ),
         (
             "INSERT INTO coverage SELECT series_id, start_ts + 86400, end_ts + 86400 FROM coverage WHERE series_id = 1",
+            "overlaps",
+        ),
+        // What touches is one stretch.
+        (
+            "INSERT INTO coverage SELECT series_id, end_ts, end_ts + 86400 FROM coverage WHERE series_id = 1",
             "overlaps",
         ),
         (
