@@ -153,7 +153,7 @@ fn a_source_that_takes_no_more_does_not_keep_the_jobs_of_others_from_going_on() 
     home.sql("UPDATE backfill_jobs SET status = 'partial'");
     server.forget();
     let run = home.to(&server, ["resume"]).run().exit(1);
-    run.says(&["1 more jobs were left"]);
+    run.says(&["left for later: 1 job"]);
     let sample = "SELECT status FROM backfill_jobs WHERE source = 'sample'";
     assert_eq!(
         (home.db().text(sample), server.hits()),
@@ -235,7 +235,7 @@ fn the_status_of_a_job_with_very_many_slices_lists_those_that_matter() {
     let id = large_job(&home, 150_000);
     let text = home.cli(["status", &id]).run().ok().stdout;
     assert!(
-        text.contains("149850 of 150000 slices, 150 failed"),
+        text.contains("149,850 of 150,000 slices, 150 failed"),
         "{text}"
     );
     let rows: Vec<&str> = text
