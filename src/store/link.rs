@@ -172,8 +172,14 @@ pub(super) fn to_wal(
 ) -> Result<(), StoreError> {
     let began = Instant::now();
     let [mut attempt, longest] = ATTEMPTS;
-    let switch =
-        || connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+    let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    let switch = || {
+        let said = connection.pragma_update_and_check(None, "journal_mode", "wal", mode)?;
+        // The log is there for others to see from the first look on, and not from the first write on.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        let is = connection.pragma_query_value(None, "journal_mode", mode)?;
+        Ok::<_, rusqlite::Error>((said == "wal", is == "wal"))
+    };
     let switched = loop {
         connection.busy_timeout(attempt).map_err(told(path))?;
         match switch() {
@@ -184,17 +190,14 @@ pub(super) fn to_wal(
                 std::thread::sleep(attempt);
                 attempt = longest.min(2 * attempt);
             }
+            // Nobody held it for a moment, and whoever was out last then has laid it to rest.
+            Ok((true, false)) if go_on(began.elapsed()) => {}
+            Ok((true, false)) => return Err(StoreError::Busy(path.to_path_buf())),
             other => break other,
         }
     };
     connection.busy_timeout(BUSY_TIMEOUT).map_err(told(path))?;
-    let mode: String = switched.map_err(told(path))?;
-    if mode == "wal" {
-        // The log is there for others to see from the first look on, and not from the first write on.
-        let sql = "SELECT count(*) FROM sqlite_schema";
-        connection
-            .query_row(sql, [], |_| Ok(()))
-            .map_err(told(path))?;
+    if switched.map_err(told(path))? == (true, true) {
         share_log(path);
         return Ok(());
     }
