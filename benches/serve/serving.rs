@@ -22,7 +22,7 @@ impl Serving {
             .arg(db)
             .args(["serve", "--port", "0", "--rate", "10000/s"])
             .args(["--base-url", provider])
-            .env("MASSIVE_API_KEY", "bench")
+            .env("MASSIVE_API_KEY", "benchmark")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -44,7 +44,7 @@ pub fn ending(db: &Path, words: &[&str], code: i32) -> Run {
         .args(["-q", "--json", "--db"])
         .arg(db)
         .args(words)
-        .env("MASSIVE_API_KEY", "bench")
+        .env("MASSIVE_API_KEY", "benchmark")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
