@@ -37,8 +37,13 @@ impl Parts {
         let mut parts = Parts::default();
         for (target, (id, slices)) in targets.iter().zip(made) {
             let market = target.key.market(target.week_start);
-            let life = store.stamps(id)?;
-            let life = life.and_then(|(first, last)| Span::new(first, market.next(last)));
+            // Of what needs no request nothing is looked up: thousands of series are told to be complete in a moment.
+            let ends = if target.is_complete() {
+                None
+            } else {
+                store.stamps(id)?
+            };
+            let life = ends.and_then(|(first, last)| Span::new(first, market.next(last)));
             parts.series.push(Series {
                 key: target.key.clone(),
                 market,
