@@ -126,10 +126,14 @@ impl Said {
                 }
                 #[cfg(feature = "serve")]
                 CliError::BadToken { path, .. } => {
+                    let make = |path: &Path| format!("(umask 077; openssl rand -hex 32 > {})", quoted(path));
+                    // What is there may be anything, and is not to be written over.
                     let next = if path.exists() {
-                        "name a file that holds the token alone and that nobody else can read (chmod 600)".into()
+                        let mut other = path.as_os_str().to_owned();
+                        other.push(".new");
+                        format!("make another one: {}, or close it: chmod 600 {}", make(other.as_ref()), quoted(path))
                     } else {
-                        format!("make one: (umask 077; openssl rand -hex 32 > {})", quoted(path))
+                        format!("make one: {}", make(path))
                     };
                     said("token", next, Exit::Failed)
                 }
