@@ -20,6 +20,8 @@ use super::{BUSY_TIMEOUT, StoreError, told};
 
 /// One attempt to switch keeps new readers out for this long at first, and no longer than the second.
 const ATTEMPTS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+/// Switches that others have taken back before the file was looked at: more of them are no chance.
+const SWITCHES: u32 = 100;
 
 /// What is done when the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +173,7 @@ pub(super) fn to_wal(
     mut go_on: impl FnMut(Duration) -> bool,
 ) -> Result<(), StoreError> {
     let began = Instant::now();
-    let [mut attempt, longest] = ATTEMPTS;
+    let ([mut attempt, longest], mut laid_to_rest) = (ATTEMPTS, 0);
     let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     let switch = || {
         let said = connection.pragma_update_and_check(None, "journal_mode", "wal", mode)?;
@@ -191,7 +193,7 @@ pub(super) fn to_wal(
                 attempt = longest.min(2 * attempt);
             }
             // Nobody held it for a moment, and whoever was out last then has laid it to rest.
-            Ok((true, false)) if go_on(began.elapsed()) => {}
+            Ok((true, false)) if laid_to_rest < SWITCHES => laid_to_rest += 1,
             Ok((true, false)) => return Err(StoreError::Busy(path.to_path_buf())),
             other => break other,
         }
