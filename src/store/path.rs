@@ -51,7 +51,7 @@ pub(super) fn check_exists(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Takes everything out of the log beside a file, where nobody can use it any more.
-pub(super) fn empty_log(real: &Path) {
+pub(super) fn discard_log(real: &Path) {
     let mut log = fs::OpenOptions::new();
     let _ = log.write(true).truncate(true).open(beside(real, "-wal"));
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::held::{Held, Journal};
 #[cfg(feature = "serve")]
 use super::link::Link;
-use super::path::{beside, empty_log, is_there};
+use super::path::{beside, discard_log, is_there};
 use super::{Store, StoreError};
 
 /// How long readers are waited for whose snapshots keep the log from being worked off.
@@ -50,7 +50,7 @@ impl Store {
         let is_overwritten = self.is_overwritten(held);
         if is_overwritten {
             // What is in the log is of a file that is no more, and the new one must not take it for its own.
-            empty_log(&self.real);
+            discard_log(&self.real);
         } else if self.has_log.get() && !self.connection.is_written_by_strangers() {
             let _ = self.connection.busy_timeout(PATIENCE);
             let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
