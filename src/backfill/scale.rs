@@ -124,16 +124,14 @@ impl Rounding {
         for price in candles.flat_map(prices) {
             all.entry(power(price)).or_default().push(decimals(price));
         }
-        // Many end in zeros, and a single candle may have been corrected to more.
-        let usual = |mut decimals: Vec<i32>| {
-            decimals.sort_unstable();
-            decimals[decimals.len() * 3 / 4]
+        // A smaller price has no fewer. Many end in zeros, and a single candle may have been corrected to more.
+        let mut larger = Vec::new();
+        let usual = |(power, decimals): (i32, Vec<i32>)| {
+            larger.extend(decimals);
+            larger.sort_unstable();
+            (power, larger[larger.len() * 7 / 8])
         };
-        Rounding(
-            all.into_iter()
-                .map(|(power, all)| (power, usual(all)))
-                .collect(),
-        )
+        Rounding(all.into_iter().rev().map(usual).collect())
     }
 
     /// By how much a price was rounded at most: half of the last decimal.
@@ -263,6 +261,15 @@ mod tests {
         assert!(moved(&later).is_none(), "the oldest stand where they stood");
         let shifted = checked(|old| cents(map(old, |price| price - 1.5)));
         assert!(moved(&shifted).is_none(), "a dividend taken off");
+        let around_a_hundred = [0, 1, 2, 3, 4].map(|day| {
+            let exact = |price: f64| (price * 1e4).round() / 1e4;
+            let old = map(candle(day, 100.0 + 0.1 * day as f64), exact);
+            Checked {
+                old,
+                new: map(old, |price| exact(price - 0.5)),
+            }
+        });
+        assert!(moved(&around_a_hundred).is_none(), "a small dividend");
         let volume = checked(|old| Candle {
             volume: Some(7.0),
             ..cents(old)
