@@ -71,13 +71,13 @@ fn run() -> i32 {
         Command::List(args) => list::run(&cli.global, &args),
         Command::Info(args) => info::run(&cli.global, &args),
         Command::Show(args) => show::run(&cli.global, &args),
-        Command::Pack(args) => pack::run(&cli.global, args),
-        Command::Verify(args) => verify::run(&cli.global, &args),
+        Command::Pack(args) => once_more(|| pack::run(&cli.global, &args)),
+        Command::Verify(args) => once_more(|| verify::run(&cli.global, &args)),
         Command::Export(args) => export::run(&cli.global, args),
         Command::Sql(args) => sql::run(&cli.global, &args),
         Command::Drop(args) => drop::run(&cli.global, &args),
-        Command::Diff(args) => diff::run(&cli.global, &args),
-        Command::Merge(args) => merge::run(&cli.global, &args),
+        Command::Diff(args) => once_more(|| diff::run(&cli.global, &args)),
+        Command::Merge(args) => once_more(|| merge::run(&cli.global, &args)),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&cli.global, args),
         Command::Providers => providers::run(&cli.global),
@@ -93,6 +93,17 @@ fn run() -> i32 {
             said.print(json);
             said.exit.code()
         }
+    }
+}
+
+/// For those who print nothing before they have read everything: a file that was left with the header of a log is read
+/// without a lock, and once more where it was written meanwhile.
+fn once_more(run: impl Fn() -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    let is_changed =
+        |error: &anyhow::Error| matches!(error.downcast_ref(), Some(StoreError::Changed(_)));
+    match run() {
+        Err(error) if is_changed(&error) => run(),
+        other => other,
     }
 }
 
@@ -157,4 +168,31 @@ fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {
     }
     .print(true);
     Exit::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_meanwhile_is_read_once_more_and_only_once() {
+        let read = |wrong: u32, error: fn() -> StoreError| {
+            let times = Cell::new(0);
+            let outcome = once_more(|| {
+                times.set(times.get() + 1);
+                if times.get() <= wrong {
+                    return Err(error().into());
+                }
+                Ok(Exit::Complete)
+            });
+            (times.get(), outcome.is_ok())
+        };
+        let changed = || StoreError::Changed("market.db".into());
+        assert_eq!(read(0, changed), (1, true));
+        assert_eq!(read(1, changed), (2, true));
+        assert_eq!(read(2, changed), (2, false));
+        assert_eq!(read(1, || StoreError::OnlyReads), (1, false));
+    }
 }

@@ -10,7 +10,7 @@ use super::error::Exit;
 use super::output::{self, bytes, of};
 use super::signals::stop_on_signals;
 
-pub fn run(global: &Global, args: Pack) -> Result<Exit> {
+pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
     let inputs = [global.db.as_path()];
     let target = Target::new(&args.output, args.overwrite, &inputs)?;
     let checksum = Target::new(&checksum_path(&args.output), args.overwrite, &inputs)?;
@@ -19,7 +19,7 @@ pub fn run(global: &Global, args: Pack) -> Result<Exit> {
         history: args.with_history,
         compat: args.compat,
     };
-    let choice = Choice::from(args.part);
+    let choice = Choice::from(args.part.clone());
     let cancel = Cancel::new();
     stop_on_signals(&cancel, None);
     let packed = match pack(&store, &choice, &target, &checksum, options, &cancel) {

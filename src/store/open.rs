@@ -34,6 +34,10 @@ const STATEMENTS: usize = 64;
 /// The log of a file that was replaced is waited for no longer than this.
 const NOTICED_WITHIN: Duration = Duration::from_secs(3);
 
+/// A file whose header names a log that is not there is looked at so often before it is taken for one at rest.
+const LOOKS: u32 = 3;
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// What stands in a file's header.
 enum Found {
     Empty,
@@ -190,15 +194,25 @@ impl How {
             };
         }
         // One that is empty, without the shared memory of those who use it, was left by nobody who uses it now.
-        let in_use = is_there(path, "-wal")
-            || (beside(path, "-wal").exists() && beside(path, "-shm").exists());
-        if !in_use {
-            How::Immutable
-        } else if may_write(path) {
-            How::Beside
-        } else {
-            How::BesideReadOnly
+        let in_use = || {
+            is_there(path, "-wal")
+                || (beside(path, "-wal").exists() && beside(path, "-shm").exists())
+        };
+        for _ in 0..LOOKS {
+            if in_use() {
+                return if may_write(path) {
+                    How::Beside
+                } else {
+                    How::BesideReadOnly
+                };
+            }
+            // A writer may be between the two halves of a switch.
+            std::thread::sleep(LOOK_EVERY);
+            if held.journal() == Journal::Rollback {
+                return How::to_read(path, held);
+            }
         }
+        How::Immutable
     }
 
     fn parameters(self) -> &'static str {
@@ -231,10 +245,13 @@ fn hold(real: &Path, path: &Path) -> Result<Held, StoreError> {
 /// Whether what lies beside a file is the log of another one, that had its name before. A file gets its log when its header
 /// says so, and loses it before its header does. What an interrupted switch has left says nothing before it is taken back.
 pub(super) fn has_log_of_another(path: &Path, held: &Held) -> bool {
-    is_there(path, "-wal")
-        && check_not_interrupted(path).is_ok()
-        && held.journal() == Journal::Rollback
-        && held.metadata().is_ok_and(|found| found.len() > 0)
+    let look = || {
+        is_there(path, "-wal")
+            && check_not_interrupted(path).is_ok()
+            && held.journal() == Journal::Rollback
+    };
+    // One that lays it to rest between the two questions of a look is gone at the next.
+    look() && look() && held.metadata().is_ok_and(|found| found.len() > 0)
 }
 
 /// A program that had the file before notices within a second that it is gone, and takes its log away.
