@@ -102,8 +102,7 @@ fn columns(args: &args::Export, format: Format) -> Result<Vec<Column>> {
         return Err(usage(message, "name each column once"));
     }
     if args.layout.is_some() && columns.iter().all(|column| column.is_in_path()) {
-        let message =
-            "symbol and timeframe stand in the folders' names, and nothing is left for the files";
+        let message = "symbols stand in the folders' names, and nothing is left for the files";
         return Err(usage(message, "name more --columns"));
     }
     Ok(columns)

@@ -68,7 +68,7 @@ fn watch(global: &Global, args: &Status, clock: &SystemClock) -> Result<()> {
         // Opened each time: whoever waits is in nobody's way meanwhile.
         let store = Store::read(&global.db)?;
         let mut jobs = store.jobs(&filter, now)?;
-        jobs.retain(|job| job.status.is_active());
+        jobs.retain(JobRow::is_owned);
         if jobs.is_empty() {
             return Ok(());
         }

@@ -135,9 +135,9 @@ impl Column {
         self.0.name
     }
 
-    /// Whether folders say it, so that files in the hive layout do not.
+    /// Whether folders of the hive layout say it, so that the files in them do not.
     pub fn is_in_path(self) -> bool {
-        [Column::SYMBOL, Column::TIMEFRAME].contains(&self)
+        self == Column::SYMBOL
     }
 
     pub(super) fn value(self) -> Value {

@@ -11,7 +11,9 @@ use crate::target::{TargetError, check_free, folder_of, part_name, rename_to_new
 /// What every folder holds.
 pub(super) const PART: &str = "part-0.parquet";
 /// What the folders' names begin with, from the outermost on.
-pub(super) const LEVELS: [&str; 3] = ["timeframe=", "symbol=", "year="];
+pub(super) const LEVELS: [&str; 3] = ["tf=", "symbol=", "year="];
+/// The same with what earlier versions wrote.
+const KNOWN: [&[&str]; 3] = [&[LEVELS[0], "timeframe="], &[LEVELS[1]], &[LEVELS[2]]];
 
 /// Where a folder of files is to stand.
 #[derive(Clone, Debug)]
@@ -127,7 +129,7 @@ fn not(path: &Path, what: &'static str) -> TargetError {
 
 /// Checks that a folder holds nothing but what an export wrote.
 fn check_exported(folder: &Path) -> Result<(), TargetError> {
-    foreign(folder, &LEVELS)
+    foreign(folder, &KNOWN)
         .map_err(|error| TargetError::io(folder, error))?
         .map_or(Ok(()), |odd| {
             Err(not(&odd, "no part of an export, and would be lost"))
@@ -135,12 +137,13 @@ fn check_exported(folder: &Path) -> Result<(), TargetError> {
 }
 
 /// The first thing in a folder that no export wrote.
-fn foreign(folder: &Path, levels: &[&str]) -> io::Result<Option<PathBuf>> {
+fn foreign(folder: &Path, levels: &[&[&str]]) -> io::Result<Option<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let (name, kind) = (entry.file_name(), entry.file_type()?);
+        let begins = |level: &&str| name.to_string_lossy().starts_with(level);
         let is_ours = match levels.first() {
-            Some(level) => kind.is_dir() && name.to_string_lossy().starts_with(level),
+            Some(names) => kind.is_dir() && names.iter().any(begins),
             None => kind.is_file() && name == PART && !is_working(&entry.path()),
         };
         if !is_ours {

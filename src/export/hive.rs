@@ -1,6 +1,6 @@
 //! Parquet files in folders that say what is in them, as Hive lays them out:
-//! `timeframe=1d/symbol=AAPL/year=2024/part-0.parquet`. Symbol and timeframe stand in the path alone; the year is that of
-//! `ts`, UTC.
+//! `tf=1d/symbol=AAPL/year=2024/part-0.parquet`. The symbol stands in the path alone; the year is that of `ts`, UTC. The
+//! timeframe is a column of the files: Spark guesses what a folder's name holds, and takes `1d` for the number 1.
 
 use std::fs::{self, File};
 use std::io;

@@ -137,8 +137,8 @@ impl Export {
         self.pass(store, beside, Out::Stream(Box::new(out)))
     }
 
-    /// Writes a folder of Parquet files, `timeframe=1d/symbol=AAPL/year=2024/part-0.parquet`. Symbol and timeframe are not
-    /// in the files themselves, and what a path cannot hold is written as Hive does, `X:BTCUSD` as `X%3ABTCUSD`.
+    /// Writes a folder of Parquet files, `tf=1d/symbol=AAPL/year=2024/part-0.parquet`. The symbol is not in the
+    /// files themselves, and what a path cannot hold is written as Hive does, `X:BTCUSD` as `X%3ABTCUSD`.
     ///
     /// # Errors
     /// As [`Export::to_file`].

@@ -70,7 +70,7 @@ impl Lines {
     #[cfg(feature = "serve")]
     pub(crate) fn of_candles(format: Format, key: SeriesKey) -> Lines {
         let mut columns = Column::unasked(true);
-        columns.retain(|column| !column.is_in_path());
+        columns.retain(|column| ![Column::SYMBOL, Column::TIMEFRAME].contains(column));
         Lines::new(format, &columns, [key].into())
     }
 

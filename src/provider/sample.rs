@@ -14,7 +14,15 @@ use serde::Deserialize;
 use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError};
 use crate::candle::Candle;
 use crate::clock::Cancel;
-use crate::symbol::AssetClass;
+use crate::symbol::{AssetClass, Symbol};
+
+/// Minutes of a session, and of a day with the night before it, in the time in which prices move evenly.
+const SESSION: f64 = 390.0;
+const DAY: f64 = 512.0;
+/// Waves of which a price is made: the shortest takes a minute, the longest eight years.
+const WAVES: u64 = 11;
+/// How high the shortest is: a day moves by about one percent then.
+const STEP: f64 = 0.0004;
 
 /// The provider.
 pub struct Sample {
@@ -30,6 +38,7 @@ struct Model {
     #[serde(deserialize_with = "clock_time")]
     close: NaiveTime,
     first_date: NaiveDate,
+    base_date: NaiveDate,
     page_rows: usize,
     base_prices: BTreeMap<String, f64>,
 }
@@ -77,6 +86,9 @@ impl Provider for Sample {
             });
         }
         self.pages.fetch_add(1, Ordering::Relaxed);
+        if !could_exist(&ask.symbol) {
+            return Ok(Page::default());
+        }
         let from = cursor
             .and_then(|cursor| cursor.as_str().parse().ok())
             .unwrap_or(ask.span.start());
@@ -115,7 +127,7 @@ impl Provider for Sample {
 impl Sample {
     /// The candles from a position to the end of the span, at most `limit`.
     fn candles(&self, ask: &Ask, from: i64, limit: usize) -> Vec<Candle> {
-        let walk = Walk::new(&self.model, ask.symbol.as_str());
+        let walk = Walk::new(&self.model, &ask.symbol);
         let mut candles: Vec<Candle> = Vec::new();
         let mut ts = from;
         while ts < ask.span.end() && candles.len() < limit {
@@ -137,26 +149,85 @@ impl Sample {
     }
 }
 
+/// Whether the provider could have a symbol: tickers are capitals and digits, with a dot before a class of shares and a
+/// small p before a series of preferred ones.
+fn could_exist(symbol: &Symbol) -> bool {
+    let capitals = |text: &str| {
+        let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        !text.is_empty() && text.bytes().all(is_capital)
+    };
+    let text = symbol.as_str();
+    let (class, name) = text.split_once(':').unwrap_or(("", text));
+    let (stem, preferred) = match name.split_once('p') {
+        Some((stem, series)) if class.is_empty() => (stem, series),
+        _ => (name, ""),
+    };
+    ["", "X", "C", "I", "O"].contains(&class)
+        && stem.split('.').all(capitals)
+        && (preferred.is_empty() || capitals(preferred))
+}
+
+/// Where an instant of a session lies.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// Weekdays since the first year.
+    day: i64,
+    /// From 0 at the open to 1 at the close.
+    part: f64,
+}
+
+impl Moment {
+    /// How much more is going on than on average: most after the open and before the close.
+    fn bustle(self) -> f64 {
+        0.55 + 1.35 * (2.0 * self.part - 1.0).powi(2)
+    }
+
+    /// The time in which prices move evenly, in minutes of an average session: the bustle until then, and a night counts as
+    /// much as two hours.
+    #[allow(clippy::cast_precision_loss)] // Some hundred thousand days.
+    fn even_time(self) -> f64 {
+        let bustle = 0.55 * self.part + 0.225 * ((2.0 * self.part - 1.0).powi(3) + 1.0);
+        DAY * self.day as f64 + SESSION * bustle
+    }
+}
+
 /// One symbol's price path.
 struct Walk<'a> {
     model: &'a Model,
     seed: u64,
+    /// The price at the open of the model's base date, and the steps until then.
     base: f64,
+    offset: f64,
+    /// Shares in an average minute; none where nothing is traded, as in an index.
+    volume: Option<f64>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(model: &'a Model, symbol: &str) -> Walk<'a> {
+    fn new(model: &'a Model, symbol: &Symbol) -> Walk<'a> {
         let seed = symbol
+            .as_str()
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
                 mix(hash ^ u64::from(byte))
             });
         let base = model
             .base_prices
-            .get(symbol)
+            .get(symbol.as_str())
             .copied()
             .unwrap_or(20.0 + 180.0 * unit(mix(seed)));
-        Walk { model, seed, base }
+        let volume = 2_000.0 + 28_000.0 * unit(mix(seed ^ 3));
+        let mut walk = Walk {
+            model,
+            seed,
+            base,
+            offset: 0.0,
+            volume: (symbol.asset_class() != AssetClass::Index).then_some(volume),
+        };
+        walk.offset = walk.steps(Moment {
+            day: weekdays(model.base_date),
+            part: 0.0,
+        });
+        walk
     }
 
     /// The candle made of the session minutes in `[first, last)`, if there are any.
@@ -167,8 +238,13 @@ impl<'a> Walk<'a> {
         while self.instant(date, NaiveTime::MIN) < last {
             if let Some((open, close)) = self.session(date) {
                 let mut minute = open.max(first - first.rem_euclid(60));
+                #[allow(clippy::cast_precision_loss)] // Seconds of a day.
+                let moment = |ts: i64| Moment {
+                    day: weekdays(date),
+                    part: (ts - open) as f64 / (close - open) as f64,
+                };
                 while minute < close.min(last) {
-                    let next = self.minute(minute);
+                    let next = self.minute(minute, moment(minute), moment(minute + 60));
                     value += next.vwap.unwrap_or(next.close) * next.volume.unwrap_or(0.0);
                     made = Some(match made {
                         None => Candle { ts, ..next },
@@ -200,46 +276,57 @@ impl<'a> Walk<'a> {
         end
     }
 
-    fn minute(&self, ts: i64) -> Candle {
-        let (open, close) = (self.price(ts), self.price(ts + 60));
+    fn minute(&self, ts: i64, from: Moment, to: Moment) -> Candle {
+        let (open, close) = (self.price(from), self.price(to));
         let noise = mix(self.seed ^ ts.cast_unsigned());
-        let wick = self.base * 0.0004;
+        let wick = open * 0.0005 * from.bustle();
         let high = cents(open.max(close) + wick * unit(noise));
         let low = cents(open.min(close) - wick * unit(mix(noise)));
-        let trades = 20 + i64::try_from(mix(noise ^ 1) % 400).unwrap_or(0);
-        #[allow(clippy::cast_precision_loss)] // Some thousands.
-        let volume = (mix(noise ^ 2) % 20_000 + 500) as f64;
+        let volume = self.volume.map(|average| {
+            let of_day = 0.7 + 0.6 * unit(mix(self.seed ^ from.day.cast_unsigned()));
+            let of_move = 1.0 + 300.0 * (close / open - 1.0).abs();
+            let of_minute = 0.4 + 0.9 * unit(mix(noise ^ 2));
+            (average * from.bustle() * of_day * of_move * of_minute).round()
+        });
+        let a_trade = 30.0 + 60.0 * unit(mix(noise ^ 1));
+        #[allow(clippy::cast_possible_truncation)] // Some thousands.
+        let trades = volume.map(|volume| (volume / a_trade).ceil() as i64);
         Candle {
             ts,
             open,
             high,
             low,
             close,
-            volume: Some(volume),
-            vwap: Some(cents((high + low + close) / 3.0)),
-            trades: Some(trades),
+            volume,
+            vwap: volume.map(|_| cents((high + low + close) / 3.0)),
+            trades,
         }
     }
 
-    /// The price at an instant: slow waves and a little noise around the base, so that one minute closes where the next
-    /// opens.
-    fn price(&self, ts: i64) -> f64 {
-        #[allow(clippy::cast_precision_loss)] // Seconds since 1970 are exact in f64.
-        let days = ts as f64 / 86_400.0;
-        let phase = unit(self.seed) * std::f64::consts::TAU;
-        let wave = |period: f64, height: f64| {
-            height * (days / period * std::f64::consts::TAU + phase).sin()
-        };
-        let noise = 0.001 * (unit(mix(self.seed ^ mix(ts.cast_unsigned()))) - 0.5);
-        cents(
-            self.base
-                * (1.0
-                    + wave(1461.0, 0.2)
-                    + wave(181.0, 0.08)
-                    + wave(23.0, 0.03)
-                    + wave(0.7, 0.004)
-                    + noise),
-        )
+    /// The price at a moment: one minute closes where the next opens.
+    fn price(&self, moment: Moment) -> f64 {
+        cents(self.base * (self.steps(moment) - self.offset).exp())
+    }
+
+    /// The logarithm of the price: waves of hashed heights, each four times as long as the one before it and twice as high, as
+    /// in a random walk.
+    fn steps(&self, moment: Moment) -> f64 {
+        let time = moment.even_time();
+        let (mut length, mut height, mut sum) = (1.0, STEP, 0.0);
+        for wave in 0..WAVES {
+            let at = time / length;
+            let (whole, part) = (at.floor(), at.fract());
+            #[allow(clippy::cast_possible_truncation)] // Some hundred million.
+            let knot = |number: f64| {
+                let place = (number as i64).cast_unsigned().wrapping_mul(WAVES) + wave;
+                2.0 * unit(mix(self.seed ^ mix(place))) - 1.0
+            };
+            let (before, after) = (knot(whole), knot(whole + 1.0));
+            sum += height * (before + (after - before) * part * part * (3.0 - 2.0 * part));
+            length *= 4.0;
+            height *= 2.0;
+        }
+        sum
     }
 
     fn session(&self, date: NaiveDate) -> Option<(i64, i64)> {
@@ -268,6 +355,13 @@ impl<'a> Walk<'a> {
             .earliest()
             .map_or(local.and_utc().timestamp(), |t| t.timestamp())
     }
+}
+
+/// Weekdays from the first year to a date.
+fn weekdays(date: NaiveDate) -> i64 {
+    let of_week = date.weekday().num_days_from_monday();
+    let weeks = (i64::from(date.num_days_from_ce()) - i64::from(of_week)) / 7;
+    weeks * 5 + i64::from(of_week)
 }
 
 fn merge(so_far: Candle, next: Candle) -> Candle {

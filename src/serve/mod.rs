@@ -235,6 +235,7 @@ pub fn serve(
         served
     });
     service.crew.end(GRACE);
+    service.queue.leave();
     runtime.shutdown_timeout(LOOK_EVERY);
     served
 }

@@ -153,6 +153,13 @@ impl Queue {
         store.beat_queue(now)
     }
 
+    /// The server stops: what waits is said to wait for the next one.
+    pub(super) fn leave(&self) {
+        if let Err(error) = self.store().leave_queue() {
+            tracing::warn!(%error, "jobs that wait are told as interrupted");
+        }
+    }
+
     /// Closes the file, which was given up.
     pub(super) fn let_go(&self) {
         let mut store = self.store();

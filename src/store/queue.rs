@@ -3,11 +3,12 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::jobs::{create, distinct, lay_down};
-use super::status::{ITS_PROCESS_IS_GONE, find_job};
+use super::status::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use super::{JobRow, JobStatus, NewJob, Store, StoreError, Target, told};
 use crate::owner::{self, Owner};
 
@@ -102,7 +103,7 @@ impl Store {
             .map_err(told)?
             .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
         match job.status {
-            JobStatus::Running | JobStatus::Queued => {
+            JobStatus::Running | JobStatus::Queued if job.owner.is_some() => {
                 let owner = job.owner.unwrap_or_default();
                 return Err(StoreError::Owned {
                     job_id: job.job_id,
@@ -115,7 +116,7 @@ impl Store {
                     status: job.status,
                 });
             }
-            JobStatus::Partial | JobStatus::Failed | JobStatus::Interrupted => {}
+            _ => {}
         }
         requeue(&tx, job_id, &owner, now).map_err(told)?;
         tx.commit()
@@ -220,7 +221,26 @@ impl Store {
         tx.execute(sql, params![owner, now]).map_err(told)?;
         tx.commit()
     }
+
+    /// Says of every job that this process has queued that it waits for the next server. Waits for no lock of others.
+    ///
+    /// # Errors
+    /// The file cannot be written now.
+    pub fn leave_queue(&mut self) -> Result<(), StoreError> {
+        let told = told(&self.path);
+        let Some(owner) = owner::this_process(&self.path) else {
+            return Ok(());
+        };
+        self.connection.busy_timeout(SOON).map_err(told)?;
+        let tx = self.begin()?;
+        let sql = "UPDATE backfill_jobs SET error = ?2 WHERE status = 'queued' AND owner = ?1";
+        tx.execute(sql, [owner.as_str(), ITS_SERVER_HAS_STOPPED])
+            .map_err(told)?;
+        tx.commit()
+    }
 }
+
+const SOON: Duration = Duration::from_millis(200);
 
 fn requeue(tx: &Connection, job_id: &str, owner: &Owner, now: i64) -> rusqlite::Result<()> {
     lay_down(tx, job_id)?;

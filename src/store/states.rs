@@ -125,7 +125,7 @@ pub struct SliceCounts {
 pub struct JobRow {
     /// Its id.
     pub job_id: String,
-    /// Where it stands; `interrupted` as soon as its owner is gone.
+    /// Where it stands; `interrupted` as soon as its owner is gone, but `queued` where that was a server that has stopped.
     pub status: JobStatus,
     /// The command that asked.
     pub command: String,
@@ -161,7 +161,7 @@ pub struct JobRow {
     pub resume_at: Option<i64>,
     /// What stopped it.
     pub error: Option<String>,
-    /// Who runs it, or ran it.
+    /// Who runs it, or ran it; nobody where it waits for the next server.
     pub owner: Option<String>,
     /// The owner's last sign of life.
     pub heartbeat_at: Option<i64>,
@@ -171,6 +171,13 @@ pub struct JobRow {
     pub slices: SliceCounts,
     /// What was counted for it.
     pub records: Counts,
+}
+
+impl JobRow {
+    /// Whether somebody runs it or is going to.
+    pub fn is_owned(&self) -> bool {
+        self.status.is_active() && self.owner.is_some()
+    }
 }
 
 /// A job with its series. It may have millions of slices: they are read by [`super::Store::slices`].

@@ -213,12 +213,7 @@ impl Store {
     /// The file cannot be read.
     pub fn resumable_jobs(&self, now: i64) -> Result<Vec<JobRow>, StoreError> {
         let mut jobs = self.jobs(&JobFilter::All, now)?;
-        jobs.retain(|job| {
-            matches!(
-                job.status,
-                JobStatus::Partial | JobStatus::Failed | JobStatus::Interrupted
-            )
-        });
+        jobs.retain(|job| job.status != JobStatus::Completed && !job.is_owned());
         jobs.reverse();
         Ok(jobs)
     }
@@ -226,6 +221,10 @@ impl Store {
 
 /// Why a job is interrupted whose owner said nothing.
 pub(super) const ITS_PROCESS_IS_GONE: &str = "its process is gone";
+
+/// What a queued job waits for whose server has stopped.
+pub(super) const ITS_SERVER_HAS_STOPPED: &str =
+    "its server has stopped, and it waits for the next one";
 
 /// From this format on an owner is proven by a lock.
 const LOCKED_SINCE: i32 = 3;
@@ -303,10 +302,16 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
         && !owner
             .as_deref()
             .is_some_and(|owner| is_alive(path, owner, heartbeat_at, now));
+    let error: Option<String> = row.get(14)?;
+    let waits = status == JobStatus::Queued && error.as_deref() == Some(ITS_SERVER_HAS_STOPPED);
     let (total, completed, failed) = (number(17)?, number(18)?, number(19)?);
     Ok(JobRow {
         job_id: row.get(0)?,
-        status: if gone { JobStatus::Interrupted } else { status },
+        status: if gone && !waits {
+            JobStatus::Interrupted
+        } else {
+            status
+        },
         command: row.get(2)?,
         symbols: list(3)?,
         timeframes: list(4)?,
@@ -328,12 +333,12 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
         completed_at: stamp_if_any(row, 12)?,
         // Of a clock that ran ahead, both are from the future: nothing is to be waited for.
         resume_at: stamp_if_any(row, 13)?.filter(|_| heartbeat_at <= Some(now)),
-        error: if gone {
+        error: if gone && !waits {
             Some(ITS_PROCESS_IS_GONE.to_owned())
         } else {
-            row.get(14)?
+            error
         },
-        owner,
+        owner: owner.filter(|_| !(gone && waits)),
         heartbeat_at,
         slices: SliceCounts {
             total,

@@ -34,7 +34,7 @@ impl Store {
             .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
         let queued_here = job.status == JobStatus::Queued
             && job.owner.as_deref().is_some_and(owner::is_this_process);
-        if job.status.is_active() && !queued_here {
+        if job.is_owned() && !queued_here {
             return Err(StoreError::Owned {
                 job_id: job.job_id,
                 owner: job.owner.unwrap_or_default(),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::checker::{self, check};
 use crate::harness::{Home, KEY};
-use crate::oracle::{self, span};
+use crate::oracle::{self, Candle, span};
 use crate::server::Server;
 
 const README: &str =
@@ -73,6 +73,72 @@ fn the_sample_is_the_same_in_every_file_whatever_the_range_and_the_workers() {
         assert!(!expected.is_empty());
         assert_eq!(part.db().candles("MSFT", timeframe), expected);
     }
+}
+
+#[test]
+fn days_of_the_sample_are_shaped_like_days() {
+    let home = Home::new();
+    let words =
+        "backfill AAPL I:NDX -t 1d,1m --provider sample --start 2024-01-02 --end 2024-06-28";
+    home.cli(words.split(' ')).run().ok();
+    let db = home.db();
+    let minutes = db.candles("AAPL", "1m");
+    let sessions: Vec<&[Candle]> = minutes.chunks(390).collect();
+    for session in &sessions {
+        for (one, next) in session.iter().zip(&session[1..]) {
+            assert_eq!((next.ts, next.open), (one.ts + 60, one.close));
+        }
+    }
+    let half_hours = |from: usize, value: fn(&Candle) -> f64| -> f64 {
+        let candles = sessions
+            .iter()
+            .flat_map(|session| &session[from..from + 30]);
+        candles.map(value).sum()
+    };
+    let volume = |candle: &Candle| candle.volume.unwrap();
+    let range = |candle: &Candle| candle.high - candle.low;
+    for (what, value) in [("volume", volume as fn(&Candle) -> f64), ("range", range)] {
+        let [open, noon, close] = [0, 180, 360].map(|from| half_hours(from, value));
+        let busy = open.min(close) > 1.5 * noon;
+        assert!(
+            busy,
+            "{what} at the open {open}, at noon {noon}, at the close {close}"
+        );
+    }
+    let days = db.candles("AAPL", "1d");
+    let nights = days.iter().zip(&days[1..]);
+    let gaps = nights.clone().filter(|(day, next)| day.close != next.open);
+    assert!(gaps.count() > days.len() / 2, "prices move at night");
+    let squares = nights.map(|(day, next)| (next.close / day.close).ln().powi(2));
+    let daily = (squares.sum::<f64>() / days.len() as f64).sqrt();
+    assert!((0.004..0.03).contains(&daily), "a day moves by {daily}");
+    for timeframe in ["1d", "1m"] {
+        let candles = db.candles("I:NDX", timeframe);
+        let traded =
+            |candle: &Candle| (candle.volume, candle.vwap, candle.trades) != (None, None, None);
+        assert!(!candles.iter().any(traded), "an index is not traded");
+    }
+}
+
+#[test]
+fn the_sample_has_no_symbols_that_no_provider_could_have() {
+    let home = Home::new();
+    let range = "-t 1d --provider sample --start 2024-01-02 --end 2024-01-05";
+    let backfill = |symbols: &str| {
+        home.cli(format!("backfill {symbols} {range}").split(' '))
+            .run()
+    };
+    let good = "AAPL A1 BRK.B BACpL X:BTCUSD C:EURUSD I:NDX O:SPY251219C00650000 ZZZZ9";
+    backfill(good).ok();
+    for bad in [
+        "aapl", "BRK-B", "BRK.", "Z:ABC", "X:btcusd", "^NDX", "X:BACpL",
+    ] {
+        backfill(bad).exit(3);
+    }
+    let held = home
+        .db()
+        .count("SELECT count(*) FROM series WHERE candles > 0");
+    assert_eq!(held, 9);
 }
 
 #[test]

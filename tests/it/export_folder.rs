@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::export::{export, filled, stored};
-use crate::export_columnar::{candle, parquet};
+use crate::export_columnar::{candle, parquet, text};
 use crate::harness::Home;
 
 fn parts(home: &Home, folder: &str) -> Vec<String> {
@@ -30,7 +30,7 @@ fn every_series_and_year_is_a_file_and_symbols_are_escaped() {
         for symbol in ["AAPL", "MSFT", "X%3ABTCUSD"] {
             for year in [2023, 2024] {
                 expected.push(format!(
-                    "timeframe={timeframe}/symbol={symbol}/year={year}/part-0.parquet"
+                    "tf={timeframe}/symbol={symbol}/year={year}/part-0.parquet"
                 ));
             }
         }
@@ -48,11 +48,19 @@ fn every_series_and_year_is_a_file_and_symbols_are_escaped() {
         assert_eq!(
             names,
             [
-                "ts", "open", "high", "low", "close", "volume", "vwap", "trades"
+                "timeframe",
+                "ts",
+                "open",
+                "high",
+                "low",
+                "close",
+                "volume",
+                "vwap",
+                "trades"
             ]
         );
         let sorted = reader.metadata().row_group(0).sorting_columns().unwrap();
-        assert_eq!((sorted.len(), sorted[0].column_idx), (1, 0));
+        assert_eq!((sorted.len(), sorted[0].column_idx), (1, 1));
         let values: Vec<&str> = part
             .split('/')
             .map(|level| level.split('=').next_back().unwrap())
@@ -60,6 +68,7 @@ fn every_series_and_year_is_a_file_and_symbols_are_escaped() {
         let year: i32 = values[2].parse().unwrap();
         for batch in reader.build().unwrap().map(Result::unwrap) {
             for row in 0..batch.num_rows() {
+                assert_eq!(text(&batch, "timeframe", row), values[0]);
                 let candle = candle(&batch, row);
                 let time = chrono::DateTime::from_timestamp(candle.ts, 0).unwrap();
                 assert_eq!(chrono::Datelike::year(&time), year);
@@ -92,15 +101,19 @@ fn only_an_earlier_export_is_replaced() {
     assert!(home.files() == first);
     export(&home, "-o out --layout hive --overwrite AAPL -t 1d").ok();
     let replaced = [
-        "timeframe=1d/symbol=AAPL/year=2023/part-0.parquet",
-        "timeframe=1d/symbol=AAPL/year=2024/part-0.parquet",
+        "tf=1d/symbol=AAPL/year=2023/part-0.parquet",
+        "tf=1d/symbol=AAPL/year=2024/part-0.parquet",
     ];
+    assert_eq!(parts(&home, "out"), replaced);
+    // As an earlier version laid it out.
+    std::fs::rename(home.path("out/tf=1d"), home.path("out/timeframe=1d")).unwrap();
+    export(&home, "-o out --layout hive --overwrite AAPL -t 1d").ok();
     assert_eq!(parts(&home, "out"), replaced);
     for odd in [
         "notes",
-        "timeframe=1d/symbol=AAPL/notes",
-        "timeframe=1d/symbol=AAPL/year=2023/notes",
-        "timeframe=1d/part-0.parquet",
+        "tf=1d/symbol=AAPL/notes",
+        "tf=1d/symbol=AAPL/year=2023/notes",
+        "tf=1d/part-0.parquet",
     ] {
         std::fs::write(home.path("out").join(odd), "mine").unwrap();
         let before = home.files();
@@ -144,9 +157,7 @@ fn series_of_one_year_and_one_timeframe_are_files_apart() {
     export(&home, words).ok();
     let mut expected = Vec::new();
     for symbol in ["AAPL", "MSFT", "X%3ABTCUSD"] {
-        expected.push(format!(
-            "timeframe=1d/symbol={symbol}/year=2024/part-0.parquet"
-        ));
+        expected.push(format!("tf=1d/symbol={symbol}/year=2024/part-0.parquet"));
     }
     assert_eq!(parts(&home, "out"), expected, "a file for each");
 }

@@ -139,7 +139,7 @@ fn a_folder_takes_the_place_of_no_file_of_candles() {
     let export = |words: &str| run(&home, &format!("export --layout hive -o {words}"));
     export("out").ok();
     symlink("other.db", home.path("soft")).unwrap();
-    let part = "out/timeframe=1d/symbol=AAPL/year=2024/part-0.parquet";
+    let part = "out/tf=1d/symbol=AAPL/year=2024/part-0.parquet";
     let exported = fs::read(home.path(part)).unwrap();
     fs::copy(home.path("other.db"), home.path(part)).unwrap();
     fs::create_dir_all(home.path(".next.part")).unwrap();

@@ -144,6 +144,46 @@ fn a_living_servers_jobs_are_left_alone_by_everybody_else() {
 }
 
 #[test]
+fn what_a_server_that_has_stopped_had_queued_waits_and_goes_on_with_whoever_comes_next() {
+    let home = Home::new();
+    let (provider, gate) = Server::holding(0);
+    let serving = Serving::start(home.serve(&provider));
+    let running = serving.backfill(&of_week("AAPL"));
+    let waiting = serving.backfill(&of_week("MSFT"));
+    let third = serving.backfill(&of_week("SPY"));
+    provider.wait_for(1);
+    serving.stop().ok();
+    gate.open();
+    let told = home.cli(["status", "--json"]).run().ok().json();
+    for job in told["jobs"].as_array().unwrap() {
+        assert_eq!(job["status"], "queued", "{job}");
+        assert!(
+            job["error"]
+                .as_str()
+                .unwrap()
+                .contains("its server has stopped"),
+            "{job}"
+        );
+    }
+    // Nobody is going to end them: there is nothing to watch.
+    home.cli(["status", "--watch"]).run().ok();
+    home.to(&provider, ["resume", &waiting]).run().ok();
+    check_week(&home, "MSFT");
+    // A server that cannot ask lets them be cancelled.
+    let other = Serving::start(home.serve_sample());
+    other
+        .post(&format!("/api/v1/backfill/{third}/cancel"))
+        .is(202);
+    assert_eq!(other.status(&third)["status"], "interrupted");
+    other.stop().ok();
+    let serving = Serving::start(home.serve(&provider));
+    let ended = serving.wait_for(&running, "completed");
+    assert_eq!(ended.get("error"), Some(&Value::Null), "{ended}");
+    check_week(&home, "AAPL");
+    serving.stop().ok();
+}
+
+#[test]
 fn a_job_that_was_cancelled_stays_so_when_the_server_stops_before_it_has_ended() {
     let home = Home::new();
     let (provider, _gate) = Server::holding(0);

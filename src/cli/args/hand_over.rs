@@ -53,7 +53,7 @@ pub struct Export {
     /// The format, whatever the name says
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<FormatName>,
-    /// A folder of Parquet files instead of one, like timeframe=1d/symbol=AAPL/year=2024/part-0.parquet
+    /// A folder of Parquet files instead of one, like tf=1d/symbol=AAPL/year=2024/part-0.parquet
     #[arg(long, value_name = "LAYOUT")]
     pub layout: Option<Layout>,
     /// The columns, in this order [default: all but source, adjusted and known_at; datetime in text only]
