@@ -46,7 +46,7 @@ fn what_cannot_be_done_is_said_with_the_next_step_and_leaves_nothing() {
         ("-o out --layout hive --format csv", 2, &["hive", "CSV"]),
         ("-o - --layout hive", 2, &["folder", "-o"]),
         (
-            "-o out --layout hive --columns symbol,timeframe",
+            "-o out --layout hive --columns symbol",
             2,
             &["folders' names"],
         ),
