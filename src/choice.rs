@@ -30,6 +30,24 @@ pub struct Chosen {
     pub span: Span,
 }
 
+impl Chosen {
+    /// How many candles these are, about: as if they stood evenly between the first and the last.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )] // An estimate.
+    pub(crate) fn about(chosen: &[Chosen]) -> u64 {
+        let each = chosen.iter().filter_map(|Chosen { series, span }| {
+            let held = Span::new(series.first_ts?, series.last_ts? + 1)?;
+            let seconds = |span: Span| (span.end() - span.start()) as f64;
+            let both = Span::new(held.start().max(span.start()), held.end().min(span.end()))?;
+            Some((series.candles as f64 * seconds(both) / seconds(held)) as u64)
+        });
+        each.sum()
+    }
+}
+
 /// Why nothing can be chosen so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -101,7 +101,8 @@ impl SeriesDifference {
 }
 
 /// Compares two files, each read at one instant. All rows are counted; of each kind the first `limit` are kept. Of two
-/// packed files the manifests are believed, so that only series whose digests differ are read.
+/// packed files the manifests are believed, so that only series whose digests differ are read. The meter of A tells how far
+/// it is, where B has the same.
 ///
 /// # Errors
 /// One of the files cannot be read, or holds other candles of a series than its row says; the error names it.
@@ -131,6 +132,9 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
         series
     };
     let (of_a, of_b) = (sorted(a.whole_series()?), sorted(b.whole_series()?));
+    let candles = |all: &[SeriesRow]| all.iter().map(|series| series.candles).sum::<u64>();
+    a.meter()
+        .begin("comparing", candles(&of_a) + candles(&of_b));
     let mut found = Difference::default();
     for pair in of_a
         .into_iter()

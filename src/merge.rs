@@ -109,6 +109,14 @@ pub fn merge(
 
 fn make(inputs: &[Store], path: &Path, now: i64, cancel: &Cancel) -> Result<Merged, StoreError> {
     let out = Store::create_unseen(path, cancel)?;
+    let mut candles = 0;
+    for input in inputs {
+        let series = input.held_series()?;
+        candles += series.iter().map(|series| series.candles).sum::<u64>();
+    }
+    if let Some(first) = inputs.first() {
+        first.meter().begin("merging", candles);
+    }
     let inputs = inputs
         .iter()
         .map(|input| out.add(input, now))

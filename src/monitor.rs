@@ -1,6 +1,8 @@
 //! What a running backfill or export tells whoever watches it. The library never prints.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::provider::Waiting;
 use crate::span::Span;
@@ -44,6 +46,53 @@ pub trait Monitor {
 /// Watches nothing.
 impl Monitor for () {}
 
+/// How far a long pass over a file is: whoever passes over it counts, and others look. Its copies are one meter.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<Metered>);
+
+#[derive(Debug, Default)]
+struct Metered {
+    what: Mutex<&'static str>,
+    done: AtomicU64,
+    all: AtomicU64,
+}
+
+/// What a [`Meter`] shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// What is being done; empty before anything is.
+    pub what: &'static str,
+    /// How much of it was done.
+    pub done: u64,
+    /// How much there is to do, about; zero where nobody knows.
+    pub all: u64,
+}
+
+impl Meter {
+    /// Something begins of which there is so much to do, about.
+    pub(crate) fn begin(&self, what: &'static str, all: u64) {
+        let mut of = self.0.what.lock().unwrap_or_else(PoisonError::into_inner);
+        *of = what;
+        self.0.done.store(0, Ordering::Relaxed);
+        self.0.all.store(all, Ordering::Relaxed);
+    }
+
+    /// So much more was done.
+    pub(crate) fn add(&self, done: u64) {
+        self.0.done.fetch_add(done, Ordering::Relaxed);
+    }
+
+    /// What it shows now.
+    pub fn read(&self) -> Reading {
+        let what = self.0.what.lock().unwrap_or_else(PoisonError::into_inner);
+        Reading {
+            what: *what,
+            done: self.0.done.load(Ordering::Relaxed),
+            all: self.0.all.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// How far a job is, in this run.
 #[derive(Clone, Debug)]
 pub struct Snapshot<'a> {
@@ -61,6 +110,23 @@ pub struct Snapshot<'a> {
     pub requests: u64,
     /// What all workers wait for, if it is the rate or the provider's limit.
     pub waiting: Option<Waiting>,
+    /// The request that is under way for longest, where that is more than some seconds.
+    pub slow: Option<Slow>,
+    /// When it was so, Unix seconds.
+    pub now: i64,
+}
+
+/// A page that is being asked for, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slow {
+    /// The series.
+    pub key: SeriesKey,
+    /// What is asked.
+    pub span: Span,
+    /// Since when, Unix seconds.
+    pub since: i64,
+    /// Which attempt it is, of [`ATTEMPTS`](crate::provider::retry::ATTEMPTS) at most.
+    pub attempt: u32,
 }
 
 /// A slice that was given up.

@@ -9,6 +9,7 @@ use sha2::Digest as _;
 use crate::digest::{CandleDigest, Digest};
 use crate::manifest::{Entry, digest_of};
 use crate::market::Market;
+use crate::monitor::Meter;
 use crate::pack::{DIGEST, hash_all_but_the_end};
 use crate::span::Span;
 use crate::store::{Counted, MARK, Seal, SeriesKey, SeriesRow, Store, StoreError};
@@ -59,13 +60,14 @@ pub struct Verdict {
     pub problems: Vec<Problem>,
 }
 
-/// Judges a file.
+/// Judges a file. A meter tells how far it is.
 ///
 /// # Errors
 /// It is no file of ours, of a newer format, or cannot be read at all; of a packed file that was changed since, a verdict
 /// says so.
-pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
+pub fn verify(path: &Path, meter: &Meter) -> Result<Verdict, StoreError> {
     Store::check_path(path)?;
+    meter.begin("reading every byte", 0);
     let bytes = Store::bytes(path)?;
     let (digests, is_marked) = digests(bytes).map_err(|error| unreadable(path, &error))?;
     let mut judging = Judging(Verdict {
@@ -84,6 +86,7 @@ pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     } else {
         Store::untouched(path)
     };
+    let opened = opened.map(|store| store.metered(meter));
     match opened.and_then(|store| judging.contents(&store, is_marked)) {
         Err(error) if is_marked => judging.finds(Check::Integrity, None, error),
         other => other?,
@@ -156,6 +159,7 @@ impl Judging {
                 return Ok(());
             }
             self.0.checked.push(Check::Integrity);
+            store.meter().begin("checking the pages", 0);
             for line in store.damage()? {
                 self.finds(Check::Integrity, None, line);
             }
@@ -174,8 +178,10 @@ impl Judging {
         for line in store.contradictions()? {
             self.finds(Check::Books, None, line);
         }
-        let mut found = Vec::new();
-        for series in store.series()? {
+        let (mut found, all) = (Vec::new(), store.series()?);
+        let candles = all.iter().map(|series| series.candles).sum();
+        store.meter().begin("checking the candles", candles);
+        for series in all {
             match self.series(store, &series) {
                 Ok(entry) => {
                     self.0.counted.0 += 1;

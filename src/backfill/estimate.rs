@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::provider::rate::Rate;
-use crate::provider::{Ask, Expected, Provider, Stamps};
+use crate::provider::{Ask, Expected, Provider, Stamps, Tries};
 use crate::span::Span;
 use crate::store::Target;
 
@@ -70,5 +70,6 @@ fn ask(target: &Target, span: Span) -> Ask {
         stamps: Stamps::default(),
         has_candles: false,
         closed: i64::MAX,
+        tries: Tries::default(),
     }
 }

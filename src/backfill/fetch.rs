@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 
 use super::Stop;
 use super::judge::{Chain, Judged};
@@ -12,8 +13,9 @@ use super::queue::{Verdict, Work};
 use crate::candle::Candle;
 use crate::clock::{Cancel, Clock};
 use crate::market::{Market, Policy};
+use crate::monitor::Slow;
 use crate::plan::Known;
-use crate::provider::{ErrorKind, Provider, ProviderError};
+use crate::provider::{Ask, ErrorKind, Provider, ProviderError, Tries};
 use crate::span::Span;
 use crate::store::{Progress, SeriesKey};
 use crate::symbol::AssetClass;
@@ -52,12 +54,52 @@ pub(crate) struct Fetcher {
     pub(crate) lives: Mutex<Vec<Option<Span>>>,
     /// Seconds that this machine's clock was found ahead of the provider's, zero where they agree.
     pub(crate) clock_offset: AtomicI64,
+    pub(crate) under_way: UnderWay,
 }
+
+/// The pages that are being asked for, one a thread.
+#[derive(Default)]
+pub(crate) struct UnderWay(Mutex<HashMap<ThreadId, (usize, Span, Tries)>>);
+
+impl UnderWay {
+    pub(super) fn begin(&self, series: usize, ask: &Ask) {
+        let this = std::thread::current().id();
+        self.lock()
+            .insert(this, (series, ask.span, ask.tries.clone()));
+    }
+
+    pub(super) fn end(&self) {
+        self.lock().remove(&std::thread::current().id());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ThreadId, (usize, Span, Tries)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A page that takes more seconds is worth a word.
+const SLOW: i64 = 5;
 
 /// The writer has hung up, or the job stops: no more work.
 pub(crate) struct Ended;
 
 impl Fetcher {
+    /// The page that is under way for longest, where that is long.
+    pub(crate) fn slowest(&self, now: i64) -> Option<Slow> {
+        let under_way = self.under_way.lock();
+        let pages = under_way.values().filter_map(|(series, span, tries)| {
+            let (since, attempt) = tries.under_way()?;
+            Some((since, *series, *span, attempt))
+        });
+        let (since, series, span, attempt) = pages.min_by_key(|&(since, ..)| since)?;
+        (now - since >= SLOW).then(|| Slow {
+            key: self.series[series].key.clone(),
+            span,
+            since,
+            attempt,
+        })
+    }
+
     /// Does one piece of work. Everything that the writer must know has been sent when this returns.
     pub(crate) fn run(
         &self,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::fetch::{Fetcher, Series, odd};
-use crate::provider::{Ask, Cursor, Page, ProviderError, Stamps};
+use crate::provider::{Ask, Cursor, Page, ProviderError, Stamps, Tries};
 use crate::span::Span;
 
 /// Clocks that are not further apart than so many seconds are taken to agree.
@@ -24,9 +24,11 @@ impl Fetcher {
             stamps: Stamps::default(),
             has_candles: false,
             closed,
+            tries: Tries::default(),
         };
         Pages {
             fetcher: self,
+            series,
             rest: Some(span),
             ask,
             cursor: None,
@@ -61,6 +63,7 @@ impl Fetcher {
 /// comes after the last row: only if there is nothing either is that the end.
 pub(super) struct Pages<'a> {
     fetcher: &'a Fetcher,
+    series: usize,
     ask: Ask,
     /// What comes after the last row.
     rest: Option<Span>,
@@ -100,11 +103,18 @@ impl Pages<'_> {
         }
     }
 
-    fn fetch(&self) -> Result<(Page, i64), ProviderError> {
+    fn fetch(&mut self) -> Result<(Page, i64), ProviderError> {
         let Fetcher {
-            provider, cancel, ..
+            provider,
+            cancel,
+            under_way,
+            ..
         } = self.fetcher;
-        let page = provider.fetch(&self.ask, self.cursor.as_ref(), cancel)?;
+        self.ask.tries = Tries::default();
+        under_way.begin(self.series, &self.ask);
+        let page = provider.fetch(&self.ask, self.cursor.as_ref(), cancel);
+        under_way.end();
+        let page = page?;
         let at = self.fetcher.instant_of(&page)?;
         Ok((page, at))
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Runner;
-use super::fetch::{Fetcher, Series};
+use super::fetch::{Fetcher, Series, UnderWay};
 use super::message::Message;
 use super::queue::{self, Next, Queue};
 use super::writer::Ledger;
@@ -45,6 +45,7 @@ pub(super) fn fetch_all(
         cancel: stop.clone(),
         until_yesterday: Mutex::default(),
         clock_offset: AtomicI64::new(0),
+        under_way: UnderWay::default(),
         lives: Mutex::new(series.iter().map(|series| series.life).collect()),
     };
     let mut queue = Queue::default();
@@ -77,7 +78,7 @@ pub(super) fn fetch_all(
         stop: stop.clone(),
         stopped_at: None,
     };
-    let written = ledger.write(store, inbox, runner, monitor);
+    let written = ledger.write(store, inbox, &shared.fetcher, runner, monitor);
     stop.cancel();
     let offset = shared.fetcher.clock_offset.load(Ordering::Relaxed);
     ledger.clock_offset = (offset != 0).then_some(offset);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::fetch::Series;
+use super::fetch::{Fetcher, Series};
 use super::message::{End, Message, PageMessage};
 use super::{Job, Runner, Stop};
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
@@ -128,6 +128,7 @@ impl<'a> Ledger<'a> {
         &mut self,
         store: &mut Store,
         batches: impl IntoIterator<Item = Vec<Message>>,
+        fetcher: &Fetcher,
         runner: &Runner,
         monitor: &dyn Monitor,
     ) -> Result<(), StoreError> {
@@ -160,6 +161,8 @@ impl<'a> Ledger<'a> {
                 records: self.records,
                 requests: runner.provider.requests() - self.job.requests_before,
                 waiting: runner.provider.waiting(),
+                slow: fetcher.slowest(now),
+                now,
             });
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use candlefile::diff::{RowDifference, SeriesDifference};
+use candlefile::monitor::Meter;
 use candlefile::store::SeriesRow;
 use candlefile::{Candle, Difference, Span, SpanSet, Store, diff};
 use serde_json::{Value, json};
@@ -10,11 +11,17 @@ use super::args::{Diff, Global};
 use super::error::Exit;
 use super::list::{self, Listed};
 use super::output::{self, count, short};
+use super::progress::Passing;
 use super::{show, table};
 
 pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
-    let (a, b) = (Store::untouched(&args.a)?, Store::untouched(&args.b)?);
-    let found = diff(&a, &b, args.limit)?;
+    let meter = Meter::default();
+    let open = |path| Store::untouched(path).map(|store| store.metered(&meter));
+    let (a, b) = (open(&args.a)?, open(&args.b)?);
+    let passing = Passing::new(global.quiet, &meter);
+    let found = diff(&a, &b, args.limit);
+    drop(passing);
+    let found = found?;
     let only = Only {
         a: list::all_of(&a, found.only_in_a.iter().cloned())?,
         b: list::all_of(&b, found.only_in_b.iter().cloned())?,

@@ -173,6 +173,31 @@ impl Said {
         self
     }
 
+    /// With a file's whole name in the message: who reads it elsewhere, in a mail or a log, does not know where it was run.
+    pub fn with_whole_name(mut self, path: &Path) -> Said {
+        let Ok(whole) = std::path::absolute(path) else {
+            return self;
+        };
+        let (name, whole) = (path.display().to_string(), whole.display().to_string());
+        // The first time it is named is enough.
+        let is_edge =
+            |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "'\"`,:;()=".contains(c));
+        let mut message = String::with_capacity(self.message.len() + whole.len());
+        let mut rest = self.message.as_str();
+        while let Some(at) = rest.find(&name).filter(|_| !name.is_empty()) {
+            let (before, after) = (&rest[..at], &rest[at + name.len()..]);
+            let left = before.chars().next_back().or(message.chars().next_back());
+            message += before;
+            if is_edge(left) && is_edge(after.chars().next()) {
+                self.message = format!("{message}{whole}{after}");
+                break;
+            }
+            message += &name;
+            rest = after;
+        }
+        self
+    }
+
     pub fn print(&self, json: bool) {
         if json {
             // There is no other place to say that stdout is gone.

@@ -1,16 +1,18 @@
 //! `candlefile export`: candles for other programs.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::Result;
 use candlefile::export::{Beside, Column, Compression, Encoding, Folder, Format, Report};
-use candlefile::monitor::Monitor;
+use candlefile::monitor::{Meter, Monitor};
 use candlefile::{Cancel, Export, ExportError, Store, SystemClock, Target};
 use serde_json::json;
 
 use super::args::{self, FormatName, Global, Layout};
 use super::error::{Exit, usage};
 use super::output::{self, of, time};
+use super::progress::Passing;
 use super::signals::stop_on_signals;
 
 pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
@@ -27,7 +29,8 @@ pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
         columns,
         encoding,
     };
-    let store = Store::read(&global.db)?;
+    let meter = Meter::default();
+    let store = Store::read(&global.db)?.metered(&meter);
     let cancel = Cancel::new();
     stop_on_signals(&cancel, None);
     let beside = Beside {
@@ -35,6 +38,9 @@ pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
         cancel: &cancel,
         monitor: &Words,
     };
+    // Candles and a bar on one terminal would be in each other's way.
+    let is_shown = !(global.quiet || to_stdout && std::io::stdout().is_terminal());
+    let passing = Passing::new(!is_shown, &meter);
     let written = if to_stdout {
         export.to_stream(&store, std::io::stdout(), &beside)
     } else if layout.is_some() {
@@ -43,6 +49,7 @@ pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
         let target = Target::new(&path, overwrite, &[&global.db])?;
         export.to_file(&store, &target, &beside)
     };
+    drop(passing);
     let report = written.map_err(plain)?;
     if global.json {
         output::json(&document(&export, &report, &path, layout))?;

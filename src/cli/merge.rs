@@ -3,26 +3,33 @@
 use std::path::Path;
 
 use anyhow::Result;
+use candlefile::monitor::Meter;
 use candlefile::{Cancel, Clock, MergeError, Store, SystemClock, Target, merge};
 use serde_json::{Value, json};
 
 use super::args::{Global, Merge};
 use super::error::Exit;
 use super::output::{self, count, of};
+use super::progress::Passing;
 use super::signals::stop_on_signals;
 use super::table;
 
 pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
-    let inputs = args
+    let meter = Meter::default();
+    let open = |file| Store::untouched(file).map(|store| store.metered(&meter));
+    let inputs: Vec<Store> = args
         .files
         .iter()
-        .map(|file| Store::untouched(file))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|file| open(file))
+        .collect::<Result<_, _>>()?;
     let paths: Vec<&Path> = inputs.iter().map(Store::path).collect();
     let target = Target::new(&args.output, args.overwrite, &paths)?;
     let cancel = Cancel::new();
     stop_on_signals(&cancel, None);
-    let merged = match merge(&inputs, &target, SystemClock::default().now(), &cancel) {
+    let passing = Passing::new(global.quiet, &meter);
+    let merged = merge(&inputs, &target, SystemClock::default().now(), &cancel);
+    drop(passing);
+    let merged = match merged {
         Err(MergeError::Cancelled) => return Ok(Exit::Interrupted),
         Err(MergeError::Store(error)) => return Err(error.into()),
         Err(MergeError::Target(error)) => return Err(error.into()),

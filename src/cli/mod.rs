@@ -22,7 +22,6 @@ mod progress;
 mod providers;
 mod report;
 mod resume;
-mod screen;
 #[cfg(feature = "serve")]
 mod serve;
 mod show;
@@ -36,8 +35,9 @@ mod verify;
 mod zone;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 
-use candlefile::StoreError;
+use candlefile::{StoreError, TargetError};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
@@ -49,7 +49,7 @@ pub fn main() -> i32 {
     stderr::say_panics();
     signals::outlive_the_size_limit();
     let exit = run();
-    stderr::settle();
+    stderr::end();
     exit
 }
 
@@ -89,7 +89,11 @@ fn run() -> i32 {
         Err(error) if output::is_broken_pipe(&error) => Exit::Complete.code(),
         Err(error) => {
             let named = error.downcast_ref().and_then(StoreError::path);
-            let said = Said::of(&error).on(named.unwrap_or(&db));
+            let mut said = Said::of(&error).on(named.unwrap_or(&db));
+            if !std::io::stderr().is_terminal() {
+                let of_target = error.downcast_ref().map(TargetError::path);
+                said = said.with_whole_name(named.or(of_target).unwrap_or(&db));
+            }
             said.print(json);
             said.exit.code()
         }

@@ -113,7 +113,17 @@ pub fn where_odd(db: &Path, odd: OddRows) -> Option<String> {
 
 /// Bytes for people.
 pub fn bytes(number: u64) -> String {
-    indicatif::HumanBytes(number).to_string()
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let unit = (number.max(1).ilog2() / 10).min(4);
+    match unit.checked_sub(1) {
+        None => of(number, "byte"),
+        #[allow(clippy::cast_precision_loss)] // For people.
+        Some(at) => format!(
+            "{:.2} {}",
+            number as f64 / f64::from(10 * unit).exp2(),
+            UNITS[at as usize]
+        ),
+    }
 }
 
 /// Seconds for people.

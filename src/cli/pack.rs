@@ -1,6 +1,7 @@
 //! `candlefile pack`: a read-only file to be handed over.
 
 use anyhow::Result;
+use candlefile::monitor::Meter;
 use candlefile::pack::{Options, PackError, checksum_path, pack};
 use candlefile::{Cancel, Choice, Store, Target};
 use serde_json::json;
@@ -8,13 +9,15 @@ use serde_json::json;
 use super::args::{Global, Pack};
 use super::error::Exit;
 use super::output::{self, bytes, of};
+use super::progress::Passing;
 use super::signals::stop_on_signals;
 
 pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
     let inputs = [global.db.as_path()];
     let target = Target::new(&args.output, args.overwrite, &inputs)?;
     let checksum = Target::new(&checksum_path(&args.output), args.overwrite, &inputs)?;
-    let store = Store::untouched(&global.db)?;
+    let meter = Meter::default();
+    let store = Store::untouched(&global.db)?.metered(&meter);
     let options = Options {
         history: args.with_history,
         compat: args.compat,
@@ -22,7 +25,10 @@ pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
     let choice = Choice::from(args.part.clone());
     let cancel = Cancel::new();
     stop_on_signals(&cancel, None);
-    let packed = match pack(&store, &choice, &target, &checksum, options, &cancel) {
+    let passing = Passing::new(global.quiet, &meter);
+    let packed = pack(&store, &choice, &target, &checksum, options, &cancel);
+    drop(passing);
+    let packed = match packed {
         Err(PackError::Cancelled) => return Ok(Exit::Interrupted),
         packed => packed.map_err(plain)?,
     };

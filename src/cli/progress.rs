@@ -1,21 +1,30 @@
 //! Progress on stderr: a bar on a terminal, plain lines otherwise, nothing with `--quiet`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use candlefile::monitor::{LOCKS_REFUSED, Monitor, Snapshot};
+use candlefile::monitor::{LOCKS_REFUSED, Meter, Monitor, Reading, Slow, Snapshot};
 use candlefile::provider::Waiting;
 use candlefile::provider::rate::Rate;
+use candlefile::provider::retry::ATTEMPTS;
 use candlefile::store::Left;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use console::Term;
 
-use super::output::{count, days, of, say, seconds};
-use super::screen::Screen;
+use super::output::{count, days, of, say, seconds, whole_seconds};
+use super::stderr;
 
 /// Without a terminal a line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// A pass over a file that takes less is not shown,
+const DRAWN_AFTER: Duration = Duration::from_millis(500);
+/// and one that takes more this often.
+const DRAWN_EVERY: Duration = Duration::from_millis(200);
+/// Cells of a bar.
+const BAR: u64 = 16;
 /// Stretches left to another job that are named; the report has all.
 const LEFT_NAMED: usize = 3;
 
@@ -25,7 +34,6 @@ pub fn monitor(quiet: bool, rate: Option<Rate>) -> Box<dyn Monitor> {
         Box::new(())
     } else if std::io::stderr().is_terminal() {
         Box::new(Bar {
-            bar: RefCell::default(),
             pace: Pace::new(rate),
         })
     } else {
@@ -76,7 +84,8 @@ impl Pace {
             .map(|eta| eta + pause)
     }
 
-    fn words(&self, snapshot: &Snapshot<'_>) -> String {
+    /// What is said of it, in this order, each with how soon it is left out where there is no room: the last first.
+    fn pieces(&self, snapshot: &Snapshot<'_>) -> Vec<(u8, String)> {
         let stored = snapshot.records.inserted + snapshot.records.restated;
         #[allow(
             clippy::cast_precision_loss,
@@ -84,35 +93,79 @@ impl Pace {
             clippy::cast_sign_loss
         )] // For people.
         let speed = (stored as f64 / self.began.elapsed().as_secs_f64().max(0.001)) as u64;
-        let mut words = format!(
-            "{} ({}/s), {}",
-            of(stored, "candle"),
-            count(speed),
-            of(snapshot.requests, "request")
-        );
+        let mut pieces = vec![
+            (3, of(stored, "candle")),
+            (4, format!("{}/s", count(speed))),
+            (5, of(snapshot.requests, "request")),
+        ];
         if snapshot.failed > 0 {
-            words += &format!(", {} failed", count(snapshot.failed));
+            pieces.push((2, format!("{} failed", count(snapshot.failed))));
         }
         match &snapshot.waiting {
             Some(Waiting::Rate(wait)) => {
-                words += &format!(", waiting {} for the rate", seconds(wait.as_secs_f64()));
+                let wait = seconds(wait.as_secs_f64());
+                pieces.push((1, format!("waiting {wait} for the rate")));
             }
             Some(Waiting::Limit(wait)) => {
-                words += &format!(
-                    ", paused {} by the provider's limit",
-                    seconds(wait.as_secs_f64())
-                );
+                let wait = seconds(wait.as_secs_f64());
+                pieces.push((1, format!("paused {wait} by the provider's limit")));
             }
             None => {}
         }
-        if let Some(eta) = self
-            .eta(snapshot, self.began.elapsed())
-            .filter(|_| snapshot.completed + snapshot.failed < snapshot.slices)
+        if let Some(Slow {
+            key,
+            since,
+            attempt,
+            ..
+        }) = &snapshot.slow
         {
-            words += &format!(", {} to go", seconds(eta));
+            let (symbol, timeframe) = (&key.symbol, key.timeframe);
+            let took = whole_seconds(snapshot.now.saturating_sub(*since).max(0).unsigned_abs());
+            pieces.push((
+                1,
+                format!("{symbol} {timeframe} hangs: {took}, attempt {attempt} of {ATTEMPTS}"),
+            ));
         }
-        words
+        let is_open = snapshot.completed + snapshot.failed < snapshot.slices;
+        if let Some(eta) = self.eta(snapshot, self.began.elapsed())
+            && is_open
+        {
+            pieces.push((0, format!("{} to go", seconds(eta))));
+        }
+        pieces
     }
+
+    fn words(&self, snapshot: &Snapshot<'_>) -> String {
+        joined(&self.pieces(snapshot))
+    }
+
+    /// As much of it as fits into so many columns.
+    fn fitting(&self, snapshot: &Snapshot<'_>, columns: usize) -> String {
+        let mut pieces = self.pieces(snapshot);
+        while joined(&pieces).chars().count() > columns {
+            let last = (0..pieces.len()).max_by_key(|&at| pieces[at].0);
+            let Some(last) = last else { break };
+            pieces.remove(last);
+        }
+        joined(&pieces)
+    }
+}
+
+fn joined(pieces: &[(u8, String)]) -> String {
+    let words: Vec<&str> = pieces.iter().map(|(_, words)| words.as_str()).collect();
+    words.join(", ")
+}
+
+/// Columns of the terminal that a line may have.
+fn columns() -> usize {
+    usize::from(Term::stderr().size().1).saturating_sub(1)
+}
+
+/// How much is done, as a bar.
+fn bar(done: u64, all: u64) -> String {
+    let full = usize::try_from(done.min(all) * BAR / all.max(1)).unwrap_or(0);
+    let cells = usize::try_from(BAR).unwrap_or(0);
+    format!("{}{}", "█".repeat(full), "░".repeat(cells - full))
 }
 
 /// Somebody's long statement keeps the file from being written.
@@ -151,20 +204,7 @@ pub fn left_words(left: &Left) -> String {
 
 /// One total bar. What failed is counted in it, and told once, in the report.
 struct Bar {
-    bar: RefCell<Option<ProgressBar>>,
     pace: Pace,
-}
-
-impl Bar {
-    fn bar(&self) -> ProgressBar {
-        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} slices  {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let on_screen = || {
-            let target = ProgressDrawTarget::term_like(Box::new(Screen::new()));
-            ProgressBar::with_draw_target(Some(0), target).with_style(style)
-        };
-        self.bar.borrow_mut().get_or_insert_with(on_screen).clone()
-    }
 }
 
 impl Monitor for Bar {
@@ -181,17 +221,85 @@ impl Monitor for Bar {
     }
 
     fn progress(&self, snapshot: &Snapshot<'_>) {
-        let bar = self.bar();
-        bar.set_length(snapshot.slices);
-        bar.set_position(snapshot.completed + snapshot.failed);
-        bar.set_message(self.pace.words(snapshot));
+        let (done, all) = (snapshot.completed + snapshot.failed, snapshot.slices);
+        let head = format!("{} {}/{} slices  ", bar(done, all), count(done), count(all));
+        let room = columns().saturating_sub(head.chars().count());
+        let words = self.pace.fitting(snapshot, room);
+        stderr::show(vec![fit(&format!("{head}{words}"))]);
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = self.bar.borrow().as_ref() {
-            bar.finish_and_clear();
+        stderr::show(Vec::new());
+    }
+}
+
+fn fit(line: &str) -> String {
+    console::truncate_str(line, columns(), "").into_owned()
+}
+
+/// Shows on a terminal how far a long pass over a file is, until it is dropped.
+pub struct Passing {
+    over: Arc<(Mutex<bool>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Passing {
+    pub fn new(quiet: bool, meter: &Meter) -> Passing {
+        let over = Arc::<(Mutex<bool>, Condvar)>::default();
+        let is_shown = !quiet && std::io::stderr().is_terminal();
+        let (watched, meter) = (Arc::clone(&over), meter.clone());
+        let show = move || {
+            let began = Instant::now();
+            let is_over = || {
+                let over = watched.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let waited = watched
+                    .1
+                    .wait_timeout_while(over, DRAWN_EVERY, |over| !*over);
+                *waited.unwrap_or_else(PoisonError::into_inner).0
+            };
+            while !is_over() {
+                let now = meter.read();
+                // What is over in a moment needs no bar.
+                if began.elapsed() >= DRAWN_AFTER && !now.what.is_empty() {
+                    stderr::show(vec![fit(&passing(now, began.elapsed()))]);
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("progress".into());
+        // Without a thread nothing is shown.
+        let spawn = || thread.spawn(show).ok();
+        Passing {
+            over,
+            thread: is_shown.then(spawn).flatten(),
+        }
+    }
+}
+
+fn passing(now: Reading, took: Duration) -> String {
+    let Reading { what, done, all } = now;
+    let took = whole_seconds(took.as_secs());
+    if all == 0 {
+        return format!("{what}, {took}");
+    }
+    let done = done.min(all);
+    let percent = done * 100 / all;
+    format!(
+        "{} {percent} %  {what}, {}, {took}",
+        bar(done, all),
+        of(done, "candle")
+    )
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        let (over, told) = &*self.over;
+        *over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        told.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+            stderr::show(Vec::new());
         }
     }
 }
@@ -232,18 +340,15 @@ impl Monitor for Lines {
 /// Lines about other processes' jobs: rewritten in place on a terminal, and otherwise written now and then.
 pub struct Following {
     quiet: bool,
-    terminal: Option<Screen>,
-    shown: usize,
+    is_terminal: bool,
     told: Option<Instant>,
 }
 
 impl Following {
     pub fn new(quiet: bool) -> Following {
-        let is_terminal = std::io::stderr().is_terminal();
         Following {
             quiet,
-            terminal: is_terminal.then(Screen::new),
-            shown: 0,
+            is_terminal: std::io::stderr().is_terminal(),
             told: None,
         }
     }
@@ -253,15 +358,8 @@ impl Following {
         if self.quiet {
             return;
         }
-        if let Some(terminal) = &self.terminal {
-            // What cannot be drawn is not worth stopping for.
-            terminal.clear_last_lines(self.shown);
-            self.shown = lines.len();
-            let width = usize::from(terminal.width()).saturating_sub(1);
-            for line in lines {
-                let _ = terminal.write_line(&console::truncate_str(&line, width, ""));
-            }
-            let _ = terminal.flush();
+        if self.is_terminal {
+            stderr::show(lines.iter().map(|line| fit(line)).collect());
         } else if self.told.is_none_or(|told| told.elapsed() >= LINE_EVERY) {
             self.told = Some(Instant::now());
             lines.into_iter().for_each(say);
@@ -271,9 +369,8 @@ impl Following {
 
 impl Drop for Following {
     fn drop(&mut self) {
-        if let Some(terminal) = &self.terminal {
-            terminal.clear_last_lines(self.shown);
-            let _ = terminal.flush();
+        if self.is_terminal {
+            stderr::show(Vec::new());
         }
     }
 }
@@ -293,6 +390,8 @@ mod tests {
             records: Counts::default(),
             requests,
             waiting,
+            slow: None,
+            now: 0,
         }
     }
 
@@ -314,6 +413,40 @@ mod tests {
         assert_eq!(eta("5/min", &snapshot(0, 5, waiting()), 1), Some(360.0));
         // Two pages a slice.
         assert_eq!(eta("5/min", &snapshot(5, 10, waiting()), 1), Some(600.0));
+    }
+
+    #[test]
+    fn what_matters_least_is_left_out_first_where_there_is_no_room() {
+        let mut now = snapshot(10, 1234, None);
+        now.records.inserted = 1_234_567;
+        now.failed = 2;
+        let slow = Slow {
+            key: candlefile::SeriesKey {
+                symbol: "MSFT".parse().expect("a symbol"),
+                timeframe: "1m".parse().expect("a timeframe"),
+                source: "polygon".into(),
+                adjusted: false,
+            },
+            span: candlefile::Span::new(0, 60).expect("a span"),
+            since: 100,
+            attempt: 3,
+        };
+        (now.slow, now.now) = (Some(slow), 134);
+        let pace = Pace::new(None);
+        let whole = pace.fitting(&now, 1000);
+        assert!(whole.starts_with("1,234,567 candles, "), "{whole}");
+        assert!(
+            whole.contains("1,234 requests, 2 failed, MSFT 1m hangs: 34 s, attempt 3 of 6, "),
+            "{whole}"
+        );
+        let narrow = pace.fitting(&now, 60);
+        assert!(
+            narrow.chars().count() <= 60
+                && narrow.starts_with("2 failed, MSFT 1m hangs: 34 s, attempt 3 of 6, "),
+            "{narrow}"
+        );
+        assert!(narrow.ends_with(" to go"), "{narrow}");
+        assert_eq!(pace.fitting(&now, 3), "");
     }
 
     #[test]

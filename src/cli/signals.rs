@@ -4,13 +4,14 @@
 use candlefile::Cancel;
 
 use super::error::Exit;
-use super::output;
+use super::{output, stderr};
 
 /// Says `words` at the first signal, where there is something to say.
 pub fn stop_on_signals(cancel: &Cancel, words: Option<&'static str>) {
     let cancel = cancel.clone();
     on_signals(move || {
         if cancel.is_cancelled() {
+            stderr::end();
             std::process::exit(Exit::Interrupted.code());
         }
         cancel.cancel();

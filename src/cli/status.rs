@@ -252,19 +252,12 @@ fn nothing_of(store: &Store, detail: &JobDetail) -> Result<Vec<NothingFrom>> {
 fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {
     let running = job.status == JobStatus::Running;
     let eta = running.then(|| store.eta(job, now)).transpose()?.flatten();
-    let done = job.slices.completed + job.slices.failed;
-    #[allow(clippy::cast_precision_loss)] // A percentage.
-    let progress_pct = if job.slices.total == 0 {
-        100.0
-    } else {
-        done as f64 * 100.0 / job.slices.total as f64
-    };
     Ok(json!({
         "job_id": job.job_id, "status": job.status, "command": job.command, "symbols": job.symbols,
         "timeframes": job.timeframes, "start": time(job.start_ts), "end": time(job.end_ts), "source": job.source,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "duration_s": duration(job, now).map(Duration::from_secs).map(|took| took.as_secs_f64()), "slices": job.slices,
-        "progress_pct": progress_pct, "records": job.records, "error": job.error,
+        "progress_pct": job.progress_pct(), "records": job.records, "error": job.error,
         "resume_at": job.resume_at.map(time), "owner": job.owner, "program": job.program, "eta_s": eta,
         "rate": job.rate, "workers": job.workers, "delay_s": job.policy.delay, "final_after_s": job.policy.final_after,
     }))

@@ -1,5 +1,8 @@
 //! What is said beside the results. One thread writes it to stderr, so that nobody who has something to say waits for
 //! whoever reads, nor ends because nobody does. What cannot be written, or not in time, is lost, and counted.
+//!
+//! On a terminal a frame of lines may stand below what was said. It is taken away before more is said and drawn again after
+//! it, so that nothing is left of an older one.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -23,6 +26,9 @@ struct Line {
 struct State {
     waiting: VecDeque<Vec<u8>>,
     bytes: usize,
+    /// The lines that are to be shown, and those that are.
+    frame: Vec<String>,
+    shown: Vec<String>,
     /// Whether the thread has something that is not written yet.
     writes: bool,
     /// Whether it was waited for in vain: nobody waits again before it moves.
@@ -59,14 +65,29 @@ pub fn say(text: Vec<u8>) {
     line.moved.notify_all();
 }
 
+/// Shows these lines in place of those before, none as wide as the terminal; without any, nothing is left of them.
+pub fn show(lines: Vec<String>) {
+    let line = line();
+    line.state().frame = lines;
+    line.moved.notify_all();
+}
+
 /// Waits until what was said is written, but not for a reader that stands still.
 pub fn settle() {
     let Some(line) = LINE.get() else { return };
     let state = line.state();
-    let is_busy = |state: &mut State| !state.stuck && (state.writes || !state.waiting.is_empty());
+    let is_busy = |state: &mut State| !state.stuck && (state.writes || state.has_news());
     let waited = line.moved.wait_timeout_while(state, PATIENCE, is_busy);
     let (mut state, timed) = waited.unwrap_or_else(PoisonError::into_inner);
     state.stuck |= timed.timed_out();
+}
+
+/// The last of it: what was said is written, and nothing is left of a frame.
+pub fn end() {
+    if LINE.get().is_some() {
+        show(Vec::new());
+        settle();
+    }
 }
 
 /// Counts what was lost.
@@ -98,6 +119,20 @@ impl Write for Messages {
     }
 }
 
+impl State {
+    fn has_news(&self) -> bool {
+        !self.waiting.is_empty() || self.frame != self.shown
+    }
+}
+
+/// What takes lines away of which the cursor stands at the end of the last.
+fn away(lines: &[String]) -> String {
+    match lines {
+        [] => String::new(),
+        [_, above @ ..] => format!("\r\x1b[2K{}", "\x1b[1A\x1b[2K".repeat(above.len())),
+    }
+}
+
 impl Line {
     fn lose(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
@@ -112,13 +147,15 @@ impl Line {
         let mut told = 0;
         loop {
             let state = self.state();
-            let waited = self
-                .moved
-                .wait_while(state, |state| state.waiting.is_empty());
+            let waited = self.moved.wait_while(state, |state| !state.has_news());
             let mut state = waited.unwrap_or_else(PoisonError::into_inner);
             let texts = std::mem::take(&mut state.waiting);
             (state.bytes, state.writes) = (0, true);
+            let frame = state.frame.clone();
+            let before = std::mem::replace(&mut state.shown, frame.clone());
             drop(state);
+            // What cannot be drawn is no message that is lost.
+            let _ = std::io::stderr().write_all(away(&before).as_bytes());
             for text in texts {
                 if std::io::stderr().write_all(&text).is_err() {
                     self.lose();
@@ -134,6 +171,7 @@ impl Line {
                     told = lost;
                 }
             }
+            let _ = std::io::stderr().write_all(frame.join("\n").as_bytes());
             let mut state = self.state();
             (state.writes, state.stuck) = (false, false);
             self.moved.notify_all();

@@ -1,6 +1,7 @@
 //! `candlefile verify`: whether a file is what it was packed as, and sound.
 
 use anyhow::Result;
+use candlefile::monitor::Meter;
 use candlefile::store::how_to_restore;
 use candlefile::verify::{Check, Verdict, verify};
 use serde_json::json;
@@ -8,9 +9,14 @@ use serde_json::json;
 use super::args::{Global, Verify};
 use super::error::Exit;
 use super::output::{self, of};
+use super::progress::Passing;
 
 pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
-    let verdict = verify(&args.file)?;
+    let meter = Meter::default();
+    let passing = Passing::new(global.quiet, &meter);
+    let verdict = verify(&args.file, &meter);
+    drop(passing);
+    let verdict = verdict?;
     let sound = verdict.problems.is_empty();
     let manifest = verdict.seal.as_ref().map(|seal| &seal.manifest);
     if global.json {

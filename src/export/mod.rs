@@ -25,7 +25,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::choice::Choice;
+use crate::choice::{Choice, Chosen};
 use crate::clock::{Cancel, Clock};
 use crate::monitor::Monitor;
 use crate::pipe::pipe;
@@ -195,6 +195,7 @@ impl Export {
     ) -> Result<Report, ExportError> {
         store.at_one_instant(|| {
             let chosen = self.choice.of(store.whole_series()?)?;
+            store.meter().begin("exporting", Chosen::about(&chosen));
             let keys = chosen.iter().map(|chosen| chosen.series.key.clone());
             let mut sink = self.sink(out, keys.collect())?;
             let known = self.columns.contains(&Column::KNOWN_AT);

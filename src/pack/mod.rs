@@ -11,7 +11,7 @@ use std::sync::mpsc::Receiver;
 
 pub(crate) use seal::{DIGEST, hash_all_but_the_end};
 
-use crate::choice::{BadChoice, Choice};
+use crate::choice::{BadChoice, Choice, Chosen};
 use crate::clock::Cancel;
 use crate::digest::{CandleDigest, Digest};
 use crate::manifest::Manifest;
@@ -101,6 +101,7 @@ pub fn pack(
         other => other,
     })?;
     let name = part.path().unwrap_or(target.path()).to_path_buf();
+    store.meter().begin("checking what was written", 0);
     let (digests, damage) = both(
         || seal::fill_in(part.file()),
         || Store::packed(&name).and_then(|store| store.damage()),
@@ -149,6 +150,7 @@ fn fill(
     let file = part.file().try_clone().map_err(told)?;
     store.at_one_instant(|| {
         let chosen = choice.of(store.whole_series()?)?;
+        store.meter().begin("packing", Chosen::about(&chosen));
         let read = |sender| Reading::new(store, sender, cancel, options.history).candles(chosen);
         let write = |batches| write(file, root, batches).map_err(told);
         let (read, digests) = pipe(WAITING, read, write)?;

@@ -18,6 +18,8 @@ pub(crate) use http::Teller;
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use chrono::{NaiveDate, Weekday};
@@ -46,6 +48,34 @@ pub struct Ask {
     pub has_candles: bool,
     /// Candles from here on have not closed: what stands in their rows says nothing yet.
     pub closed: i64,
+    /// Where the provider says how it gets on.
+    pub tries: Tries,
+}
+
+/// How a page is being asked for, told while it is. Its copies are one.
+#[derive(Clone, Debug, Default)]
+pub struct Tries(Arc<(AtomicI64, AtomicU32)>);
+
+impl Tries {
+    /// A request is sent now, Unix seconds: the attempt of this number, from one on.
+    pub fn sent(&self, attempt: u32, now: i64) {
+        let _ = self
+            .0
+            .0
+            .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        self.0.1.store(attempt, Ordering::Relaxed);
+    }
+
+    /// It is not under way: what it waits for is the provider's limit.
+    pub fn waits(&self) {
+        self.0.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Since when it is under way, Unix seconds, and which attempt it is.
+    pub(crate) fn under_way(&self) -> Option<(i64, u32)> {
+        let since = self.0.0.load(Ordering::Relaxed);
+        (since > 0).then(|| (since, self.0.1.load(Ordering::Relaxed)))
+    }
 }
 
 /// Where the next page of a chain is; its text is the provider's own and is never stored.

@@ -9,10 +9,12 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::api::job;
+use super::api::{job, time};
 use super::events::Ids;
 use super::pace::Pace;
+use crate::monitor::Slow;
 use crate::provider::Waiting;
+use crate::provider::retry::ATTEMPTS;
 use crate::store::{Counts, JobRow, JobStatus, SliceCounts, SliceRow};
 
 /// Events of a job that are kept.
@@ -62,6 +64,9 @@ pub(super) struct Told<'a> {
     /// `None` where another process sends them.
     pub(super) requests: Option<u64>,
     pub(super) waiting: Option<Waiting>,
+    pub(super) slow: Option<Slow>,
+    /// Whether all that failed was refused for good.
+    pub(super) is_refused: bool,
     /// Unix seconds.
     pub(super) now: i64,
 }
@@ -72,6 +77,7 @@ struct Facts {
     of_file: (JobStatus, SliceCounts, Counts, Option<i64>),
     requests: Option<u64>,
     waiting: Option<(&'static str, u64)>,
+    slow: Option<Slow>,
     speed: Option<u64>,
 }
 
@@ -208,13 +214,19 @@ impl Feed {
         {
             return;
         }
-        let mut document = job::told(job, told.eta, told.now);
+        let mut document = job::told(job, told.eta, told.is_refused, told.now);
         document["requests"] = json!(facts.requests);
         document["candles_per_s"] = json!(facts.speed);
         document["waiting"] = facts.waiting.map_or(
             Value::Null,
             |(what, seconds)| json!({ "for": what, "seconds": seconds }),
         );
+        document["slow"] = facts.slow.as_ref().map_or(Value::Null, |slow| {
+            json!({
+                "symbol": slow.key.symbol, "timeframe": slow.key.timeframe, "since": time(slow.since),
+                "attempt": slow.attempt, "attempts": ATTEMPTS,
+            })
+        });
         let name = if ends { "end" } else { "progress" };
         let event = self.push(state, name, &document, ends);
         state.now = Some((facts, event));
@@ -260,6 +272,7 @@ impl Facts {
                 Waiting::Rate(wait) => ("rate", seconds(wait)),
                 Waiting::Limit(wait) => ("limit", seconds(wait)),
             }),
+            slow: told.slow.clone(),
             speed: speed.map(|speed| speed.round() as u64),
         }
     }
@@ -312,6 +325,8 @@ mod tests {
             eta: None,
             requests: None,
             waiting: None,
+            slow: None,
+            is_refused: false,
             now: 0,
         }
     }

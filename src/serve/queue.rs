@@ -155,7 +155,11 @@ impl Queue {
 
     /// The server stops: what waits is said to wait for the next one.
     pub(super) fn leave(&self) {
-        if let Err(error) = self.store().leave_queue() {
+        // Whoever still has it waits for another program, and is not waited for.
+        let Ok(mut store) = self.store.try_lock() else {
+            return;
+        };
+        if let Err(error) = store.leave_queue() {
             tracing::warn!(%error, "jobs that wait are told as interrupted");
         }
     }
@@ -304,7 +308,9 @@ impl Service {
             let now = service.now();
             let (job, has_ended) = service.queue.cancel(&job_id, now)?;
             if has_ended {
-                service.webhook.job_ended(&job::told(&job, None, now));
+                service
+                    .webhook
+                    .job_ended(&job::told(&job, None, false, now));
             }
             Ok(job)
         })

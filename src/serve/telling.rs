@@ -67,6 +67,8 @@ impl<'a> Telling<'a> {
             eta: None,
             requests: Some(self.run.borrow().requests),
             waiting: None,
+            slow: None,
+            is_refused: self.service.is_refused(job),
             now: self.service.now(),
         });
         self.feed.leave(told.as_ref());
@@ -142,6 +144,8 @@ impl Monitor for Telling<'_> {
             eta: pace.and_then(eta),
             requests: Some(snapshot.requests),
             waiting: snapshot.waiting.clone(),
+            slow: snapshot.slow.clone(),
+            is_refused: false,
             now: self.service.now(),
         });
         (run.told, run.before) = (Some(now), Some(before));

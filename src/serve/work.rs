@@ -122,7 +122,9 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     let tell = |ended: Option<&JobRow>| telling.end(ended);
     let ended = service.queue.done(&job.job_id, was_stopped, now, tell);
     if let Some(ended) = ended.filter(|job| !job.status.is_active()) {
-        service.webhook.job_ended(&job::told(&ended, None, now));
+        service
+            .webhook
+            .job_ended(&job::told(&ended, None, service.is_refused(&ended), now));
     }
 }
 
@@ -146,6 +148,13 @@ fn look_after(service: &Arc<Service>) {
 }
 
 impl Service {
+    /// Whether all that failed of a job was refused for good, by what the file says.
+    pub(super) fn is_refused(&self, job: &JobRow) -> bool {
+        let store = self.place.open(Store::read);
+        let is_refused = store.and_then(|store| job::is_refused(&store, job));
+        is_refused.unwrap_or(false)
+    }
+
     /// How a job is run with a provider.
     pub(super) fn runner(&self, provider: &Arc<dyn Provider>, cancel: Cancel) -> Runner {
         Runner {

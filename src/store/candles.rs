@@ -139,7 +139,7 @@ impl Store {
         let mut rows = select
             .query([series_id, span.start(), span.end()])
             .map_err(told)?;
-        let mut before = None;
+        let (mut before, mut read) = (None, 0);
         while let Some(row) = rows.next().map_err(told)? {
             let candle = candle_of(row).map_err(told)?;
             // A damaged file could lead in circles.
@@ -148,7 +148,12 @@ impl Store {
             }
             before = Some(candle.ts);
             each(candle, row.get(8).map_err(told)?)?;
+            read += 1;
+            if read % BATCH as u64 == 0 {
+                self.meter.add(BATCH as u64);
+            }
         }
+        self.meter.add(read % BATCH as u64);
         Ok(())
     }
 
@@ -267,6 +272,7 @@ impl Candles<'_> {
             }
             before = candle.ts;
         }
+        self.store.meter.add(rows.len() as u64);
         self.after = (rows.len() == BATCH).then_some(before);
         self.batch = rows.into_iter();
         Ok(())

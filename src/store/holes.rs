@@ -2,10 +2,17 @@
 //! of minutes and hours one candle in five days is looked up, of longer candles the starts alone are read.
 
 use super::stamp::stamp;
-use super::{SeriesRow, Store, StoreError, told};
+use super::{Counted, SeriesKey, SeriesRow, Store, StoreError, told};
 use crate::holes::{End, holes};
 use crate::market::Market;
 use crate::span::{Span, SpanSet};
+
+/// Stretches of a series without candles, and what it was when they were looked up: candles come and go only with one of
+/// these.
+pub(super) type Holes = ((SeriesKey, Counted, SpanSet), SpanSet);
+
+/// Series of which they are kept in mind.
+const KNOWN: usize = 10_000;
 
 impl Store {
     /// The covered stretches of a series without a candle that are worth telling: of five days with trading hours and more,
@@ -20,8 +27,21 @@ impl Store {
         } else {
             series.coverage.clone()
         };
-        let found = self.holes_in(series.id, &market, &answered, market.telling_slots())?;
-        Ok(found.into_iter().collect())
+        // Whoever is asked about the same series again and again looks them up once.
+        let state = (series.key.clone(), series.books(), answered);
+        if let Some((of, known)) = self.known_holes.borrow().get(&series.id)
+            && *of == state
+        {
+            return Ok(known.clone());
+        }
+        let found = self.holes_in(series.id, &market, &state.2, market.telling_slots())?;
+        let found: SpanSet = found.into_iter().collect();
+        let mut known = self.known_holes.borrow_mut();
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        known.insert(series.id, (state, found.clone()));
+        Ok(found)
     }
 
     /// The covered days of a series with trading hours and without any candle, of `1w` and `1mo` the candles, however few

@@ -78,15 +78,18 @@ pub use states::{
 };
 pub use write::{Asked, Batch, Beginning, PageWrite, SliceEnd};
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use holes::Holes;
 use link::Link;
 use open::How;
 use still::Still;
 
+use crate::monitor::Meter;
 use crate::owner::Owner;
 
 /// `application_id` of the file: "CDLF".
@@ -113,6 +116,9 @@ pub struct Store {
     sealed: Cell<bool>,
     /// Whether a writer's file has its log already.
     has_log: Cell<bool>,
+    /// Counts the candles that are read.
+    meter: Meter,
+    known_holes: RefCell<HashMap<i64, Holes>>,
     /// Size of the write-ahead log at which it is to be emptied next, bytes.
     log_bound: u64,
     /// The run of this process on the file, once it has a job. Over with the store: after the connection is.
@@ -174,6 +180,17 @@ impl Store {
         self.connection
             .pragma_query_value(None, "data_version", |row| row.get(0))
             .map_err(told(&self.path))
+    }
+
+    /// Has the candles that are read counted by a meter that others share.
+    #[must_use]
+    pub fn metered(mut self, meter: &Meter) -> Store {
+        self.meter = meter.clone();
+        self
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The path that was opened.

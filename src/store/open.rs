@@ -1,7 +1,7 @@
 //! Opening the file: what it must be, how connections are set up, and how a new one is made. A file that is not ours is
 //! never written.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use super::rights::{check_readable, check_writable, may_write};
 use super::seal::is_sealed;
 use super::still::Still;
 use super::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, told};
+use crate::monitor::Meter;
 
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 
@@ -115,6 +116,8 @@ impl Store {
             format: FORMAT,
             sealed: Cell::new(false),
             has_log: Cell::new(false),
+            meter: Meter::default(),
+            known_holes: RefCell::default(),
             log_bound: LARGE,
             owner: OnceCell::new(),
         };
@@ -320,6 +323,8 @@ fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, St
         still,
         format,
         has_log: Cell::new(false),
+        meter: Meter::default(),
+        known_holes: RefCell::default(),
         log_bound: LARGE,
         owner: OnceCell::new(),
     })

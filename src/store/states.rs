@@ -178,6 +178,20 @@ impl JobRow {
     pub fn is_owned(&self) -> bool {
         self.status.is_active() && self.owner.is_some()
     }
+
+    /// The share of its slices that is done, from 0 to 100. What was given up is not.
+    #[allow(clippy::cast_precision_loss)] // A share of slices.
+    pub fn progress_pct(&self) -> f64 {
+        let done = self.slices.completed as f64;
+        let share = |total| (done / total as f64 * 1000.0).floor() / 10.0;
+        match (self.slices.total, self.status) {
+            (0, JobStatus::Completed) => 100.0,
+            (0, _) => 0.0,
+            // It lacks something, in whatever slice.
+            (total, JobStatus::Partial) => f64::min(share(total), 99.9),
+            (total, _) => share(total),
+        }
+    }
 }
 
 /// A job with its series. It may have millions of slices: they are read by [`super::Store::slices`].

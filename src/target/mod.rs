@@ -67,6 +67,22 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// The path that it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            TargetError::NoFolder(path)
+            | TargetError::Exists(path)
+            | TargetError::IsInput(path)
+            | TargetError::Busy(path)
+            | TargetError::IsWorking(path)
+            | TargetError::InUse(path)
+            | TargetError::Full(path)
+            | TargetError::NotAFile { path, .. }
+            | TargetError::IsLog { path, .. }
+            | TargetError::Io { path, .. } => path,
+        }
+    }
+
     /// What the system says of a path.
     pub fn io(path: &Path, source: io::Error) -> TargetError {
         let path = path.to_path_buf();

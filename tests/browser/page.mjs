@@ -120,6 +120,7 @@ async function cancel(url) {
   const { page, see, gone, find, close } = await open(url);
   await ask(page, 'AAPL MSFT');
   await see(running, '50.0 %');
+  await see(`${running} .hangs`, /(AAPL|MSFT) 1d hangs since \d\d:\d\d:\d\d \(\d+ s\), attempt 1 of 6\./);
   await tabTo(page, '#now button');
   await page.keyboard.press('Enter');
   await gone(running);
@@ -195,7 +196,7 @@ async function chart(url) {
   await see('#chart h2:focus', 'AAPL 1d');
   await see('.gaps-told', 'Missing here: 2024-02-05 to 2024-02-16');
   await see('.facts', '2024-01-02 to 2024-03-28 · 53 candles, all loaded · sample · raw prices');
-  await see('.reading', '2024-03-28 O 182.35 H 182.54 L 181.22 C 181.28 V 3,980,024');
+  await see('.reading', '2024-03-28 O 190.42 H 192.50 L 190.17 C 191.51 V 3,357,394');
   await until(page, hatched, (wide) => wide > 20);
   await picture(page, 'gap');
   await tabTo(page, '#chart .plot');

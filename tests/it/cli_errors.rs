@@ -149,6 +149,38 @@ fn a_key_goes_over_plain_http_to_this_machine_only() {
 }
 
 #[test]
+fn who_reads_an_error_elsewhere_is_told_whole_file_names() {
+    let home = Home::new();
+    let whole = |name: &str| home.path(name).display().to_string();
+    home.cli("backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-05".split(' '))
+        .run()
+        .ok();
+    fs::write(home.path("there.csv"), "").unwrap();
+    fs::write(home.path("odd.db"), "x".repeat(4096)).unwrap();
+    for (words, named) in [
+        ("--db none.db list", "none.db"),
+        ("--db odd.db list", "odd.db"),
+        ("export -o there.csv", "there.csv"),
+        ("verify none.db", "none.db"),
+    ] {
+        let run = home.cli(words.split(' ')).run().exit(1);
+        let said = format!("candlefile: {}", whole(named));
+        let named_first = run.stderr.starts_with(&said);
+        assert!(
+            named_first || run.stderr.contains(&format!(" {}", whole(named))),
+            "{run:?}"
+        );
+        let told = home
+            .cli(words.split(' ').chain(["--json"]))
+            .run()
+            .exit(1)
+            .json();
+        let message = told["error"]["message"].as_str().unwrap();
+        assert!(message.contains(&whole(named)), "{message}");
+    }
+}
+
+#[test]
 fn without_a_key_it_names_both_variables_and_the_sample() {
     let (home, server) = (Home::new(), Server::start());
     let words = format!("backfill AAPL {DATES}");

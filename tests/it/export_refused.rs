@@ -51,7 +51,11 @@ fn what_cannot_be_done_is_said_with_the_next_step_and_leaves_nothing() {
             &["folders' names"],
         ),
         ("--json -o - --format csv", 2, &[]),
-        ("-o missing/out.csv", 1, &["folder missing", "mkdir -p"]),
+        (
+            "-o missing/out.csv",
+            1,
+            &["missing does not exist", "mkdir -p"],
+        ),
         ("-o folder --format csv", 1, &["folder is a folder"]),
         ("-o old.csv", 1, &["old.csv exists", "--overwrite"]),
         (

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use candlefile::monitor::Meter;
 use candlefile::verify::verify;
 use candlefile::{Candle, SeriesKey, Store};
 
@@ -107,7 +108,12 @@ fn a_write_that_is_taken_back_leaves_the_seal_on() {
     assert!(store.is_packed());
     drop(store);
     assert!(fs::read(&copy).unwrap() == before);
-    assert!(verify(&copy).unwrap().problems.is_empty());
+    assert!(
+        verify(&copy, &Meter::default())
+            .unwrap()
+            .problems
+            .is_empty()
+    );
     // Reading takes nothing off either.
     for words in ["list", "status", "show AAPL", "update --dry-run"] {
         home.cli(["--db", "mine.db"])

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::cli_errors::refused;
@@ -157,6 +158,59 @@ fn completions_are_written_for_every_shell_and_know_every_command() {
     }
     let run = home.cli(["completions", "tcsh"]).run().exit(2);
     assert!(run.stderr.contains("fish"), "{run:?}");
+}
+
+#[test]
+fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
+    let home = Home::new();
+    let fill = "backfill AAPL MSFT X:BTCUSD X:ETHUSD --provider sample --start 2024-01-02 --end 2024-01-05";
+    home.cli(fill.split(' ')).run().ok();
+    std::fs::rename(home.db_path(), home.path("other.db")).unwrap();
+    let script = |shell: &str| home.cli(["completions", shell]).run().ok().stdout;
+    for (shell, place) in [
+        ("bash", "bash-completion/completions/candlefile"),
+        ("zsh", ".zfunc/_candlefile"),
+        ("fish", ".config/fish/completions/candlefile.fish"),
+        ("powershell", "$PROFILE"),
+        ("elvish", "rc.elv"),
+    ] {
+        let script = script(shell);
+        let head: Vec<&str> = script.lines().take(2).collect();
+        assert!(head.join(" ").contains(place), "{shell}: {head:?}");
+        let asks = script.contains("SELECT DISTINCT symbol FROM series");
+        assert_eq!(asks, ["bash", "zsh", "fish"].contains(&shell), "{shell}");
+    }
+    assert!(script("zsh").starts_with("#compdef candlefile\n"));
+    fs::write(home.path("c.bash"), script("bash")).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_candlefile"))
+        .parent()
+        .unwrap();
+    for (words, offered) in [
+        (
+            "candlefile --db other.db show ''",
+            "AAPL MSFT X:BTCUSD X:ETHUSD",
+        ),
+        ("candlefile --db other.db show M", "MSFT"),
+        ("candlefile --db other.db drop AAPL X : B", "BTCUSD"),
+        ("candlefile --db other.db export X :", "BTCUSD ETHUSD"),
+        ("candlefile --db other.db show ZZ", ""),
+        ("candlefile --db other.db --json li", "list"),
+        ("candlefile --db missing.db show ''", ""),
+    ] {
+        let complete = format!(
+            "COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); . ./c.bash; _candlefile_held candlefile \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\""
+        );
+        let path =
+            std::env::join_paths([program, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+        let bash = Command::new("bash")
+            .args(["-c", &complete])
+            .current_dir(home.path(""))
+            .env("PATH", path)
+            .output();
+        let Ok(bash) = bash else { return };
+        let told = String::from_utf8_lossy(&bash.stdout);
+        assert_eq!(told.trim(), offered, "{words}: {bash:?}");
+    }
 }
 
 #[test]

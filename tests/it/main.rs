@@ -86,6 +86,7 @@ mod ownership;
 mod pack;
 #[cfg(feature = "serve")]
 mod page;
+mod passes;
 mod plan_properties;
 mod power;
 mod put_back;

@@ -2,6 +2,7 @@
 //! holds anything.
 
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
@@ -27,6 +28,7 @@ fn job(document: &Value) -> Value {
         "requests",
         "candles_per_s",
         "waiting",
+        "slow",
     ] {
         job.as_object_mut().unwrap().remove(beside);
     }
@@ -222,6 +224,64 @@ fn a_job_that_is_resumed_is_told_with_what_it_did_before() {
     assert_eq!(end["total_records_inserted"], stored);
     assert_eq!(job(end), job(&serving.status(&job_id)));
     serving.stop().ok();
+}
+
+#[test]
+fn a_page_that_does_not_come_is_told_while_it_does_not() {
+    let home = Home::new();
+    let gate = Gate::default();
+    let (held, asked) = (gate.clone(), AtomicU32::new(0));
+    let provider = Server::scripted(move |request| {
+        if request.ask().symbol != "MSFT" || asked.fetch_add(1, Ordering::SeqCst) > 1 {
+            return None;
+        }
+        if asked.load(Ordering::SeqCst) == 1 {
+            return Some(Reply::json(503, "{}"));
+        }
+        held.wait();
+        None
+    });
+    let serving = Serving::start(home.serve(&provider));
+    let began = serving.backfill(&of_week("AAPL,MSFT"));
+    let mut following = serving.follow(&began);
+    let told = following.until(|event| event.data["slow"]["attempt"] == 2);
+    let slow = &told.data["slow"];
+    assert_eq!(
+        (&slow["symbol"], &slow["timeframe"], &slow["attempts"]),
+        (&json!("MSFT"), &json!("1d"), &json!(6))
+    );
+    let since = chrono::DateTime::parse_from_rfc3339(slow["since"].as_str().unwrap()).unwrap();
+    let job = serving.status(&began);
+    let started =
+        chrono::DateTime::parse_from_rfc3339(job["started_at"].as_str().unwrap()).unwrap();
+    assert!(since >= started, "{slow} {job}");
+    gate.open();
+    let end = following.rest().pop().unwrap();
+    assert_eq!(
+        (&end.data["status"], &end.data["slow"]),
+        (&json!("completed"), &Value::Null)
+    );
+    serving.stop().ok();
+}
+
+#[test]
+fn the_end_of_a_job_that_was_refused_does_not_say_to_ask_again() {
+    let home = Home::new();
+    let provider = Server::scripted(|request| {
+        let refusal = r#"{"status":"NOT_AUTHORIZED","message":"no such plan"}"#;
+        (request.ask().symbol == "MSFT").then(|| Reply::json(403, refusal))
+    });
+    let serving = Serving::start(home.serve(&provider));
+    let job_id = serving.backfill(&of_week("AAPL,MSFT"));
+    let end = serving.follow(&job_id).rest().pop().unwrap();
+    assert_eq!(end.data["status"], "partial");
+    let next = end.data["next"].as_str().unwrap();
+    assert!(next.starts_with("the provider refuses it"), "{next}");
+    assert_eq!(job(&end.data), job(&serving.status(&job_id)));
+    serving.stop().ok();
+    // What was given up is no part of what is done.
+    let told = home.cli(["status", "--json"]).run().ok().json();
+    assert_eq!(told["jobs"][0]["progress_pct"], 50.0);
 }
 
 #[test]

@@ -106,6 +106,92 @@ fn a_table_is_no_wider_than_the_terminal_and_breaks_no_number() {
     }
 }
 
+/// What a terminal shows in the end of what was written to it, and the widest line that it ever showed.
+fn screen(written: &str) -> (Vec<String>, usize) {
+    let (mut lines, mut at, mut column, mut widest) = (vec![String::new()], 0, 0, 0);
+    let mut rest = written;
+    while let Some(c) = rest.chars().next() {
+        let erase = |lines: &mut Vec<String>, at: usize| lines[at].clear();
+        if let Some(after) = rest.strip_prefix("\x1b[2K") {
+            erase(&mut lines, at);
+            rest = after;
+            continue;
+        } else if let Some(after) = rest.strip_prefix("\x1b[1A") {
+            at = at.saturating_sub(1);
+            rest = after;
+            continue;
+        }
+        match c {
+            '\r' => column = 0,
+            '\n' => {
+                at += 1;
+                lines.resize(lines.len().max(at + 1), String::new());
+            }
+            c => {
+                let kept: String = lines[at].chars().take(column).collect();
+                let after: String = lines[at].chars().skip(column + 1).collect();
+                lines[at] = format!("{kept:<column$}{c}{after}");
+                column += 1;
+                widest = widest.max(column);
+            }
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    (lines, widest)
+}
+
+#[test]
+fn a_bar_fits_the_terminal_and_nothing_is_left_of_it_after_a_signal() {
+    for signals in [1, 2] {
+        let (home, (server, _gate)) = (Home::new(), Server::holding(20));
+        let url = server.url();
+        let line = format!(
+            "stty cols 80 rows 30; echo $$ >pid; exec {} --base-url {url} backfill {} -t 1d,1h --start 2010-01-04 --end 2023-12-29 --workers 1",
+            env!("CARGO_BIN_EXE_candlefile"),
+            "AAPL MSFT NVDA AMZN GOOG SPY QQQ IWM",
+        );
+        let script = Command::new("script")
+            .args(["-qc", &line, "/dev/null"])
+            .current_dir(home.path(""))
+            .env("MASSIVE_API_KEY", crate::harness::KEY)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(script) = script else {
+            say("skipped: there is no `script` here".to_owned());
+            return;
+        };
+        server.wait_for(21);
+        let job = || {
+            home.db()
+                .count("SELECT count(*) FROM backfill_progress WHERE status = 'completed'")
+        };
+        crate::running::eventually("twenty answers are stored", || job() >= 20);
+        let pid = std::fs::read_to_string(home.path("pid")).unwrap();
+        for _ in 0..signals {
+            let kill = Command::new("kill").args(["-INT", pid.trim()]).status();
+            assert!(kill.unwrap().success());
+        }
+        let output = script.wait_with_output().unwrap();
+        let written = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (lines, widest) = screen(&written);
+        assert!(
+            written.contains('█') && written.contains("slices"),
+            "no bar: {written:?}"
+        );
+        assert!(widest < 80, "{widest} columns: {written:?}");
+        let left: Vec<&String> = lines
+            .iter()
+            .filter(|line| line.contains(['█', '░']))
+            .collect();
+        assert!(left.is_empty(), "{left:?} of {written:?}");
+        assert!(
+            lines.iter().any(|line| line.starts_with("stopping")),
+            "{lines:#?}"
+        );
+    }
+}
+
 #[test]
 fn where_no_terminal_reads_nothing_is_left_out() {
     let home = filled();

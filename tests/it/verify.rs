@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use candlefile::monitor::Meter;
 use candlefile::verify::{Check, verify};
 use rusqlite::Connection;
 
@@ -35,7 +36,7 @@ fn flip(seeds: std::ops::Range<u64>) -> u64 {
         bytes[bit / 8] ^= 1 << (bit % 8);
         let path = home.path("flipped.db");
         fs::write(&path, &bytes).unwrap();
-        let found = match verify(&path) {
+        let found = match verify(&path, &Meter::default()) {
             Ok(verdict) => {
                 assert!(
                     verdict
@@ -85,7 +86,8 @@ fn every_bit_of_the_header_and_of_the_seal_is_found() {
             let mut bytes = good.clone();
             bytes[byte] ^= 1 << bit;
             fs::write(&target, &bytes).unwrap();
-            let sound = verify(&target).is_ok_and(|verdict| verdict.problems.is_empty());
+            let sound =
+                verify(&target, &Meter::default()).is_ok_and(|verdict| verdict.problems.is_empty());
             assert!(!sound, "bit {bit} of byte {byte}");
         }
     }
@@ -169,7 +171,7 @@ fn a_series_that_a_forger_has_added_is_not_in_the_manifest() {
     connection.execute(sql, []).unwrap();
     drop(connection);
     make_right(&path);
-    let verdict = verify(&path).unwrap();
+    let verdict = verify(&path, &Meter::default()).unwrap();
     let found: Vec<_> = verdict
         .problems
         .iter()
@@ -193,7 +195,7 @@ fn a_forger_who_makes_the_bytes_right_again_is_found_by_the_manifest() {
         .unwrap();
     drop(connection);
     make_right(&path);
-    let verdict = verify(&path).unwrap();
+    let verdict = verify(&path, &Meter::default()).unwrap();
     let found: Vec<_> = verdict
         .problems
         .iter()

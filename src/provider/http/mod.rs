@@ -26,7 +26,7 @@ use super::body::{Bodies, Limits, is_gzip};
 use super::failure::{Failure, innermost};
 use super::origin::{BaseUrl, Key};
 use super::rate::{Limiter, Rate, TooLong};
-use super::{Dated, ErrorKind, ProviderError, Waiting, retry};
+use super::{Dated, ErrorKind, ProviderError, Tries, Waiting, retry};
 use crate::clock::{Cancel, Clock};
 use client::client;
 
@@ -133,6 +133,7 @@ impl Http {
     pub(crate) fn get<T>(
         &self,
         path_and_query: &str,
+        tries: &Tries,
         cancel: &Cancel,
         read: &Read<'_, T>,
     ) -> Result<T, ProviderError> {
@@ -155,10 +156,12 @@ impl Http {
             };
             self.sent.fetch_add(1, Ordering::Relaxed);
             attempts += 1;
+            tries.sent(attempts, self.clock.now());
             let (message, retry_after, connected) = match self.once(url.clone(), cancel, read) {
                 Ok(value) => return Ok(value),
                 Err(Once::Limited(retry_after)) => {
                     attempts -= 1;
+                    tries.waits();
                     if let Err(too_long) =
                         self.limiter.refused(self.clock.as_ref(), sent, retry_after)
                     {

@@ -125,7 +125,7 @@ impl Provider for Polygon {
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
-        let mut page = self.http.get(&path, cancel, &|heard| {
+        let mut page = self.http.get(&path, &ask.tries, cancel, &|heard| {
             let prefix = self.http.base().prefix();
             answer::read(heard, ask, prefix)
         })?;
@@ -265,6 +265,7 @@ pub(super) mod tests {
             stamps: crate::provider::Stamps::default(),
             has_candles: false,
             closed: i64::MAX,
+            tries: crate::provider::Tries::default(),
         }
     }
 

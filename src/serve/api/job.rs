@@ -21,19 +21,16 @@ pub(in crate::serve) fn document(
     job: &JobRow,
     now: i64,
 ) -> Result<Value, StoreError> {
-    let mut document = told(job, eta(store, job, now)?, now);
-    if is_refused(store, job)? {
-        document["next"] = json!(format!(
-            "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes; \
-             then {}",
-            resume(job)
-        ));
-    }
-    Ok(document)
+    Ok(told(
+        job,
+        eta(store, job, now)?,
+        is_refused(store, job)?,
+        now,
+    ))
 }
 
 /// Whether all that failed of a job was refused by the provider for good.
-fn is_refused(store: &Store, job: &JobRow) -> Result<bool, StoreError> {
+pub(in crate::serve) fn is_refused(store: &Store, job: &JobRow) -> Result<bool, StoreError> {
     if job.status != JobStatus::Partial || job.slices.failed == 0 {
         return Ok(false);
     }
@@ -52,8 +49,8 @@ pub(super) fn eta(store: &Store, job: &JobRow, now: i64) -> Result<Option<f64>, 
     }
 }
 
-/// A job without its series, where it is known how long the rest takes.
-pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, now: i64) -> Value {
+/// A job without its series, where it is known how long the rest takes and whether all that failed was refused for good.
+pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, is_refused: bool, now: i64) -> Value {
     let slices = job.slices;
     let mut records = json!(job.records);
     records["removed"] = json!(job.records.removed);
@@ -61,12 +58,12 @@ pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, now: i64) -> Value 
         "job_id": job.job_id, "command": job.command, "status": job.status, "source": job.source, "adjusted": job.adjusted,
         "symbols": job.symbols.get(..SYMBOLS).unwrap_or(&job.symbols), "symbols_total": job.symbols.len(),
         "timeframes": job.timeframes, "start_date": job.start_words, "end_date": job.end_words, "start": time(job.start_ts), "end": time(job.end_ts),
-        "progress_pct": progress_pct(job), "total_slices": slices.total, "completed_slices": slices.completed,
+        "progress_pct": job.progress_pct(), "total_slices": slices.total, "completed_slices": slices.completed,
         "failed_slices": slices.failed, "total_records_fetched": job.records.fetched,
         "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": duration(job, now),
-        "error": error(job), "next": next(job),
+        "error": error(job), "next": next(job, is_refused),
     })
 }
 
@@ -136,20 +133,6 @@ fn one(job: &JobRow, series: &SeriesProgress, now: i64) -> Value {
     })
 }
 
-#[allow(clippy::cast_precision_loss)] // A share of slices.
-fn progress_pct(job: &JobRow) -> f64 {
-    // What was given up is not done.
-    let done = job.slices.completed as f64;
-    let share = |total| (done / total as f64 * 1000.0).floor() / 10.0;
-    match (job.slices.total, job.status) {
-        (0, JobStatus::Completed) => 100.0,
-        (0, _) => 0.0,
-        // It lacks something, in whatever slice.
-        (total, JobStatus::Partial) => f64::min(share(total), 99.9),
-        (total, _) => share(total),
-    }
-}
-
 fn duration(job: &JobRow, now: i64) -> Option<f64> {
     let ended = match job.status {
         JobStatus::Running => Some(now),
@@ -199,8 +182,14 @@ fn resume(job: &JobRow) -> String {
 }
 
 /// What to do about a job that is not complete.
-fn next(job: &JobRow) -> Option<String> {
+fn next(job: &JobRow, is_refused: bool) -> Option<String> {
     let resume = resume(job);
+    if is_refused {
+        return Some(format!(
+            "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes; \
+             then {resume}"
+        ));
+    }
     match (job.status, job.resume_at) {
         (JobStatus::Interrupted, Some(at)) => Some(format!("it goes on by itself at {}", time(at))),
         (JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {

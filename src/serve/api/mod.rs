@@ -19,7 +19,7 @@ use crate::symbol::Symbol;
 use crate::timeframe::Timeframe;
 
 /// RFC 3339, UTC, seconds.
-fn time(ts: i64) -> String {
+pub(in crate::serve) fn time(ts: i64) -> String {
     DateTime::from_timestamp(ts, 0)
         .unwrap_or_default()
         .to_rfc3339_opts(SecondsFormat::Secs, true)

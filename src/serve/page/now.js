@@ -1,8 +1,8 @@
 // What runs, how far it is, and what waits.
 
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { count, counted, day, leftOf, names, range, seconds } from './format.js';
-import { act, failuresOf, jobs, list } from './jobs.js';
+import { clock, count, counted, day, leftOf, names, range, seconds, unix } from './format.js';
+import { act, failuresOf, jobs, link, list } from './jobs.js';
 
 /** Lines of failures at most. */
 const LINES = 5;
@@ -48,6 +48,7 @@ function card(job) {
   const percent = h('span', { class: 'percent' });
   const [done, failed, left, candles, speed, eta] = ['Done', 'Failed', 'Left', 'Candles', 'Speed', 'Time left'].map(figure);
   const wait = h('p', { class: 'wait' });
+  const hangs = h('p', { class: 'wait hangs' });
   const errors = h('ul', { class: 'errors', 'aria-label': 'What failed' });
   const next = h('p', { class: 'quiet' });
   const fault = h('p', { class: 'fault', role: 'alert' });
@@ -56,18 +57,32 @@ function card(job) {
   const node = h('article', { class: 'job', 'aria-labelledby': name },
     h('div', { class: 'row' }, stateMark('running'), h('div', { class: 'grow' }, title), cancel),
     h('div', { class: 'row' }, bar, percent),
-    h('dl', { class: 'figures' }, done.node, failed.node, left.node, candles.node, speed.node, eta.node), wait, errors, next, fault);
+    h('dl', { class: 'figures' }, done.node, failed.node, left.node, candles.node, speed.node, eta.node), wait, hangs, errors, next, fault);
 
   let shown = [];
+  let last = null;
   let expected = null;
+  let isLater = false;
+  const at = () => performance.now() / 1000;
+  function expect({ eta_s: told }) {
+    if (told == null) return;
+    isLater = expected !== null && at() + told > expected + Math.max(2, told / 10);
+    expected = at() + told;
+  }
   /** It falls from one moment to the next, or says why not. */
-  function timeLeft({ eta_s: told, waiting }) {
+  function timeLeft({ waiting, slow }) {
     if (waiting) return 'waits';
-    if (told == null) return '–';
-    const at = performance.now() / 1000;
-    const isLater = expected !== null && at + told > expected + Math.max(2, told / 10);
-    expected = at + told;
-    return isLater ? `${seconds(told)}, slower than before` : seconds(told);
+    if (expected === null) return '–';
+    const left = expected - at();
+    if (left < 0) return slow ? `${slow.symbol} hangs` : 'longer than expected';
+    return isLater ? `${seconds(left)}, slower than before` : seconds(left);
+  }
+  /** What changes by itself as time passes. */
+  function tick() {
+    if (!last || link === 'gone') return;
+    say(eta.value, timeLeft(last));
+    say(hangs, last.slow ? hanging(last.slow) : '');
+    hangs.hidden = !last.slow;
   }
   function update(now) {
     say(title, `${names(now, 3)} · ${now.timeframes.join(' ')} · ${range(now)}`);
@@ -79,7 +94,9 @@ function card(job) {
     say(left.value, count(leftOf(now)));
     say(candles.value, count(now.total_records_fetched));
     say(speed.value, now.candles_per_s == null ? '–' : `${count(now.candles_per_s)} /s`);
-    say(eta.value, timeLeft(now));
+    if (now !== last) expect(now);
+    last = now;
+    tick();
     say(wait, now.waiting ? WAITS[now.waiting.for]?.(now.waiting.seconds) ?? '' : '');
     const latest = failuresOf(id);
     if (latest !== shown) errors.replaceChildren(...alike(latest).slice(0, LINES));
@@ -90,7 +107,13 @@ function card(job) {
       : 'Next: the job goes on with the rest; at its end Resume asks for these again.');
     next.hidden = now.failed_slices === 0;
   }
-  return { nodes: [node], update };
+  return { nodes: [node], update, tick };
+}
+
+/** A page that is asked for and does not come. */
+function hanging({ symbol, timeframe, since, attempt, attempts }) {
+  const took = Math.max(0, Math.round(Date.now() / 1000 - unix(since)));
+  return `${symbol} ${timeframe} hangs since ${clock(since)} (${seconds(took)}), attempt ${attempt} of ${attempts}.`;
 }
 
 export function show() {
@@ -108,4 +131,5 @@ export function show() {
     document.title = first ? `${Math.floor(first.progress_pct)} % · candlefile` : 'candlefile';
   };
   jobs.addEventListener('change', draw);
+  setInterval(() => made.forEach(({ tick }) => tick()), 1000);
 }

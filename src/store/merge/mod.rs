@@ -156,6 +156,7 @@ fn add_attached(
             added: &mut added,
         };
         pair.add(&theirs).map_err(told)?;
+        other.meter.add(theirs.has.candles);
     }
     history::tidy(tx).map_err(told)?;
     let other = added.added + added.conflicting + added.superseded;
