@@ -158,8 +158,8 @@ fn who_reads_an_error_elsewhere_is_told_whole_file_names() {
     fs::write(home.path("there.csv"), "").unwrap();
     fs::write(home.path("odd.db"), "x".repeat(4096)).unwrap();
     for (words, named) in [
-        ("--db none.db list", "none.db"),
-        ("--db odd.db list", "odd.db"),
+        ("diff none.db market.db", "none.db"),
+        ("verify odd.db", "odd.db"),
         ("export -o there.csv", "there.csv"),
         ("verify none.db", "none.db"),
     ] {
