@@ -246,8 +246,18 @@ mod tests {
         assert!(moved(&[]).is_none());
         assert!(moved(&checked(scaled(1, 0.5))).is_none(), "a single one");
         assert!(moved(&checked(scaled(34, 1.000_05))).is_none(), "too small");
-        let exact = checked(|old| map(cents(old), |price| price * 1.000_05));
-        assert!(moved(&exact).is_none(), "too small, however exact");
+        let exact = |factor: f64| {
+            [1, 2, 3, 4, 5].map(|day| {
+                let old = candle(day, 80.0 + day as f64 * 0.37);
+                Checked {
+                    old,
+                    new: map(old, |price| price * factor),
+                }
+            })
+        };
+        assert!(moved(&exact(1.000_05)).is_none(), "too small");
+        assert!(moved(&exact(0.999_95)).is_none(), "too small");
+        assert!(moved(&exact(1.000_2)).is_some(), "small, and a split");
         let mut few = checked(cents);
         for row in [0, 1] {
             few[row].new.close *= 1.03;

@@ -222,5 +222,9 @@ mod tests {
         // The beginning and the end of what is covered.
         let empty = Span::new(midnight(9), midnight(10)).expect("a stretch");
         assert_eq!(minutes.whole_days(empty), Some(empty));
+        // Nothing beyond what is empty is asked for: it ends an hour after the trading hours of Tuesday.
+        let evening = Span::new(label(1, 8) + 5 * 3600, label(1, 10) + 2 * 3600);
+        let evening = evening.expect("a span");
+        assert_eq!(minutes.whole_days(evening), Some(evening));
     }
 }
