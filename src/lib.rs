@@ -43,6 +43,7 @@ pub mod plain;
 pub mod plan;
 pub mod provider;
 pub mod range;
+mod scale;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod shell;

@@ -1,11 +1,22 @@
 //! The union of files as a new one. The inputs are never written, and the new file has its name only once it is whole.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
+use itertools::{EitherOrBoth, Itertools};
+
 use crate::clock::Cancel;
+use crate::market::date_of;
+use crate::scale::{Checked, Moved, moved};
 use crate::store::{Added, SeriesRow, Store, StoreError};
 use crate::target::{Target, TargetError};
+
+/// Candles that two files have in common, of an adjusted series, which are compared.
+const COMPARED: usize = 50;
+/// Candles that are looked at for them.
+const LOOKED_AT: usize = 100_000;
 
 /// What became of each file, in their order.
 #[derive(Clone, Debug)]
@@ -41,6 +52,20 @@ pub enum MergeError {
         /// The series in the other.
         found: Box<SeriesRow>,
     },
+    /// Two files hold an adjusted series in two scales: a split lies between the times at which they were filled.
+    #[error("{} and {} hold the adjusted prices of {} up to {to} in two scales, {factor:.6} apart: a split lies between the times at which they were filled", first.display(), second.display(), name(series))]
+    Scales {
+        /// The file that comes first.
+        first: PathBuf,
+        /// The other file.
+        second: PathBuf,
+        /// The series.
+        series: Box<SeriesRow>,
+        /// What the prices of the first are to be multiplied by.
+        factor: f64,
+        /// The last day that was compared and is in two scales.
+        to: NaiveDate,
+    },
 }
 
 impl MergeError {
@@ -50,6 +75,10 @@ impl MergeError {
             MergeError::Store(error) => error.next(),
             MergeError::Target(error) => error.next(),
             MergeError::Cancelled => "nothing was left behind; run the same command again".into(),
+            MergeError::Scales { series, .. } => format!(
+                "see which of them is of before the split, fill it anew (candlefile --db FILE drop {} -t {} --yes, and backfill), and merge again",
+                series.key.symbol, series.key.timeframe
+            ),
             MergeError::Bound { second, found, .. } => format!(
                 "make one of them without the series, like candlefile --db {} pack --with-history -o copy.db && chmod u+w copy.db && candlefile --db copy.db drop {} -t {} --yes, and merge that",
                 second.display(),
@@ -81,8 +110,8 @@ fn binding(series: &SeriesRow) -> String {
 /// can be filled further like any other file. Each file is read at one instant.
 ///
 /// # Errors
-/// A cancellation, a file that cannot be read, two that hold a series from different sources or with different adjustments,
-/// a target that cannot be written; nothing is left behind then.
+/// A cancellation, a file that cannot be read, two that hold a series from different sources, with different adjustments or, an
+/// adjusted one, in two scales, a target that cannot be written; nothing is left behind then.
 pub fn merge(
     inputs: &[Store],
     target: &Target,
@@ -90,6 +119,7 @@ pub fn merge(
     cancel: &Cancel,
 ) -> Result<Merged, MergeError> {
     check_bindings(inputs)?;
+    check_scales(inputs)?;
     let part = target.begin_named()?;
     let path = part.path().unwrap_or(target.path());
     let made = make(inputs, path, now, cancel).map_err(|error| match error {
@@ -124,6 +154,74 @@ fn make(inputs: &[Store], path: &Path, now: i64, cancel: &Cancel) -> Result<Merg
     let series = out.series()?;
     drop(out);
     Ok(Merged { inputs, series })
+}
+
+/// An adjusted series stands in one scale in all files that hold it, as far as they have candles in common: a split changes
+/// all of its past at once, and a file that was filled before it would bring the old scale back.
+fn check_scales(inputs: &[Store]) -> Result<(), MergeError> {
+    let mut held: HashMap<_, Vec<(&Store, SeriesRow)>> = HashMap::new();
+    for input in inputs {
+        for series in input.whole_series()? {
+            if series.key.adjusted && series.candles > 0 {
+                let key = (series.key.symbol.clone(), series.key.timeframe);
+                held.entry(key).or_default().push((input, series));
+            }
+        }
+    }
+    for files in held.values() {
+        for (at, (second, found)) in files.iter().enumerate() {
+            for (first, series) in &files[..at] {
+                let common = common(first, series, second, found)?;
+                if let Some(Moved { factor, to }) = moved(&common) {
+                    return Err(MergeError::Scales {
+                        first: first.path().to_path_buf(),
+                        second: second.path().to_path_buf(),
+                        series: Box::new(series.clone()),
+                        factor,
+                        to: date_of(to),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The oldest candles that two files have in common of a series.
+fn common(
+    first: &Store,
+    held: &SeriesRow,
+    second: &Store,
+    found: &SeriesRow,
+) -> Result<Vec<Checked>, StoreError> {
+    let Some(from) = held.first_ts.max(found.first_ts) else {
+        return Ok(Vec::new());
+    };
+    let pairs = first.candles_from(held, from - 1).merge_join_by(
+        second.candles_from(found, from - 1),
+        |a, b| match (a, b) {
+            (Ok(a), Ok(b)) => a.ts.cmp(&b.ts),
+            (Err(_), _) => Ordering::Less,
+            (_, Err(_)) => Ordering::Greater,
+        },
+    );
+    let mut common = Vec::new();
+    // Whoever has nothing in common is not read to its end.
+    for pair in pairs.take(LOOKED_AT) {
+        match pair {
+            EitherOrBoth::Both(old, new) => common.push(Checked {
+                old: old?,
+                new: new?,
+            }),
+            EitherOrBoth::Left(one) | EitherOrBoth::Right(one) => {
+                one?;
+            }
+        }
+        if common.len() == COMPARED {
+            break;
+        }
+    }
+    Ok(common)
 }
 
 /// Before anything is written.

@@ -15,6 +15,8 @@ use crate::store::{JobStatus, Left, Made, Progress, SeriesKey, Store, StoreError
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
 /// does.
 const RECHECKED: usize = 5;
+/// Those between the ends that are looked at where they come along, or where the oldest do not come any more.
+const BETWEEN: i64 = 24;
 
 /// How often those who fetch part of what is asked are looked at while they are waited for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -44,11 +46,13 @@ impl Parts {
                 store.stamps(id)?
             };
             let life = ends.and_then(|(first, last)| Span::new(first, market.next(last)));
+            let (recheck, between) = recheck(store, &target.key, id, &slices)?;
             parts.series.push(Series {
                 key: target.key.clone(),
                 market,
                 span: target.span,
-                recheck: recheck(store, &target.key, id, &slices)?,
+                recheck,
+                between,
                 was_asked: target.was_asked,
                 life,
             });
@@ -60,18 +64,22 @@ impl Parts {
     }
 }
 
-/// The candles that are asked again before an adjusted series grows.
+/// The candles that are asked again before an adjusted series grows, and more that lie between.
 fn recheck(
     store: &Store,
     key: &SeriesKey,
     id: i64,
     slices: &[Progress],
-) -> Result<Vec<Candle>, StoreError> {
-    if key.adjusted {
-        store.covered_around(id, slices.iter().map(|slice| slice.span), RECHECKED)
-    } else {
-        Ok(Vec::new())
+) -> Result<(Vec<Candle>, Vec<Candle>), StoreError> {
+    if !key.adjusted {
+        return Ok(<(Vec<Candle>, Vec<Candle>)>::default());
     }
+    let around = store.covered_around(id, slices.iter().map(|slice| slice.span), RECHECKED)?;
+    let between = match (around.first(), around.last()) {
+        (Some(first), Some(last)) => store.covered_between(id, first.ts, last.ts, BETWEEN)?,
+        _ => Vec::new(),
+    };
+    Ok((around, between))
 }
 
 /// Runs a recorded job to its end, and records that end.
@@ -192,7 +200,8 @@ fn take_rest(
     })?;
     let (mut series, mut slices) = (series.to_vec(), vec![Vec::new(); series.len()]);
     for ((&index, target), (id, taken)) in leaving.iter().zip(targets).zip(made) {
-        series[index].recheck = recheck(store, &target.key, id, &taken)?;
+        let (recheck, between) = recheck(store, &target.key, id, &taken)?;
+        (series[index].recheck, series[index].between) = (recheck, between);
         ledger.take_up(index, &taken, target.left);
         slices[index] = taken;
     }

@@ -28,6 +28,8 @@ pub(crate) struct Series {
     pub(crate) span: Span,
     /// Stored candles that must still be what the provider says: adjusted series only.
     pub(crate) recheck: Vec<Candle>,
+    /// More of them, which lie between: what the oldest would say is theirs to say where those do not come any more.
+    pub(crate) between: Vec<Candle>,
     /// Whether the provider was asked before without any answer.
     pub(crate) was_asked: bool,
     /// From the first stored candle to the end of the last.

@@ -15,7 +15,6 @@ mod pool;
 mod queue;
 mod recheck;
 mod report;
-mod scale;
 mod turns;
 mod update;
 mod writer;

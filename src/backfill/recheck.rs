@@ -5,11 +5,22 @@ use std::collections::BTreeMap;
 
 use super::fetch::{Fetcher, Series, odd};
 use super::judge::Chain;
-use super::scale::{Checked, Moved, moved};
 use crate::candle::Candle;
 use crate::market::{Frontier, date_of};
 use crate::provider::{ErrorKind, ProviderError};
+use crate::scale::{Checked, Moved, moved};
 use crate::span::Span;
+
+fn sort(candles: &mut Vec<Candle>) {
+    candles.sort_unstable_by_key(|candle| candle.ts);
+    candles.dedup_by_key(|candle| candle.ts);
+}
+
+/// Those of ascending candles that start in a span.
+fn within(candles: &[Candle], span: Span) -> &[Candle] {
+    let before = |position| candles.partition_point(|candle| candle.ts < position);
+    &candles[before(span.start())..before(span.end())]
+}
 
 impl Fetcher {
     /// Asks again for stored candles of an adjusted series: its oldest and newest covered ones, and those that new ones
@@ -19,6 +30,7 @@ impl Fetcher {
             key,
             market,
             recheck: stored,
+            between,
             ..
         } = &self.series[series];
         let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
@@ -28,13 +40,19 @@ impl Fetcher {
         let cells = hull.map_or_else(Vec::new, |hull| market.cut_at_cells(hull));
         let mut checked = Vec::with_capacity(stored.len());
         let mut gone = None;
-        for cell in cells {
-            let from = stored.partition_point(|candle| candle.ts < cell.start());
-            let to = stored.partition_point(|candle| candle.ts < cell.end());
-            if from == to {
+        for (at, &cell) in cells.iter().enumerate() {
+            let mut asked = within(stored, cell).to_vec();
+            let (Some(first), Some(last)) = (asked.first(), asked.last()) else {
                 continue;
-            }
-            let missed = match self.check_in_cell(series, &stored[from..to]) {
+            };
+            // What lies between comes along, in one request for the cell.
+            let (first, last) = (first.ts, last.ts);
+            let more = within(between, cell);
+            let are_gone = gone.is_some() && checked.len() < 2;
+            let come_along = |one: &&Candle| are_gone || (first..last).contains(&one.ts);
+            asked.extend(more.iter().filter(come_along));
+            sort(&mut asked);
+            let missed = match self.check_in_cell(series, &asked, more) {
                 Ok(found) if found.is_empty() => odd("the provider did not give them again"),
                 Ok(found) => {
                     checked.extend(found);
@@ -47,11 +65,15 @@ impl Fetcher {
             if !checked.is_empty() {
                 return Err(missed);
             }
-            gone = Some(missed);
+            if gone.replace(missed).is_none() {
+                checked.extend(self.oldest_between(series, between, &cells[at + 1..])?);
+            }
         }
         if let Some(error) = gone.filter(|_| checked.is_empty()) {
             return Err(error);
         }
+        checked.sort_unstable_by_key(|checked| checked.old.ts);
+        checked.dedup_by_key(|checked| checked.old.ts);
         Ok(moved(&checked).map(|Moved { factor, to }| {
             let Checked { old, new } = checked[0];
             format!(
@@ -66,12 +88,49 @@ impl Fetcher {
         }))
     }
 
-    /// Asks for stored candles of one cell, and once more where none of them comes.
+    /// Asks for stored candles of one cell, and once more where none of them comes, with the others of the cell.
     fn check_in_cell(
         &self,
         series: usize,
         stored: &[Candle],
+        more: &[Candle],
     ) -> Result<Vec<Checked>, ProviderError> {
+        let answer = self.ask_for(series, stored)?;
+        if answer.is_empty() {
+            let mut all = [stored, more].concat();
+            sort(&mut all);
+            return self.ask_for(series, &all);
+        }
+        Ok(answer)
+    }
+
+    /// Where the oldest candles do not come any more, the oldest that do: what a plan has left behind ends somewhere.
+    fn oldest_between(
+        &self,
+        series: usize,
+        between: &[Candle],
+        cells: &[Span],
+    ) -> Result<Vec<Checked>, ProviderError> {
+        let held = cells.iter().map(|&cell| within(between, cell));
+        let held: Vec<&[Candle]> = held.filter(|held| !held.is_empty()).collect();
+        let (mut from, mut to) = (0, held.len());
+        let mut found = Vec::new();
+        while from < to {
+            let middle = from.midpoint(to);
+            match self.ask_for(series, held[middle]) {
+                Ok(checked) if !checked.is_empty() => {
+                    found.extend(checked);
+                    to = middle;
+                }
+                Err(error) if error.kind != ErrorKind::OutsideHistory => return Err(error),
+                _ => from = middle + 1,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Asks for stored candles of one cell.
+    fn ask_for(&self, series: usize, stored: &[Candle]) -> Result<Vec<Checked>, ProviderError> {
         let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
             return Ok(Vec::new());
         };
@@ -79,19 +138,6 @@ impl Fetcher {
         let Some(span) = Span::new(first.ts, end) else {
             return Ok(Vec::new());
         };
-        let answer = self.ask_again(series, span, stored)?;
-        if answer.is_empty() {
-            return self.ask_again(series, span, stored);
-        }
-        Ok(answer)
-    }
-
-    fn ask_again(
-        &self,
-        series: usize,
-        span: Span,
-        stored: &[Candle],
-    ) -> Result<Vec<Checked>, ProviderError> {
         // What is covered was final when it was stored, whatever this job counts as closed.
         let all_final = Frontier {
             closed: i64::MAX,

@@ -197,7 +197,7 @@ impl From<StoreError> for Fault {
                 let next = "make room on the server's disk; everything reported is saved".into();
                 (StatusCode::INSUFFICIENT_STORAGE, "disk_full", next)
             }
-            StoreError::Moved { .. } => {
+            StoreError::Moved { .. } | StoreError::LogGone(_) => {
                 let next = "put the file back, and start the server again".into();
                 (StatusCode::SERVICE_UNAVAILABLE, "moved", next)
             }

@@ -93,7 +93,7 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
         Ok(report.stop == Some(Stop::Cancelled))
     };
     let ended = catch_unwind(AssertUnwindSafe(resume));
-    if let Ok(Err(error @ StoreError::Moved { .. })) = &ended {
+    if let Ok(Err(error @ (StoreError::Moved { .. } | StoreError::LogGone(_)))) = &ended {
         // There is no file left to say it in.
         tracing::error!(%error, job_id = job.job_id, "a job");
         telling.end(None);

@@ -87,6 +87,7 @@ impl Store {
             self.check_in_place()?;
             to_wal(&self.connection, &self.path, go_on)?;
             self.has_log.set(true);
+            self.keep_log();
         }
         Ok(())
     }

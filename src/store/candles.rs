@@ -44,11 +44,16 @@ impl Store {
     /// The candles of a series that this file holds. What others write meanwhile may be seen, unless it is read
     /// [at one instant](Store::at_one_instant).
     pub fn candles(&self, series: &SeriesRow) -> Candles<'_> {
+        self.candles_from(series, i64::MIN)
+    }
+
+    /// The same, those that start after the given instant.
+    pub(crate) fn candles_from(&self, series: &SeriesRow, after: i64) -> Candles<'_> {
         Candles {
             store: self,
             series_id: series.id,
             batch: Vec::new().into_iter(),
-            after: Some(i64::MIN),
+            after: Some(after),
         }
     }
 

@@ -53,6 +53,31 @@ impl Store {
         read().map_err(told(&self.path))
     }
 
+    /// Covered candles between two others, evenly spread in time, at most `count`, ascending.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn covered_between(
+        &self,
+        series_id: i64,
+        first: i64,
+        last: i64,
+        count: i64,
+    ) -> Result<Vec<Candle>, StoreError> {
+        let read = || {
+            let covered = coverage(&self.connection, series_id)?;
+            let mut found = BTreeMap::new();
+            let step = (last - first) / (count + 1);
+            for from in (1..=count).map(|number| first + number * step) {
+                let after = Span::new(from, last).map(|rest| covered.within(rest));
+                let after = after.iter().flat_map(SpanSet::iter);
+                self.some_of(series_id, after, "ASC", 1, &mut found)?;
+            }
+            Ok(found.into_values().collect())
+        };
+        read().map_err(told(&self.path))
+    }
+
     /// The first candles in these spans, which lie in that order.
     fn some_of(
         &self,

@@ -77,6 +77,9 @@ pub enum StoreError {
         /// Where it is now, if that is known.
         now: Option<PathBuf>,
     },
+    /// The write-ahead log was taken from beside the file.
+    #[error("the log of {} was removed or replaced while it was in use", .0.display())]
+    LogGone(PathBuf),
     /// A log lies beside the file that is not its own.
     #[error("{} is the log of a file that was here before", .0.display())]
     StrangeLog(PathBuf),
@@ -249,6 +252,7 @@ impl StoreError {
             | StoreError::StrangeLog(path)
             | StoreError::Changed(path)
             | StoreError::Stopped(path)
+            | StoreError::LogGone(path)
             | StoreError::NoRight { path, .. }
             | StoreError::Moved { path, .. }
             | StoreError::NotAFile { path, .. }
@@ -301,6 +305,10 @@ impl StoreError {
             StoreError::Moved { now: None, .. } => {
                 "what was saved went with it: put it back, or run the same command again to fill what is there now".into()
             }
+            StoreError::LogGone(path) => format!(
+                "nothing more was written; what was saved was brought into the file: look with candlefile verify {}, then run the same command again",
+                quoted(path)
+            ),
             StoreError::StrangeLog(path) => format!(
                 "when no program uses the file any more, take the log away: rm {}",
                 quoted(path)
@@ -333,6 +341,7 @@ impl StoreError {
             | StoreError::ReadOnlyMedium(_)
             | StoreError::CannotOpen(_)
             | StoreError::Moved { .. }
+            | StoreError::LogGone(_)
             | StoreError::StrangeLog(_)
             | StoreError::Changed(_)
             | StoreError::Stopped(_) => self.next_to_open(),

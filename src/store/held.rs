@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::path::beside;
 use super::{Store, StoreError};
 
 /// What makes two names one file.
@@ -35,6 +36,8 @@ struct Shared {
     commits: AtomicU64,
     /// It is not in its place any more, and is not written again.
     given_up: AtomicBool,
+    /// Its write-ahead log, where it was given one here.
+    log: Mutex<Option<Id>>,
 }
 
 /// The journal that a file's header names.
@@ -78,6 +81,7 @@ impl Held {
             links: AtomicUsize::new(0),
             commits: AtomicU64::new(0),
             given_up: AtomicBool::new(false),
+            log: Mutex::default(),
         });
         held.insert(id.clone(), (1, Arc::clone(&shared)));
         Ok(Held {
@@ -143,6 +147,23 @@ impl Held {
     /// Whether the file is the one of this name.
     pub(super) fn is_at(&self, path: &Path) -> bool {
         id(path).is_ok_and(|found| found == self.id)
+    }
+
+    /// Keeps in mind which log the file has, or that it has none any more.
+    pub(super) fn keep_log(&self, path: Option<&Path>) {
+        *self.log() = path.and_then(|path| id(&beside(path, "-wal")).ok());
+    }
+
+    /// Whether the log that it was given is still beside it.
+    pub(super) fn has_its_log(&self, path: &Path) -> bool {
+        let log = self.log();
+        log.as_ref()
+            .is_none_or(|log| id(&beside(path, "-wal")).is_ok_and(|found| found == *log))
+    }
+
+    fn log(&self) -> MutexGuard<'_, Option<Id>> {
+        let log = self.shared().log.lock();
+        log.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the header says now.

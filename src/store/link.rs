@@ -125,7 +125,11 @@ impl Drop for Link {
     fn drop(&mut self) {
         let Some(held) = &self.held else { return };
         // Where others have the file it stays as it is, and the last of them tries.
-        let is_last = held.unlink() && !held.is_given_up();
+        let is_last = held.unlink();
+        if is_last {
+            held.keep_log(None);
+        }
+        let is_last = is_last && !held.is_given_up();
         if is_last && self.closing == Closing::Rest && self.connection.is_autocommit() {
             let _ = to_rest(&self.connection);
             // SQLite does not say when a log could not be removed, as in a folder where only its maker may do that. It goes on

@@ -134,6 +134,9 @@ impl Store {
             .pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))
             .map_err(told)?;
         store.has_log.set(journal == "wal");
+        if store.has_log.get() {
+            store.keep_log();
+        }
         for (pragma, value) in [
             ("wal_autocheckpoint", i64::from(CHECKPOINT_PAGES)),
             ("journal_size_limit", WAL_BYTES_KEPT),

@@ -36,6 +36,14 @@ impl Store {
         })
     }
 
+    /// From now on the log is to stay beside the file, too: what is committed to one that was removed is lost with the
+    /// process.
+    pub(super) fn keep_log(&self) {
+        if let Some(held) = self.connection.held() {
+            held.keep_log(Some(&self.real));
+        }
+    }
+
     /// Whether another file was written into this one: the header of one that has a log says so.
     fn is_overwritten(&self, held: &Held) -> bool {
         self.has_log.get() && held.journal() == Journal::Rollback
@@ -61,6 +69,9 @@ impl Store {
                     let _ = fs::remove_file(beside(&self.real, suffix));
                 }
             }
+        }
+        if !is_overwritten && held.is_at(&self.real) && held.is_at(&self.path) {
+            return StoreError::LogGone(self.path.clone());
         }
         moved(&self.path, held.whereabouts().filter(|_| !is_overwritten))
     }
@@ -101,6 +112,9 @@ impl Place {
             Some(held) if is_in_place(held, &self.real, &self.path) => Ok(()),
             Some(held) => {
                 held.give_up();
+                if held.is_at(&self.real) && held.is_at(&self.path) {
+                    return Err(StoreError::LogGone(self.path.clone()));
+                }
                 Err(moved(&self.path, held.whereabouts()))
             }
             None => Err(moved(&self.path, None)),
@@ -137,7 +151,7 @@ impl Place {
 }
 
 fn is_in_place(held: &Held, real: &Path, path: &Path) -> bool {
-    !held.is_given_up() && held.is_at(real) && held.is_at(path)
+    !held.is_given_up() && held.is_at(real) && held.is_at(path) && held.has_its_log(real)
 }
 
 fn moved(path: &Path, now: Option<PathBuf>) -> StoreError {

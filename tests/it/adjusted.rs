@@ -279,6 +279,51 @@ fn candles_that_a_plan_left_behind_are_not_checked_and_those_after_them_are() {
     }
 }
 
+// What a plan has left behind could say nothing of a split that was entered late, and the newest candles stood where they had.
+#[test]
+fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_more() {
+    let start = label("2023-01-01");
+    for (timeframe, step, most_asked) in [("1d", DAY, 2), ("1h", HOUR, 2 + 3 + 1)] {
+        let name = format!("X:BTCUSD {timeframe}");
+        let mut coin = key(&name);
+        coin.adjusted = true;
+        let whole = crate::scripted::span(start, start + 300 * DAY);
+        let held = crate::scripted::span(start, start + 240 * DAY);
+        for (gone_days, split_day) in [(30, 230), (150, 232), (3, 60), (100, 130)] {
+            let mut bench = Bench::new();
+            let stamps = |span: candlefile::Span| (span.start()..span.end()).step_by(step as usize);
+            bench.provider.offer(&name, candles(stamps(whole)));
+            let now = utc("2024-01-01 00:00");
+            bench.run(now, &[(coin.clone(), held)]);
+            let split = start + split_day * DAY;
+            let halved = |candle: candlefile::Candle| candlefile::Candle {
+                open: candle.open * 0.5,
+                high: candle.high * 0.5,
+                low: candle.low * 0.5,
+                close: candle.close * 0.5,
+                ..candle
+            };
+            let now_given = candles(stamps(whole));
+            let now_given = now_given.map(|one| if one.ts < split { halved(one) } else { one });
+            bench.provider.offer(&name, now_given.collect::<Vec<_>>());
+            for ts in stamps(crate::scripted::span(start, start + gone_days * DAY)) {
+                bench.provider.withdraw(&name, ts);
+            }
+            bench.provider.take_asked();
+            let report = bench.run(now, &[(coin.clone(), whole)]);
+            let asked = bench.provider.take_spans().len();
+            let case =
+                format!("{timeframe}: {gone_days} days are gone, a split on day {split_day}");
+            assert_eq!(
+                report.series[0].status,
+                candlefile::SeriesStatus::Stale,
+                "{case}"
+            );
+            assert!(asked <= most_asked, "{case}: {asked} requests");
+        }
+    }
+}
+
 #[test]
 fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_cell() {
     const COIN: &str = "X:BTCUSD 1h";

@@ -143,6 +143,38 @@ fn a_file_that_another_is_written_into_is_given_up_and_keeps_the_new_rows_alone(
     home.cli(["verify", "data/m.db"]).run().ok();
 }
 
+// It was written on into a log without a name: what was told to be saved went with the process.
+#[test]
+fn a_log_that_is_removed_under_a_run_is_worked_off_and_the_run_says_so() {
+    for replace in [false, true] {
+        let (home, running, gate) = begun(WORDS);
+        let path = home.path("data/m.db");
+        let log = PathBuf::from(format!("{}-wal", path.display()));
+        let held =
+            |path: &Path| Db::open(path).count("SELECT coalesce(sum(candles), 0) FROM series");
+        let before = held(&path);
+        if replace {
+            fs::write(home.path("data/other"), "a log of something else").unwrap();
+            fs::rename(home.path("data/other"), &log).unwrap();
+        } else {
+            fs::remove_file(&log).unwrap();
+        }
+        let run = running.wait().exit(1);
+        run.says(&[
+            "the log of",
+            "was removed or replaced",
+            "run the same command again",
+        ]);
+        gate.open();
+        let verify = ["verify", "data/m.db"];
+        if replace {
+            let _ = fs::remove_file(&log);
+        }
+        home.cli(verify).run().ok();
+        assert_eq!(held(&path), before, "what was saved is in the file");
+    }
+}
+
 #[test]
 fn a_link_is_followed_and_one_that_leads_elsewhere_meanwhile_is_noticed() {
     let link = |home: &Home, to: &str| {

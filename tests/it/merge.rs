@@ -222,6 +222,65 @@ fn a_series_of_another_source_or_adjustment_is_refused_by_name_and_nothing_is_wr
     }
 }
 
+// Copies of an adjusted series from before and after a split were put side by side, in two scales.
+#[test]
+fn two_scales_of_an_adjusted_series_are_not_put_together() {
+    let (home, server) = (Home::new(), Server::start());
+    let words = "AAPL --adjusted --start 2024-01-02 --end 2024-03-28";
+    fill(&home, &server, "old.db", words);
+    fill(
+        &home,
+        &server,
+        "same.db",
+        "AAPL --adjusted --start 2024-02-01 --end 2024-04-30",
+    );
+    fill(
+        &home,
+        &server,
+        "raw.db",
+        "MSFT --start 2024-01-02 --end 2024-03-28",
+    );
+    server.split(0.25);
+    fill(
+        &home,
+        &server,
+        "new.db",
+        "AAPL --adjusted --start 2024-03-01 --end 2024-04-30",
+    );
+    fill(
+        &home,
+        &server,
+        "apart.db",
+        "AAPL --adjusted --start 2024-05-01 --end 2024-05-31",
+    );
+    fill(
+        &home,
+        &server,
+        "more.db",
+        "MSFT --start 2024-03-01 --end 2024-04-30",
+    );
+    server.forget();
+    for inputs in [
+        "old.db new.db",
+        "new.db raw.db old.db",
+        "raw.db same.db more.db new.db",
+    ] {
+        let said = run(&home, &format!("merge {inputs} -o out.db")).exit(1);
+        said.says(&["AAPL 1d", "in two scales", "new.db", "drop AAPL -t 1d"]);
+        assert!(!home.path("out.db").exists(), "{inputs}");
+    }
+    // The same scale, raw prices, and series that have no candle in common.
+    merged(&home, "old.db same.db", "one.db");
+    merged(&home, "raw.db more.db", "two.db");
+    merged(&home, "old.db apart.db", "three.db");
+    // One candle that was corrected is no split.
+    rusqlite::Connection::open(home.path("same.db"))
+        .unwrap()
+        .execute("UPDATE candle_data SET close = close * 1.02 WHERE ts = (SELECT min(ts) FROM candle_data)", [])
+        .unwrap();
+    merged(&home, "old.db same.db", "four.db");
+}
+
 #[test]
 fn a_series_without_candle_or_coverage_binds_nothing() {
     let (home, server) = (

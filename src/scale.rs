@@ -18,18 +18,18 @@ const NOISE: f64 = 1e-7;
 
 /// A stored candle, and what the provider says of it now.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Checked {
-    pub(super) old: Candle,
-    pub(super) new: Candle,
+pub(crate) struct Checked {
+    pub(crate) old: Candle,
+    pub(crate) new: Candle,
 }
 
 /// How the oldest candles have moved.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moved {
+pub(crate) struct Moved {
     /// What the stored prices are to be multiplied by.
-    pub(super) factor: f64,
+    pub(crate) factor: f64,
     /// The last of the checked candles that moved so.
-    pub(super) to: i64,
+    pub(crate) to: i64,
 }
 
 /// What a factor can be.
@@ -57,7 +57,7 @@ impl Factor {
 
 /// Whether all candles before some date have moved by one factor. They are given in ascending order. Single ones that
 /// differ otherwise say nothing, and neither does a single one that moved, unless it is the only one.
-pub(super) fn moved(checked: &[Checked]) -> Option<Moved> {
+pub(crate) fn moved(checked: &[Checked]) -> Option<Moved> {
     let of_old = Rounding::of(checked.iter().map(|checked| &checked.old));
     let of_new = Rounding::of(checked.iter().map(|checked| &checked.new));
     let moves: Vec<(i64, Option<Factor>)> = checked
