@@ -168,7 +168,8 @@ impl Runner {
             slices,
             not_due,
             left,
-            was_asked: Series::was_asked(known),
+            // Where nothing trades there is nothing, and nobody has to be asked for it.
+            was_asked: Series::was_asked(known) || !market.trades_within(span),
         }
     }
 }

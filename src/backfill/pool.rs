@@ -70,7 +70,7 @@ pub(super) fn fetch_all(
         .thread_name(|index| format!("fetch-{index}"))
         .panic_handler(|_| {})
         .build()
-        .expect("the threads of the pool can be started");
+        .map_err(|_| StoreError::NoThreads)?;
     let working = Arc::clone(&shared);
     pool.spawn_broadcast(move |_| working.work(&to_writer));
     let inbox = Inbox {

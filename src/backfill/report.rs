@@ -118,7 +118,7 @@ pub fn no_data(key: &SeriesKey, asked: Span) -> String {
         let likely: Vec<String> = likely.iter().map(Symbol::to_string).collect();
         (!likely.is_empty()).then(|| format!("did you mean {}?", likely.join(" or ")))
     } else {
-        Some(market.no_session())
+        Some(market.no_session(asked))
     };
     let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
     format!("the provider has no data for {symbol} {timeframe} in this range{hint}")

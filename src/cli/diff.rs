@@ -12,9 +12,11 @@ use super::error::Exit;
 use super::list::{self, Listed};
 use super::output::{self, count, short};
 use super::progress::Passing;
+use super::signals::end_on_signals;
 use super::{show, table};
 
 pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
+    end_on_signals();
     let meter = Meter::default();
     let open = |path| Store::untouched(path).map(|store| store.metered(&meter));
     let (a, b) = (open(&args.a)?, open(&args.b)?);

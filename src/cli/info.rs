@@ -108,6 +108,9 @@ struct Missing {
     nothing_from_provider: usize,
     unfinished_jobs: usize,
     failed_slices: u64,
+    /// Rows that are told beside.
+    #[serde(skip)]
+    rejected_rows: u64,
 }
 
 impl Glance {
@@ -179,6 +182,7 @@ impl Glance {
             nothing_from_provider: self.nothing.len(),
             unfinished_jobs: unfinished.clone().count(),
             failed_slices: unfinished.map(|job| job.slices.failed).sum(),
+            rejected_rows: self.odd.rejected,
         }
     }
 
@@ -339,7 +343,13 @@ impl std::fmt::Display for Missing {
             ));
         }
         if parts.is_empty() {
-            parts.push("nothing that is known of".into());
+            // What was rejected stands beside it.
+            let known = if self.rejected_rows > 0 {
+                "nothing else that is known of"
+            } else {
+                "nothing that is known of"
+            };
+            parts.push(known.into());
         }
         f.write_str(&parts.join("; "))
     }

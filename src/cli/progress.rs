@@ -156,9 +156,9 @@ fn joined(pieces: &[(u8, String)]) -> String {
     words.join(", ")
 }
 
-/// Columns of the terminal that a line may have.
+/// Columns of the terminal that a line may have: behind it the terminal may write `^C`.
 fn columns() -> usize {
-    usize::from(Term::stderr().size().1).saturating_sub(1)
+    usize::from(Term::stderr().size().1).saturating_sub(3)
 }
 
 /// How much is done, as a bar.

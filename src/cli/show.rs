@@ -121,7 +121,7 @@ impl Shown<'_> {
         let none = "no candles in this range";
         match self.selection {
             Selection::Within(span) if !self.series.market().trades_within(span) => {
-                format!("{none}: {}", self.series.market().no_session())
+                format!("{none}: {}", self.series.market().no_session(span))
             }
             _ => none.into(),
         }

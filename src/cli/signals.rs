@@ -19,6 +19,14 @@ pub fn stop_on_signals(cancel: &Cancel, words: Option<&'static str>) {
     });
 }
 
+/// What has nothing to save ends at the first signal, and leaves nothing on the terminal.
+pub fn end_on_signals() {
+    on_signals(|| {
+        stderr::end();
+        std::process::exit(Exit::Interrupted.code());
+    });
+}
+
 /// A write beyond the limit of a file's size fails, like one on a full disk, in place of ending the program.
 pub fn outlive_the_size_limit() {
     #[cfg(unix)]

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ struct Line {
     state: Mutex<State>,
     moved: Condvar,
     lost: Arc<AtomicU64>,
+    /// Whether the system has no thread for it: then what is said is written at once, and nothing is shown.
+    has_no_thread: AtomicBool,
 }
 
 #[derive(Default)]
@@ -43,11 +45,12 @@ fn line() -> &'static Arc<Line> {
             state: Mutex::default(),
             moved: Condvar::new(),
             lost: Arc::default(),
+            has_no_thread: AtomicBool::new(false),
         });
         let writing = Arc::clone(&line);
         let thread = std::thread::Builder::new().name("stderr".into());
-        // Without the thread everything is lost once so much waits, and nothing stops for that.
-        let _ = thread.spawn(move || writing.write());
+        let has_none = thread.spawn(move || writing.write()).is_err();
+        line.has_no_thread.store(has_none, Ordering::Relaxed);
         line
     })
 }
@@ -55,6 +58,12 @@ fn line() -> &'static Arc<Line> {
 /// Says a text, whole, and waits for nobody.
 pub fn say(text: Vec<u8>) {
     let line = line();
+    if line.has_no_thread.load(Ordering::Relaxed) {
+        if std::io::stderr().write_all(&text).is_err() {
+            line.lose();
+        }
+        return;
+    }
     let mut state = line.state();
     if state.bytes + text.len() > WAITING {
         line.lose();
@@ -68,6 +77,9 @@ pub fn say(text: Vec<u8>) {
 /// Shows these lines in place of those before, none as wide as the terminal; without any, nothing is left of them.
 pub fn show(lines: Vec<String>) {
     let line = line();
+    if line.has_no_thread.load(Ordering::Relaxed) {
+        return;
+    }
     line.state().frame = lines;
     line.moved.notify_all();
 }

@@ -10,8 +10,10 @@ use super::args::{Global, Verify};
 use super::error::Exit;
 use super::output::{self, of};
 use super::progress::Passing;
+use super::signals::end_on_signals;
 
 pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
+    end_on_signals();
     let meter = Meter::default();
     let passing = Passing::new(global.quiet, &meter);
     let verdict = verify(&args.file, &meter);

@@ -36,8 +36,11 @@ impl Market {
     }
 
     /// What is to be said of a span without trading hours.
-    pub fn no_session(&self) -> String {
-        format!("{} do not trade then", self.class.plural())
+    pub fn no_session(&self, span: Span) -> String {
+        match self.last_day {
+            Some(day) if self.lifetime_of(span).is_none() => format!("it expired on {day}"),
+            _ => format!("{} do not trade then", self.class.plural()),
+        }
     }
 
     /// The end of so many slots, one at least, that begin at or after a position; `None` where there are not so many.

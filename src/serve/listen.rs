@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
@@ -42,7 +42,7 @@ const HEAD_BYTES: usize = 32 << 10;
 /// How long answers that are under way have to come to an end when the server stops.
 const GRACE: Duration = Duration::from_millis(1500);
 
-/// Bound sockets.
+/// Bound sockets, which nobody reaches before the server begins.
 #[derive(Debug)]
 pub struct Sockets {
     listeners: Vec<TcpListener>,
@@ -84,6 +84,18 @@ impl Sockets {
         })
     }
 
+    /// From now on callers are let in; until then they are told that nobody is there.
+    pub(super) fn listen(&self) -> Result<(), ServeError> {
+        for listener in &self.listeners {
+            SockRef::from(listener).listen(BACKLOG).map_err(|why| {
+                let address = listener.local_addr();
+                let address = address.unwrap_or_else(|_| ([127, 0, 0, 1], self.port).into());
+                ServeError::Bind { address, why }
+            })?;
+        }
+        Ok(())
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         self.port
@@ -105,7 +117,6 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 

@@ -75,6 +75,8 @@ use webhook::Line;
 const BODY: Duration = Duration::from_secs(10);
 /// Threads that serve connections. What takes long runs elsewhere.
 const THREADS: usize = 2;
+/// Threads that a server has at once, with a few readers and a job that runs.
+const NEEDED_THREADS: usize = 24;
 /// How long the jobs have, once connections have ended, to save what they have fetched when the server stops.
 const GRACE: Duration = Duration::from_secs(3);
 /// How often a signal is looked for.
@@ -188,9 +190,15 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let store = Store::create(&settings.db)?;
     // From here on to its end: callers who read slowly are in nobody's way then.
-    store.ready_to_write(&settings.cancel, || {
+    let ready_to_write = store.ready_to_write(&settings.cancel, || {
         tracing::warn!(file = %settings.db.display(), "somebody reads the file, and until he is done it cannot be written");
-    })?;
+    });
+    match ready_to_write {
+        Err(StoreError::Stopped(_)) => return Ok(()),
+        other => other?,
+    }
+    check_threads().map_err(ServeError::Runtime)?;
+    sockets.listen()?;
     let place = Arc::new(store.place());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -238,6 +246,25 @@ pub fn serve(
     service.queue.leave();
     runtime.shutdown_timeout(LOOK_EVERY);
     served
+}
+
+/// That as many threads can be started as are needed at once: whoever starts them later cannot say that there are none.
+fn check_threads() -> std::io::Result<()> {
+    let gate = Arc::new(std::sync::RwLock::new(()));
+    let mut started = Vec::new();
+    let closed = gate.write();
+    for _ in 0..NEEDED_THREADS {
+        let gate = Arc::clone(&gate);
+        let wait = move || {
+            let _opened = gate.read();
+        };
+        started.push(std::thread::Builder::new().spawn(wait)?);
+    }
+    drop(closed);
+    for one in started {
+        let _ = one.join();
+    }
+    Ok(())
 }
 
 /// Raised from outside by a signal's handler, which can do no more than that.

@@ -86,6 +86,9 @@ pub enum StoreError {
     /// The file was written while it was read without a lock.
     #[error("{} was written while it was read", .0.display())]
     Changed(PathBuf),
+    /// The system starts no more threads for this program.
+    #[error("the system starts no more threads")]
+    NoThreads,
     /// It was told to stop while it waited for a reader.
     #[error("stopped while somebody read {}", .0.display())]
     Stopped(PathBuf),
@@ -305,6 +308,9 @@ impl StoreError {
             StoreError::Moved { now: None, .. } => {
                 "what was saved went with it: put it back, or run the same command again to fill what is there now".into()
             }
+            StoreError::NoThreads => {
+                "look at the limits of threads and processes (ulimit -u, a container's), or take fewer --workers".into()
+            }
             StoreError::LogGone(path) => format!(
                 "nothing more was written; what was saved was brought into the file: look with candlefile verify {}, then run the same command again",
                 quoted(path)
@@ -342,6 +348,7 @@ impl StoreError {
             | StoreError::CannotOpen(_)
             | StoreError::Moved { .. }
             | StoreError::LogGone(_)
+            | StoreError::NoThreads
             | StoreError::StrangeLog(_)
             | StoreError::Changed(_)
             | StoreError::Stopped(_) => self.next_to_open(),

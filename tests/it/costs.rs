@@ -20,6 +20,27 @@ fn evenings(friday: &str) -> Vec<i64> {
         .to_vec()
 }
 
+// Nothing was asked, nothing is there, and it was told that nothing was missing.
+#[test]
+fn a_contract_that_expired_before_what_is_asked_has_no_data_and_the_reason_is_told() {
+    let (home, server) = (Home::new(), Server::start());
+    let words = "O:TSLA240119C00150000 -t 1d --start 2024-02-05 --end 2024-03-28";
+    for _ in 0..2 {
+        let run = home.backfill(&server, words).exit(3);
+        let report = run.json();
+        assert_eq!(
+            (&report["series"][0]["status"], server.hits()),
+            (&"no_data".into(), 0)
+        );
+        let error = report["series"][0]["error"].as_str().unwrap();
+        assert!(error.contains("it expired on 2024-01-19"), "{error}");
+    }
+    // What it had while it lived is none of that.
+    let living = "O:TSLA240119C00150000 -t 1d --start 2024-01-08 --end 2024-01-12";
+    home.backfill(&server, living).ok();
+    home.backfill(&server, words).ok();
+}
+
 #[test]
 fn a_contract_that_has_expired_is_not_asked_for_once_its_last_day_is_final() {
     for (timeframe, step) in [

@@ -172,7 +172,10 @@ fn a_full_disk_is_told_as_such_and_the_same_server_goes_on_once_there_is_room() 
     };
     thread::scope(|scope| {
         let stop = Stop(cancel);
-        let server = scope.spawn(|| candlefile::serve::serve(settings, sockets, || {}));
+        let (is_ready, ready) = std::sync::mpsc::channel();
+        let tell = move || is_ready.send(()).unwrap();
+        let server = scope.spawn(|| candlefile::serve::serve(settings, sockets, tell));
+        ready.recv_timeout(crate::exchange::PATIENCE).unwrap();
         let minutes = "symbols=AAPL,MSFT&timeframes=1m&start_date=2024-01-02&end_date=2024-01-31";
         let before = caller.backfill(&format!("symbols=AAPL,MSFT&{WEEK}"));
         caller.wait_for(&before, "completed");

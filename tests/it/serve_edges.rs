@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::harness::Home;
+use crate::running::eventually;
 use crate::serve_attacks_slow::host;
 use crate::serving::{Serving, read_answer};
 
@@ -177,4 +178,33 @@ fn a_port_that_somebody_else_has_on_the_other_of_this_machines_own_addresses_is_
         .run()
         .exit(1)
         .says(&["another program listens there", "--port"]);
+}
+
+// Callers were let in and waited without an answer for as long as somebody read the file, and a stop was a failure.
+#[test]
+fn a_server_that_waits_for_its_file_lets_nobody_in_and_stops_cleanly() {
+    let home = Home::new();
+    home.cli("backfill AAPL --provider sample --start 2024-01-02 --end 2024-03-28".split(' '))
+        .run()
+        .ok();
+    let reader = rusqlite::Connection::open(home.db_path()).unwrap();
+    let mut rows = reader.prepare("SELECT ts FROM candle_data").unwrap();
+    let mut rows = rows.query([]).unwrap();
+    assert!(rows.next().unwrap().is_some(), "a statement that lasts");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = port.local_addr().unwrap().port();
+    let serve = ["serve", "--provider", "sample", "--port", &port.to_string()];
+    let waiting = home.cli(serve).spawn();
+    let address: std::net::SocketAddr = ([127, 0, 0, 1], port).into();
+    eventually("it has its port", || {
+        let other = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        other.unwrap().bind(&address.into()).is_err()
+    });
+    let called = std::net::TcpStream::connect(("127.0.0.1", port));
+    assert_eq!(
+        called.unwrap_err().kind(),
+        std::io::ErrorKind::ConnectionRefused
+    );
+    waiting.terminate();
+    waiting.wait().ok();
 }

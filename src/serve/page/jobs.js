@@ -148,7 +148,8 @@ async function ask() {
     learnFailures();
     changed(linkNow());
   } catch (error) {
-    const is = error.status === 0 ? 'gone' : error.status === 401 ? 'locked' : 'polling';
+    // What stands between says of itself that the server is not there.
+    const is = [0, 502, 504].includes(error.status) ? 'gone' : error.status === 401 ? 'locked' : 'polling';
     tries += 1;
     changed(is, error);
   }

@@ -4,6 +4,8 @@ import { byId, h, keyed, press, say, stateMark } from './dom.js';
 import { clock, count, counted, day, leftOf, names, range, seconds, unix } from './format.js';
 import { act, failuresOf, jobs, link, list } from './jobs.js';
 
+/** For so long it is told that the end has moved away. */
+const LATER_S = 15;
 /** Lines of failures at most. */
 const LINES = 5;
 
@@ -62,20 +64,26 @@ function card(job) {
   let shown = [];
   let last = null;
   let expected = null;
-  let isLater = false;
+  /** The earliest end that was expected lately, and since when ends later than that are. */
+  let earliest = Infinity;
+  let later = null;
   const at = () => performance.now() / 1000;
   function expect({ eta_s: told }) {
     if (told == null) return;
-    isLater = expected !== null && at() + told > expected + Math.max(2, told / 10);
     expected = at() + told;
+    if (expected <= earliest + Math.max(2, told / 10)) later = null;
+    else later ??= at();
+    // After a while that is what is usual.
+    earliest = later !== null && at() - later > LATER_S ? expected : Math.min(earliest, expected);
+    if (earliest === expected) later = null;
   }
   /** It falls from one moment to the next, or says why not. */
   function timeLeft({ waiting, slow }) {
     if (waiting) return 'waits';
-    if (expected === null) return '–';
+    if (expected === null) return slow ? `${slow.symbol} hangs` : '–';
     const left = expected - at();
     if (left < 0) return slow ? `${slow.symbol} hangs` : 'longer than expected';
-    return isLater ? `${seconds(left)}, slower than before` : seconds(left);
+    return later === null ? seconds(left) : `${seconds(left)}, slower than before`;
   }
   /** What changes by itself as time passes. */
   function tick() {
