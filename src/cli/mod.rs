@@ -36,6 +36,7 @@ mod zone;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::Path;
 
 use candlefile::{StoreError, TargetError};
 use clap::error::ErrorKind;
@@ -93,11 +94,22 @@ fn run() -> i32 {
             if !std::io::stderr().is_terminal() {
                 let of_target = error.downcast_ref().map(TargetError::path);
                 said = said.with_whole_name(named.or(of_target).unwrap_or(&db));
+                for path in paths_of(&words) {
+                    said = said.with_whole_name(path);
+                }
             }
             said.print(json);
             said.exit.code()
         }
     }
+}
+
+/// The files that were named after options.
+fn paths_of(words: &[OsString]) -> impl Iterator<Item = &Path> {
+    const OPTIONS: [&str; 4] = ["--symbols-file", "--token-file", "--output", "-o"];
+    let pairs = words.iter().zip(words.iter().skip(1));
+    let named = pairs.filter(|(option, _)| OPTIONS.iter().any(|one| option == one));
+    named.map(|(_, path)| Path::new(path))
 }
 
 /// For those who print nothing before they have read everything: a file that was left with the header of a log is read

@@ -155,15 +155,17 @@ fn who_reads_an_error_elsewhere_is_told_whole_file_names() {
     home.cli("backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-05".split(' '))
         .run()
         .ok();
-    fs::write(home.path("there.csv"), "").unwrap();
-    fs::write(home.path("odd.db"), "x".repeat(4096)).unwrap();
-    for (words, named) in [
-        ("diff none.db market.db", "none.db"),
-        ("verify odd.db", "odd.db"),
-        ("export -o there.csv", "there.csv"),
-        ("verify none.db", "none.db"),
+    fs::write(home.path("there.csv", 1), "").unwrap();
+    fs::write(home.path("odd.db", 1), "x".repeat(4096)).unwrap();
+    for (words, named, code) in [
+        ("diff none.db market.db", "none.db", 1),
+        ("verify odd.db", "odd.db", 1),
+        ("export -o there.csv", "there.csv", 1),
+        ("verify none.db", "none.db", 1),
+        ("backfill --symbols-file none.txt", "none.txt", 2),
+        ("export -o there.foo", "there.foo", 2),
     ] {
-        let run = home.cli(words.split(' ')).run().exit(1);
+        let run = home.cli(words.split(' ')).run().exit(code);
         let said = format!("candlefile: {}", whole(named));
         let named_first = run.stderr.starts_with(&said);
         assert!(
@@ -173,7 +175,7 @@ fn who_reads_an_error_elsewhere_is_told_whole_file_names() {
         let told = home
             .cli(words.split(' ').chain(["--json"]))
             .run()
-            .exit(1)
+            .exit(code)
             .json();
         let message = told["error"]["message"].as_str().unwrap();
         assert!(message.contains(&whole(named)), "{message}");

@@ -187,12 +187,12 @@ fn a_server_that_waits_for_its_file_lets_nobody_in_and_stops_cleanly() {
     home.cli("backfill AAPL --provider sample --start 2024-01-02 --end 2024-03-28".split(' '))
         .run()
         .ok();
-    let reader = rusqlite::Connection::open(home.db_path()).unwrap();
-    let mut rows = reader.prepare("SELECT ts FROM candle_data").unwrap();
-    let mut rows = rows.query([]).unwrap();
-    assert!(rows.next().unwrap().is_some(), "a statement that lasts");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = port.local_addr().unwrap().port();
+    let reader = home.db();
+    reader.0.execute_batch("BEGIN").unwrap();
+    assert!(reader.count("SELECT count(*) FROM candles") > 0);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
     let serve = ["serve", "--provider", "sample", "--port", &port.to_string()];
     let waiting = home.cli(serve).spawn();
     let address: std::net::SocketAddr = ([127, 0, 0, 1], port).into();
