@@ -155,8 +155,8 @@ fn who_reads_an_error_elsewhere_is_told_whole_file_names() {
     home.cli("backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-05".split(' '))
         .run()
         .ok();
-    fs::write(home.path("there.csv", 1), "").unwrap();
-    fs::write(home.path("odd.db", 1), "x".repeat(4096)).unwrap();
+    fs::write(home.path("there.csv"), "").unwrap();
+    fs::write(home.path("odd.db"), "x".repeat(4096)).unwrap();
     for (words, named, code) in [
         ("diff none.db market.db", "none.db", 1),
         ("verify odd.db", "odd.db", 1),
