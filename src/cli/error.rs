@@ -179,6 +179,9 @@ impl Said {
             return self;
         };
         let (name, whole) = (path.display().to_string(), whole.display().to_string());
+        if self.message.contains(&whole) {
+            return self;
+        }
         // The first time it is named is enough.
         let is_edge =
             |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "'\"`,:;()=".contains(c));

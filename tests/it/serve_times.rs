@@ -97,7 +97,10 @@ fn while_serving(
     };
     thread::scope(|scope| {
         let stop = Stop(cancel);
-        let server = scope.spawn(|| candlefile::serve::serve(settings, sockets, || {}));
+        let (is_ready, ready) = std::sync::mpsc::channel();
+        let tell = move || is_ready.send(()).unwrap();
+        let server = scope.spawn(|| candlefile::serve::serve(settings, sockets, tell));
+        ready.recv_timeout(crate::exchange::PATIENCE).unwrap();
         test(&caller);
         drop(stop);
         server.join().unwrap().unwrap();
