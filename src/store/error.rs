@@ -63,6 +63,16 @@ pub enum StoreError {
         /// What is not allowed: `read`, `write` or `enter`.
         right: &'static str,
     },
+    /// A log lies beside the file that a program left when it was stopped, and who reads lacks a right to bring it in.
+    #[error("{} has a log that was left beside it, and you may not write the {what} {} to bring it in", path.display(), lacks.display())]
+    LogLeft {
+        /// The file.
+        path: PathBuf,
+        /// What may not be written.
+        lacks: PathBuf,
+        /// What that is: `file` or `folder`.
+        what: &'static str,
+    },
     /// The file lies where nothing can be written.
     #[error("{} is on a read-only medium", .0.display())]
     ReadOnlyMedium(PathBuf),
@@ -257,6 +267,7 @@ impl StoreError {
             | StoreError::Stopped(path)
             | StoreError::LogGone(path)
             | StoreError::NoRight { path, .. }
+            | StoreError::LogLeft { path, .. }
             | StoreError::Moved { path, .. }
             | StoreError::NotAFile { path, .. }
             | StoreError::NoOwner { path, .. }
@@ -379,6 +390,10 @@ impl StoreError {
             }
             StoreError::Interrupted(path) => format!(
                 "let somebody who may write the file and its folder take it back: candlefile --db {} list",
+                quoted(path)
+            ),
+            StoreError::LogLeft { path, .. } => format!(
+                "let somebody who may write the file and its folder do so: candlefile --db {} list",
                 quoted(path)
             ),
             StoreError::BadSql(_) => {

@@ -36,13 +36,25 @@ pub(super) fn check_readable(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// That the log can be read: without the memory that goes with it, that has to be made first.
+/// That the log can be read: one without the memory that goes with it was left by a program that was stopped, and whoever
+/// may write has to bring it into the file first.
 pub(super) fn check_log_readable(path: &Path) -> Result<(), StoreError> {
     let real = real(path);
-    if beside(&real, "-wal").exists() && !beside(&real, "-shm").exists() {
-        need(folder_of(&real), "folder", Right::Write)?;
+    if !beside(&real, "-wal").exists() || beside(&real, "-shm").exists() {
+        return Ok(());
     }
-    Ok(())
+    need(&real, "file", Right::Write)
+        .and_then(|()| need(folder_of(&real), "folder", Right::Write))
+        .map_err(|error| match error {
+            StoreError::NoRight {
+                path: lacks, what, ..
+            } => StoreError::LogLeft {
+                path: path.to_path_buf(),
+                lacks,
+                what,
+            },
+            other => other,
+        })
 }
 
 /// That the file may be written or made, and others beside it. The mode bits count for root too, who could write all the
@@ -73,15 +85,18 @@ pub(super) fn may_write(path: &Path) -> bool {
     check_writable(path).is_ok()
 }
 
-/// The folder on the way to a path that may not be entered.
+/// The folder on the way to a path, or to where a link leads, that may not be entered.
 pub(super) fn check_reachable(path: &Path) -> Result<(), StoreError> {
     let lacks = |folder: &&Path| has(folder, Right::Enter) == Err(ErrorKind::PermissionDenied);
     match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            let folders: Vec<&Path> = path.ancestors().skip(1).collect();
-            let closed = folders.into_iter().rev().find(lacks);
+            let real = real(path);
+            let closed = [path, &real].into_iter().find_map(|path| {
+                let folders: Vec<&Path> = path.ancestors().skip(1).collect();
+                folders.into_iter().rev().find(lacks)
+            });
             Err(StoreError::NoRight {
-                path: closed.unwrap_or(folder_of(path)).to_path_buf(),
+                path: closed.unwrap_or(folder_of(&real)).to_path_buf(),
                 what: "folder",
                 right: Right::Enter.as_str(),
             })

@@ -132,10 +132,16 @@ fn an_error_names_the_right_that_is_missing_and_what_it_is_to() {
     let elsewhere = Home::new();
     let folder_mode = Permissions::from_mode(0o755);
     fs::set_permissions(elsewhere.db_path().parent().unwrap(), folder_mode).unwrap();
-    let list = ["--db", home.db_path().to_str().unwrap(), "list"].map(str::to_owned);
-    let out = elsewhere.cli(list).without_db().by_nobody().run().exit(1);
+    let link = elsewhere.path("link.db");
+    std::os::unix::fs::symlink(home.db_path(), &link).unwrap();
+    let outs = [home.db_path(), link].map(|path| {
+        let list = ["--db", path.to_str().unwrap(), "list"].map(str::to_owned);
+        elsewhere.cli(list).without_db().by_nobody().run().exit(1)
+    });
     set_rights(&home, 0o755, 0o644);
-    out.says(&["may not enter the folder", folder.to_str().unwrap()]);
+    for out in outs {
+        out.says(&["may not enter the folder", folder.to_str().unwrap()]);
+    }
 
     // A log of somebody else's.
     home.sql("PRAGMA journal_mode = wal");
@@ -157,7 +163,31 @@ fn an_error_names_the_right_that_is_missing_and_what_it_is_to() {
     )
     .unwrap();
     refused(&home, "list").says(&["may not read the log", "market.db-wal"]);
+
+    // A log that was left without the memory that goes with it.
+    owner
+        .execute("UPDATE series SET created_at = created_at + 1", [])
+        .unwrap();
+    let left = Home::new();
+    for suffix in ["", "-wal"] {
+        let name = format!("market.db{suffix}");
+        fs::copy(home.path(&name), left.path(&name)).unwrap();
+        let mode = Permissions::from_mode(0o644);
+        fs::set_permissions(left.path(&name), mode).unwrap();
+    }
     set_rights(&home, 0o755, 0o644);
+    let (open, closed) = (0o777, if is_root { 0o755 } else { 0o555 });
+    let file = if is_root { 0o644 } else { 0o444 };
+    let folder = left.db_path().parent().unwrap().canonicalize().unwrap();
+    for (folder_mode, file_mode, lacks) in [
+        (open, file, left.db_path().canonicalize().unwrap()),
+        (closed, 0o666, folder),
+    ] {
+        set_rights(&left, folder_mode, file_mode);
+        let lacks = lacks.to_str().unwrap();
+        refused(&left, "list").says(&["a log that was left beside it", lacks, "who may write"]);
+    }
+    set_rights(&left, 0o755, 0o644);
 }
 
 #[test]
