@@ -1,6 +1,6 @@
 //! How things are written: times, counts, JSON.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::Result;
@@ -156,11 +156,11 @@ pub fn whole_seconds(seconds: u64) -> String {
 }
 
 /// One JSON document on stdout.
-pub fn json(document: &serde_json::Value) -> Result<()> {
-    let mut out = stdout();
+pub fn json(document: &impl serde::Serialize) -> Result<()> {
+    let mut out = BufWriter::new(stdout());
     serde_json::to_writer(&mut out, document).map_err(std::io::Error::from)?;
     writeln!(out)?;
-    Ok(())
+    Ok(out.flush()?)
 }
 
 /// Text on stdout.

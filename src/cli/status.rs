@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use candlefile::backfill::NothingFrom;
-use candlefile::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow};
-use candlefile::{Cancel, Clock, Counts, JobStatus, Store, SystemClock};
+use candlefile::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, SliceStatus};
+use candlefile::{Cancel, Clock, Counts, JobStatus, Store, Symbol, SystemClock, Timeframe};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{Global, Status};
@@ -127,7 +128,7 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
 fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
     let JobDetail { job, .. } = detail;
     if global.json {
-        return output::json(&whole_document(store, detail, now)?);
+        return print_document(store, detail, now);
     }
     output::print(format!(
         "{} {}: {} from {}",
@@ -217,13 +218,11 @@ fn left_out(job: &JobRow, listed: &[SliceRow]) -> u64 {
     job.slices.total.saturating_sub(listed.len() as u64)
 }
 
-/// A job with its series and slices.
-fn whole_document(store: &Store, detail: &JobDetail, now: i64) -> Result<Value> {
+/// A job with its series and slices, as one JSON document.
+fn print_document(store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
     let mut job = document(store, &detail.job, now)?;
     let slices = listed(store, &detail.job, LISTED_IN_JSON)?;
-    let progress: Value = slices.iter().map(slice_document).collect();
     job["progress_left_out"] = json!(left_out(&detail.job, &slices));
-    job["progress"] = progress.clone();
     let nothing = nothing_of(store, detail)?;
     job["nothing_from_provider"] = nothing.iter().map(nothing_document).collect();
     job["series"] = detail
@@ -236,7 +235,57 @@ fn whole_document(store: &Store, detail: &JobDetail, now: i64) -> Result<Value> 
             })
         })
         .collect();
-    Ok(json!({ "jobs": [job], "progress": progress }))
+    let progress: Vec<SliceDocument> = slices.iter().map(SliceDocument::of).collect();
+    let progress = &progress[..];
+    let jobs = [WholeJob { job, progress }];
+    output::json(&WholeDocument { jobs, progress })
+}
+
+#[derive(Serialize)]
+struct WholeDocument<'a> {
+    jobs: [WholeJob<'a>; 1],
+    progress: &'a [SliceDocument<'a>],
+}
+
+#[derive(Serialize)]
+struct WholeJob<'a> {
+    #[serde(flatten)]
+    job: Value,
+    progress: &'a [SliceDocument<'a>],
+}
+
+/// A typed one: there may be many.
+#[derive(Serialize)]
+struct SliceDocument<'a> {
+    slice_id: i64,
+    symbol: &'a Symbol,
+    timeframe: Timeframe,
+    start: String,
+    end: String,
+    status: SliceStatus,
+    attempts: u32,
+    records: Counts,
+    error: Option<&'a str>,
+    started_at: Option<String>,
+    completed_at: Option<String>,
+}
+
+impl SliceDocument<'_> {
+    fn of(slice: &SliceRow) -> SliceDocument<'_> {
+        SliceDocument {
+            slice_id: slice.slice_id,
+            symbol: &slice.key.symbol,
+            timeframe: slice.key.timeframe,
+            start: time(slice.span.start()),
+            end: time(slice.span.end()),
+            status: slice.status,
+            attempts: slice.attempts,
+            records: slice.records,
+            error: slice.error.as_deref(),
+            started_at: slice.started_at.map(time),
+            completed_at: slice.completed_at.map(time),
+        }
+    }
 }
 
 /// Where the provider had nothing of what a job has asked for, by what the file holds now.
@@ -261,14 +310,6 @@ fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {
         "resume_at": job.resume_at.map(time), "owner": job.owner, "program": job.program, "eta_s": eta,
         "rate": job.rate, "workers": job.workers, "delay_s": job.policy.delay, "final_after_s": job.policy.final_after,
     }))
-}
-
-fn slice_document(slice: &SliceRow) -> Value {
-    json!({
-        "slice_id": slice.slice_id, "symbol": slice.key.symbol, "timeframe": slice.key.timeframe, "start": time(slice.span.start()),
-        "end": time(slice.span.end()), "status": slice.status, "attempts": slice.attempts, "records": slice.records,
-        "error": slice.error, "started_at": slice.started_at.map(time), "completed_at": slice.completed_at.map(time),
-    })
 }
 
 /// Seconds from start to end, or to the last sign of life of a job that has none.

@@ -38,7 +38,9 @@ impl Store {
             "SELECT * {of_prefix} ORDER BY job_id = ?1 DESC, created_at DESC, job_id DESC LIMIT ?2"
         );
         let slices = match filter {
-            JobFilter::Prefix(_) if self.are_most(chosen, params![prefix, most])? => {
+            JobFilter::Prefix(_)
+                if self.are_most(self.count_slices(chosen, params![prefix, most])?)? =>
+            {
                 format!(
                     "backfill_progress NOT INDEXED WHERE job_id = (SELECT job_id FROM ({chosen}))"
                 )
@@ -82,15 +84,23 @@ impl Store {
         Ok(jobs)
     }
 
-    /// Whether most slices of the file are of these jobs: then they are read faster one after the other than by an index.
-    fn are_most(&self, jobs: &str, values: impl Params) -> Result<bool, StoreError> {
+    fn count_slices(&self, jobs: &str, values: impl Params) -> Result<u64, StoreError> {
         let sql = format!(
-            "SELECT (SELECT count(*) FROM backfill_progress WHERE job_id IN (SELECT job_id FROM ({jobs}))) * 2 >
-                (SELECT coalesce(max(slice_id), 0) FROM backfill_progress)"
+            "SELECT count(*) FROM backfill_progress WHERE job_id IN (SELECT job_id FROM ({jobs}))"
         );
         let told = told(&self.path);
         let mut select = self.connection.prepare_cached(&sql).map_err(told)?;
-        select.query_row(values, |row| row.get(0)).map_err(told)
+        let count: i64 = select.query_row(values, |row| row.get(0)).map_err(told)?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// Whether so many slices are most of the file's: then they are read faster one after the other than by an index.
+    fn are_most(&self, slices: u64) -> Result<bool, StoreError> {
+        let sql = "SELECT coalesce(max(slice_id), 0) FROM backfill_progress";
+        let told = told(&self.path);
+        let mut select = self.connection.prepare_cached(sql).map_err(told)?;
+        let all: i64 = select.query_row([], |row| row.get(0)).map_err(told)?;
+        Ok(slices * 2 > all.cast_unsigned())
     }
 
     /// One job with its series, by any unique prefix of its id.
@@ -141,7 +151,7 @@ impl Store {
             SliceFilter::Failed => "AND p.status = 'failed'",
             SliceFilter::Notable => "AND p.status IN ('failed', 'running')",
         };
-        let index = if self.are_most("SELECT ? AS job_id", [&job.job_id])? {
+        let index = if self.are_most(job.slices.total)? {
             "NOT INDEXED"
         } else {
             ""
