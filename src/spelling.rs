@@ -6,23 +6,28 @@
 
 use crate::symbol::{AssetClass, Symbol};
 
-/// Currencies of states.
-const MONEY: [&str; 26] = [
+/// Currencies of states, and the metals that are traded like them.
+const MONEY: [&str; 30] = [
     "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK",
     "HUF", "TRY", "ZAR", "MXN", "BRL", "CNY", "CNH", "HKD", "SGD", "INR", "KRW", "THB", "ILS",
+    "XAU", "XAG", "XPT", "XPD",
 ];
 /// What crypto is quoted in beside those.
 const COINS: [&str; 6] = ["USDT", "USDC", "BUSD", "BTC", "ETH", "DAI"];
 /// Indices that others call otherwise.
 const INDICES: [(&str, &str); 3] = [("GSPC", "SPX"), ("IXIC", "COMP"), ("DJIA", "DJI")];
 
+/// What stands before the colon of everything that is no stock.
+const PREFIXES: [&str; 4] = ["X", "C", "I", "O"];
+
 /// Other spellings that are more likely to exist, the likeliest first; none where it looks right as it is.
 pub(crate) fn likely(symbol: &Symbol) -> Vec<Symbol> {
     let text = symbol.as_str();
     let mut likely = match (symbol.asset_class(), text.split_once(':')) {
         (AssetClass::Stock, None) => of_stock(text),
-        (AssetClass::Crypto | AssetClass::Forex | AssetClass::Index, Some((class, name))) => {
-            vec![format!("{class}:{}", name.replace(['-', '/', '^'], ""))]
+        (_, Some((class, name))) if PREFIXES.contains(&class.to_ascii_uppercase().as_str()) => {
+            let name = name.replace(['-', '/', '^', '_'], "");
+            vec![format!("{class}:{name}").to_ascii_uppercase()]
         }
         _ => Vec::new(),
     };
@@ -52,7 +57,7 @@ fn of_stock(text: &str) -> Vec<String> {
     if let Some(pair) = pair(&upper) {
         return vec![pair];
     }
-    let Some((stem, tail)) = upper.split_once(['-', '/', '.', '^']) else {
+    let Some((stem, tail)) = upper.split_once(['-', '/', '.', '^', '_']) else {
         return in_capitals(text, &upper);
     };
     let dotted = text.contains('.');
@@ -74,7 +79,8 @@ fn of_stock(text: &str) -> Vec<String> {
 /// The same in capitals, and as a preferred share where it may be one. A single small letter is how some are written.
 fn in_capitals(text: &str, upper: &str) -> Vec<String> {
     let small = text.bytes().filter(u8::is_ascii_lowercase).count();
-    if small == 0 || (small == 1 && text.len() > 1) {
+    let is_class = upper.contains('.');
+    if small == 0 || (small == 1 && text.len() > 1 && !is_class) {
         return Vec::new();
     }
     let mut all = vec![upper.to_owned()];
@@ -119,6 +125,8 @@ mod tests {
             ("BAC-L", "BAC.L BACpL"),
             ("BRK/B", "BRK.B BRKpB"),
             ("brk-b", "BRK.B BRKpB"),
+            ("BRK_B", "BRK.B BRKpB"),
+            ("BRK.b", "BRK.B"),
             ("kimpl", "KIMPL KIMpL"),
             ("nvda", "NVDA"),
             ("Nvda", "NVDA"),
@@ -140,7 +148,17 @@ mod tests {
             ("EURUSD", "C:EURUSD"),
             ("EUR/USD", "C:EURUSD"),
             ("EUR_USD", "C:EURUSD"),
+            ("XAUUSD", "C:XAUUSD"),
+            ("XAUUSD=X", "C:XAUUSD"),
+            ("XAG/EUR", "C:XAGEUR"),
             ("X:BTC-USD", "X:BTCUSD"),
+            ("X:BTC_USD", "X:BTCUSD"),
+            ("X:btcusd", "X:BTCUSD"),
+            ("x:btcusd", "X:BTCUSD"),
+            ("c:eurusd", "C:EURUSD"),
+            ("i:ndx", "I:NDX"),
+            ("o:spy251219c00650000", "O:SPY251219C00650000"),
+            ("O:spy251219C00650000", "O:SPY251219C00650000"),
             ("EURUSD=X", "C:EURUSD"),
             ("JPY=X", "C:USDJPY"),
             ("C:EUR/USD", "C:EURUSD"),
@@ -154,7 +172,6 @@ mod tests {
             ("BACpL", ""),
             ("AAM.WS", ""),
             ("X:BTCUSD", ""),
-            ("X:btcusd", ""),
             ("O:SPY251219C00650000", ""),
             ("0700", ""),
         ] {

@@ -21,7 +21,7 @@ mod writer;
 
 pub use estimate::Estimate;
 pub use planning::{left_of, targets};
-pub use report::{NothingFrom, Report, SeriesReport, next_without_data, no_data};
+pub use report::{NothingFrom, Report, SeriesReport, next_of_refused, next_without_data, no_data};
 pub use update::{sources, update_of};
 
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use crate::span::Span;
 use crate::store::{
     Counts, JobStatus, Left, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError,
 };
-use crate::symbol::Symbol;
+use crate::symbol::{AssetClass, Symbol};
 
 /// How a job ended, and what this run of it did.
 #[derive(Clone, Debug)]
@@ -105,6 +105,13 @@ impl SeriesReport {
             _ => self.error.clone(),
         }
     }
+
+    /// What is to be said of a complete one where nothing trades in what was asked.
+    pub fn without_session(&self) -> Option<String> {
+        let market = self.key.market(Weekday::Sun);
+        let is_without = self.status == SeriesStatus::Completed && !market.trades_within(self.span);
+        is_without.then(|| market.no_session(self.span))
+    }
 }
 
 /// That a provider has no data for a series in what was asked, and what may be the reason.
@@ -113,8 +120,8 @@ pub fn no_data(key: &SeriesKey, asked: Span) -> String {
         symbol, timeframe, ..
     } = key;
     let market = key.market(Weekday::Sun);
-    let hint = if market.trades_within(asked) {
-        let likely = symbol.likely_spellings();
+    let likely = symbol.likely_spellings();
+    let hint = if market.trades_within(asked) || is_of_another_class(symbol, &likely) {
         let likely: Vec<String> = likely.iter().map(Symbol::to_string).collect();
         (!likely.is_empty()).then(|| format!("did you mean {}?", likely.join(" or ")))
     } else {
@@ -124,6 +131,12 @@ pub fn no_data(key: &SeriesKey, asked: Span) -> String {
     format!("the provider has no data for {symbol} {timeframe} in this range{hint}")
 }
 
+/// Whether what may have been meant trades at other times.
+fn is_of_another_class(symbol: &Symbol, likely: &[Symbol]) -> bool {
+    let other = likely.first();
+    other.is_some_and(|other| other.asset_class() != symbol.asset_class())
+}
+
 /// What to do about series without data, of which each was asked for in a span.
 pub fn next_without_data(asked: impl Iterator<Item = (SeriesKey, Span)>) -> &'static str {
     // Holidays come one, or two, at a time.
@@ -131,7 +144,12 @@ pub fn next_without_data(asked: impl Iterator<Item = (SeriesKey, Span)>) -> &'st
     let days = |(key, span): (SeriesKey, Span)| {
         let market = key.market(Weekday::Sun);
         let first = market.date(span.start());
-        if market.trades_within(span) {
+        let symbol = &key.symbol;
+        if symbol.asset_class() == AssetClass::Crypto
+            || is_of_another_class(symbol, &symbol.likely_spellings())
+        {
+            FEW
+        } else if market.trades_within(span) {
             market.trading_days(
                 first.pred_opt().unwrap_or(first),
                 market.date(span.end() - 1),
@@ -147,6 +165,33 @@ pub fn next_without_data(asked: impl Iterator<Item = (SeriesKey, Span)>) -> &'st
             "check the spelling of the symbols without data, or ask for more days: these may be holidays"
         }
         _ => "check the spelling of the symbols without data",
+    }
+}
+
+/// What mends failures of which the provider refused every one, so that asking again alone does not; `None` where one of
+/// them may pass by itself. Their words are those that were recorded.
+pub fn next_of_refused<'a>(errors: impl Iterator<Item = &'a str>) -> Option<&'static str> {
+    // What may be answered at another time.
+    const PASSING: [&str; 2] = ["408", "425"];
+    let mut is_plan = true;
+    let mut any = false;
+    for error in errors {
+        let (_, words) = error.split_once("HTTP ")?;
+        let status = words.get(..3)?;
+        if !status.starts_with('4') || PASSING.contains(&status) {
+            return None;
+        }
+        is_plan &= status == "403";
+        any = true;
+    }
+    match (any, is_plan) {
+        (false, _) => None,
+        (true, true) => Some(
+            "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes",
+        ),
+        (true, false) => Some(
+            "the provider refuses it, and asking again mends that only once it does not: look at its reasons and at the symbols",
+        ),
     }
 }
 

@@ -90,9 +90,18 @@ fn is_header(line: &str) -> bool {
         "stock symbol",
         "symbol name",
     ];
-    let fields = line.split([',', ';', '\t', '|']);
-    let mut names = fields.map(|field| field.trim().trim_matches(['"', '\'']).to_ascii_lowercase());
-    names.any(|field| NAMES.contains(&field.replace('_', " ").as_str()))
+    // Alone and in capitals, these may be tickers.
+    const ALSO_TICKERS: [&str; 6] = ["code", "instrument", "name", "security", "stock", "sym"];
+    let quotes = |c: char| c.is_whitespace() || "\"':".contains(c);
+    let fields: Vec<&str> = line
+        .split([',', ';', '\t', '|'])
+        .map(|field| field.trim_matches(quotes))
+        .collect();
+    fields.iter().any(|field| {
+        let name = field.to_ascii_lowercase().replace('_', " ");
+        let may_be_ticker = fields.len() == 1 && *field == field.to_ascii_uppercase();
+        NAMES.contains(&name.as_str()) || (ALSO_TICKERS.contains(&name.as_str()) && !may_be_ticker)
+    })
 }
 
 /// The symbols of the command line and of the file, each once, in the order given.

@@ -22,12 +22,14 @@ pub fn run(global: &Global, args: &Info) -> Result<Exit> {
     let glance = Store::reading(&global.db, |store| {
         store.at_one_instant(|| {
             let series = store.series()?;
+            let jobs = store.jobs(&JobFilter::All, now)?;
             Ok(Glance {
                 file: store.info()?,
                 nothing: nothing(store, &series)?,
                 odd: odd(store)?,
                 series,
-                jobs: store.jobs(&JobFilter::All, now)?,
+                failed: failed_slices(store, &jobs)?,
+                jobs,
             })
         })
     });
@@ -76,6 +78,15 @@ struct Glance {
     nothing: Vec<NothingFrom>,
     odd: OddRows,
     jobs: Vec<JobRow>,
+    /// Failed slices whose answer has not come since.
+    failed: u64,
+}
+
+fn failed_slices(store: &Store, jobs: &[JobRow]) -> Result<u64, StoreError> {
+    if jobs.iter().all(|job| job.slices.failed == 0) {
+        return Ok(0);
+    }
+    store.failed_since()
 }
 
 /// Where the provider had nothing, of every series.
@@ -107,6 +118,7 @@ struct Missing {
     #[serde(skip)]
     nothing_from_provider: usize,
     unfinished_jobs: usize,
+    /// Whose answer has not come since.
     failed_slices: u64,
     /// Rows that are told beside.
     #[serde(skip)]
@@ -180,8 +192,8 @@ impl Glance {
                 .filter(|series| series.candles > 0 && series.coverage.is_empty())
                 .count(),
             nothing_from_provider: self.nothing.len(),
-            unfinished_jobs: unfinished.clone().count(),
-            failed_slices: unfinished.map(|job| job.slices.failed).sum(),
+            unfinished_jobs: unfinished.count(),
+            failed_slices: self.failed,
             rejected_rows: self.odd.rejected,
         }
     }
@@ -337,10 +349,12 @@ impl std::fmt::Display for Missing {
         }
         if self.unfinished_jobs > 0 {
             parts.push(format!(
-                "{} not complete, {} failed",
-                of(self.unfinished_jobs as u64, "job"),
-                of(self.failed_slices, "slice")
+                "{} not complete",
+                of(self.unfinished_jobs as u64, "job")
             ));
+        }
+        if self.failed_slices > 0 {
+            parts.push(format!("{} failed", of(self.failed_slices, "slice")));
         }
         if parts.is_empty() {
             // What was rejected stands beside it.

@@ -1,11 +1,15 @@
 //! How jobs ended, for people and for scripts.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::Result;
-use candlefile::backfill::{NothingFrom, Report, SeriesReport, Stop, next_without_data};
+use candlefile::backfill::{
+    NothingFrom, Report, SeriesReport, Stop, next_of_refused, next_without_data,
+};
+use candlefile::monitor::FailedSlice;
 use candlefile::store::{Left, OddRows};
-use candlefile::{Counts, JobStatus, SeriesStatus};
+use candlefile::{Counts, JobStatus, SeriesKey, SeriesStatus};
 use serde_json::{Value, json};
 
 use super::args::Global;
@@ -222,7 +226,15 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     if let Some(job) = &report.job_id {
         output::print(format!("  job {job}"))?;
     }
-    if report.is_idle() {
+    let without: BTreeSet<String> = report
+        .series
+        .iter()
+        .filter_map(SeriesReport::without_session)
+        .collect();
+    for words in &without {
+        output::print(format!("  no session: {words}"))?;
+    }
+    if report.is_idle() && without.is_empty() {
         output::print(if report.is_whole {
             "  nothing was missing"
         } else {
@@ -256,25 +268,58 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
             of((report.left.len() - LISTED) as u64, "more stretch")
         ))?;
     }
-    for failed in report.failed.iter().take(LISTED) {
-        output::print(format!(
-            "  failed: {} {} {}: {}",
-            failed.key.symbol,
-            failed.key.timeframe,
-            days(&failed.key, failed.span),
-            failed.error
-        ))?;
-    }
-    if report.failed.len() > LISTED {
-        output::print(format!(
-            "  and {}",
-            of((report.failed.len() - LISTED) as u64, "more failed slice")
-        ))?;
-    }
+    print_failed(&report.failed)?;
     if let Some(error) = report.error() {
         output::print(format!("  {error}"))?;
     }
     output::print(format!("next: {}", next_step(&global.db, report)))
+}
+
+/// What failed, a line for all that failed alike.
+fn print_failed(failed: &[FailedSlice]) -> Result<()> {
+    let mut alike: Vec<Vec<&FailedSlice>> = Vec::new();
+    let mut known = HashMap::new();
+    for slice in failed {
+        let at = *known.entry(slice.error.as_str()).or_insert(alike.len());
+        if at == alike.len() {
+            alike.push(Vec::new());
+        }
+        alike[at].push(slice);
+    }
+    for slices in alike.iter().take(LISTED) {
+        let place = |slice: &&&FailedSlice| {
+            let SeriesKey {
+                symbol, timeframe, ..
+            } = &slice.key;
+            (symbol.clone(), *timeframe, slice.span.start())
+        };
+        let Some(first) = slices.iter().min_by_key(place) else {
+            continue;
+        };
+        let others = slices.len() - 1;
+        let series: HashSet<_> = slices.iter().map(|slice| &slice.key).collect();
+        let more = match (others, series.len()) {
+            (0, _) => String::new(),
+            (_, 1) => format!(" and {}", of(others as u64, "more slice")),
+            (_, series) => format!(
+                " and {} of {} in all",
+                of(others as u64, "more slice"),
+                of(series as u64, "series")
+            ),
+        };
+        output::print(format!(
+            "  failed: {} {} {}{more}: {}",
+            first.key.symbol,
+            first.key.timeframe,
+            days(&first.key, first.span),
+            first.error
+        ))?;
+    }
+    let rest = alike.iter().skip(LISTED).map(Vec::len).sum::<usize>();
+    if rest > 0 {
+        output::print(format!("  and {}", of(rest as u64, "more failed slice")))?;
+    }
+    Ok(())
 }
 
 #[allow(clippy::cast_precision_loss)] // Seconds.
@@ -326,12 +371,20 @@ fn next_step(db: &Path, report: &Report) -> String {
             command(db, &format!("status {other}"))
         );
     }
+    let errors = report.failed.iter().map(|failed| failed.error.as_str());
+    let refused = next_of_refused(errors).filter(|_| report.stop.is_none());
+    if let Some(look) = refused {
+        return format!("{look}; then {resume}");
+    }
     match (&report.stop, report.status) {
         (Some(Stop::Unauthorized(_)), _) => {
             format!("check MASSIVE_API_KEY or POLYGON_API_KEY, then {resume}")
         }
         (Some(Stop::Unreachable(why)), _) if why.contains("_PROXY") || why.contains("_proxy") => {
             format!("check that variable and the proxy, then {resume}")
+        }
+        (Some(Stop::Unreachable(why)), _) if why.contains("certificate") => {
+            format!("check --base-url, SSL_CERT_FILE and the machine's TLS roots, then {resume}")
         }
         (Some(Stop::Unreachable(_)), _) => {
             format!("check the network and --base-url, then {resume}")

@@ -65,8 +65,8 @@ pub(super) struct Told<'a> {
     pub(super) requests: Option<u64>,
     pub(super) waiting: Option<Waiting>,
     pub(super) slow: Option<Slow>,
-    /// Whether all that failed was refused for good.
-    pub(super) is_refused: bool,
+    /// What mends it where all that failed was refused for good.
+    pub(super) refused: Option<&'static str>,
     /// Unix seconds.
     pub(super) now: i64,
 }
@@ -214,7 +214,7 @@ impl Feed {
         {
             return;
         }
-        let mut document = job::told(job, told.eta, told.is_refused, told.now);
+        let mut document = job::told(job, told.eta, told.refused, told.now);
         document["requests"] = json!(facts.requests);
         document["candles_per_s"] = json!(facts.speed);
         document["waiting"] = facts.waiting.map_or(
@@ -326,7 +326,7 @@ mod tests {
             requests: None,
             waiting: None,
             slow: None,
-            is_refused: false,
+            refused: None,
             now: 0,
         }
     }

@@ -308,9 +308,7 @@ impl Service {
             let now = service.now();
             let (job, has_ended) = service.queue.cancel(&job_id, now)?;
             if has_ended {
-                service
-                    .webhook
-                    .job_ended(&job::told(&job, None, false, now));
+                service.webhook.job_ended(&job::told(&job, None, None, now));
             }
             Ok(job)
         })

@@ -68,7 +68,7 @@ impl<'a> Telling<'a> {
             requests: Some(self.run.borrow().requests),
             waiting: None,
             slow: None,
-            is_refused: self.service.is_refused(job),
+            refused: self.service.refused(job),
             now: self.service.now(),
         });
         self.feed.leave(told.as_ref());
@@ -145,7 +145,7 @@ impl Monitor for Telling<'_> {
             requests: Some(snapshot.requests),
             waiting: snapshot.waiting.clone(),
             slow: snapshot.slow.clone(),
-            is_refused: false,
+            refused: None,
             now: self.service.now(),
         });
         (run.told, run.before) = (Some(now), Some(before));

@@ -124,7 +124,7 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     if let Some(ended) = ended.filter(|job| !job.status.is_active()) {
         service
             .webhook
-            .job_ended(&job::told(&ended, None, service.is_refused(&ended), now));
+            .job_ended(&job::told(&ended, None, service.refused(&ended), now));
     }
 }
 
@@ -148,11 +148,11 @@ fn look_after(service: &Arc<Service>) {
 }
 
 impl Service {
-    /// Whether all that failed of a job was refused for good, by what the file says.
-    pub(super) fn is_refused(&self, job: &JobRow) -> bool {
+    /// What mends a job of which all that failed was refused for good, by what the file says.
+    pub(super) fn refused(&self, job: &JobRow) -> Option<&'static str> {
         let store = self.place.open(Store::read);
-        let is_refused = store.and_then(|store| job::is_refused(&store, job));
-        is_refused.unwrap_or(false)
+        let refused = store.and_then(|store| job::refused(&store, job));
+        refused.unwrap_or_default()
     }
 
     /// How a job is run with a provider.

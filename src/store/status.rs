@@ -122,6 +122,29 @@ impl Store {
         self.slices(job, SliceFilter::Failed, u32::MAX)
     }
 
+    /// Failed slices of all jobs whose answer has not come since, each stretch of a series once.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn failed_since(&self) -> Result<u64, StoreError> {
+        // What is covered may reach into the tail that was asked for later, which is not final yet and ends with what is closed.
+        let sql = "SELECT count(*) FROM (SELECT DISTINCT p.series_id, p.start_ts, p.end_ts
+                   FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
+                   LEFT JOIN coverage AS c ON c.series_id = p.series_id AND c.start_ts =
+                       (SELECT max(start_ts) FROM coverage WHERE series_id = p.series_id AND start_ts <= p.start_ts)
+                   WHERE p.status = 'failed' AND coalesce(c.end_ts, p.start_ts) < p.end_ts
+                   AND NOT coalesce(s.tail_asked_at >= p.completed_at AND (s.tail_asked_to >= p.end_ts OR p.end_ts >= p.completed_at - 86400)
+                       AND s.tail_asked_from <= max(coalesce(c.end_ts, p.start_ts), p.start_ts), 0)
+                   AND NOT EXISTS (SELECT 1 FROM empty_spans AS e WHERE e.series_id = p.series_id
+                       AND e.start_ts <= p.start_ts AND e.end_ts >= p.end_ts))";
+        let count: i64 = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut select| select.query_row([], |row| row.get(0)))
+            .map_err(told(&self.path))?;
+        Ok(count.cast_unsigned())
+    }
+
     /// What of a series was given up in any job, whether or not it was fetched since.
     ///
     /// # Errors

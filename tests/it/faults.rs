@@ -345,3 +345,60 @@ fn a_key_that_a_row_repeats_is_kept_out_of_the_evidence() {
     assert!(cut.ends_with("x***"), "{cut}");
     home.assert_no_key_on_disk();
 }
+
+#[test]
+fn what_failed_alike_is_one_line_and_a_refusal_is_not_asked_again_on_advice() {
+    let refusing = |plan: bool| {
+        Server::scripted(move |request| match request.ask().symbol.as_str() {
+            "S404" if !plan => Some(Reply::json(404, r#"{"message":"Data not found."}"#)),
+            "BOMB" if !plan => Some(Reply::json(200, vec![b' '; 17 << 20])),
+            "GOOD" => None,
+            _ => Some(Reply::json(
+                403,
+                r#"{"status":"NOT_AUTHORIZED","message":"This ticker is under review."}"#,
+            )),
+        })
+    };
+    let (by_plan, otherwise, good) = (refusing(true), refusing(false), Server::start());
+    let home = Home::new();
+    let run = |server: &Server, words: &str, exit: i32| {
+        let words = format!("backfill {words} -t 1m --start 2024-01-02 --end 2024-02-20");
+        home.to(server, words.split(' ')).run().exit(exit).stdout
+    };
+    let text = run(&by_plan, "S1 S2 GOOD", 3);
+    let failed: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("failed:"))
+        .collect();
+    let [line] = failed[..] else {
+        panic!("one line for all that failed alike\n{text}");
+    };
+    for words in [
+        "failed: S1 1m 2024-01-02 to",
+        "more slices of 2 series in all: HTTP 403",
+    ] {
+        assert!(line.contains(words), "{words}\n{line}");
+    }
+    let next = |text: &str| text.lines().last().unwrap().to_owned();
+    let is_plan = "look at what the plan includes; then candlefile";
+    assert!(next(&text).contains(is_plan), "{text}");
+    let text = run(&otherwise, "S404 S3", 3);
+    assert!(
+        next(&text).contains("look at its reasons and at the symbols"),
+        "{text}"
+    );
+    // Where something else failed, too, another try may mend it.
+    let text = run(&otherwise, "S404 BOMB", 3);
+    assert!(next(&text).starts_with("next: candlefile"), "{text}");
+
+    // Up to today: what is asked last is not final.
+    home.backfill(&by_plan, "TAIL -t 1d --start 20d").exit(3);
+    let missing = || home.cli(["info", "--json"]).run().ok().json()["missing"].clone();
+    let of_db = "SELECT count(DISTINCT series_id || ' ' || start_ts) FROM backfill_progress WHERE status = 'failed'";
+    assert_eq!(missing()["failed_slices"], home.db().count(of_db));
+    run(&good, "S1 S2 S3 S404 BOMB", 0);
+    assert_eq!(missing()["failed_slices"], 1, "the others have come since");
+    home.backfill(&good, "TAIL -t 1d --start 20d").ok();
+    assert_eq!(missing()["failed_slices"], 0);
+    assert_eq!(missing()["unfinished_jobs"], 4);
+}

@@ -79,7 +79,8 @@ fn what_is_missing_is_counted() {
         "INSERT INTO coverage SELECT id, 0, 10 FROM series WHERE timeframe = '1d';
          INSERT INTO series (symbol, timeframe, source, adjusted) VALUES ('NVDA', '1d', 'polygon', 1);
          UPDATE backfill_jobs SET status = 'partial';
-         UPDATE backfill_progress SET status = 'failed' WHERE slice_id < 3",
+         UPDATE backfill_progress SET status = 'failed';
+         UPDATE backfill_progress SET start_ts = 20, end_ts = 30 WHERE slice_id < 3",
     );
     let info = home.cli(["info", "--json"]).run().ok().json();
     assert_eq!(

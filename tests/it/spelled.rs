@@ -5,19 +5,26 @@ use crate::exchange::Reply;
 use crate::harness::{Home, KEY};
 use crate::server::Server;
 
+const NOTHING: &str = r#"{"status":"OK","resultsCount":0}"#;
 const WEEK: &str = "--start 2024-01-08 --end 2024-01-12";
 
 #[test]
 fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
     let home = Home::new();
-    let server = Server::always(Reply::json(200, r#"{"status":"OK","resultsCount":0}"#));
+    let server = Server::always(Reply::json(200, NOTHING));
     for (asked, hints) in [
         ("BAC-L", "did you mean BAC.L or BACpL?"),
         ("kimpl", "did you mean KIMPL or KIMpL?"),
         ("BAC.PRL", "did you mean BACpL?"),
         ("BAC^L", "did you mean BACpL?"),
         ("AAM/WS", "did you mean AAM.WS?"),
+        ("BRK_B", "did you mean BRK.B or BRKpB?"),
+        ("BRK.b", "did you mean BRK.B?"),
         ("BTC-USD", "did you mean X:BTCUSD?"),
+        ("x:btcusd", "did you mean X:BTCUSD?"),
+        ("X:BTC_USD", "did you mean X:BTCUSD?"),
+        ("XAUUSD", "did you mean C:XAUUSD?"),
+        ("i:ndx", "did you mean I:NDX?"),
         ("X:BTC-USD", "did you mean X:BTCUSD?"),
         ("EURUSD=X", "did you mean C:EURUSD?"),
         ("^NDX", "did you mean I:NDX?"),
@@ -34,6 +41,38 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         let run = home.to(&server, words).run().exit(3);
         assert!(run.stdout.contains(hints), "{hints}\n{run:?}");
     }
+}
+
+#[test]
+fn a_range_without_a_session_is_told_by_what_trades_when() {
+    let home = Home::new();
+    let (empty, server) = (Server::always(Reply::json(200, NOTHING)), Server::start());
+    let said = |server: &Server, symbol: &str, exit: i32| {
+        let weekend = "--start 2024-01-06 --end 2024-01-07";
+        let words = format!("backfill {symbol} -t 1d {weekend}");
+        home.to(server, words.split(' ')).run().exit(exit).stdout
+    };
+    // What is meant may trade then.
+    let text = said(&empty, "BTC-USD", 3);
+    assert!(text.contains("did you mean X:BTCUSD?"), "{text}");
+    assert!(!text.contains("do not trade"), "{text}");
+    assert!(text.contains("next: check the spelling"), "{text}");
+    let text = said(&empty, "X:NOCOIN", 3);
+    assert!(!text.contains("holidays"), "{text}");
+    let text = said(&empty, "brk-b", 3);
+    assert!(text.contains("stocks do not trade then"), "{text}");
+    // Of a series that is held, too.
+    for _ in 0..2 {
+        home.backfill(&server, &format!("AAPL -t 1d {WEEK}")).ok();
+        let text = said(&server, "AAPL", 0);
+        assert!(
+            text.contains("no session: stocks do not trade then"),
+            "{text}"
+        );
+        assert!(!text.contains("nothing was missing"), "{text}");
+    }
+    let text = said(&server, "X:BTCUSD", 0);
+    assert!(!text.contains("no session"), "{text}");
 }
 
 #[test]

@@ -361,6 +361,11 @@ fn the_header_of_a_table_of_symbols_is_named() {
         "\u{feff}# ours\nTicker\nAAPL\n",
         "\"Company Name\";\"Ticker Symbol\"\nApple;AAPL\n",
         "name\tact_symbol\nApple\tAAPL\n",
+        "Symbol:\nAAPL\n",
+        "Code\nAAPL\n",
+        "Instrument\nAAPL\n",
+        "sym\nAAPL\n",
+        "NAME,CODE\nApple,AAPL\n",
     ] {
         fs::write(home.path("list.csv"), text).unwrap();
         refused(
@@ -371,7 +376,8 @@ fn the_header_of_a_table_of_symbols_is_named() {
             &["list.csv:", "header"],
         );
     }
-    fs::write(home.path("list.csv"), "AAPL\n").unwrap();
+    // A ticker that is one of these words.
+    fs::write(home.path("list.csv"), "SYM\nAAPL\n").unwrap();
     home.to(
         &server,
         format!("backfill --symbols-file list.csv {JANUARY}").split(' '),

@@ -51,12 +51,14 @@ pub(super) fn missing_roots() -> Option<String> {
         .into_iter()
         .find_map(|name| {
             let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
-            let mut each = std::env::split_paths(&path);
             // A list of folders is one as soon as one of them is there.
-            if each.any(|path| std::fs::metadata(path).is_ok()) {
+            if std::env::split_paths(&path).any(|path| std::fs::metadata(path).is_ok()) {
                 return None;
             }
-            let path = std::path::Path::new(&path).display().to_string();
-            Some(format!("{name} names {path}, which cannot be read"))
+            let whole = |path| std::path::absolute(&path).unwrap_or(path);
+            let each = std::env::split_paths(&path).map(whole);
+            let all = std::env::join_paths(each).unwrap_or(path);
+            let all = std::path::Path::new(&all).display();
+            Some(format!("{name} names {all}, which cannot be read"))
         })
 }

@@ -69,11 +69,11 @@ async fn look(
             let eta = job::eta(store, &job, now)?;
             let is_known = failures.is_some_and(|known| known as u64 == job.slices.failed);
             let failed = (!is_known).then(|| store.failed_slices(&job)).transpose()?;
-            let is_refused = job::is_refused(store, &job)?;
-            Ok((job, eta, is_refused, failed))
+            let refused = job::refused(store, &job)?;
+            Ok((job, eta, refused, failed))
         })
     });
-    let (job, eta, is_refused, failed) = read.await?;
+    let (job, eta, refused, failed) = read.await?;
     let feed = service.hub.feed(&job.job_id);
     let told = Told {
         job: &job,
@@ -81,7 +81,7 @@ async fn look(
         requests: None,
         waiting: None,
         slow: None,
-        is_refused,
+        refused,
         now,
     };
     feed.found(&told, failed.as_deref(), newest);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::time;
-use crate::backfill::{NothingFrom, next_without_data, no_data};
+use crate::backfill::{NothingFrom, next_of_refused, next_without_data, no_data};
 use crate::span::Span;
 use crate::store::{
     JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, SliceFilter, Store, StoreError,
@@ -21,22 +21,20 @@ pub(in crate::serve) fn document(
     job: &JobRow,
     now: i64,
 ) -> Result<Value, StoreError> {
-    Ok(told(
-        job,
-        eta(store, job, now)?,
-        is_refused(store, job)?,
-        now,
-    ))
+    Ok(told(job, eta(store, job, now)?, refused(store, job)?, now))
 }
 
-/// Whether all that failed of a job was refused by the provider for good.
-pub(in crate::serve) fn is_refused(store: &Store, job: &JobRow) -> Result<bool, StoreError> {
+/// What mends a job of which all that failed was refused by the provider for good.
+pub(in crate::serve) fn refused(
+    store: &Store,
+    job: &JobRow,
+) -> Result<Option<&'static str>, StoreError> {
     if job.status != JobStatus::Partial || job.slices.failed == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     let failed = store.slices(job, SliceFilter::Failed, LOOKED_AT)?;
-    let mut errors = failed.iter().map(|slice| slice.error.as_deref());
-    Ok(errors.all(|error| error.is_some_and(|error| error.contains("HTTP 403"))))
+    let errors = failed.iter().map(|slice| slice.error.as_deref());
+    Ok(next_of_refused(errors.map(Option::unwrap_or_default)))
 }
 
 /// Seconds until a job has asked for everything, where it runs.
@@ -49,8 +47,13 @@ pub(super) fn eta(store: &Store, job: &JobRow, now: i64) -> Result<Option<f64>, 
     }
 }
 
-/// A job without its series, where it is known how long the rest takes and whether all that failed was refused for good.
-pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, is_refused: bool, now: i64) -> Value {
+/// A job without its series, where it is known how long the rest takes, and what mends it if all that failed was refused.
+pub(in crate::serve) fn told(
+    job: &JobRow,
+    eta: Option<f64>,
+    refused: Option<&'static str>,
+    now: i64,
+) -> Value {
     let slices = job.slices;
     let mut records = json!(job.records);
     records["removed"] = json!(job.records.removed);
@@ -63,7 +66,7 @@ pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, is_refused: bool, n
         "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": duration(job, now),
-        "error": error(job), "next": next(job, is_refused),
+        "error": error(job), "next": next(job, refused),
     })
 }
 
@@ -182,13 +185,10 @@ fn resume(job: &JobRow) -> String {
 }
 
 /// What to do about a job that is not complete.
-fn next(job: &JobRow, is_refused: bool) -> Option<String> {
+fn next(job: &JobRow, refused: Option<&str>) -> Option<String> {
     let resume = resume(job);
-    if is_refused {
-        return Some(format!(
-            "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes; \
-             then {resume}"
-        ));
+    if let Some(look) = refused {
+        return Some(format!("{look}; then {resume}"));
     }
     match (job.status, job.resume_at) {
         (JobStatus::Interrupted, Some(at)) => Some(format!("it goes on by itself at {}", time(at))),
