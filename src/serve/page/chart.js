@@ -3,10 +3,10 @@
 import { Fault } from './api.js';
 import { Candles, withGaps } from './candles.js';
 import { byId, h, say } from './dom.js';
-import { count, day, decimals, isLabel, minute, span, stamp, told, volume, when } from './format.js';
+import { count, day, decimals, isLabel, minute, span, stamp, told, unix, volume, when } from './format.js';
 import { Figures } from './figures.js';
 import { GapShade } from './gaps.js';
-import { strip } from './strip.js';
+import { kindsOf, strip } from './strip.js';
 import { coverageOf, nameOf } from './symbols.js';
 import { inTurn } from './turns.js';
 
@@ -183,7 +183,7 @@ export class Chart {
     });
     const scale = this.#chart.timeScale();
     const range = fresh ? null : scale.getVisibleRange();
-    const { points, gaps } = withGaps(this.#candles, this.#coverage.missing);
+    const { points, gaps } = withGaps(this.#candles, this.#missing);
     this.#byTime = new Map(rows.map((row) => [row.ts, row]));
     this.#bars.setData(points);
     this.#volume.setData(points.map(({ time, volume: value }) => (value == null ? { time } : { time, value })));
@@ -205,6 +205,12 @@ export class Chart {
     return range?.from < AHEAD && !this.#candles.isWhole;
   }
 
+  /** What should be here and is not: what nobody has asked for is none of it. */
+  get #missing() {
+    const { hole, failed } = kindsOf(this.#coverage);
+    return [...hole, ...failed].sort((one, other) => unix(one.start) - unix(other.start));
+  }
+
   /** What can be read without seeing the picture. */
   #describe(gaps) {
     const { series, rows, isWhole } = this.#candles;
@@ -218,11 +224,13 @@ export class Chart {
     const more = gaps.length > GAPS_TOLD ? `; and ${count(gaps.length - GAPS_TOLD)} more` : '';
     const { provisional_from: provisional, nothing_from_provider: nothing } = this.#coverage;
     const without = nothing.slice(-GAPS_TOLD).map((one) => span(one, timeframe)).join('; ');
-    const hasAll = gaps.length + nothing.length === 0;
+    const { behind: [behind] } = kindsOf(this.#coverage);
+    const hasAll = gaps.length + nothing.length === 0 && !behind;
     say(this.#gapsText, [
       hasAll && 'Nothing is missing here.',
       gaps.length && `Missing here: ${some}${more}. A gap is drawn at most 80 bars wide.`,
       nothing.length && `The provider had nothing: ${nothing.length > GAPS_TOLD ? `${count(nothing.length)} stretches, the last of them ` : ''}${without}.`,
+      behind && `Not fetched yet: from ${when(behind.start, timeframe)}.`,
       provisional && `May still change: from ${when(provisional, timeframe)}.`,
     ].filter(Boolean).join(' '));
     this.#plot.setAttribute('aria-label', `Candles and volume of ${series.symbol} ${timeframe}, ${this.#facts.textContent}`);
@@ -265,7 +273,7 @@ export class Chart {
     this.#chart.applyOptions(style.chart);
     this.#bars.applyOptions(style.candles);
     this.#volume.applyOptions(style.volume);
-    const { gaps } = withGaps(this.#candles, this.#coverage.missing);
+    const { gaps } = withGaps(this.#candles, this.#missing);
     this.#shades.forEach((shade) => shade.set(gaps, style.gap));
   }
 }
