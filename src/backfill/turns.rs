@@ -2,7 +2,7 @@
 //! writes nothing there but send instants.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -10,12 +10,17 @@ use crate::provider::Provider;
 use crate::provider::rate::{Pace, Rate, Turn, Turns};
 use crate::store::{Place, Store, StoreError, Window};
 
+/// A job at a fast rate sees within this, whatever its writer is at, that one at a slow rate runs beside it.
+const SEEN_WITHIN: Duration = Duration::from_secs(2);
+
 /// A job's part in the turns on its file.
 #[derive(Debug)]
 pub(super) struct FileTurns {
     place: Place,
     source: &'static str,
     rate: Option<Rate>,
+    /// When it wanted its first turn, on the clock that only goes forward.
+    began: OnceLock<Duration>,
     /// Whether a job at a slow rate runs beside this one.
     beside_slow: AtomicBool,
     has_ended: AtomicBool,
@@ -35,6 +40,7 @@ impl FileTurns {
             place: store.place(),
             source,
             rate,
+            began: OnceLock::new(),
             beside_slow: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
             held: Mutex::default(),
@@ -60,6 +66,24 @@ impl FileTurns {
         .collect()
     }
 
+    fn is_slow(&self) -> bool {
+        self.rate.is_some_and(|rate| rate.is_slow())
+    }
+
+    /// How long a job at a slow rate still waits until those at fast ones, which take no turns, know of it.
+    fn unseen_for(&self, store: &Store, clock: &dyn Clock) -> Result<Option<Duration>, StoreError> {
+        let now = clock.monotonic();
+        let since = now.saturating_sub(*self.began.get_or_init(|| now));
+        let left = SEEN_WITHIN.saturating_sub(since);
+        if !self.is_slow() || left.is_zero() {
+            return Ok(None);
+        }
+        let rates = store.living_rates(self.source, clock.now())?;
+        let is_fast = |rate: &String| rate.parse().is_ok_and(|rate: Rate| !rate.is_slow());
+        let any = rates.iter().any(|rate| rate.is_empty() || is_fast(rate));
+        Ok(any.then_some(left))
+    }
+
     /// Closes the file, and says what kept a turn from being taken. Whoever is at it closes it himself.
     fn end(&self) -> Option<StoreError> {
         self.has_ended.store(true, Ordering::SeqCst);
@@ -76,6 +100,9 @@ impl Held {
             None => turns.place.open(Store::open)?,
         };
         let store = self.store.insert(store);
+        if let Some(wait) = turns.unseen_for(store, clock)? {
+            return Ok(Turn::Wait(wait));
+        }
         let windows = |rates: &[String]| turns.windows(rates);
         let wait = store.take_turn(turns.source, windows, || clock.now_ms())?;
         let wait = wait.map(|ms| Duration::from_millis(ms.unsigned_abs()));
@@ -85,8 +112,7 @@ impl Held {
 
 impl Turns for FileTurns {
     fn take(&self, clock: &dyn Clock) -> Turn {
-        let is_slow = self.rate.is_some_and(|rate| rate.is_slow());
-        if !is_slow && !self.beside_slow.load(Ordering::Relaxed) {
+        if !self.is_slow() && !self.beside_slow.load(Ordering::Relaxed) {
             return Turn::Free;
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

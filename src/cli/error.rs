@@ -125,13 +125,17 @@ impl Said {
                     said("key", format!("set {name} to the key alone, on one line"), Exit::Failed)
                 }
                 #[cfg(feature = "serve")]
-                CliError::BadToken { path, .. } => {
+                CliError::BadToken { path, why } => {
                     let make = |path: &Path| format!("(umask 077; openssl rand -hex 32 > {})", quoted(path));
                     // What is there may be anything, and is not to be written over.
-                    let next = if path.exists() {
+                    let next = if path.is_file() {
                         let mut other = path.as_os_str().to_owned();
                         other.push(".new");
-                        format!("make another one: {}, or close it: chmod 600 {}", make(other.as_ref()), quoted(path))
+                        let close = format!(", or close it: chmod 600 {}", quoted(path));
+                        let close = if why == super::serve::OPEN { close } else { String::new() };
+                        format!("make another one: {}{close}", make(other.as_ref()))
+                    } else if path.exists() {
+                        format!("make one: {}, and name that", make("token".as_ref()))
                     } else {
                         format!("make one: {}", make(path))
                     };

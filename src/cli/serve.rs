@@ -105,6 +105,9 @@ fn webhook(url: &str) -> Result<Webhook> {
     Ok(Webhook::new(&url, secret)?)
 }
 
+/// What is wrong with a file that others can read, which is the one thing that closing it mends.
+pub(super) const OPEN: &str = "others can read it";
+
 /// The token in a file that nobody else can read.
 fn token(path: &Path) -> Result<Token> {
     let bad = |why: String| CliError::BadToken {
@@ -124,7 +127,7 @@ fn secret(path: &Path) -> io::Result<String> {
         } else if metadata.len() > LONGEST_SECRET {
             "it has more than 4 KiB"
         } else if !is_private(metadata) {
-            "others can read it"
+            OPEN
         } else {
             return Ok(());
         };

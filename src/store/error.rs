@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::ffi;
 
 use super::FORMAT;
-use super::rights::{check_log_readable, check_readable, check_writable};
+use super::rights::{check_log_readable, check_readable, check_writable, is_left};
 use super::standing::{how_to_copy, how_to_restore};
 use crate::shell::quoted;
 
@@ -302,6 +302,13 @@ impl StoreError {
             StoreError::NoRight { path, right, .. } => format!(
                 "get the right to {right} it from the owner of {}",
                 path.display()
+            ),
+            StoreError::ReadOnlyMedium(path) if path.is_dir() => {
+                "name a file elsewhere with --db".into()
+            }
+            StoreError::ReadOnlyMedium(path) if is_left(path) => format!(
+                "a program that was stopped has left something beside it: mount it for writing, and let it be brought in with candlefile --db {} list",
+                quoted(path)
             ),
             StoreError::ReadOnlyMedium(path) => format!(
                 "go on with a copy elsewhere: candlefile --db {} pack -o copy.db",

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::StoreError;
-use super::path::{beside, folder_of, is_read_only, real};
+use super::path::{beside, check_not_interrupted, folder_of, is_read_only, is_there, real};
 
 /// A right to something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,13 @@ pub(super) fn check_log_readable(path: &Path) -> Result<(), StoreError> {
             },
             other => other,
         })
+}
+
+/// Whether something beside the file has to be brought into it by whoever may write, before it can be read at all.
+pub(super) fn is_left(path: &Path) -> bool {
+    let real = real(path);
+    let has_log = is_there(&real, "-wal") && !beside(&real, "-shm").exists();
+    has_log || check_not_interrupted(&real).is_err()
 }
 
 /// That the file may be written or made, and others beside it. The mode bits count for root too, who could write all the

@@ -21,7 +21,7 @@ pub struct Window {
 }
 
 impl Store {
-    /// The rates of the jobs that are run for a source now, by living owners, as typed.
+    /// The rates of the jobs that are run for a source now, by living owners, as typed; nothing for one at the source's own.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -95,8 +95,8 @@ fn living_rates(
     source: &str,
     now: i64,
 ) -> rusqlite::Result<Vec<String>> {
-    let sql = "SELECT rate, owner, heartbeat_at FROM backfill_jobs
-               WHERE status = 'running' AND source = ? AND rate IS NOT NULL";
+    let sql = "SELECT coalesce(rate, ''), owner, heartbeat_at FROM backfill_jobs
+               WHERE status = 'running' AND source = ?";
     let mut select = connection.prepare_cached(sql)?;
     let mut rows = select.query([source])?;
     let mut rates = Vec::new();

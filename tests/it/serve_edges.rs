@@ -96,11 +96,14 @@ fn a_token_is_read_from_a_small_regular_file_alone() {
     huge.set_len(2 << 30).unwrap();
     fs::write(home.path("long"), "a".repeat(4097)).unwrap();
     fs::write(home.path("bytes"), [0xff; 64]).unwrap();
-    for name in ["pipe", "huge", "long", "bytes"] {
+    fs::write(home.path("short"), "a").unwrap();
+    fs::write(home.path("open"), "a".repeat(64)).unwrap();
+    for name in ["pipe", "huge", "long", "bytes", "short"] {
         let private = fs::Permissions::from_mode(0o600);
         fs::set_permissions(home.path(name), private).unwrap();
     }
     std::os::unix::fs::symlink(home.path("pipe"), home.path("link")).unwrap();
+    fs::set_permissions(home.path("open"), fs::Permissions::from_mode(0o644)).unwrap();
     for (name, words) in [
         (at("pipe"), "no regular file"),
         (at("link"), "no regular file"),
@@ -109,11 +112,16 @@ fn a_token_is_read_from_a_small_regular_file_alone() {
         (at("huge"), "4 KiB"),
         (at("long"), "4 KiB"),
         (at("bytes"), "utf-8"),
+        (at("short"), "at least 32 characters"),
+        (at("open"), "others can read it"),
     ] {
         let cli = home.serve_sample().arg("--token-file").arg(&name);
-        let refused = cli.run().exit(1).says(&[&name, words, "chmod 600"]);
-        // What is there must not be written over.
-        assert!(refused.stderr.contains(".new"), "{}", refused.stderr);
+        let refused = cli.run().exit(1).says(&[&name, words, "openssl rand"]);
+        // What is there must not be written over, and closing it mends nothing else.
+        let made = refused.stderr.contains(&format!("> {name})"));
+        assert!(!made, "{}", refused.stderr);
+        let closed = refused.stderr.contains("chmod 600");
+        assert_eq!(closed, name == at("open"), "{}", refused.stderr);
     }
     let none = at("new token");
     let cli = home.serve_sample().arg("--token-file").arg(&none);

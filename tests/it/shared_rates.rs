@@ -240,3 +240,34 @@ fn a_fast_rate_leaves_no_instants() {
         .exit(3);
     assert_eq!(home.db().count("SELECT count(*) FROM sends"), 0);
 }
+
+#[test]
+fn a_slow_job_waits_until_a_fast_one_that_runs_knows_of_it() {
+    let (home, gate) = (Home::new(), Gate::default());
+    let held = gate.clone();
+    let server = Server::scripted(move |request| {
+        if request.ask().symbol == "FAST" {
+            held.wait();
+        }
+        None
+    });
+    drop(Store::create(&home.db_path()).unwrap());
+    let clock = Arc::new(ManualClock::at(NOW));
+    let alone = run(&home, &server, &clock, "SLOW", "30/min").unwrap();
+    assert_eq!(
+        (alone.requests, clock.now()),
+        (1, NOW),
+        "nobody has to know"
+    );
+    thread::scope(|scope| {
+        let fast = scope.spawn(|| {
+            let clock = Arc::new(ManualClock::at(NOW));
+            run(&home, &server, &clock, "FAST", "50/s").unwrap();
+        });
+        server.wait_for(2);
+        run(&home, &server, &clock, "SLOW2", "30/min").unwrap();
+        assert!(clock.now() >= NOW + 2, "it has waited");
+        gate.open();
+        fast.join().unwrap();
+    });
+}
