@@ -4,72 +4,48 @@
 //! and coverage in the same transactions as the candles they speak of. A crash, a rerun or a longer range costs only what
 //! is missing, and the same file is what an analyst opens.
 //!
-//! The modules in the order in which data passes them:
+//! The rooms in the order in which data passes them:
 //!
-//! - nouns: [`candle`], [`symbol`], [`timeframe`], [`span`], [`market`] (when candles close and become final), [`range`]
-//!   (what a person types);
-//! - [`plan`]: requested minus coverage gives slices; [`mod@holes`]: covered minus candles is what the provider had nothing for;
+//! - [`model`]: the nouns, without a file or a network: candles, symbols, timeframes, spans, when a market's candles close
+//!   and become final, what a person types as a range, and where the provider had nothing;
+//! - [`run`]: the clock, what stops a run and what proves that a job is its own;
+//! - [`plan`]: requested minus coverage gives slices;
 //! - [`provider`]: one slice becomes pages of candles;
 //! - [`backfill`]: fetchers, a channel, one writer;
 //! - [`store`]: the SQLite file;
-//! - [`choice`], [`nearest`], [`target`], [`digest`]: which part of a file is meant, what a mistyped name may mean, where
-//!   a file is written, and what tells that it is the same;
-//! - [`mod@diff`], [`mod@merge`]: what two files do not have in common, and the union of files;
-//! - [`export`]: candles for other programs;
+//! - [`handover`]: candles for other programs, packed files, what two files do not have in common, their union;
 //! - `serve`: jobs and candles over HTTP, and the live page;
-//! - [`monitor`], [`clock`], [`owner`]: how a run is watched, timed and owned.
+//! - [`monitor`]: how a run is watched.
 //!
 //! The file's format is documented in `schema.sql`.
 
 #![forbid(unsafe_code)]
 
 pub mod backfill;
-pub mod candle;
-pub mod choice;
-pub mod clock;
-pub mod diff;
-pub mod digest;
-pub mod export;
-pub mod holes;
-pub mod manifest;
-pub mod market;
-pub mod merge;
+pub mod handover;
+pub mod model;
 pub mod monitor;
-pub mod nearest;
-pub mod owner;
-pub mod pack;
-pub mod pipe;
-pub mod plain;
 pub mod plan;
 pub mod provider;
-pub mod range;
-mod scale;
+pub mod run;
 #[cfg(feature = "serve")]
 pub mod serve;
-pub mod shell;
-pub mod span;
-mod spelling;
 pub mod store;
-pub mod symbol;
-pub mod target;
-pub mod timeframe;
-pub mod verify;
-pub mod zones;
 
-pub use candle::Candle;
-pub use choice::{BadChoice, Choice, Chosen};
-pub use clock::{Cancel, Clock, ManualClock, SystemClock};
-pub use diff::{Difference, diff};
-pub use digest::{CandleDigest, Digest};
-pub use export::{Export, ExportError};
-pub use market::{Market, Policy};
-pub use merge::{MergeError, Merged, merge};
+pub use handover::choice::{BadChoice, Choice, Chosen};
+pub use handover::diff::{Difference, diff};
+pub use handover::export::{Export, ExportError};
+pub use handover::merge::{MergeError, Merged, merge};
+pub use handover::outfile::{Target, TargetError};
+pub use model::candle::Candle;
+pub use model::digest::{CandleDigest, Digest};
+pub use model::market::{Market, Policy};
+pub use model::range::Range;
+pub use model::span::{Span, SpanSet};
+pub use model::symbol::{AssetClass, Symbol};
+pub use model::timeframe::Timeframe;
 pub use provider::Provider;
 pub use provider::polygon::Polygon;
 pub use provider::sample::Sample;
-pub use range::Range;
-pub use span::{Span, SpanSet};
+pub use run::clock::{Cancel, Clock, ManualClock, SystemClock};
 pub use store::{Counts, JobStatus, Selection, SeriesKey, SeriesStatus, Store, StoreError};
-pub use symbol::{AssetClass, Symbol};
-pub use target::{Target, TargetError};
-pub use timeframe::Timeframe;

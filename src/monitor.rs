@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::model::span::Span;
 use crate::provider::Waiting;
-use crate::span::Span;
 use crate::store::{Counts, Left, SeriesKey};
 
 /// What is told where a file system refuses locks.

@@ -1,8 +1,8 @@
 //! Step one: requested minus coverage gives the slices to fetch. That one subtraction is resume, extend, prepend,
 //! repair and "already done". Pure: `now` is an argument, nothing is read or written.
 
-use crate::market::{Frontier, Market, Policy};
-use crate::span::{Span, SpanSet};
+use crate::model::market::{Frontier, Market, Policy};
+use crate::model::span::{Span, SpanSet};
 
 /// A series without any candle is asked again after this long: a typing error and a late listing answer alike.
 const NO_DATA_ASKED_AGAIN_AFTER: i64 = 24 * 3600;

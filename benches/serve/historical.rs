@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use candlefile::export::{Beside, Column, Compression, Encoding, Export, Format};
+use candlefile::handover::export::{Beside, Column, Compression, Encoding, Export, Format};
 use candlefile::{Cancel, Choice, Store, SystemClock};
 
 use super::datasette::Datasette;

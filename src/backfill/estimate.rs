@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::model::span::Span;
 use crate::provider::rate::Rate;
 use crate::provider::{Ask, Expected, Provider, Stamps, Tries};
-use crate::span::Span;
 use crate::store::Target;
 
 /// Bytes that one candle takes in the file; measured on minutes of US stocks.

@@ -7,9 +7,9 @@ use super::pool::fetch_all;
 use super::turns::Paced;
 use super::writer::Ledger;
 use super::{Job, Report, Runner, Stop, report};
-use crate::candle::Candle;
+use crate::model::candle::Candle;
+use crate::model::span::Span;
 use crate::monitor::Monitor;
-use crate::span::Span;
 use crate::store::{JobStatus, Left, Made, Progress, SeriesKey, Store, StoreError, Target};
 
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it

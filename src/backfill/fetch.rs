@@ -10,15 +10,15 @@ use super::Stop;
 use super::judge::{Chain, Judged};
 use super::message::{End, Message, Nothing, PageMessage};
 use super::queue::{Verdict, Work};
-use crate::candle::Candle;
-use crate::clock::{Cancel, Clock};
-use crate::market::{Market, Policy};
+use crate::model::candle::Candle;
+use crate::model::market::{Market, Policy};
+use crate::model::span::Span;
+use crate::model::symbol::AssetClass;
 use crate::monitor::Slow;
 use crate::plan::Known;
 use crate::provider::{Ask, ErrorKind, Provider, ProviderError, Tries};
-use crate::span::Span;
+use crate::run::clock::{Cancel, Clock};
 use crate::store::{Progress, SeriesKey};
-use crate::symbol::AssetClass;
 
 /// What a fetcher needs to know of a series.
 #[derive(Clone, Debug)]

@@ -3,12 +3,12 @@
 //! Coverage is advanced page by page: answers are in ascending order, so that everything up to the end of a page's last
 //! final candle is complete. Only the last page says anything about what comes after.
 
-use crate::candle::{Candle, Rejected};
-use crate::market::{Frontier, Market};
+use crate::model::candle::{Candle, Rejected};
+use crate::model::market::{Frontier, Market};
+use crate::model::span::Span;
+use crate::model::timeframe::Timeframe;
 use crate::provider::Page;
-use crate::span::Span;
 use crate::store::Beginning;
-use crate::timeframe::Timeframe;
 
 /// A chain of pages longer than this has no end.
 const MAX_PAGES: u32 = 1000;
@@ -183,11 +183,11 @@ mod tests {
     use chrono::Weekday;
 
     use super::*;
-    use crate::candle::Unstorable;
-    use crate::market::Policy;
+    use crate::model::candle::Unstorable;
+    use crate::model::market::Policy;
+    use crate::model::symbol::AssetClass;
+    use crate::model::timeframe::Timeframe;
     use crate::provider::Cursor;
-    use crate::symbol::AssetClass;
-    use crate::timeframe::Timeframe;
 
     const DAY: i64 = 86_400;
 

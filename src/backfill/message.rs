@@ -1,8 +1,8 @@
 //! What fetchers tell the writer. Everything that ends up in the file goes through one of these.
 
 use super::Stop;
-use crate::candle::{Candle, Rejected};
-use crate::span::Span;
+use crate::model::candle::{Candle, Rejected};
+use crate::model::span::Span;
 use crate::store::{Beginning, Progress};
 
 /// What a fetcher tells the writer.

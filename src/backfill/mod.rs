@@ -26,13 +26,13 @@ pub use update::{sources, update_of};
 
 use std::sync::Arc;
 
-use crate::clock::{Cancel, Clock};
-use crate::market::Policy;
+use crate::model::market::Policy;
+use crate::model::span::Span;
 use crate::monitor::Monitor;
-use crate::owner::Owner;
 use crate::provider::Provider;
 use crate::provider::rate::Rate;
-use crate::span::Span;
+use crate::run::clock::{Cancel, Clock};
+use crate::run::owner::Owner;
 use crate::store::{
     JobSettings, JobStatus, NewJob, Others, Queued, SeriesKey, SeriesStatus, Store, StoreError,
 };

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::fetch::{Fetcher, Series, odd};
+use crate::model::span::Span;
 use crate::provider::{Ask, Cursor, Page, ProviderError, Stamps, Tries};
-use crate::span::Span;
 
 /// Clocks that are not further apart than so many seconds are taken to agree.
 const CLOCKS_AGREE: i64 = 5 * 60;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::Runner;
 use super::fetch::Series;
+use crate::model::span::{Span, SpanSet};
 use crate::plan::{Known, Wanted, is_not_due, plan};
-use crate::span::{Span, SpanSet};
 use crate::store::{Left, Others, SeriesKey, SeriesStatus, Store, StoreError, Target};
 
 /// Plans what is missing of each series: what [`super::run`] would fetch, and what it would leave to others. `store` is `None`

@@ -10,8 +10,8 @@ use super::fetch::{Fetcher, Series, UnderWay};
 use super::message::Message;
 use super::queue::{self, Next, Queue};
 use super::writer::Ledger;
-use crate::clock::Cancel;
 use crate::monitor::Monitor;
+use crate::run::clock::Cancel;
 use crate::store::{Progress, Store, StoreError};
 
 /// Rows that one transaction takes at most, unless a single page has more.

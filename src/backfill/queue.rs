@@ -12,10 +12,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::message::{End, Nothing};
-use crate::span::Span;
+use crate::model::span::Span;
+use crate::model::symbol::AssetClass;
+use crate::model::timeframe::Timeframe;
 use crate::store::Progress;
-use crate::symbol::AssetClass;
-use crate::timeframe::Timeframe;
 
 /// Something to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,7 +308,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::span::Span;
+    use crate::model::span::Span;
 
     fn slices(n: i64) -> Vec<Progress> {
         (0..n)

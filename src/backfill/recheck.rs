@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::fetch::{Fetcher, Series, odd};
 use super::judge::Chain;
-use crate::candle::Candle;
-use crate::market::{Frontier, date_of};
+use crate::model::candle::Candle;
+use crate::model::market::{Frontier, date_of};
+use crate::model::scale::{Checked, Moved, moved};
+use crate::model::span::Span;
 use crate::provider::{ErrorKind, ProviderError};
-use crate::scale::{Checked, Moved, moved};
-use crate::span::Span;
 
 fn sort(candles: &mut Vec<Candle>) {
     candles.sort_unstable_by_key(|candle| candle.ts);

@@ -6,12 +6,12 @@ use chrono::Weekday;
 
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
+use crate::model::span::Span;
+use crate::model::symbol::{AssetClass, Symbol};
 use crate::monitor::FailedSlice;
-use crate::span::Span;
 use crate::store::{
     Counts, JobStatus, Left, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError,
 };
-use crate::symbol::{AssetClass, Symbol};
 
 /// How a job ended, and what this run of it did.
 #[derive(Clone, Debug)]

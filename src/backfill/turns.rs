@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Clock;
 use crate::provider::Provider;
 use crate::provider::rate::{Pace, Rate, Turn, Turns};
+use crate::run::clock::Clock;
 use crate::store::{Place, Store, StoreError, Window};
 
 /// A job at a fast rate sees within this, whatever its writer is at, that one at a slow rate runs beside it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Request, Runner};
-use crate::range::up_to_now;
+use crate::model::range::up_to_now;
 use crate::store::{SeriesRow, Store, StoreError};
 
 /// The sources of what the file holds and was asked for, each with how many series it has. Candles that were only handed in

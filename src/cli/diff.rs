@@ -1,7 +1,7 @@
 //! `candlefile diff`: what two files do not have in common.
 
 use anyhow::Result;
-use candlefile::diff::{RowDifference, SeriesDifference};
+use candlefile::handover::diff::{RowDifference, SeriesDifference};
 use candlefile::monitor::Meter;
 use candlefile::store::SeriesRow;
 use candlefile::{Candle, Difference, Span, SpanSet, Store, diff};

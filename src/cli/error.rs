@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use candlefile::model::range::BadRange;
 use candlefile::provider::{BadKey, ProviderError};
-use candlefile::range::BadRange;
 #[cfg(feature = "serve")]
-use candlefile::shell::quoted;
+use candlefile::run::shell::quoted;
 use candlefile::{BadChoice, ExportError, MergeError, StoreError, TargetError};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::Result;
-use candlefile::export::{Beside, Column, Compression, Encoding, Folder, Format, Report};
+use candlefile::handover::export::{Beside, Column, Compression, Encoding, Folder, Format, Report};
 use candlefile::monitor::{Meter, Monitor};
 use candlefile::{Cancel, Export, ExportError, Store, SystemClock, Target};
 use serde_json::json;

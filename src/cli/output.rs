@@ -4,8 +4,8 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use candlefile::market::date_of;
-use candlefile::shell::quoted;
+use candlefile::model::market::date_of;
+use candlefile::run::shell::quoted;
 use candlefile::store::OddRows;
 use candlefile::{Counts, SeriesKey, Span, Timeframe};
 use chrono::{DateTime, SecondsFormat, Weekday};

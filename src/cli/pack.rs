@@ -1,8 +1,8 @@
 //! `candlefile pack`: a read-only file to be handed over.
 
 use anyhow::Result;
+use candlefile::handover::pack::{Options, PackError, checksum_path, pack};
 use candlefile::monitor::Meter;
-use candlefile::pack::{Options, PackError, checksum_path, pack};
 use candlefile::{Cancel, Choice, Store, Target};
 use serde_json::json;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use candlefile::Store;
-use candlefile::plain::turns;
+use candlefile::model::plain::turns;
 use candlefile::store::{SqlClock, SqlValue, TakeRows};
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::ErrorKind;
 use super::failure::{Failure, innermost};
-use crate::clock::Cancel;
+use crate::run::clock::Cancel;
 
 /// Largest body, as it came and decompressed; a full page of 50,000 candles has 5 to 7 MB, and a fourth of it as it comes.
 const BODY_LIMIT: usize = 16 << 20;

@@ -1,7 +1,7 @@
 //! Why an answer is none, in words that are fit for one line. What a server says is never taken over whole.
 
 use super::ErrorKind;
-use crate::plain::turns;
+use crate::model::plain::turns;
 
 /// Characters of each word, and of all but the last word, that are kept of what a server says of itself: to be cut further
 /// once the key has been taken out.

@@ -25,11 +25,11 @@ use std::time::Duration;
 use chrono::{NaiveDate, Weekday};
 use rate::Pace;
 
-use crate::candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};
-use crate::clock::Cancel;
-use crate::market::Market;
-use crate::span::Span;
-use crate::symbol::{AssetClass, Symbol};
+use crate::model::candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};
+use crate::model::market::Market;
+use crate::model::span::Span;
+use crate::model::symbol::{AssetClass, Symbol};
+use crate::run::clock::Cancel;
 
 /// One question: the candles of a series in a span. All its pages are one chain.
 #[derive(Clone, Debug)]

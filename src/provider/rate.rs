@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::{Waiting, retry};
-use crate::clock::{Cancel, Clock};
+use crate::run::clock::{Cancel, Clock};
 
 /// At most `count` requests in any window of `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -332,7 +332,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::run::clock::ManualClock;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -12,9 +12,9 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError};
-use crate::candle::Candle;
-use crate::clock::Cancel;
-use crate::symbol::{AssetClass, Symbol};
+use crate::model::candle::Candle;
+use crate::model::symbol::{AssetClass, Symbol};
+use crate::run::clock::Cancel;
 
 /// Minutes of a session, and of a day with the night before it, in the time in which prices move evenly.
 const SESSION: f64 = 390.0;
@@ -134,7 +134,7 @@ impl Sample {
             let end = ask.market.next(ts);
             // A label's candle is made of the minutes of its market days.
             let (first, last) = if ask.market.timeframe().is_label() {
-                let day = |label| ask.market.midnight(crate::market::date_of(label));
+                let day = |label| ask.market.midnight(crate::model::market::date_of(label));
                 (day(ts), day(end))
             } else {
                 (ts, end)

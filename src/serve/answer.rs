@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::coding::{self, Coding};
-use crate::range::BadRange;
+use crate::model::range::BadRange;
 use crate::store::StoreError;
 
 /// Why a call is refused or failed.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::clock::{Cancel, Clock};
+use crate::run::clock::{Cancel, Clock};
 
 /// How long a thread that has stopped stays away: what ends it at once must not keep the machine busy.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -281,7 +281,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::Policy;
+    use crate::model::market::Policy;
     use crate::serve::events::Hub;
 
     fn job(symbol: &str, completed: u64) -> JobRow {

@@ -53,10 +53,10 @@ use axum::http::{Request, Response, StatusCode};
 use axum::routing::{MethodFilter, on};
 use tokio::sync::{Semaphore, watch};
 
-use crate::clock::{Cancel, Clock};
-use crate::market::Policy;
+use crate::model::market::Policy;
 use crate::provider::Provider;
 use crate::provider::rate::Rate;
+use crate::run::clock::{Cancel, Clock};
 use crate::store::{Place, Store, StoreError};
 use answer::Fault;
 use coding::Coding;

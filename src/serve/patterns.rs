@@ -62,9 +62,9 @@ mod tests {
     use proptest::test_runner::TestRunner;
 
     use super::*;
-    use crate::range::Moment;
-    use crate::symbol::Symbol;
-    use crate::timeframe::Timeframe;
+    use crate::model::range::Moment;
+    use crate::model::symbol::Symbol;
+    use crate::model::timeframe::Timeframe;
 
     fn each(pattern: &str, judge: impl Fn(&str) -> bool) {
         let pattern = pattern.trim_start_matches('^').trim_end_matches('$');

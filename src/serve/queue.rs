@@ -11,8 +11,8 @@ use super::Service;
 use super::answer::Fault;
 use super::api::job;
 use crate::backfill::{self, Estimate, Request, Runner};
-use crate::clock::Cancel;
-use crate::owner;
+use crate::run::clock::Cancel;
+use crate::run::owner;
 use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError, free_room};
 
 /// How long a change waits for another program's transaction.

@@ -6,10 +6,10 @@ use chrono_tz::Tz;
 
 use super::Service;
 use crate::backfill::{sources, targets, update_of};
-use crate::clock::Cancel;
-use crate::market::instant_of;
+use crate::model::market::instant_of;
+use crate::model::zones::{named, similar};
+use crate::run::clock::Cancel;
 use crate::store::{Store, StoreError, Target};
-use crate::zones::{named, similar};
 
 /// A time of day in a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]

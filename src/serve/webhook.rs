@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::crew::Crew;
-use crate::clock::{Cancel, Clock};
 use crate::provider::retry::{ATTEMPTS, backoff};
 use crate::provider::{BaseUrl, ProviderError, Teller};
+use crate::run::clock::{Cancel, Clock};
 
 /// Messages that wait to be sent at most; more are given up.
 const WAITING: usize = 1000;

@@ -10,8 +10,8 @@ use super::schedule::Schedule;
 use super::telling::Telling;
 use super::{ServeError, Service};
 use crate::backfill::{self, Runner, Stop};
-use crate::clock::Cancel;
 use crate::provider::Provider;
+use crate::run::clock::Cancel;
 use crate::store::{JobRow, Store, StoreError};
 
 /// How long a thread without a job waits until it looks again.
@@ -25,7 +25,7 @@ pub(super) fn start(service: &Arc<Service>) -> Result<(), ServeError> {
         .queue
         .look_after(&service.sources(), service.now())?;
     // Not before: what lies beside the file says whether a job was left right here.
-    crate::owner::sweep(&service.settings.db);
+    crate::run::owner::sweep(&service.settings.db);
     let start = |name: String, run: fn(&Arc<Service>)| {
         let of = Arc::clone(service);
         let started = service.crew.start(name, move || run(&of));

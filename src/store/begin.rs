@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::link::to_wal;
 use super::seal::UNSEAL;
 use super::{BUSY_TIMEOUT, Store, StoreError, told};
-use crate::clock::Cancel;
+use crate::run::clock::Cancel;
 
 /// Who keeps a file from being written for longer than this is told of.
 const LONG: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use chrono::DateTime;
 use rusqlite::OptionalExtension;
 
 use super::{SeriesKey, SeriesRow, Store, StoreError, told};
-use crate::span::Span;
+use crate::model::span::Span;
 
 const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 

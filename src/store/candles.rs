@@ -9,10 +9,10 @@ use super::packing::Oddity;
 use super::rows::candle_of;
 use super::stamp::{stamp, stamp_if_any};
 use super::{Counted, SeriesRow, Store, StoreError, told};
-use crate::candle::Candle;
-use crate::span::Span;
-use crate::symbol::Symbol;
-use crate::timeframe::Timeframe;
+use crate::model::candle::Candle;
+use crate::model::span::Span;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 
 /// Candles that are read at once.
 const BATCH: usize = 4096;

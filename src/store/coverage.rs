@@ -7,9 +7,9 @@ use rusqlite::{Connection, params};
 use super::rows::candle_of;
 use super::stamp::stamp;
 use super::{FORMAT, Store, StoreError, told};
-use crate::candle::Candle;
+use crate::model::candle::Candle;
+use crate::model::span::{Span, SpanSet};
 use crate::plan::EmptySpan;
-use crate::span::{Span, SpanSet};
 
 /// Before this format, candles of several hours were taken to be cut by the market's wall clock. What was covered then
 /// says nothing of those that there are: the step to it takes that coverage back.

@@ -7,9 +7,9 @@ use super::coverage::{forget_empty, uncover};
 use super::series::check_unclaimed;
 use super::stamp::stamp_if_any;
 use super::{SeriesRow, Store, StoreError, told};
-use crate::span::Span;
-use crate::symbol::Symbol;
-use crate::timeframe::Timeframe;
+use crate::model::span::Span;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 
 /// A series, or a span of it.
 #[derive(Clone, Debug)]

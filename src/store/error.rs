@@ -9,7 +9,7 @@ use rusqlite::ffi;
 use super::FORMAT;
 use super::rights::{check_log_readable, check_readable, check_writable, is_left};
 use super::standing::{how_to_copy, how_to_restore};
-use crate::shell::quoted;
+use crate::run::shell::quoted;
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
 /// in [`StoreError::next`].

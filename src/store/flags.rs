@@ -10,8 +10,8 @@ use rusqlite::params;
 
 use super::Beginning;
 use super::rows::{RowError, Rows};
-use crate::candle::Candle;
-use crate::span::Span;
+use crate::model::candle::Candle;
+use crate::model::span::Span;
 
 const OFF_SESSION: &str = "off_session";
 const FIRST_PARTIAL: &str = "first_partial";

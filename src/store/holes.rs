@@ -3,9 +3,9 @@
 
 use super::stamp::stamp;
 use super::{Counted, SeriesKey, SeriesRow, Store, StoreError, told};
-use crate::holes::{End, holes};
-use crate::market::Market;
-use crate::span::{Span, SpanSet};
+use crate::model::holes::{End, holes};
+use crate::model::market::Market;
+use crate::model::span::{Span, SpanSet};
 
 /// Stretches of a series without candles, and what it was when they were looked up: candles come and go only with one of
 /// these.

@@ -7,8 +7,8 @@ use super::rows::{RowError, Rows};
 use super::series::bind;
 use super::stamp::stamp_if_any;
 use super::{Counts, SeriesKey, Store, StoreError, told};
-use crate::candle::{Candle, Rejected, Unstorable};
-use crate::market::date_of;
+use crate::model::candle::{Candle, Rejected, Unstorable};
+use crate::model::market::date_of;
 
 impl Store {
     /// Stores candles that came from elsewhere, in one transaction, and says what became of each. They give no coverage:

@@ -8,9 +8,9 @@ use rusqlite::{Connection, params};
 use super::series::bind;
 use super::status::ITS_PROCESS_IS_GONE;
 use super::{JobStatus, Left, SeriesKey, Store, StoreError, told};
-use crate::market::Policy;
-use crate::owner::{self, Owner};
-use crate::span::Span;
+use crate::model::market::Policy;
+use crate::model::span::Span;
+use crate::run::owner::{self, Owner};
 
 /// The version that stands in the file for what this program does.
 pub(super) const PROGRAM: &str = env!("CARGO_PKG_VERSION");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::path::beside;
 use super::{BUSY_TIMEOUT, Store};
-use crate::clock::Cancel;
+use crate::run::clock::Cancel;
 
 /// From this size on readers are asked to make way.
 pub(super) const LARGE: u64 = 24 << 20;

@@ -3,7 +3,7 @@
 
 use super::jobs::claims;
 use super::{FORMAT, Store, StoreError, told};
-use crate::clock::{Clock, SystemClock};
+use crate::run::clock::{Clock, SystemClock};
 
 /// `STEPS[n - 1]` turns format n into format n + 1. A step that was released is never changed.
 const STEPS: [&str; FORMAT as usize - 1] = [

@@ -90,7 +90,7 @@ use open::How;
 use still::Still;
 
 use crate::monitor::Meter;
-use crate::owner::Owner;
+use crate::run::owner::Owner;
 
 /// `application_id` of the file: "CDLF".
 pub const APPLICATION_ID: i32 = 0x4344_4c46;

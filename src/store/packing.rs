@@ -11,8 +11,8 @@ use super::open::SCHEMA;
 use super::pages::PAGE;
 use super::seal::{MARK, SQL};
 use super::{APPLICATION_ID, FORMAT, StoreError, told};
-use crate::candle::Candle;
-use crate::manifest::{Entry, Manifest};
+use crate::model::candle::Candle;
+use crate::model::manifest::{Entry, Manifest};
 
 /// A candle and the slice that brought it, where that is kept.
 pub(crate) type Row = (Candle, Option<i64>);

@@ -258,7 +258,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::candle::Candle;
+    use crate::model::candle::Candle;
 
     const TABLE: &str = "PRAGMA page_size = 8192; PRAGMA synchronous = off;
         CREATE TABLE candle_data (series_id INTEGER NOT NULL, ts INTEGER NOT NULL, open REAL NOT NULL, high REAL NOT NULL,

@@ -3,7 +3,7 @@
 use super::read::key_of;
 use super::stamp::stamp_if_any;
 use super::{JobRow, JobStatus, SeriesKey, SeriesStatus, Store, StoreError, told};
-use crate::owner;
+use crate::run::owner;
 
 /// Jobs, counted.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::jobs::{create, distinct, lay_down};
 use super::status::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use super::{JobRow, JobStatus, NewJob, Store, StoreError, Target, told};
-use crate::owner::{self, Owner};
+use crate::run::owner::{self, Owner};
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::coverage::{SEVERAL_HOURS, coverage_in, empty_spans_in, stated_coverage};
 use super::stamp::{stamp, stamp_if_any};
 use super::{SeriesKey, Store, StoreError, told};
-use crate::market::Market;
-use crate::nearest::nearest;
-use crate::span::{Span, SpanSet};
-use crate::symbol::Symbol;
-use crate::timeframe::Timeframe;
+use crate::model::market::Market;
+use crate::model::nearest::nearest;
+use crate::model::span::{Span, SpanSet};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 
 /// A series as it is listed.
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use super::coverage::{cover, coverage_touching, empty_spans};
 use super::flags::Gone;
 use super::stamp::stamp;
 use super::{Beginning, Counts, StoreError, told};
-use crate::candle::{Candle, Rejected};
-use crate::market::Market;
-use crate::span::{Span, SpanSet};
+use crate::model::candle::{Candle, Rejected};
+use crate::model::market::Market;
+use crate::model::span::{Span, SpanSet};
 
 const INSERT_NEW: &str = "INSERT OR IGNORE INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::read::key_of;
 use super::stamp::stamp_if_any;
 use super::{Store, StoreError, told};
-use crate::digest::Digest;
-use crate::manifest::{Entry, Manifest};
-use crate::span::{Span, SpanSet};
+use crate::model::digest::Digest;
+use crate::model::manifest::{Entry, Manifest};
+use crate::model::span::{Span, SpanSet};
 
 /// The tables that a packed file has beside the schema's.
 pub(super) const SQL: &str = include_str!("../../manifest.sql");

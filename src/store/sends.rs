@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Store, StoreError, told};
-use crate::owner;
+use crate::run::owner;
 
 /// No window is longer, in milliseconds: what is older is deleted.
 const LONGEST: i64 = 2 * 3_600_000;

@@ -6,11 +6,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::coverage::{HOURS_SINCE, SEVERAL_HOURS, coverage_in, empty_spans_in};
 use super::stamp::stamp_if_any;
 use super::{FORMAT, Store, StoreError, told};
-use crate::market::Market;
+use crate::model::market::Market;
+use crate::model::span::Span;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 use crate::plan::{EmptySpan, Known, Tail};
-use crate::span::Span;
-use crate::symbol::Symbol;
-use crate::timeframe::Timeframe;
 
 /// What identifies a series, and what it is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -150,7 +150,7 @@ pub(super) fn check_unclaimed(
     let mut claims = select.query([series_id])?;
     while let Some(claim) = claims.next()? {
         let owner: String = claim.get::<_, Option<String>>(1)?.unwrap_or_default();
-        if crate::owner::is_alive(store, &owner, claim.get(2)?, now) {
+        if crate::run::owner::is_alive(store, &owner, claim.get(2)?, now) {
             return Ok(Err(StoreError::Owned {
                 job_id: claim.get(0)?,
                 owner,

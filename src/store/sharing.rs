@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::jobs::claims;
 use super::stamp::stamp;
 use super::{SeriesKey, Store, StoreError, told};
-use crate::span::Span;
+use crate::model::span::Span;
 
 /// The running jobs whose owners live, but for one: what they fetch is theirs.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
-use crate::market::Policy;
+use crate::model::market::Policy;
 
 /// The years 1 to 9999, which RFC 3339 can write: far more than any candle has, and far from where a sum overflows.
 const WRITABLE: Range<i64> = -62_135_596_800..253_402_300_800;

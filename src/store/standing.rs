@@ -9,7 +9,7 @@ use super::APPLICATION_ID;
 use super::open::set_up;
 use super::path::{beside, percent_encoded};
 use super::seal::is_sealed;
-use crate::shell::quoted;
+use crate::run::shell::quoted;
 
 /// Whether a file of ours that is no packed one stands at a path; where it cannot be read, perhaps.
 pub(crate) fn is_working(path: &Path) -> bool {

@@ -1,8 +1,8 @@
 //! Where jobs, series and slices can stand, and what is listed of them.
 
 use super::{Counts, SeriesKey};
-use crate::market::Policy;
-use crate::span::Span;
+use crate::model::market::Policy;
+use crate::model::span::Span;
 
 macro_rules! states {
     ($(#[$doc:meta])* $name:ident { $($(#[$state_doc:meta])* $state:ident = $text:literal,)+ }) => {

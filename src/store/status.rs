@@ -9,9 +9,9 @@ use super::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
     SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
 };
-use crate::market::Policy;
-use crate::owner;
-use crate::span::SpanSet;
+use crate::model::market::Policy;
+use crate::model::span::SpanSet;
+use crate::run::owner;
 
 /// The stretch of time whose pace says how long the rest takes, in seconds.
 const PACE_OF: i64 = 600;

@@ -8,8 +8,8 @@ use super::series::bind;
 use super::stamp::stamp;
 use super::status::find_job;
 use super::{JobStatus, Store, StoreError, told};
-use crate::owner::{self, Owner};
-use crate::span::{Span, SpanSet};
+use crate::model::span::{Span, SpanSet};
+use crate::run::owner::{self, Owner};
 
 impl Store {
     /// Takes a job up again under the same id, for a new owner, and replaces its unfinished slices by what is missing now,

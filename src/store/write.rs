@@ -10,10 +10,10 @@ use super::coverage::{cover, coverage, empty_spans, forget_empty, insert_empty};
 use super::jobs::give_sign;
 use super::rows::{RowError, Rows, has_candles};
 use super::{Counts, Store, StoreError, told};
-use crate::candle::{Candle, Rejected};
-use crate::market::Market;
+use crate::model::candle::{Candle, Rejected};
+use crate::model::market::Market;
+use crate::model::span::{Span, SpanSet};
 use crate::plan::{EmptySpan, Tail};
-use crate::span::{Span, SpanSet};
 
 /// One page of a slice, judged: only closed candles, ascending.
 #[derive(Debug)]

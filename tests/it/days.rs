@@ -1,7 +1,7 @@
 //! Days, weeks and months by stamps that are not at their midnight, and candles where no trading hours are: what is read
 //! as which candle, what is refused, and what is flagged.
 
-use candlefile::candle::Rejected;
+use candlefile::model::candle::Rejected;
 use candlefile::provider::Page;
 use candlefile::{Candle, SeriesKey};
 use chrono_tz::America::Chicago;
@@ -32,7 +32,7 @@ fn weekdays() -> Vec<i64> {
 }
 
 fn midnight(day: i64) -> i64 {
-    let date = candlefile::market::date_of(day);
+    let date = candlefile::model::market::date_of(day);
     ny(&format!("{date} 00:00"))
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use candlefile::export::{Beside, Column, Compression, Encoding, Format};
+use candlefile::handover::export::{Beside, Column, Compression, Encoding, Format};
 use candlefile::monitor::Monitor;
 use candlefile::{Cancel, Candle, Choice, Clock, Export, ManualClock, Store};
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use candlefile::handover::verify::verify;
 use candlefile::monitor::Meter;
-use candlefile::verify::verify;
 use candlefile::{Candle, SeriesKey, Store};
 
 use crate::checker::check;

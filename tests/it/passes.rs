@@ -1,9 +1,9 @@
 //! How far a long pass over a file is: whoever looks sees each candle counted once.
 
-use candlefile::export::{Beside, Encoding, Export, Format};
+use candlefile::handover::export::{Beside, Encoding, Export, Format};
+use candlefile::handover::pack::{Options, checksum_path, pack};
+use candlefile::handover::verify::verify;
 use candlefile::monitor::{Meter, Reading};
-use candlefile::pack::{Options, checksum_path, pack};
-use candlefile::verify::verify;
 use candlefile::{Cancel, Choice, Store, SystemClock, Target, diff, merge};
 
 use crate::harness::Home;
@@ -30,10 +30,10 @@ fn every_pass_tells_how_far_it_is_and_ends_at_what_there_was_to_do() {
 
     let export = Export {
         choice: Choice::default(),
-        columns: candlefile::export::Column::unasked(true),
+        columns: candlefile::handover::export::Column::unasked(true),
         encoding: Encoding {
             format: Format::Csv,
-            compression: candlefile::export::Compression::None,
+            compression: candlefile::handover::export::Compression::None,
         },
     };
     let beside = Beside {

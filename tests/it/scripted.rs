@@ -342,7 +342,7 @@ impl Bench {
 
     /// Asks for one series from a start up to now.
     pub(crate) fn update(&mut self, series: &str, start: i64, now: i64) -> Report {
-        let span = candlefile::range::up_to_now(&market(series), start, now);
+        let span = candlefile::model::range::up_to_now(&market(series), start, now);
         self.backfill(now, series, span.unwrap())
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use candlefile::candle::Rejected;
+use candlefile::model::candle::Rejected;
 use candlefile::provider::{Cursor, Page};
 use candlefile::{JobStatus, SeriesStatus, Span};
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::thread;
 
-use candlefile::clock::{Cancel, SystemClock};
+use candlefile::run::clock::{Cancel, SystemClock};
 use candlefile::serve::{Settings, Sockets};
 use candlefile::{Policy, Polygon};
 use serde_json::{Value, json};

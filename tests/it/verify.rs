@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use candlefile::handover::verify::{Check, verify};
 use candlefile::monitor::Meter;
-use candlefile::verify::{Check, verify};
 use rusqlite::Connection;
 
 use crate::harness::Home;

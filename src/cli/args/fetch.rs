@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use candlefile::model::range::Moment;
 use candlefile::provider::rate::Rate;
-use candlefile::range::Moment;
 use candlefile::{Symbol, Timeframe};
 use clap::{Args, ValueEnum};
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use candlefile::export::Column;
-use candlefile::range::Moment;
+use candlefile::handover::export::Column;
+use candlefile::model::range::Moment;
 use candlefile::{Choice, Symbol, Timeframe};
 use clap::{Args, ValueEnum};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use candlefile::range::Moment;
+use candlefile::model::range::Moment;
 use candlefile::{Symbol, Timeframe};
 use clap::Args;
 

@@ -9,7 +9,7 @@ mod serve;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use candlefile::range::{BadTyped, Moment};
+use candlefile::model::range::{BadTyped, Moment};
 use candlefile::{Clock, Policy, SystemClock};
 use clap::{Args, Parser, Subcommand};
 

@@ -27,7 +27,7 @@ use super::failure::{Failure, innermost};
 use super::origin::{BaseUrl, Key};
 use super::rate::{Limiter, Rate, TooLong};
 use super::{Dated, ErrorKind, ProviderError, Tries, Waiting, retry};
-use crate::clock::{Cancel, Clock};
+use crate::run::clock::{Cancel, Clock};
 use client::client;
 
 /// Longest text of an error: a server's own words may be in it.

@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 
 use super::rows::{Odd, Rows, candle};
 use super::{LIMIT, NEXT_LIMIT, next_page};
-use crate::candle::Rejected;
+use crate::model::candle::Rejected;
+use crate::model::symbol::AssetClass;
 use crate::provider::failure::{Failure, words};
 use crate::provider::http::Heard;
 use crate::provider::{Ask, Dated, ErrorKind, Page};
-use crate::symbol::AssetClass;
 
 /// A row is kept as evidence up to this length,
 const RAW_LIMIT: usize = 4096;

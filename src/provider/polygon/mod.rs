@@ -22,10 +22,10 @@ use super::http::Http;
 use super::origin::{BaseUrl, Key};
 use super::rate::{Pace, Rate};
 use super::{Ask, Cursor, Limits, Page, Provider, ProviderError, Waiting};
-use crate::clock::{Cancel, Clock};
-use crate::market::date_of;
-use crate::symbol::AssetClass;
-use crate::timeframe::Timeframe;
+use crate::model::market::date_of;
+use crate::model::symbol::AssetClass;
+use crate::model::timeframe::Timeframe;
+use crate::run::clock::{Cancel, Clock};
 
 /// Where requests go unless told otherwise.
 pub const BASE_URL: &str = "https://api.massive.com";
@@ -250,11 +250,11 @@ fn next_page(next_url: &str, ask: &Ask, prefix: &str) -> Result<Cursor, Failure>
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::market::Market;
-    use crate::span::Span;
+    use crate::model::market::Market;
+    use crate::model::span::Span;
 
     pub(super) fn ask(symbol: &str, timeframe: &str, start: i64, end: i64) -> Ask {
-        let symbol: crate::symbol::Symbol = symbol.parse().expect("a symbol");
+        let symbol: crate::model::symbol::Symbol = symbol.parse().expect("a symbol");
         let timeframe = timeframe.parse().expect("a timeframe");
         let market = Market::new(symbol.asset_class(), timeframe, Weekday::Sun);
         Ask {

@@ -9,8 +9,8 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::LIMIT;
-use crate::candle::{Candle, Unstorable};
-use crate::market::date_of;
+use crate::model::candle::{Candle, Unstorable};
+use crate::model::market::date_of;
 use crate::provider::{Ask, Place, Stamps, place};
 
 /// The rows of an answer as text, up to as many as were asked for: what is read of a row of seven bytes takes ten times the

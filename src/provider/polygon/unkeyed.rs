@@ -3,9 +3,9 @@
 use chrono::{NaiveDate, Weekday};
 
 use super::{NAME, WEEK_START, first_date};
-use crate::clock::Cancel;
+use crate::model::symbol::AssetClass;
 use crate::provider::{Ask, Cursor, ErrorKind, Page, Provider, ProviderError};
-use crate::symbol::AssetClass;
+use crate::run::clock::Cancel;
 
 /// The provider without a key: it can be planned with, and refuses to fetch.
 #[derive(Clone, Copy, Debug, Default)]

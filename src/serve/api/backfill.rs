@@ -11,13 +11,13 @@ use serde_json::json;
 
 use super::job;
 use crate::backfill::Request;
-use crate::range::{Moment, Range};
+use crate::model::range::{Moment, Range};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 use crate::serve::answer::{self, Fault};
 use crate::serve::params::Params;
 use crate::serve::routes::Call;
 use crate::store::{JobFilter, JobRow, SeriesKey, Store};
-use crate::symbol::Symbol;
-use crate::timeframe::Timeframe;
 
 /// Symbols of a job at most.
 const SYMBOLS: usize = 10_000;

@@ -7,11 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use crate::candle::{Candle, MAX_TS, MIN_TS};
-use crate::export::{Format, Lines};
+use crate::handover::export::{Format, Lines};
+use crate::model::candle::{Candle, MAX_TS, MIN_TS};
+use crate::model::span::Span;
 use crate::serve::coding::Coder;
 use crate::serve::pieces::Pieces;
-use crate::span::Span;
 use crate::store::{SeriesKey, Store, StoreError};
 
 /// Bytes that are sent at once.

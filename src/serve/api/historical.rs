@@ -17,18 +17,18 @@ use tokio::sync::oneshot;
 use super::candles::{Cursor, Writing};
 use super::rows::Rows;
 use super::{symbol, timeframe};
-use crate::choice::Choice;
-use crate::export::Format;
+use crate::handover::choice::Choice;
+use crate::handover::export::Format;
+use crate::model::span::Span;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 use crate::serve::answer::Fault;
 use crate::serve::coding::{self, Coder};
 use crate::serve::params::shown;
 use crate::serve::pieces::{Pieces, pieces};
 use crate::serve::readers::Room;
 use crate::serve::routes::Call;
-use crate::span::Span;
 use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
-use crate::symbol::Symbol;
-use crate::timeframe::Timeframe;
 
 /// Candles of one answer at most.
 pub(in crate::serve) const LIMIT: u32 = 1_000_000;

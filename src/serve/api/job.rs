@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::time;
 use crate::backfill::{NothingFrom, next_of_refused, next_without_data, no_data};
-use crate::span::Span;
+use crate::model::span::Span;
 use crate::store::{
     JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, SliceFilter, Store, StoreError,
 };

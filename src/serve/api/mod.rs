@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use super::answer::Fault;
 use super::params::{Params, shown};
-use crate::span::{Span, SpanSet};
-use crate::symbol::Symbol;
-use crate::timeframe::Timeframe;
+use crate::model::span::{Span, SpanSet};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 
 /// RFC 3339, UTC, seconds.
 pub(in crate::serve) fn time(ts: i64) -> String {

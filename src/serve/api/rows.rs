@@ -7,12 +7,12 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use futures_util::stream::try_unfold;
 
-use crate::candle::Candle;
-use crate::export::{Format, Lines};
+use crate::handover::export::{Format, Lines};
+use crate::model::candle::Candle;
+use crate::model::span::Span;
 use crate::serve::answer::Fault;
 use crate::serve::coding::Coder;
 use crate::serve::readers::Readers;
-use crate::span::Span;
 use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
 
 /// Bytes that are read at one instant.

@@ -6,15 +6,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{spans, symbol, time, timeframe};
-use crate::market::Policy;
+use crate::model::market::Policy;
+use crate::model::range::up_to_now;
+use crate::model::span::{Span, SpanSet};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 use crate::plan::{Wanted, plan};
-use crate::range::up_to_now;
 use crate::serve::answer::Fault;
 use crate::serve::routes::Call;
-use crate::span::{Span, SpanSet};
 use crate::store::{HeldSeries, SeriesRow, Store, StoreError};
-use crate::symbol::Symbol;
-use crate::timeframe::Timeframe;
 
 /// A series in the list of all, written without a tree of values: there may be thousands.
 #[derive(Serialize)]

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, params};
 
-use crate::candle::Unstorable;
+use crate::model::candle::Unstorable;
 use crate::store::coverage::{HOURS_SINCE, SEVERAL_HOURS};
 
 /// Copies the history of the attached file, once its series are known.

@@ -4,8 +4,8 @@ use rusqlite::params;
 
 use super::rows::DIFFERENT;
 use super::{Pair, answered, empty};
+use crate::model::span::SpanSet;
 use crate::plan::Known;
-use crate::span::SpanSet;
 use crate::store::coverage::cover;
 use crate::store::stamp::stamp_if_any;
 

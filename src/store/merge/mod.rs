@@ -15,9 +15,9 @@ use super::read::key_of;
 use super::series::{bind, known_in};
 use super::stamp::stamp_if_any;
 use super::{Counted, FORMAT, SeriesKey, Store, StoreError, told};
-use crate::clock::Cancel;
+use crate::model::span::SpanSet;
 use crate::plan::Known;
-use crate::span::SpanSet;
+use crate::run::clock::Cancel;
 
 /// Steps of SQLite's machine between two looks at whether it is cancelled: some milliseconds.
 const STEPS: i32 = 100_000;

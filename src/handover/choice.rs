@@ -1,0 +1,215 @@
+//! Which part of a file is meant: symbols, timeframes and a range, as they are typed for everything that reads candles.
+//! No I/O.
+
+use crate::model::nearest::nearest;
+use crate::model::range::{Moment, are_reversed};
+use crate::model::span::Span;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
+use crate::store::SeriesRow;
+
+/// A part of what a file holds. Empty lists and absent ends mean everything.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The symbols.
+    pub symbols: Vec<Symbol>,
+    /// The timeframes.
+    pub timeframes: Vec<Timeframe>,
+    /// From this market day or instant on.
+    pub start: Option<Moment>,
+    /// Up to this market day, inclusive, or instant, exclusive.
+    pub end: Option<Moment>,
+}
+
+/// A series with the span of it that was chosen.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// The series.
+    pub series: SeriesRow,
+    /// The span, whole candles; everything reaches from `i64::MIN` to `i64::MAX`.
+    pub span: Span,
+}
+
+impl Chosen {
+    /// How many candles these are, about: as if they stood evenly between the first and the last.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )] // An estimate.
+    pub(crate) fn about(chosen: &[Chosen]) -> u64 {
+        let each = chosen.iter().filter_map(|Chosen { series, span }| {
+            let held = Span::new(series.first_ts?, series.last_ts? + 1)?;
+            let seconds = |span: Span| (span.end() - span.start()) as f64;
+            let both = Span::new(held.start().max(span.start()), held.end().min(span.end()))?;
+            Some((series.candles as f64 * seconds(both) / seconds(held)) as u64)
+        });
+        each.sum()
+    }
+}
+
+/// Why nothing can be chosen so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadChoice {
+    /// The file holds no series of a symbol.
+    #[error("the file holds no {symbol}")]
+    UnknownSymbol {
+        /// The symbol.
+        symbol: Symbol,
+        /// The most similar ones that it holds, a few.
+        nearest: Vec<Symbol>,
+    },
+    /// A chosen symbol, or none of them all, has a timeframe.
+    #[error("the file holds no {timeframe} of {}", of(.symbol.as_ref()))]
+    UnknownTimeframe {
+        /// The symbol, where one was named.
+        symbol: Option<Symbol>,
+        /// The timeframe.
+        timeframe: Timeframe,
+        /// Those that it has.
+        held: Vec<Timeframe>,
+    },
+    /// The end is not after the start.
+    #[error("the end {end} is before the start {start}")]
+    Reversed {
+        /// The start as typed.
+        start: String,
+        /// The end as typed.
+        end: String,
+    },
+    /// There is no series at all.
+    #[error("the file holds no series")]
+    Nothing,
+    /// The series that were chosen have nothing in the range.
+    #[error("there are no candles in this range")]
+    Empty,
+    /// Nothing of what was chosen is final.
+    #[error("all {0} candles in this range are provisional: no final answer has come for them yet")]
+    Provisional(u64),
+}
+
+fn of(symbol: Option<&Symbol>) -> String {
+    symbol.map_or_else(|| "any symbol".to_owned(), Symbol::to_string)
+}
+
+impl BadChoice {
+    /// A file's series have none of this symbol.
+    pub fn unknown(symbol: &Symbol, series: &[SeriesRow]) -> BadChoice {
+        let held = series.iter().map(|held| held.key.symbol.clone());
+        BadChoice::UnknownSymbol {
+            symbol: symbol.clone(),
+            nearest: nearest(symbol.as_str(), held, |held| held.as_str()),
+        }
+    }
+
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        let listed = |names: Vec<String>| {
+            format!("it holds {}; `candlefile list` shows all", names.join(", "))
+        };
+        match self {
+            BadChoice::UnknownSymbol { nearest, .. } => {
+                listed(nearest.iter().map(Symbol::to_string).collect())
+            }
+            BadChoice::UnknownTimeframe { held, .. } => {
+                listed(held.iter().map(Timeframe::to_string).collect())
+            }
+            BadChoice::Reversed { .. } => "exchange --start and --end".into(),
+            BadChoice::Nothing => "fill it with `candlefile backfill`".into(),
+            BadChoice::Empty => {
+                "choose another range; `candlefile list` shows what there is".into()
+            }
+            BadChoice::Provisional(_) => {
+                "ask again with `candlefile update`, or keep them with --with-history".into()
+            }
+        }
+    }
+}
+
+impl Choice {
+    /// Picks the chosen ones of a file's series, ascending by symbol and timeframe as text.
+    ///
+    /// # Errors
+    /// A symbol or timeframe that the file does not hold, a reversed range, a file without series.
+    pub fn of(&self, series: Vec<SeriesRow>) -> Result<Vec<Chosen>, BadChoice> {
+        // One of which nothing is known is there for its empty answers alone.
+        let series: Vec<SeriesRow> = series
+            .into_iter()
+            .filter(|held| held.candles > 0 || !held.coverage.is_empty())
+            .collect();
+        if series.is_empty() {
+            return Err(BadChoice::Nothing);
+        }
+        for symbol in &self.symbols {
+            if !series.iter().any(|held| held.key.symbol == *symbol) {
+                return Err(BadChoice::unknown(symbol, &series));
+            }
+        }
+        let of_symbols: Vec<SeriesRow> = series
+            .into_iter()
+            .filter(|held| self.symbols.is_empty() || self.symbols.contains(&held.key.symbol))
+            .collect();
+        for &timeframe in &self.timeframes {
+            let named = self.symbols.iter().map(Some);
+            let any = self.symbols.is_empty().then_some(None);
+            for symbol in named.chain(any) {
+                let of_symbol =
+                    |held: &&SeriesRow| symbol.is_none_or(|symbol| held.key.symbol == *symbol);
+                let held = of_symbols.iter().filter(of_symbol);
+                let mut held: Vec<Timeframe> = held.map(|held| held.key.timeframe).collect();
+                if !held.contains(&timeframe) {
+                    held.sort();
+                    held.dedup();
+                    let symbol = symbol.cloned();
+                    return Err(BadChoice::UnknownTimeframe {
+                        symbol,
+                        timeframe,
+                        held,
+                    });
+                }
+            }
+        }
+        let mut chosen = of_symbols
+            .into_iter()
+            .filter(|held| {
+                self.timeframes.is_empty() || self.timeframes.contains(&held.key.timeframe)
+            })
+            .map(|series| self.span(&series).map(|span| Chosen { series, span }))
+            .collect::<Result<Vec<Chosen>, _>>()?;
+        chosen.sort_by_cached_key(|chosen| {
+            (
+                chosen.series.key.symbol.clone(),
+                chosen.series.key.timeframe.to_string(),
+            )
+        });
+        Ok(chosen)
+    }
+
+    /// The span that the range means for a series.
+    ///
+    /// # Errors
+    /// The end is not after the start.
+    pub fn span(&self, series: &SeriesRow) -> Result<Span, BadChoice> {
+        let market = series.market();
+        let start = self
+            .start
+            .as_ref()
+            .map_or(i64::MIN, |start| start.first_candle(&market));
+        let end = self
+            .end
+            .as_ref()
+            .map_or(i64::MAX, |end| end.last_candle_end(&market));
+        let words = |moment: &Option<Moment>| {
+            moment
+                .as_ref()
+                .map_or_else(String::new, |moment| moment.words().to_owned())
+        };
+        Span::new(start, end)
+            .filter(|_| !are_reversed(&market, self.start.as_ref(), self.end.as_ref()))
+            .ok_or_else(|| BadChoice::Reversed {
+                start: words(&self.start),
+                end: words(&self.end),
+            })
+    }
+}

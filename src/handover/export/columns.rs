@@ -1,0 +1,179 @@
+//! The columns that an export can have: one table, from which every format takes names, types and values. A new column is
+//! a line here. No I/O.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::candle::Candle;
+use crate::store::SeriesKey;
+
+/// One candle on its way out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// The series, by its place among the chosen ones.
+    pub(super) series: usize,
+    pub(super) candle: Candle,
+    pub(super) known_at: Option<i64>,
+}
+
+/// Where a column's values come from, and with that their type.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value {
+    /// Text that is the same for a whole series.
+    Text(fn(&SeriesKey) -> String),
+    /// Yes or no, the same for a whole series.
+    Flag(fn(&SeriesKey) -> bool),
+    /// Unix seconds: a timestamp where the format has one.
+    Time(fn(&Row) -> Option<i64>),
+    /// Unix seconds, always written as RFC 3339 text.
+    TimeText(fn(&Row) -> Option<i64>),
+    /// A number.
+    Real(fn(&Row) -> Option<f64>),
+    /// A count.
+    Whole(fn(&Row) -> Option<i64>),
+}
+
+/// When a column is written without being asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unasked {
+    Always,
+    InText,
+    Never,
+}
+
+#[derive(Debug)]
+struct Spec {
+    name: &'static str,
+    value: Value,
+    may_be_absent: bool,
+    unasked: Unasked,
+}
+
+const fn spec(name: &'static str, unasked: Unasked, may_be_absent: bool, value: Value) -> Spec {
+    Spec {
+        name,
+        value,
+        may_be_absent,
+        unasked,
+    }
+}
+
+/// All there are, in the order in which they stand where nothing else is asked for.
+static COLUMNS: [Spec; 14] = {
+    use Unasked::{Always, InText, Never};
+    use Value::{Flag, Real, Text, Time, TimeText, Whole};
+    [
+        spec("symbol", Always, false, Text(|key| key.symbol.to_string())),
+        spec(
+            "timeframe",
+            Always,
+            false,
+            Text(|key| key.timeframe.to_string()),
+        ),
+        spec("ts", Always, false, Time(|row| Some(row.candle.ts))),
+        spec(
+            "datetime",
+            InText,
+            false,
+            TimeText(|row| Some(row.candle.ts)),
+        ),
+        spec("open", Always, false, Real(|row| Some(row.candle.open))),
+        spec("high", Always, false, Real(|row| Some(row.candle.high))),
+        spec("low", Always, false, Real(|row| Some(row.candle.low))),
+        spec("close", Always, false, Real(|row| Some(row.candle.close))),
+        spec("volume", Always, true, Real(|row| row.candle.volume)),
+        spec("vwap", Always, true, Real(|row| row.candle.vwap)),
+        spec("trades", Always, true, Whole(|row| row.candle.trades)),
+        spec("source", Never, false, Text(|key| key.source.clone())),
+        spec("adjusted", Never, false, Flag(|key| key.adjusted)),
+        spec("known_at", Never, true, Time(|row| row.known_at)),
+    ]
+};
+
+/// A column of an export, known by its name.
+///
+/// `ts` is the candle's start and `known_at` when its values were first stored: timestamps in UTC where the format has
+/// such, Unix seconds in text. `datetime` is `ts` as RFC 3339 text.
+#[derive(Clone, Copy)]
+pub struct Column(&'static Spec);
+
+/// Text that names no column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is not a column; there are {}", names().join(", "))]
+pub struct UnknownColumn {
+    name: String,
+}
+
+fn names() -> Vec<&'static str> {
+    COLUMNS.iter().map(|spec| spec.name).collect()
+}
+
+impl Column {
+    /// When the values were first stored: the end of the slice that brought them, its start while it still runs. Absent for
+    /// candles that were handed in, and where the file was given away without its history.
+    pub const KNOWN_AT: Column = Column(&COLUMNS[13]);
+    /// The symbol.
+    pub const SYMBOL: Column = Column(&COLUMNS[0]);
+    /// The timeframe.
+    pub const TIMEFRAME: Column = Column(&COLUMNS[1]);
+    /// The candle's start.
+    pub const TS: Column = Column(&COLUMNS[2]);
+
+    /// The columns that are written where none are asked for. Text has the time for people, too.
+    pub fn unasked(in_text: bool) -> Vec<Column> {
+        COLUMNS
+            .iter()
+            .filter(|spec| {
+                spec.unasked == Unasked::Always || in_text && spec.unasked == Unasked::InText
+            })
+            .map(Column)
+            .collect()
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// Whether folders of the hive layout say it, so that the files in them do not.
+    pub fn is_in_path(self) -> bool {
+        self == Column::SYMBOL
+    }
+
+    pub(super) fn value(self) -> Value {
+        self.0.value
+    }
+
+    /// Whether a candle may have no such value.
+    pub fn may_be_absent(self) -> bool {
+        self.0.may_be_absent
+    }
+}
+
+impl PartialEq for Column {
+    fn eq(&self, other: &Column) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Column {}
+
+impl fmt::Debug for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl FromStr for Column {
+    type Err = UnknownColumn;
+
+    fn from_str(name: &str) -> Result<Column, UnknownColumn> {
+        COLUMNS
+            .iter()
+            .find(|spec| spec.name == name)
+            .map(Column)
+            .ok_or_else(|| UnknownColumn {
+                name: name.to_owned(),
+            })
+    }
+}

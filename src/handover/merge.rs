@@ -1,0 +1,255 @@
+//! The union of files as a new one. The inputs are never written, and the new file has its name only once it is whole.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use itertools::{EitherOrBoth, Itertools};
+
+use crate::handover::outfile::{Target, TargetError};
+use crate::model::market::date_of;
+use crate::model::scale::{Checked, Moved, moved};
+use crate::run::clock::Cancel;
+use crate::store::{Added, SeriesRow, Store, StoreError};
+
+/// Candles that two files have in common, of an adjusted series, which are compared.
+const COMPARED: usize = 50;
+/// Candles that are looked at for them.
+const LOOKED_AT: usize = 100_000;
+
+/// What became of each file, in their order.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// What each file has brought.
+    pub inputs: Vec<Added>,
+    /// The series of the new file.
+    pub series: Vec<SeriesRow>,
+}
+
+/// Why files could not be merged. Nothing was written then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It was asked to stop.
+    #[error("merging was stopped")]
+    Cancelled,
+    /// The new one cannot be written.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Two files hold a series from another source, with another adjustment or other weeks.
+    #[error("{} holds {} from {}, and {} from {}", first.display(), name(held), binding(held), second.display(), binding(found))]
+    Bound {
+        /// The file that comes first.
+        first: PathBuf,
+        /// The series in it.
+        held: Box<SeriesRow>,
+        /// The other file.
+        second: PathBuf,
+        /// The series in the other.
+        found: Box<SeriesRow>,
+    },
+    /// Two files hold an adjusted series in two scales: a split lies between the times at which they were filled.
+    #[error("{} and {} hold the adjusted prices of {} up to {to} in two scales, {factor:.6} apart: a split lies between the times at which they were filled", first.display(), second.display(), name(series))]
+    Scales {
+        /// The file that comes first.
+        first: PathBuf,
+        /// The other file.
+        second: PathBuf,
+        /// The series.
+        series: Box<SeriesRow>,
+        /// What the prices of the first are to be multiplied by.
+        factor: f64,
+        /// The last day that was compared and is in two scales.
+        to: NaiveDate,
+    },
+}
+
+impl MergeError {
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        match self {
+            MergeError::Store(error) => error.next(),
+            MergeError::Target(error) => error.next(),
+            MergeError::Cancelled => "nothing was left behind; run the same command again".into(),
+            MergeError::Scales { series, .. } => format!(
+                "see which of them is of before the split, fill it anew (candlefile --db FILE drop {} -t {} --yes, and backfill), and merge again",
+                series.key.symbol, series.key.timeframe
+            ),
+            MergeError::Bound { second, found, .. } => format!(
+                "make one of them without the series, like candlefile --db {} pack --with-history -o copy.db && chmod u+w copy.db && candlefile --db copy.db drop {} -t {} --yes, and merge that",
+                second.display(),
+                found.key.symbol,
+                found.key.timeframe
+            ),
+        }
+    }
+}
+
+fn name(series: &SeriesRow) -> String {
+    format!("{} {}", series.key.symbol, series.key.timeframe)
+}
+
+fn binding(series: &SeriesRow) -> String {
+    let adjustment = if series.key.adjusted {
+        "adjusted"
+    } else {
+        "raw"
+    };
+    let weeks = series
+        .week_start
+        .map_or_else(String::new, |day| format!(", week_start {day}"));
+    format!("{} ({adjustment}{weeks})", series.key.source)
+}
+
+/// Writes the union of the files to the target: a final candle beats a provisional one, among final ones that of the
+/// first file stays and the other is kept in `conflicts`, and among provisional ones the later fetched wins. The result
+/// can be filled further like any other file. Each file is read at one instant.
+///
+/// # Errors
+/// A cancellation, a file that cannot be read, two that hold a series from different sources, with different adjustments or, an
+/// adjusted one, in two scales, a target that cannot be written; nothing is left behind then.
+pub fn merge(
+    inputs: &[Store],
+    target: &Target,
+    now: i64,
+    cancel: &Cancel,
+) -> Result<Merged, MergeError> {
+    check_bindings(inputs)?;
+    check_scales(inputs)?;
+    let part = target.begin_named()?;
+    let path = part.path().unwrap_or(target.path());
+    let made = make(inputs, path, now, cancel).map_err(|error| match error {
+        _ if cancel.is_cancelled() => MergeError::Cancelled,
+        StoreError::Full(full) if full == path => {
+            TargetError::Full(target.path().to_path_buf()).into()
+        }
+        other => MergeError::Store(other),
+    })?;
+    // Statements that are short end before they look.
+    if cancel.is_cancelled() {
+        return Err(MergeError::Cancelled);
+    }
+    part.finish()?;
+    Ok(made)
+}
+
+fn make(inputs: &[Store], path: &Path, now: i64, cancel: &Cancel) -> Result<Merged, StoreError> {
+    let out = Store::create_unseen(path, cancel)?;
+    let mut candles = 0;
+    for input in inputs {
+        let series = input.held_series()?;
+        candles += series.iter().map(|series| series.candles).sum::<u64>();
+    }
+    if let Some(first) = inputs.first() {
+        first.meter().begin("merging", candles);
+    }
+    let inputs = inputs
+        .iter()
+        .map(|input| out.add(input, now))
+        .collect::<Result<_, _>>()?;
+    let series = out.series()?;
+    drop(out);
+    Ok(Merged { inputs, series })
+}
+
+/// An adjusted series stands in one scale in all files that hold it, as far as they have candles in common: a split changes
+/// all of its past at once, and a file that was filled before it would bring the old scale back.
+fn check_scales(inputs: &[Store]) -> Result<(), MergeError> {
+    let mut held: HashMap<_, Vec<(&Store, SeriesRow)>> = HashMap::new();
+    for input in inputs {
+        for series in input.whole_series()? {
+            if series.key.adjusted && series.candles > 0 {
+                let key = (series.key.symbol.clone(), series.key.timeframe);
+                held.entry(key).or_default().push((input, series));
+            }
+        }
+    }
+    for files in held.values() {
+        for (at, (second, found)) in files.iter().enumerate() {
+            for (first, series) in &files[..at] {
+                let common = common(first, series, second, found)?;
+                if let Some(Moved { factor, to }) = moved(&common) {
+                    return Err(MergeError::Scales {
+                        first: first.path().to_path_buf(),
+                        second: second.path().to_path_buf(),
+                        series: Box::new(series.clone()),
+                        factor,
+                        to: date_of(to),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The oldest candles that two files have in common of a series.
+fn common(
+    first: &Store,
+    held: &SeriesRow,
+    second: &Store,
+    found: &SeriesRow,
+) -> Result<Vec<Checked>, StoreError> {
+    let Some(from) = held.first_ts.max(found.first_ts) else {
+        return Ok(Vec::new());
+    };
+    let pairs = first.candles_from(held, from - 1).merge_join_by(
+        second.candles_from(found, from - 1),
+        |a, b| match (a, b) {
+            (Ok(a), Ok(b)) => a.ts.cmp(&b.ts),
+            (Err(_), _) => Ordering::Less,
+            (_, Err(_)) => Ordering::Greater,
+        },
+    );
+    let mut common = Vec::new();
+    // Whoever has nothing in common is not read to its end.
+    for pair in pairs.take(LOOKED_AT) {
+        match pair {
+            EitherOrBoth::Both(old, new) => common.push(Checked {
+                old: old?,
+                new: new?,
+            }),
+            EitherOrBoth::Left(one) | EitherOrBoth::Right(one) => {
+                one?;
+            }
+        }
+        if common.len() == COMPARED {
+            break;
+        }
+    }
+    Ok(common)
+}
+
+/// Before anything is written.
+fn check_bindings(inputs: &[Store]) -> Result<(), MergeError> {
+    let mut bound: HashMap<_, (&Path, SeriesRow)> = HashMap::new();
+    for input in inputs {
+        for found in input.whole_series()? {
+            // A series with neither candle nor coverage binds nothing.
+            if found.candles == 0 && found.coverage.is_empty() {
+                continue;
+            }
+            let key = (found.key.symbol.clone(), found.key.timeframe);
+            let (first, held) = bound
+                .entry(key)
+                .or_insert_with(|| (input.path(), found.clone()));
+            let other_weeks = held
+                .week_start
+                .zip(found.week_start)
+                .is_some_and(|(held, found)| held != found);
+            if held.key != found.key || other_weeks {
+                return Err(MergeError::Bound {
+                    first: first.to_path_buf(),
+                    held: Box::new(held.clone()),
+                    second: input.path().to_path_buf(),
+                    found: Box::new(found),
+                });
+            }
+        }
+    }
+    Ok(())
+}

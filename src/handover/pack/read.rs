@@ -1,0 +1,181 @@
+//! The reading side: the candles of what was chosen, series by series, in the order in which they are written, and then the
+//! rest.
+
+use std::collections::HashMap;
+
+use super::PackError;
+use crate::handover::choice::{BadChoice, Chosen};
+use crate::model::digest::Digest;
+use crate::model::manifest::{Entry, Manifest, digest_of};
+use crate::model::span::Span;
+use crate::run::clock::Cancel;
+use crate::run::pipe::Sender;
+use crate::store::{Counted, FORMAT, Packing, Row, SeriesRow, Store, Times};
+
+/// Rows that are handed over at once.
+const BATCH: usize = 1024;
+
+/// Rows of a series, by its number in the new file.
+pub(super) type Batch = (i64, Vec<Row>);
+
+pub(super) struct Reading<'a> {
+    store: &'a Store,
+    sender: Sender<Batch>,
+    cancel: &'a Cancel,
+    history: bool,
+    left_out: u64,
+}
+
+/// What was read.
+pub(super) struct Read {
+    /// Provisional candles that were left out.
+    pub(super) left_out: u64,
+    series: Vec<Kept>,
+}
+
+/// A series of the new file, numbered by its place.
+struct Kept {
+    /// Its row in the file that is read.
+    id: i64,
+    span: Span,
+    entry: Entry,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        sender: Sender<Batch>,
+        cancel: &'a Cancel,
+        history: bool,
+    ) -> Reading<'a> {
+        Reading {
+            store,
+            sender,
+            cancel,
+            history,
+            left_out: 0,
+        }
+    }
+
+    pub(super) fn candles(mut self, chosen: Vec<Chosen>) -> Result<Read, PackError> {
+        let mut series = Vec::new();
+        for Chosen { series: held, span } in chosen {
+            let number = number(series.len());
+            if let Some(entry) = self.series(number, &held, span)? {
+                let id = held.id;
+                series.push(Kept { id, span, entry });
+            }
+        }
+        if series.is_empty() {
+            let nothing = match self.left_out {
+                0 => BadChoice::Empty,
+                provisional => BadChoice::Provisional(provisional),
+            };
+            return Err(nothing.into());
+        }
+        Ok(Read {
+            left_out: self.left_out,
+            series,
+        })
+    }
+
+    /// Reads one series, but for its digest; `None` where there is nothing of it.
+    fn series(
+        &mut self,
+        number: i64,
+        held: &SeriesRow,
+        span: Span,
+    ) -> Result<Option<Entry>, PackError> {
+        let coverage = held.coverage.within(span);
+        let (mut read, mut kept) = (Counted::default(), Counted::default());
+        let mut left_out = 0;
+        let mut rows = Vec::with_capacity(BATCH);
+        let hand_over = |number, rows| {
+            if self.cancel.is_cancelled() {
+                return Err(PackError::Cancelled);
+            }
+            Ok(self.sender.send((number, rows))?)
+        };
+        self.store.each_row(held.id, span, |candle, slice_id| {
+            read.add(candle.ts);
+            // What was handed in has no answer that could still change.
+            if !self.history && slice_id.is_some() && !coverage.contains(candle.ts) {
+                left_out += 1;
+                return Ok(());
+            }
+            kept.add(candle.ts);
+            rows.push((candle, slice_id.filter(|_| self.history)));
+            if rows.len() == BATCH {
+                let full = std::mem::replace(&mut rows, Vec::with_capacity(BATCH));
+                hand_over(number, full)?;
+            }
+            Ok::<(), PackError>(())
+        })?;
+        self.store.check_books(held, span, read)?;
+        if kept.candles > 0 || !coverage.is_empty() {
+            hand_over(number, rows)?;
+        }
+        self.left_out += left_out;
+        if kept.candles == 0 && coverage.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Entry {
+            key: held.key.clone(),
+            week_start: held.week_start,
+            candles: kept.candles,
+            first_ts: kept.first_ts,
+            last_ts: kept.last_ts,
+            coverage,
+            // The writing side has it.
+            digest: Digest::of(b""),
+        }))
+    }
+}
+
+impl Read {
+    /// Takes the digests of the series in their order.
+    pub(super) fn digested(mut self, digests: Vec<Digest>) -> Read {
+        for (kept, digest) in self.series.iter_mut().zip(digests) {
+            kept.entry.digest = digest;
+        }
+        self
+    }
+
+    /// Writes everything but candles, and says what the file holds.
+    pub(super) fn rest(
+        &self,
+        store: &Store,
+        packing: &Packing,
+        history: bool,
+    ) -> Result<Manifest, PackError> {
+        let mut numbers = HashMap::new();
+        for (place, Kept { id, span, entry }) in self.series.iter().enumerate() {
+            let times = match store.times(*id)? {
+                _ if !history => Times::default(),
+                // Of a part the end was not asked.
+                [created_at, ..] if *span != Span::EVERYTHING => [created_at, None, None, None],
+                times => times,
+            };
+            let number = number(place);
+            packing.series(number, entry, times, &store.oddities(*id, *span)?)?;
+            numbers.insert(*id, number);
+        }
+        if history {
+            store.each_of_history(&numbers, |row| {
+                packing.history(&row).map_err(PackError::from)
+            })?;
+        }
+        let series: Vec<Entry> = self.series.iter().map(|kept| kept.entry.clone()).collect();
+        Ok(Manifest {
+            format: FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            digest: digest_of(&series),
+            series,
+        })
+    }
+}
+
+/// The row of a series by its place.
+fn number(place: usize) -> i64 {
+    i64::try_from(place + 1).unwrap_or(i64::MAX)
+}

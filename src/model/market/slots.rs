@@ -1,0 +1,233 @@
+//! What a stretch without a candle is measured in: days with trading hours, and for weeks and months whole candles. This is
+//! the one place that says so; a calendar makes it sharper by knowing more days without.
+
+use chrono::NaiveDate;
+
+use super::{DAY, Market, date_of, label_of, minus_days, plus_days};
+use crate::model::span::Span;
+use crate::model::timeframe::Timeframe;
+
+/// Shorter ones are holidays and halts.
+const DAYS: usize = 5;
+/// A market without trading hours for so many days has come to its end.
+const REST: u64 = 31;
+
+impl Market {
+    /// From how many slots on a stretch without a candle is told.
+    pub fn telling_slots(&self) -> usize {
+        match self.timeframe {
+            Timeframe::Week | Timeframe::Month => 1,
+            Timeframe::Minutes(_) | Timeframe::Hours(_) | Timeframe::Day => DAYS,
+        }
+    }
+
+    /// The first slot that begins at or after a position: the candles of a market day, its label for `1d`, a whole candle of `1w` and `1mo`. `None` where nothing trades any more.
+    pub fn slot_from(&self, position: i64) -> Option<Span> {
+        self.nth_slot(position, 1)
+    }
+
+    /// Whether there are trading hours in a span.
+    pub fn trades_within(&self, span: Span) -> bool {
+        let last = self.last_trading_candle_before(span.end());
+        last.is_some_and(|last| last >= span.start())
+            || self
+                .slot_from(span.start())
+                .is_some_and(|slot| slot.start() < span.end())
+    }
+
+    /// What is to be said of a span without trading hours.
+    pub fn no_session(&self, span: Span) -> String {
+        match self.last_day {
+            Some(day) if self.lifetime_of(span).is_none() => format!("it expired on {day}"),
+            _ => format!("{} do not trade then", self.class.plural()),
+        }
+    }
+
+    /// The end of so many slots, one at least, that begin at or after a position; `None` where there are not so many.
+    pub fn slots_end(&self, position: i64, slots: usize) -> Option<i64> {
+        self.nth_slot(position, slots).map(Span::end)
+    }
+
+    /// The last of so many slots.
+    fn nth_slot(&self, position: i64, slots: usize) -> Option<Span> {
+        if matches!(self.timeframe, Timeframe::Week | Timeframe::Month) {
+            let first = self.first_from(position);
+            let start = (1..slots).fold(first, |start, _| self.next(start));
+            self.trading_close(start)?;
+            return Span::new(start, self.next(start));
+        }
+        let (mut date, mut slot) = self.day_from(position)?;
+        for _ in 1..slots {
+            (date, slot) = self.day_on_or_after(plus_days(date, 1), slot.end())?;
+        }
+        Some(slot)
+    }
+
+    /// The first market day whose candles all begin at or after a position, with its slot.
+    fn day_from(&self, position: i64) -> Option<(NaiveDate, Span)> {
+        let date = if self.timeframe.is_label() {
+            date_of(position)
+        } else {
+            self.date(position)
+        };
+        self.day_on_or_after(date, position)
+    }
+
+    /// The same of the days from a date on. No market rests for longer.
+    fn day_on_or_after(&self, date: NaiveDate, position: i64) -> Option<(NaiveDate, Span)> {
+        (0..REST)
+            .map(|days| plus_days(date, days))
+            .filter_map(|date| Some((date, self.day_slot(date)?)))
+            .find(|(_, slot)| slot.start() >= position)
+    }
+
+    /// The candles of a market day, without one that holds hours of the day before or after as well: it is there where
+    /// either day has any.
+    fn day_slot(&self, date: NaiveDate) -> Option<Span> {
+        if self.timeframe.is_label() {
+            let is_day = self.trades_on(date);
+            return is_day.then(|| Span::new(label_of(date), label_of(date) + DAY))?;
+        }
+        let (open, close) = self.trading_hours(date)?;
+        let (first, last) = (self.floor(open), self.floor(close - 1));
+        let before = self.trading_hours(minus_days(date, 1));
+        let after = self.trading_hours(plus_days(date, 1));
+        let start = match before {
+            Some((_, close)) if close > first => self.next(first),
+            _ => first,
+        };
+        let end = match after {
+            Some((open, _)) if open < self.next(last) => last,
+            _ => self.next(last),
+        };
+        Span::new(start, end)
+    }
+
+    /// A stretch without a candle, cut to its days: candles that share a day with one that is held are no part of it.
+    pub fn whole_days(&self, empty: Span) -> Option<Span> {
+        if self.timeframe.is_label() {
+            return Some(empty);
+        }
+        let (first, slot) = self.day_from(empty.start())?;
+        let mut last = first;
+        // A week before its end there are slots, and few.
+        let mut position = slot.end().max(empty.end() - 10 * DAY);
+        while let Some((date, slot)) = self.day_from(position)
+            && slot.end() <= empty.end()
+        {
+            (last, position) = (date, slot.end());
+        }
+        let midnight = self.midnight(plus_days(last, 1));
+        Span::new(
+            self.floor(self.midnight(first)).max(empty.start()),
+            self.first_from(midnight).min(empty.end()),
+        )
+    }
+
+    /// The start of the first candle at or after a position.
+    fn first_from(&self, position: i64) -> i64 {
+        let start = self.floor(position);
+        if start < position {
+            self.next(position)
+        } else {
+            start
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Weekday;
+
+    use super::*;
+    use crate::model::symbol::AssetClass;
+
+    fn market(class: AssetClass, timeframe: &str) -> Market {
+        Market::new(class, timeframe.parse().expect("a timeframe"), Weekday::Sun)
+    }
+
+    fn label(month: u32, day: u32) -> i64 {
+        label_of(NaiveDate::from_ymd_opt(2024, month, day).expect("a date"))
+    }
+
+    #[test]
+    fn a_slot_of_minutes_is_a_day_of_trading_hours_that_begins_later() {
+        // New York is five hours behind in January: 04:00 is 09:00Z.
+        let minutes = market(AssetClass::Stock, "1m");
+        let friday = label(1, 5) + 9 * 3600;
+        let slot = minutes.slot_from(friday).expect("a slot");
+        assert_eq!((slot.start(), slot.seconds()), (friday, 16 * 3600));
+        let slot = minutes.slot_from(friday + 60).expect("a slot");
+        assert_eq!(slot.start(), friday + 3 * DAY);
+        assert_eq!(
+            minutes.slots_end(friday + 60, 5),
+            Some(friday + 7 * DAY + 16 * 3600)
+        );
+        let coin = market(AssetClass::Crypto, "1h");
+        assert_eq!(coin.slots_end(label(1, 6), 5), Some(label(1, 11)));
+        assert_eq!(coin.slots_end(label(1, 6) + 3600, 5), Some(label(1, 12)));
+    }
+
+    #[test]
+    fn a_candle_that_two_days_share_belongs_to_neither() {
+        let hour = |day: u32, hour: i64| label(1, day) + hour * 3600;
+        // Chicago's midnight is 06:00Z in January, New York's evening ends at 01:00Z. Tuesday is the 9th.
+        for (class, timeframe, start, end) in [
+            (AssetClass::Index, "1h", hour(9, 6), hour(10, 6)),
+            (AssetClass::Index, "4h", hour(9, 8), hour(10, 4)),
+            (AssetClass::Index, "12h", hour(9, 12), hour(10, 0)),
+            (AssetClass::Stock, "4h", hour(9, 8), hour(10, 4)),
+            (AssetClass::Stock, "12h", hour(9, 12), hour(10, 0)),
+            (AssetClass::Crypto, "12h", hour(9, 0), hour(10, 0)),
+        ] {
+            let market = market(class, timeframe);
+            let found = market.slot_from(start).expect("a slot");
+            assert_eq!(
+                (found.start(), found.end()),
+                (start, end),
+                "{class:?} {timeframe}"
+            );
+            let next = market.slot_from(start + 1).expect("a slot");
+            assert_eq!(next.start(), start + DAY, "{class:?} {timeframe}");
+        }
+    }
+
+    #[test]
+    fn a_slot_of_longer_candles_is_a_label() {
+        let days = market(AssetClass::Stock, "1d");
+        assert_eq!(
+            days.slot_from(label(1, 6)).map(Span::start),
+            Some(label(1, 8))
+        );
+        assert_eq!(days.slots_end(label(1, 5), 5), Some(label(1, 12)));
+        let weeks = market(AssetClass::Stock, "1w");
+        assert_eq!(
+            weeks.slot_from(label(1, 1)),
+            Span::new(label(1, 7), label(1, 14))
+        );
+        let months = market(AssetClass::Stock, "1mo");
+        assert_eq!(
+            months.slot_from(label(1, 1)),
+            Span::new(label(1, 1), label(2, 1))
+        );
+    }
+
+    #[test]
+    fn what_shares_a_day_with_a_candle_is_cut_off() {
+        let minutes = market(AssetClass::Stock, "1m");
+        let midnight = |day| label(1, day) + 5 * 3600;
+        // From a candle on Monday afternoon to one on Thursday morning.
+        let empty = Span::new(midnight(8) + 16 * 3600, midnight(11) + 9 * 3600).expect("a stretch");
+        assert_eq!(
+            minutes.whole_days(empty),
+            Span::new(midnight(9), midnight(11))
+        );
+        // The beginning and the end of what is covered.
+        let empty = Span::new(midnight(9), midnight(10)).expect("a stretch");
+        assert_eq!(minutes.whole_days(empty), Some(empty));
+        // Nothing beyond what is empty is asked for: it ends an hour after the trading hours of Tuesday.
+        let evening = Span::new(label(1, 8) + 5 * 3600, label(1, 10) + 2 * 3600);
+        let evening = evening.expect("a span");
+        assert_eq!(minutes.whole_days(evening), Some(evening));
+    }
+}

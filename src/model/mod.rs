@@ -1,0 +1,16 @@
+//! The nouns: what is spoken of everywhere. Pure, without a file, a network or a clock.
+
+pub mod candle;
+pub mod digest;
+pub mod holes;
+pub mod manifest;
+pub mod market;
+pub mod nearest;
+pub mod plain;
+pub mod range;
+pub(crate) mod scale;
+pub mod span;
+mod spelling;
+pub mod symbol;
+pub mod timeframe;
+pub mod zones;

@@ -1,0 +1,213 @@
+//! Symbols and the asset class that a symbol's prefix sets. No I/O.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+
+/// A symbol as the provider spells it: `[A-Za-z0-9^][A-Za-z0-9._:/^=-]{0,39}`, case kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(transparent)]
+pub struct Symbol(String);
+
+/// What a symbol is, by its prefix. Decides the market zone and the trading hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AssetClass {
+    /// Anything without one of the other prefixes.
+    Stock,
+    /// `X:`, for example `X:BTCUSD`.
+    Crypto,
+    /// `C:`, for example `C:EURUSD`.
+    Forex,
+    /// `I:`, for example `I:NDX`.
+    Index,
+}
+
+impl fmt::Display for AssetClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AssetClass::Stock => "stock",
+            AssetClass::Crypto => "crypto",
+            AssetClass::Forex => "forex",
+            AssetClass::Index => "index",
+        })
+    }
+}
+
+impl AssetClass {
+    /// Several of it, in words.
+    pub fn plural(self) -> &'static str {
+        match self {
+            AssetClass::Stock => "stocks",
+            AssetClass::Crypto => "crypto currencies",
+            AssetClass::Forex => "currencies",
+            AssetClass::Index => "indices",
+        }
+    }
+}
+
+/// Text that is no symbol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a symbol: {why}")]
+pub struct BadSymbol {
+    /// The text as it was given.
+    pub text: String,
+    why: String,
+}
+
+const MAX_LEN: usize = 40;
+
+/// Characters of an option's expiry, right and strike.
+const OPTION_TERMS: usize = 6 + 1 + 8;
+
+impl FromStr for Symbol {
+    type Err = BadSymbol;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = |why: String| BadSymbol {
+            text: text.to_owned(),
+            why,
+        };
+        let Some(first) = text.chars().next() else {
+            return Err(bad("it is empty".into()));
+        };
+        if !(first.is_ascii_alphanumeric() || first == '^') {
+            return Err(bad(format!(
+                "it begins with {first:?}, and a symbol begins with a letter, a digit or ^"
+            )));
+        }
+        if let Some(odd) = text
+            .chars()
+            .find(|c| !c.is_ascii_alphanumeric() && !"._:/^=-".contains(*c))
+        {
+            return Err(bad(format!(
+                "it contains {odd:?}, and letters, digits and . _ : / ^ = - are allowed"
+            )));
+        }
+        if text.len() > MAX_LEN {
+            return Err(bad(format!("it is longer than {MAX_LEN} characters")));
+        }
+        Ok(Symbol(text.to_owned()))
+    }
+}
+
+impl Symbol {
+    /// The symbol as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The asset class that the prefix sets.
+    pub fn asset_class(&self) -> AssetClass {
+        match self.0.split_once(':') {
+            Some(("X", _)) => AssetClass::Crypto,
+            Some(("C", _)) => AssetClass::Forex,
+            Some(("I", _)) => AssetClass::Index,
+            _ => AssetClass::Stock,
+        }
+    }
+
+    /// The last day on which an option can trade, in its market's zone; `None` for anything else.
+    ///
+    /// Polygon/Massive write an option as `O:`, its root, the expiry as YYMMDD, C or P, and the strike in eight digits.
+    pub fn expiry(&self) -> Option<NaiveDate> {
+        let (root, terms) = self.0.strip_prefix("O:").and_then(|contract| {
+            contract.split_at_checked(contract.len().checked_sub(OPTION_TERMS)?)
+        })?;
+        let (date, right_and_strike) = terms.split_at(6);
+        let strike = right_and_strike.strip_prefix(['C', 'P'])?;
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if root.is_empty() || !is_number(date) || !is_number(strike) {
+            return None;
+        }
+        NaiveDate::parse_from_str(&format!("20{date}"), "%Y%m%d").ok()
+    }
+
+    /// Other spellings that are more likely to exist, the likeliest first, for a symbol of which the provider knows nothing;
+    /// none where it looks right as it is.
+    pub fn likely_spellings(&self) -> Vec<Symbol> {
+        crate::model::spelling::likely(self)
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_symbols_are_accepted_with_their_case() {
+        for text in [
+            "AAPL", "KIMpL", "BRK.B", "X:BTCUSD", "C:EURUSD", "I:NDX", "^GSPC", "EURUSD=X",
+            "BTC/USD", "0700",
+        ] {
+            assert_eq!(
+                text.parse::<Symbol>().map(|s| s.to_string()),
+                Ok(text.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn what_could_start_a_formula_an_option_or_a_statement_is_refused() {
+        for text in [
+            "",
+            "A B",
+            "A;B",
+            "-A",
+            "=A",
+            "+A",
+            "@A",
+            ".A",
+            "'A",
+            "A\n",
+            "Ä",
+            &"A".repeat(41),
+        ] {
+            assert!(text.parse::<Symbol>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_known_prefix_sets_another_class() {
+        let class = |text: &str| text.parse::<Symbol>().map(|s| s.asset_class());
+        assert_eq!(class("X:BTCUSD"), Ok(AssetClass::Crypto));
+        assert_eq!(class("C:EURUSD"), Ok(AssetClass::Forex));
+        assert_eq!(class("I:NDX"), Ok(AssetClass::Index));
+        assert_eq!(class("O:SPY251219C00650000"), Ok(AssetClass::Stock));
+        assert_eq!(class("XOM"), Ok(AssetClass::Stock));
+    }
+
+    #[test]
+    fn an_option_says_when_it_expires_and_nothing_else_does() {
+        let expiry = |text: &str| {
+            let symbol: Symbol = text.parse().expect("a symbol");
+            symbol.expiry().map(|date| date.to_string())
+        };
+        for (text, date) in [
+            ("O:AAPL251219C00150000", "2025-12-19"),
+            ("O:SPXW240229P05000000", "2024-02-29"),
+            ("O:F1240119C00010000", "2024-01-19"),
+        ] {
+            assert_eq!(expiry(text).as_deref(), Some(date), "{text}");
+        }
+        for text in [
+            "AAPL",
+            "AAPL251219C00150000",
+            "O:251219C00150000",
+            "O:AAPL251219X00150000",
+            "O:AAPL251319C00150000",
+            "O:AAPL230229C00150000",
+            "O:AAPL251219C0015000",
+            "O:AAPL25121 C00150000".split(' ').next().expect("a word"),
+            "O:A",
+        ] {
+            assert_eq!(expiry(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Time zones as people type them: by their names, by their cities, by the letters of the United States, and this machine's
+//! own, which is the only thing that is read from outside.
+
+use std::path::Path;
+
+use chrono_tz::{TZ_VARIANTS, Tz};
+
+use crate::model::nearest::nearest;
+
+/// What people write for the zones of the United States, whatever the season.
+const LETTERS: [(&str, Tz); 11] = [
+    ("ET", Tz::America__New_York),
+    ("EDT", Tz::America__New_York),
+    ("CT", Tz::America__Chicago),
+    ("CST", Tz::America__Chicago),
+    ("CDT", Tz::America__Chicago),
+    ("MT", Tz::America__Denver),
+    ("MDT", Tz::America__Denver),
+    ("PT", Tz::America__Los_Angeles),
+    ("PST", Tz::America__Los_Angeles),
+    ("PDT", Tz::America__Los_Angeles),
+    ("Z", Tz::UTC),
+];
+
+/// The zone that a text means: a name (`Europe/Berlin`), its city alone (`Berlin`, `New York`), `ET`, `CT`, `MT`, `PT`, or
+/// `local` for this machine's. Case does not count.
+///
+/// ```
+/// use candlefile::model::zones::named;
+/// assert_eq!(named("ET").map(|zone| zone.name().to_owned()), Some("America/New_York".to_owned()));
+/// assert_eq!(named("berlin").map(|zone| zone.name().to_owned()), Some("Europe/Berlin".to_owned()));
+/// assert!(named("Atlantis").is_none());
+/// ```
+pub fn named(text: &str) -> Option<Tz> {
+    if text.eq_ignore_ascii_case("local") {
+        return local();
+    }
+    let name = text.replace(' ', "_");
+    let by = |of: fn(&'static str) -> &'static str| {
+        let is_it = |zone: &&Tz| of(zone.name()).eq_ignore_ascii_case(&name);
+        TZ_VARIANTS.iter().find(is_it).copied()
+    };
+    let letters = LETTERS
+        .iter()
+        .find(|(letters, _)| letters.eq_ignore_ascii_case(text));
+    by(|name| name)
+        .or_else(|| letters.map(|&(_, zone)| zone))
+        .or_else(|| by(city))
+}
+
+/// The zones whose names are the most similar to a text.
+pub fn similar(text: &str) -> Vec<&'static str> {
+    let all = TZ_VARIANTS.iter().map(|zone| zone.name());
+    // Most people know the city alone.
+    nearest(text, all, |name| {
+        if text.contains('/') { name } else { city(name) }
+    })
+}
+
+fn city(name: &'static str) -> &'static str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// This machine's zone: `TZ`, then the file that `/etc/localtime` leads to, then UTC. `None` where `TZ` names none.
+fn local() -> Option<Tz> {
+    let from_name = |name: &str| {
+        let name = name.strip_prefix(':').unwrap_or(name);
+        let name = name.split_once("zoneinfo/").map_or(name, |(_, name)| name);
+        name.parse().ok()
+    };
+    match std::env::var("TZ") {
+        Ok(name) if !name.is_empty() => from_name(&name),
+        _ => {
+            let file = Path::new("/etc/localtime").canonicalize().ok();
+            let named = file.and_then(|file| from_name(file.to_str()?));
+            Some(named.unwrap_or(Tz::UTC))
+        }
+    }
+}

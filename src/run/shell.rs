@@ -1,0 +1,20 @@
+//! Paths in advice that is to be copied to a shell.
+
+use std::path::Path;
+
+/// A path as a shell reads it.
+///
+/// ```
+/// use candlefile::run::shell::quoted;
+/// assert_eq!(quoted("data/m.db".as_ref()), "data/m.db");
+/// assert_eq!(quoted("my data/m.db".as_ref()), "'my data/m.db'");
+/// ```
+pub fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(is_plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
