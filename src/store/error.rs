@@ -7,9 +7,9 @@ use std::time::Duration;
 use rusqlite::ffi;
 
 use super::FORMAT;
-use super::rights::{check_log_readable, check_readable, check_writable, is_left};
-use super::standing::{how_to_copy, how_to_restore};
 use crate::run::shell::quoted;
+use crate::store::file::rights::{check_log_readable, check_readable, check_writable, is_left};
+use crate::store::file::standing::{how_to_copy, how_to_restore};
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
 /// in [`StoreError::next`].

@@ -1,82 +1,44 @@
 //! The SQLite file: opening it safely, its format, and the one error of this layer. The only module that knows SQL, and
 //! one that never sees a provider.
 
-mod begin;
-mod books;
 mod candles;
-mod check;
-mod counts;
-mod coverage;
-mod drop;
 mod error;
-mod flags;
-mod held;
-mod history;
-mod holes;
-mod info;
-mod insert;
+mod file;
 mod jobs;
-mod link;
-mod log;
 mod merge;
-mod migrate;
-mod odd;
-mod open;
-mod packing;
-mod pages;
-mod path;
-mod place;
-mod progress;
-mod queue;
-mod read;
-mod rights;
-mod room;
-mod rows;
-mod schema;
-mod seal;
-mod sends;
-mod series;
-mod sharing;
-mod sql;
-mod stamp;
-mod standing;
-mod states;
-mod status;
-mod still;
-mod takeover;
-mod write;
+mod packed;
 
-pub use books::Counted;
-pub use candles::{Candles, Selection};
-pub use counts::Counts;
-pub use drop::Part;
+pub use candles::batch::{Asked, Batch, Beginning, PageWrite, SliceEnd};
+pub use candles::books::Counted;
+pub use candles::drop::Part;
+pub use candles::odd::OddRows;
+pub use candles::read::{HeldSeries, SeriesRow};
+pub use candles::selection::{Candles, Selection};
+pub use candles::series::SeriesKey;
 pub use error::StoreError;
 pub(crate) use error::told;
-pub(crate) use history::Times;
-pub use info::FileInfo;
-pub use jobs::{JobSettings, Made, NewJob, Progress, Target};
-pub use merge::Added;
-pub use odd::OddRows;
-pub(crate) use packing::{Packing, Row};
-pub(crate) use pages::Tree;
-pub(crate) use place::Place;
-pub use progress::{JobTally, SeriesProgress};
-pub use queue::Queued;
-pub use read::{HeldSeries, SeriesRow};
-pub use room::free_room;
-pub use schema::{TableDoc, tables};
-pub use seal::{MARK, Seal};
-pub use sends::Window;
-pub use series::SeriesKey;
-pub use sharing::{Left, Others};
-pub use sql::{SqlClock, SqlValue, TakeRows};
-pub use standing::how_to_restore;
-pub(crate) use standing::is_working;
-pub use states::{
+pub use file::info::FileInfo;
+pub(crate) use file::place::Place;
+pub use file::room::free_room;
+pub use file::schema::{TableDoc, tables};
+pub use file::sql::{SqlClock, SqlValue, TakeRows};
+pub use file::standing::how_to_restore;
+pub(crate) use file::standing::is_working;
+pub use jobs::counts::Counts;
+pub use jobs::create::{JobSettings, Made, NewJob, Progress, Target};
+pub use jobs::progress::{JobTally, SeriesProgress};
+pub use jobs::queue::Queued;
+pub use jobs::sends::Window;
+pub use jobs::sharing::{Left, Others};
+pub use jobs::states::{
     JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts, SliceFilter,
     SliceRow, SliceStatus,
 };
-pub use write::{Asked, Batch, Beginning, PageWrite, SliceEnd};
+pub use merge::Added;
+pub(crate) use packed::btree::Tree;
+pub(crate) use packed::history::Times;
+pub use packed::seal::{MARK, Seal};
+pub(crate) use packed::write::{Packing, Row};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -84,10 +46,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use holes::Holes;
-use link::Link;
-use open::How;
-use still::Still;
+use candles::holes::Holes;
+use file::link::Link;
+use file::open::How;
+use file::still::Still;
 
 use crate::monitor::Meter;
 use crate::run::owner::Owner;

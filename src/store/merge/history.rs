@@ -5,7 +5,7 @@
 use rusqlite::{Connection, params};
 
 use crate::model::candle::Unstorable;
-use crate::store::coverage::{HOURS_SINCE, SEVERAL_HOURS};
+use crate::store::candles::coverage::{HOURS_SINCE, SEVERAL_HOURS};
 
 /// Copies the history of the attached file, once its series are known.
 pub(super) fn add(tx: &Connection, format: i32) -> rusqlite::Result<()> {

@@ -6,8 +6,8 @@ use super::rows::DIFFERENT;
 use super::{Pair, answered, empty};
 use crate::model::span::SpanSet;
 use crate::plan::Known;
-use crate::store::coverage::cover;
-use crate::store::stamp::stamp_if_any;
+use crate::store::candles::coverage::cover;
+use crate::store::file::stamp::stamp_if_any;
 
 impl Pair<'_> {
     /// Brings what is known of the series up to date with its candles.

@@ -11,13 +11,13 @@ use std::path::Path;
 use chrono::Weekday;
 use rusqlite::{Connection, ErrorCode, ffi};
 
-use super::read::key_of;
-use super::series::{bind, known_in};
-use super::stamp::stamp_if_any;
-use super::{Counted, FORMAT, SeriesKey, Store, StoreError, told};
 use crate::model::span::SpanSet;
 use crate::plan::Known;
 use crate::run::clock::Cancel;
+use crate::store::candles::read::key_of;
+use crate::store::candles::series::{bind, known_in};
+use crate::store::file::stamp::stamp_if_any;
+use crate::store::{Counted, FORMAT, SeriesKey, Store, StoreError, told};
 
 /// Steps of SQLite's machine between two looks at whether it is cancelled: some milliseconds.
 const STEPS: i32 = 100_000;

@@ -2,9 +2,9 @@
 
 use rusqlite::params_from_iter;
 
-use super::super::coverage::slice_of;
 use super::Pair;
 use crate::model::span::{Span, SpanSet};
+use crate::store::candles::coverage::slice_of;
 
 /// In all statements: ?1 and ?2 are our series and theirs, ?3 and ?4 a span, ?5 is now.
 const OURS: &str = "main.candle_data AS ours LEFT JOIN input.candle_data AS theirs ON theirs.series_id = ?2 AND theirs.ts = ours.ts

@@ -1,0 +1,298 @@
+//! What of a series was answered: the spans with the provider's final answer, and those for which it had nothing.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use crate::model::candle::Candle;
+use crate::model::span::{Span, SpanSet};
+use crate::plan::EmptySpan;
+use crate::store::candles::rows::candle_of;
+use crate::store::file::stamp::stamp;
+use crate::store::{FORMAT, Store, StoreError, told};
+
+/// Before this format, candles of several hours were taken to be cut by the market's wall clock. What was covered then
+/// says nothing of those that there are: the step to it takes that coverage back.
+pub(in crate::store) const HOURS_SINCE: i32 = 3;
+
+/// The series of which [`HOURS_SINCE`] speaks: stocks and indices, whose zone is not UTC.
+pub(in crate::store) const SEVERAL_HOURS: &str =
+    "timeframe GLOB '[0-9]*h' AND timeframe <> '1h' AND symbol NOT GLOB '[XC]:*'";
+
+impl Store {
+    /// The covered candles that a split would have changed, and new ones could contradict: of the oldest, of the newest, and
+    /// on both sides of each stretch that is missing, at most `count` each, ascending. None where nothing is missing.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn covered_around(
+        &self,
+        series_id: i64,
+        missing: impl Iterator<Item = Span>,
+        count: usize,
+    ) -> Result<Vec<Candle>, StoreError> {
+        let missing: SpanSet = missing.collect();
+        if missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ends = [(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)];
+        let seams = missing.iter().map(|span| (span.start(), span.end()));
+        let read = || {
+            let covered = coverage(&self.connection, series_id)?;
+            let mut found = BTreeMap::new();
+            for (before, from) in ends.into_iter().chain(seams) {
+                let before = Span::new(i64::MIN, before).map(|span| covered.within(span));
+                let from = Span::new(from, i64::MAX).map(|span| covered.within(span));
+                let before = before.iter().flat_map(|covered| covered.iter().rev());
+                self.some_of(series_id, before, "DESC", count, &mut found)?;
+                let from = from.iter().flat_map(SpanSet::iter);
+                self.some_of(series_id, from, "ASC", count, &mut found)?;
+            }
+            Ok(found.into_values().collect())
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// Covered candles between two others, evenly spread in time, at most `count`, ascending.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn covered_between(
+        &self,
+        series_id: i64,
+        first: i64,
+        last: i64,
+        count: i64,
+    ) -> Result<Vec<Candle>, StoreError> {
+        let read = || {
+            let covered = coverage(&self.connection, series_id)?;
+            let mut found = BTreeMap::new();
+            let step = (last - first) / (count + 1);
+            for from in (1..=count).map(|number| first + number * step) {
+                let after = Span::new(from, last).map(|rest| covered.within(rest));
+                let after = after.iter().flat_map(SpanSet::iter);
+                self.some_of(series_id, after, "ASC", 1, &mut found)?;
+            }
+            Ok(found.into_values().collect())
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// The first candles in these spans, which lie in that order.
+    fn some_of(
+        &self,
+        series_id: i64,
+        spans: impl Iterator<Item = Span>,
+        order: &str,
+        count: usize,
+        found: &mut BTreeMap<i64, Candle>,
+    ) -> rusqlite::Result<()> {
+        let mut select = self.connection.prepare_cached(&format!(
+            "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
+             WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts {order} LIMIT ?"
+        ))?;
+        let mut wanted = i64::try_from(count).unwrap_or(i64::MAX);
+        for span in spans {
+            for row in select.query_map([series_id, span.start(), span.end(), wanted], candle_of)? {
+                let candle = row?;
+                found.insert(candle.ts, candle);
+                wanted -= 1;
+            }
+            if wanted <= 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The spans with the provider's final answer, in a file of this format.
+pub(in crate::store) fn coverage(
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<SpanSet> {
+    coverage_in("main", FORMAT, connection, series_id)
+}
+
+/// The same in any file, without those that an older format took for final.
+pub(in crate::store) fn coverage_in(
+    file: &str,
+    format: i32,
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<SpanSet> {
+    let is_valid = is_valid(file, format);
+    let sql = format!(
+        "SELECT start_ts, end_ts FROM {file}.coverage WHERE series_id = ?1 AND {is_valid} ORDER BY start_ts"
+    );
+    stated(connection, &sql, series_id)
+}
+
+/// Whether what was answered of a series, `?1`, in a file of a format is still believed.
+fn is_valid(file: &str, format: i32) -> String {
+    if format < HOURS_SINCE {
+        format!("NOT EXISTS (SELECT 1 FROM {file}.series WHERE id = ?1 AND {SEVERAL_HOURS})")
+    } else {
+        "true".to_owned()
+    }
+}
+
+/// The slice that brought a row of `candle_data`, by the name that the row goes by in a statement; absent for one that was
+/// handed in. It is 0, as in `format_3.sql`, where an older file has no word of it but has covered it, and is not believed.
+pub(in crate::store) fn slice_of(candle: &str, file: &str, format: i32) -> String {
+    if format < HOURS_SINCE {
+        format!(
+            "coalesce({candle}.slice_id, (SELECT 0 FROM {file}.series AS s JOIN {file}.coverage AS c ON c.series_id = s.id
+             WHERE s.id = {candle}.series_id AND {SEVERAL_HOURS} AND c.start_ts <= {candle}.ts AND {candle}.ts < c.end_ts))"
+        )
+    } else {
+        format!("{candle}.slice_id")
+    }
+}
+
+/// The spans that stand in the file, whatever they are worth.
+pub(in crate::store) fn stated_coverage(
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<SpanSet> {
+    let sql = "SELECT start_ts, end_ts FROM coverage WHERE series_id = ? ORDER BY start_ts";
+    stated(connection, sql, series_id)
+}
+
+fn stated(connection: &Connection, sql: &str, series_id: i64) -> rusqlite::Result<SpanSet> {
+    connection
+        .prepare_cached(sql)?
+        .query_map([series_id], |row| {
+            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?))
+        })?
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// The spans for which the provider had nothing.
+pub(in crate::store) fn empty_spans(
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<Vec<EmptySpan>> {
+    empty_spans_in("main", FORMAT, connection, series_id)
+}
+
+/// The same in any file, without those that an older format took for final.
+pub(in crate::store) fn empty_spans_in(
+    file: &str,
+    format: i32,
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<Vec<EmptySpan>> {
+    let is_valid = is_valid(file, format);
+    connection
+        .prepare_cached(&format!(
+            "SELECT start_ts, end_ts, asked_at FROM {file}.empty_spans WHERE series_id = ?1 AND {is_valid} ORDER BY start_ts"
+        ))?
+        .query_map([series_id], |row| {
+            let asked_at = stamp(row, 2)?;
+            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?).map(|span| EmptySpan { span, asked_at }))
+        })?
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// The coverage that touches a span, for merging and for judging rows inside it.
+pub(in crate::store) fn coverage_touching(
+    connection: &Connection,
+    series_id: i64,
+    span: Span,
+) -> rusqlite::Result<SpanSet> {
+    // The spans are disjoint: at most one that begins before this one reaches into it.
+    let sql = "SELECT start_ts, end_ts FROM coverage WHERE series_id = ?1 AND start_ts <= ?3 AND end_ts >= ?2
+               AND start_ts >= coalesce((SELECT max(start_ts) FROM coverage WHERE series_id = ?1 AND start_ts <= ?2), ?2)";
+    connection
+        .prepare_cached(sql)?
+        .query_map(params![series_id, span.start(), span.end()], |row| {
+            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?))
+        })?
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// Adds a span to the coverage, merging what touches.
+pub(in crate::store) fn cover(
+    connection: &Connection,
+    series_id: i64,
+    span: Span,
+) -> rusqlite::Result<()> {
+    let touching = coverage_touching(connection, series_id, span)?;
+    let merged = touching.union(&span.into());
+    replace_coverage(connection, series_id, &touching, &merged)
+}
+
+/// Cuts a span out of the coverage.
+pub(in crate::store) fn uncover(
+    connection: &Connection,
+    series_id: i64,
+    span: Span,
+) -> rusqlite::Result<()> {
+    let touching = coverage_touching(connection, series_id, span)?;
+    let rest = touching.subtract(&span.into());
+    replace_coverage(connection, series_id, &touching, &rest)
+}
+
+fn replace_coverage(
+    connection: &Connection,
+    series_id: i64,
+    old: &SpanSet,
+    new: &SpanSet,
+) -> rusqlite::Result<()> {
+    if old == new {
+        return Ok(());
+    }
+    for span in old.iter() {
+        connection
+            .prepare_cached("DELETE FROM coverage WHERE series_id = ? AND start_ts = ?")?
+            .execute([series_id, span.start()])?;
+    }
+    for span in new.iter() {
+        connection
+            .prepare_cached("INSERT INTO coverage (series_id, start_ts, end_ts) VALUES (?, ?, ?)")?
+            .execute([series_id, span.start(), span.end()])?;
+    }
+    Ok(())
+}
+
+/// Cuts a span out of the empty ones.
+pub(in crate::store) fn forget_empty(
+    connection: &Connection,
+    series_id: i64,
+    span: Span,
+) -> rusqlite::Result<()> {
+    let kept = empty_spans(connection, series_id)?;
+    for old in kept.iter().filter(|old| old.span.intersect(span).is_some()) {
+        connection
+            .prepare_cached("DELETE FROM empty_spans WHERE series_id = ? AND start_ts = ?")?
+            .execute([series_id, old.span.start()])?;
+        for rest in SpanSet::from(old.span).subtract(&span.into()).iter() {
+            let asked_at = old.asked_at;
+            insert_empty(
+                connection,
+                series_id,
+                EmptySpan {
+                    span: rest,
+                    asked_at,
+                },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+pub(in crate::store) fn insert_empty(
+    connection: &Connection,
+    series_id: i64,
+    empty: EmptySpan,
+) -> rusqlite::Result<()> {
+    let EmptySpan { span, asked_at } = empty;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO empty_spans (series_id, start_ts, end_ts, asked_at) VALUES (?, ?, ?, ?)")?
+        .execute([series_id, span.start(), span.end(), asked_at])
+        .map(|_| ())
+}

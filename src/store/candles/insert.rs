@@ -1,0 +1,102 @@
+//! Candles that come from elsewhere: stored like fetched ones, but without an answer behind them.
+
+use chrono::{Datelike, Weekday};
+use rusqlite::Connection;
+
+use crate::model::candle::{Candle, Rejected, Unstorable};
+use crate::model::market::date_of;
+use crate::store::candles::rows::{RowError, Rows};
+use crate::store::candles::series::bind;
+use crate::store::file::stamp::stamp_if_any;
+use crate::store::{Counts, SeriesKey, Store, StoreError, told};
+
+impl Store {
+    /// Stores candles that came from elsewhere, in one transaction, and says what became of each. They give no coverage:
+    /// a later backfill asks for their span all the same. Rows that cannot be stored are kept in `rejected`; one that
+    /// differs from a stored candle is a conflict, and the stored one stays. No later answer replaces or removes what was
+    /// handed in.
+    ///
+    /// # Errors
+    /// The series is held from another source or with another adjustment, or the file cannot be written.
+    ///
+    /// # Examples
+    /// ```
+    /// use candlefile::{Candle, SeriesKey, Store};
+    ///
+    /// let folder = std::env::temp_dir().join(format!("candlefile-doc-{}", std::process::id()));
+    /// std::fs::create_dir_all(&folder)?;
+    /// let mut store = Store::create(&folder.join("insert.db"))?;
+    /// let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted: false };
+    /// let candle = Candle {
+    ///     ts: 1_704_153_600, // 2024-01-02T00:00:00Z
+    ///     open: 187.15, high: 188.44, low: 183.89, close: 185.64, volume: Some(82_488_700.0), vwap: None, trades: None,
+    /// };
+    /// let first = store.insert_candles(&key, &[candle], 1_704_240_000)?;
+    /// assert_eq!((first.inserted, first.duplicate), (1, 0));
+    /// let again = store.insert_candles(&key, &[candle], 1_704_240_000)?;
+    /// assert_eq!((again.inserted, again.duplicate), (0, 1));
+    /// # drop(store); std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn insert_candles(
+        &mut self,
+        key: &SeriesKey,
+        candles: &[Candle],
+        now: i64,
+    ) -> Result<Counts, StoreError> {
+        let tx = self.begin()?;
+        let series_id = bind(&tx, key, None, now, &self.path)?;
+        let week_start = week_start(&tx, series_id, candles).map_err(told(&self.path))?;
+        let market = key.market(week_start);
+        let mut rows = Rows {
+            tx: &tx,
+            series_id,
+            slice_id: None,
+            market,
+            hours: None,
+            beginning: None,
+            seen_at: now,
+            counts: Counts::default(),
+        };
+        let mut store = || -> Result<(), RowError> {
+            let mut storable = Vec::with_capacity(candles.len());
+            for candle in candles {
+                let verdict = match candle.storable(market.class()) {
+                    Ok(()) if !market.on_grid(candle.ts) => Err(Unstorable::OffGrid),
+                    verdict => verdict,
+                };
+                match verdict {
+                    Ok(()) => storable.push(*candle),
+                    Err(why) => rows.reject(&Rejected {
+                        ts: Some(candle.ts),
+                        reason: why.to_string(),
+                        raw: format!("{candle:?}"),
+                    })?,
+                }
+            }
+            storable.sort_by_key(|candle| candle.ts);
+            rows.insert(&storable)?;
+            rows.settle(&[])?;
+            Ok(())
+        };
+        store().map_err(|error| error.at(&self.path))?;
+        let counts = rows.counts;
+        tx.commit()?;
+        Ok(counts)
+    }
+}
+
+/// The weekday that begins the series' weeks: the provider's, or else that of its first candle, here or in the file.
+fn week_start(
+    connection: &Connection,
+    series_id: i64,
+    candles: &[Candle],
+) -> rusqlite::Result<Weekday> {
+    let sql = "SELECT week_start, first_ts FROM series WHERE id = ?";
+    let (recorded, first): (Option<u8>, _) = connection
+        .prepare_cached(sql)?
+        .query_row([series_id], |row| Ok((row.get(0)?, stamp_if_any(row, 1)?)))?;
+    let recorded = recorded.and_then(|day| Weekday::try_from(day.wrapping_sub(1)).ok());
+    let first = first.or(candles.iter().map(|candle| candle.ts).min());
+    Ok(recorded.unwrap_or_else(|| date_of(first.unwrap_or_default()).weekday()))
+}

@@ -1,0 +1,238 @@
+//! Series and what is known of them: the row that binds a source and an adjustment, and the tail.
+
+use chrono::Weekday;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::model::market::Market;
+use crate::model::span::Span;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
+use crate::plan::{EmptySpan, Known, Tail};
+use crate::store::candles::coverage::{HOURS_SINCE, SEVERAL_HOURS, coverage_in, empty_spans_in};
+use crate::store::file::stamp::stamp_if_any;
+use crate::store::{FORMAT, Store, StoreError, told};
+
+/// What identifies a series, and what it is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SeriesKey {
+    /// The symbol.
+    pub symbol: Symbol,
+    /// The timeframe.
+    pub timeframe: Timeframe,
+    /// The provider, or a name of your own for candles from elsewhere.
+    pub source: String,
+    /// Adjusted for splits by the source, or raw.
+    pub adjusted: bool,
+}
+
+impl SeriesKey {
+    /// The market of the series; `week_start` is the source's.
+    pub fn market(&self, week_start: Weekday) -> Market {
+        Market::new(self.symbol.asset_class(), self.timeframe, week_start)
+            .until(self.symbol.expiry())
+    }
+}
+
+/// A series' row as a writer needs it.
+pub(in crate::store) struct Held {
+    pub(in crate::store) id: i64,
+    pub(in crate::store) source: String,
+    pub(in crate::store) adjusted: bool,
+}
+
+impl Store {
+    /// What the file knows of a series, for a plan. A series that the file does not hold is known to be empty.
+    ///
+    /// # Errors
+    /// The series is held from another source or with another adjustment, or the file cannot be read.
+    pub fn known(&self, key: &SeriesKey) -> Result<Known, StoreError> {
+        Ok(self
+            .known_of(key)?
+            .map(|(_, known)| known)
+            .unwrap_or_default())
+    }
+
+    /// The same for a plan that asks again: as empty counts what of its coverage in a span holds no candle, by the market of
+    /// the series, whatever the requests were that brought nothing.
+    ///
+    /// # Errors
+    /// As [`Store::known`].
+    pub fn known_with_vacant(
+        &self,
+        key: &SeriesKey,
+        market: &Market,
+        span: Span,
+    ) -> Result<Known, StoreError> {
+        let Some((id, mut known)) = self.known_of(key)? else {
+            return Ok(Known::default());
+        };
+        if known.has_candles {
+            let vacant = self.vacant(id, market, &known.coverage.within(span))?;
+            let asked_at = 0;
+            let empty = vacant.iter().map(|span| EmptySpan { span, asked_at });
+            known.empty = empty.collect();
+        }
+        Ok(known)
+    }
+
+    fn known_of(&self, key: &SeriesKey) -> Result<Option<(i64, Known)>, StoreError> {
+        let told = told(&self.path);
+        let Some(held) = held(&self.connection, key).map_err(told)? else {
+            return Ok(None);
+        };
+        let known = known_in("main", self.format, &self.connection, held.id).map_err(told)?;
+        check_binding(key, &held, &known)?;
+        Ok(Some((held.id, known)))
+    }
+}
+
+/// Finds the series' row, or makes it; binds it to the key's source and adjustment.
+pub(in crate::store) fn bind(
+    connection: &Connection,
+    key: &SeriesKey,
+    week_start: Option<Weekday>,
+    now: i64,
+    store: &std::path::Path,
+) -> Result<i64, StoreError> {
+    let told = told(store);
+    let week_start = week_start
+        .filter(|_| key.timeframe == Timeframe::Week)
+        .map(|day| day.number_from_monday());
+    let Some(held) = held(connection, key).map_err(told)? else {
+        let sql = "INSERT INTO series (symbol, timeframe, source, adjusted, week_start, created_at) VALUES (?, ?, ?, ?, ?, ?)";
+        return connection
+            .prepare_cached(sql)
+            .and_then(|mut insert| {
+                insert.insert(params![
+                    key.symbol.as_str(),
+                    key.timeframe.to_string(),
+                    key.source,
+                    key.adjusted,
+                    week_start,
+                    now
+                ])
+            })
+            .map_err(told);
+    };
+    if held.source == key.source && held.adjusted == key.adjusted {
+        if week_start.is_some() {
+            let sql = "UPDATE series SET week_start = ?2 WHERE id = ?1 AND week_start IS NULL";
+            connection
+                .execute(sql, params![held.id, week_start])
+                .map_err(told)?;
+        }
+        return Ok(held.id);
+    }
+    check_binding(key, &held, &known(connection, held.id).map_err(told)?)?;
+    check_unclaimed(connection, held.id, now, store).map_err(told)??;
+    let sql = "UPDATE series SET source = ?2, adjusted = ?3, week_start = ?4, tail_asked_at = NULL, tail_asked_from = NULL,
+               tail_asked_to = NULL WHERE id = ?1";
+    connection
+        .execute(sql, params![held.id, key.source, key.adjusted, week_start])
+        .map_err(told)?;
+    // What another source did not have says nothing of this one.
+    connection
+        .execute("DELETE FROM empty_spans WHERE series_id = ?", [held.id])
+        .map_err(told)?;
+    Ok(held.id)
+}
+
+/// No living job may work on a series that is dropped or bound anew.
+pub(in crate::store) fn check_unclaimed(
+    connection: &Connection,
+    series_id: i64,
+    now: i64,
+    store: &std::path::Path,
+) -> rusqlite::Result<Result<(), StoreError>> {
+    let sql = "SELECT j.job_id, j.owner, j.heartbeat_at FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id
+               WHERE b.series_id = ? AND j.status IN ('running', 'queued')";
+    let mut select = connection.prepare(sql)?;
+    let mut claims = select.query([series_id])?;
+    while let Some(claim) = claims.next()? {
+        let owner: String = claim.get::<_, Option<String>>(1)?.unwrap_or_default();
+        if crate::run::owner::is_alive(store, &owner, claim.get(2)?, now) {
+            return Ok(Err(StoreError::Owned {
+                job_id: claim.get(0)?,
+                owner,
+            }));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// A series with neither candle nor coverage binds nothing.
+fn check_binding(key: &SeriesKey, held: &Held, known: &Known) -> Result<(), StoreError> {
+    let same = held.source == key.source && held.adjusted == key.adjusted;
+    if same || !known.has_candles && known.coverage.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Bound {
+        symbol: key.symbol.to_string(),
+        timeframe: key.timeframe.to_string(),
+        source_held: held.source.clone(),
+        adjusted_held: held.adjusted,
+        source_asked: key.source.clone(),
+        adjusted_asked: key.adjusted,
+    })
+}
+
+fn held(connection: &Connection, key: &SeriesKey) -> rusqlite::Result<Option<Held>> {
+    connection
+        .prepare_cached(
+            "SELECT id, source, adjusted FROM series WHERE symbol = ? AND timeframe = ?",
+        )?
+        .query_row(
+            params![key.symbol.as_str(), key.timeframe.to_string()],
+            |row| {
+                Ok(Held {
+                    id: row.get(0)?,
+                    source: row.get(1)?,
+                    adjusted: row.get(2)?,
+                })
+            },
+        )
+        .optional()
+}
+
+fn known(connection: &Connection, series_id: i64) -> rusqlite::Result<Known> {
+    known_in("main", FORMAT, connection, series_id)
+}
+
+/// What the file attached by that name knows of a series; the connection's own is `main`.
+pub(in crate::store) fn known_in(
+    file: &str,
+    format: i32,
+    connection: &Connection,
+    series_id: i64,
+) -> rusqlite::Result<Known> {
+    let valid = if format < HOURS_SINCE {
+        format!("NOT ({SEVERAL_HOURS})")
+    } else {
+        "true".to_owned()
+    };
+    let sql = format!(
+        "SELECT candles, tail_asked_from, tail_asked_to, iif({valid}, tail_asked_at, NULL), last_ts FROM {file}.series WHERE id = ?"
+    );
+    let (candles, tail, last_ts) =
+        connection
+            .prepare_cached(&sql)?
+            .query_row([series_id], |row| {
+                let tail = (
+                    stamp_if_any(row, 1)?,
+                    stamp_if_any(row, 2)?,
+                    stamp_if_any(row, 3)?,
+                );
+                Ok((row.get::<_, i64>(0)?, tail, stamp_if_any(row, 4)?))
+            })?;
+    let tail = match tail {
+        (Some(from), Some(to), Some(asked_at)) => Some(Tail { from, to, asked_at }),
+        _ => None,
+    };
+    Ok(Known {
+        has_candles: candles > 0,
+        last_ts,
+        coverage: coverage_in(file, format, connection, series_id)?,
+        empty: empty_spans_in(file, format, connection, series_id)?,
+        tail,
+    })
+}

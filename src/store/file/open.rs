@@ -1,0 +1,373 @@
+//! Opening the file: what it must be, how connections are set up, and how a new one is made. A file that is not ours is
+//! never written.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::monitor::Meter;
+use crate::store::file::held::{Held, Journal};
+use crate::store::file::link::{Closing, Link};
+use crate::store::file::log::LARGE;
+use crate::store::file::migrate::migrate;
+use crate::store::file::path::{
+    beside, check_exists, check_not_interrupted, check_path, folder_of, is_there, percent_encoded,
+    real,
+};
+use crate::store::file::rights::{check_readable, check_writable, may_write};
+use crate::store::file::still::Still;
+use crate::store::packed::seal::is_sealed;
+use crate::store::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, told};
+
+pub(in crate::store) const SCHEMA: &str = include_str!("../../../schema.sql");
+
+/// Pages of 8 KiB after which the writer checkpoints: 16 MiB, so that a bulk load rewrites inner pages seldom.
+const CHECKPOINT_PAGES: i32 = 2000;
+/// A `-wal` that a slow reader let grow is cut back to this at the next checkpoint.
+const WAL_BYTES_KEPT: i64 = 16 << 20;
+/// Page cache in KiB: the right edge of some thousand series.
+const CACHE_KIB: i64 = 32 << 10;
+const STATEMENTS: usize = 64;
+/// The log of a file that was replaced is waited for no longer than this.
+const NOTICED_WITHIN: Duration = Duration::from_secs(3);
+
+/// A file whose header names a log that is not there is looked at so often before it is taken for one at rest.
+const LOOKS: u32 = 3;
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What stands in a file's header.
+enum Found {
+    Empty,
+    /// A file of ours, of this format or an older one.
+    Ours(i32),
+}
+
+impl Store {
+    /// Opens the file for writing, and makes it where there is none.
+    ///
+    /// # Errors
+    /// A path that cannot be a file of ours, another program's file, a newer format, no right to write the file or its folder.
+    pub fn create(path: &Path) -> Result<Store, StoreError> {
+        check_path(path)?;
+        Self::open_for_writing(path, OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens an existing file for writing.
+    ///
+    /// # Errors
+    /// As [`Store::create`], and where there is no file.
+    pub fn open(path: &Path) -> Result<Store, StoreError> {
+        check_path(path)?;
+        check_exists(path)?;
+        Self::open_for_writing(path, OpenFlags::empty())
+    }
+
+    /// Opens an existing file for reading. A backfill may write it meanwhile. Who may only read it leaves nothing behind.
+    ///
+    /// # Errors
+    /// A path that is no file of ours, a newer format, no right to read it, or a write that was interrupted where only
+    /// reading is allowed.
+    pub fn read(path: &Path) -> Result<Store, StoreError> {
+        check_path(path)?;
+        check_exists(path)?;
+        let real = real(path);
+        check_readable(path)?;
+        let held = hold(&real, path)?;
+        let how = How::to_read(&real, &held);
+        reading(how, held, path, real)
+    }
+
+    /// The name by which another connection of this process attaches the file, to read it as this one does.
+    pub(in crate::store) fn uri(&self) -> String {
+        let how = self.how.parameters();
+        format!("file:{}?{how}", percent_encoded(&self.real))
+    }
+
+    fn open_for_writing(path: &Path, create: OpenFlags) -> Result<Store, StoreError> {
+        let real = real(path);
+        check_writable(path)?;
+        let told = told(path);
+        let held_before = if real.exists() {
+            Some(hold(&real, path)?)
+        } else {
+            None
+        };
+        if let Some(held) = &held_before {
+            check_own_log(&real, held)?;
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+        let connection = Connection::open_with_flags(&real, flags).map_err(told)?;
+        set_up(&connection).map_err(told)?;
+        let found = header(&connection, path)?;
+        let held = match held_before {
+            Some(held) => held,
+            None => hold(&real, path)?,
+        };
+        let mut store = Store {
+            connection: Link::new(connection, held, Closing::Rest),
+            path: path.to_path_buf(),
+            real,
+            how: How::Beside,
+            still: None,
+            format: FORMAT,
+            sealed: Cell::new(false),
+            has_log: Cell::new(false),
+            meter: Meter::default(),
+            known_holes: RefCell::default(),
+            log_bound: LARGE,
+            owner: OnceCell::new(),
+        };
+        if matches!(found, Found::Empty) {
+            store
+                .connection
+                .pragma_update(None, "page_size", 8192)
+                .map_err(told)?;
+        }
+        let sealed = is_sealed(&store.connection).map_err(told)?;
+        store.sealed.set(sealed);
+        let journal = store
+            .connection
+            .pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))
+            .map_err(told)?;
+        store.has_log.set(journal == "wal");
+        if store.has_log.get() {
+            store.keep_log();
+        }
+        for (pragma, value) in [
+            ("wal_autocheckpoint", i64::from(CHECKPOINT_PAGES)),
+            ("journal_size_limit", WAL_BYTES_KEPT),
+            ("cache_size", -CACHE_KIB),
+        ] {
+            store
+                .connection
+                .pragma_update(None, pragma, value)
+                .map_err(told)?;
+        }
+        match found {
+            Found::Empty => store.make()?,
+            Found::Ours(FORMAT) => {}
+            Found::Ours(_) => migrate(&store)?,
+        }
+        Ok(store)
+    }
+
+    /// Writes the schema into an empty file. Another process may have done so since it was found empty.
+    fn make(&mut self) -> Result<(), StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin_as_it_is()?;
+        if let Found::Empty = header(&tx, &self.path)? {
+            tx.execute_batch(SCHEMA).map_err(told)?;
+            tx.pragma_update(None, "application_id", APPLICATION_ID)
+                .map_err(told)?;
+            tx.pragma_update(None, "user_version", FORMAT)
+                .map_err(told)?;
+        }
+        tx.commit()?;
+        // A new name is durable once its folder is.
+        if let Ok(folder) = fs::File::open(folder_of(&self.real)) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+/// How a file is opened to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum How {
+    /// With the locks of a file at rest, and no right to write it.
+    AtRest,
+    /// As one of those who use its log, and clear up behind them.
+    Beside,
+    /// The same without the right to write: what a writer made is used, and nothing made.
+    BesideReadOnly,
+    /// As a file that nobody changes: without a lock, and without a look at what lies beside it.
+    Immutable,
+}
+
+impl How {
+    fn to_read(path: &Path, held: &Held) -> How {
+        if held.journal() == Journal::Rollback {
+            // A reader with the right to do so takes back what was interrupted.
+            let is_interrupted = check_not_interrupted(path).is_err();
+            return match (has_log_of_another(path, held), is_interrupted) {
+                (true, _) => How::Immutable,
+                (false, true) if may_write(path) => How::Beside,
+                (false, _) => How::AtRest,
+            };
+        }
+        // One that is empty, without the shared memory of those who use it, was left by nobody who uses it now.
+        let in_use = || {
+            is_there(path, "-wal")
+                || (beside(path, "-wal").exists() && beside(path, "-shm").exists())
+        };
+        for _ in 0..LOOKS {
+            if in_use() {
+                return if may_write(path) {
+                    How::Beside
+                } else {
+                    How::BesideReadOnly
+                };
+            }
+            // A writer may be between the two halves of a switch.
+            std::thread::sleep(LOOK_EVERY);
+            if held.journal() == Journal::Rollback {
+                return How::to_read(path, held);
+            }
+        }
+        How::Immutable
+    }
+
+    fn parameters(self) -> &'static str {
+        match self {
+            How::AtRest => "mode=ro",
+            How::Beside => "mode=rw",
+            How::BesideReadOnly => "mode=ro&readonly_shm=1",
+            How::Immutable => "mode=ro&immutable=1",
+        }
+    }
+
+    fn connect(self, path: &Path) -> rusqlite::Result<Connection> {
+        let name = format!("file:{}?{}", percent_encoded(path), self.parameters());
+        let access = match self {
+            How::Beside => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            _ => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        let flags = access | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(name, flags)?;
+        set_up(&connection)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    }
+}
+
+fn hold(real: &Path, path: &Path) -> Result<Held, StoreError> {
+    Held::of(real).map_err(|error| StoreError::unreadable(path, &error))
+}
+
+/// Whether what lies beside a file is the log of another one, that had its name before. A file gets its log when its header
+/// says so, and loses it before its header does. What an interrupted switch has left says nothing before it is taken back.
+pub(in crate::store) fn has_log_of_another(path: &Path, held: &Held) -> bool {
+    let look = || {
+        is_there(path, "-wal")
+            && check_not_interrupted(path).is_ok()
+            && held.journal() == Journal::Rollback
+    };
+    // One that lays it to rest between the two questions of a look is gone at the next.
+    look() && look() && held.metadata().is_ok_and(|found| found.len() > 0)
+}
+
+/// A program that had the file before notices within a second that it is gone, and takes its log away.
+fn check_own_log(path: &Path, held: &Held) -> Result<(), StoreError> {
+    let began = Instant::now();
+    while has_log_of_another(path, held) {
+        if began.elapsed() > NOTICED_WITHIN {
+            return Err(StoreError::StrangeLog(beside(path, "-wal")));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// What every connection needs before it reads a file that may be hostile.
+pub(in crate::store) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    // The views are for other tools. One that stands where a table should might never come to an end.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    // Otherwise a cached statement whose plan might depend on a value is parsed anew each time it is used.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // With a log that is FULL; without one, the end of a transaction is durable with its folder.
+    connection.pragma_update(None, "synchronous", "extra")
+}
+
+/// As [`Store::packed`] says.
+pub(in crate::store) fn read_immutable(path: &Path) -> Result<Store, StoreError> {
+    check_path(path)?;
+    check_exists(path)?;
+    let real = real(path);
+    check_readable(path)?;
+    check_not_interrupted(&real)?;
+    let held = hold(&real, path)?;
+    reading(How::Immutable, held, path, real)
+}
+
+fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, StoreError> {
+    let told = told(path);
+    let still = (how == How::Immutable).then(|| Still::of(&held, &real));
+    let connection = how.connect(&real).map_err(told)?;
+    // Some readers could write, to take part in the log's shared memory. The pragma sees to it that no statement does.
+    connection
+        .pragma_update(None, "query_only", true)
+        .map_err(told)?;
+    let Found::Ours(format) = header(&connection, path)? else {
+        return Err(StoreError::Empty(path.to_path_buf()));
+    };
+    let closing = match how {
+        How::Beside => Closing::Rest,
+        _ => Closing::Leave,
+    };
+    Ok(Store {
+        sealed: Cell::new(is_sealed(&connection).map_err(told)?),
+        connection: Link::new(connection, held, closing),
+        path: path.to_path_buf(),
+        real,
+        how,
+        still,
+        format,
+        has_log: Cell::new(false),
+        meter: Meter::default(),
+        known_holes: RefCell::default(),
+        log_bound: LARGE,
+        owner: OnceCell::new(),
+    })
+}
+
+fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {
+    let told = told(path);
+    // One statement, one snapshot: another process may be making the file.
+    let sql = "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+               (SELECT count(*) FROM sqlite_schema)";
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok((
+            row.get::<_, i32>(0)?,
+            row.get::<_, i32>(1)?,
+            row.get::<_, i64>(2)?,
+        ))
+    };
+    let (application, version, objects) = connection.query_row(sql, [], read).map_err(told)?;
+    match (application, version) {
+        (0, 0) if objects == 0 => Ok(Found::Empty),
+        (APPLICATION_ID, 1..=FORMAT) => Ok(Found::Ours(version)),
+        (APPLICATION_ID, found) if found > FORMAT => Err(StoreError::Newer {
+            path: path.to_path_buf(),
+            found,
+        }),
+        (APPLICATION_ID, _) => Err(StoreError::Damaged {
+            path: path.to_path_buf(),
+            why: format!("there is no format {version}"),
+        }),
+        _ => Err(StoreError::Foreign(path.to_path_buf())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sqlite_is_without_the_wal_reset_defect() {
+        // SQLite 3.7.0 to 3.51.2 could corrupt a WAL file written and checkpointed by two connections at once; 3.52.0
+        // was withdrawn.
+        let version = rusqlite::version_number();
+        assert!(version >= 3_051_003 && version != 3_052_000, "{version}");
+    }
+}

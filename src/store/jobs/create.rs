@@ -1,0 +1,365 @@
+//! Jobs, what they ask of which series, and their slices: created and ended.
+
+use std::path::Path;
+
+use chrono::Weekday;
+use rusqlite::{Connection, params};
+
+use crate::model::market::Policy;
+use crate::model::span::Span;
+use crate::run::owner::{self, Owner};
+use crate::store::candles::series::bind;
+use crate::store::jobs::status::ITS_PROCESS_IS_GONE;
+use crate::store::{JobStatus, Left, SeriesKey, Store, StoreError, told};
+
+/// The version that stands in the file for what this program does.
+pub(in crate::store) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
+/// What a job asks of a series, and the slices that are missing.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The series.
+    pub key: SeriesKey,
+    /// The weekday that begins the source's weeks.
+    pub week_start: Weekday,
+    /// What is asked, whole candles.
+    pub span: Span,
+    /// What is missing of it, ascending.
+    pub slices: Vec<Span>,
+    /// Whether its live edge is left alone, since it was quiet for long and is not due again.
+    pub not_due: bool,
+    /// What is missing, too, and left to living jobs that fetch it.
+    pub left: Vec<Left>,
+    /// Whether the provider was asked before without any answer.
+    pub was_asked: bool,
+}
+
+/// How a job is run: now, and when it is taken up again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSettings {
+    /// When candles count as closed and final.
+    pub policy: Policy,
+    /// Requests at most, as typed; `None` for the source's own rate.
+    pub rate: Option<String>,
+    /// Requests at once.
+    pub workers: u32,
+}
+
+impl Target {
+    /// Whether nothing of it is missing.
+    pub fn is_complete(&self) -> bool {
+        self.slices.is_empty() && self.left.is_empty()
+    }
+}
+
+/// What was recorded for a target: the series' row and its slices.
+pub type Made = (i64, Vec<Progress>);
+
+/// A job to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewJob<'a> {
+    /// Its id, a `UUIDv7`.
+    pub job_id: &'a str,
+    /// The command that asked.
+    pub command: &'a str,
+    /// The provider's name.
+    pub source: &'a str,
+    /// The start as typed, if it was.
+    pub start_words: Option<&'a str>,
+    /// The end as typed, if it was.
+    pub end_words: Option<&'a str>,
+    /// How it is run.
+    pub settings: JobSettings,
+    /// Running, or queued to be run later.
+    pub status: JobStatus,
+    /// Who runs it, or is going to.
+    pub owner: &'a Owner,
+    /// Now, Unix seconds.
+    pub now: i64,
+}
+
+/// A slice in the file, as the fetchers need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Its row.
+    pub slice_id: i64,
+    /// Its series' row.
+    pub series_id: i64,
+    /// What it asks for.
+    pub span: Span,
+}
+
+impl Store {
+    /// Records a job, with its series bound and its slices pending. It is planned in the same transaction, so that of two
+    /// programs that begin together one sees what the other has taken. Returns the targets, and what was recorded for each.
+    ///
+    /// # Errors
+    /// A series is held from another source or with another adjustment, or the file cannot be written; nothing is
+    /// recorded then.
+    pub fn create_job(
+        &mut self,
+        job: &NewJob<'_>,
+        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
+    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        let tx = self.begin()?;
+        let targets = plan(self)?;
+        let made = create(&tx, job, &targets, &self.path)?;
+        tx.commit()?;
+        Ok((targets, made))
+    }
+
+    /// Adds slices to a running job, planned in the same transaction; a sign of life, too.
+    ///
+    /// # Errors
+    /// The job is no longer this owner's, or as [`Store::create_job`].
+    pub fn extend_job(
+        &mut self,
+        job_id: &str,
+        owner: &Owner,
+        now: i64,
+        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
+    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        give_sign(&tx, job_id, owner.as_str(), now, &self.path)?;
+        let targets = plan(self)?;
+        let mut made = Vec::with_capacity(targets.len());
+        for target in &targets {
+            let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            let slices = insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?;
+            made.push((series_id, slices));
+        }
+        tx.commit()?;
+        Ok((targets, made))
+    }
+
+    /// Records how a job ended. What was running is pending again, and series without an end are interrupted. A job that
+    /// was lost to another owner is left alone.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn end_job(
+        &mut self,
+        job_id: &str,
+        owner: &Owner,
+        status: JobStatus,
+        error: Option<&str>,
+        resume_at: Option<i64>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        let sql = "UPDATE backfill_jobs SET status = ?3, error = ?4, resume_at = ?5, completed_at = ?6, heartbeat_at = ?6
+                   WHERE job_id = ?1 AND owner = ?2 AND status = 'running'";
+        let ended = tx
+            .execute(
+                sql,
+                params![
+                    job_id,
+                    owner.as_str(),
+                    status.as_str(),
+                    error,
+                    resume_at,
+                    now
+                ],
+            )
+            .map_err(told)?;
+        if ended == 1 {
+            lay_down(&tx, job_id).map_err(told)?;
+        }
+        tx.commit()
+    }
+
+    /// Records jobs as interrupted whose owner is gone, and removes what dead owners left beside the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn reap_jobs(&mut self, now: i64) -> Result<(), StoreError> {
+        let told = told(&self.path);
+        let tx = self.begin()?;
+        for claim in claims(&tx).map_err(told)? {
+            if claim.is_living(&self.path, now) {
+                continue;
+            }
+            let job_id = claim.job_id;
+            let sql =
+                "UPDATE backfill_jobs SET status = 'interrupted', error = ?2 WHERE job_id = ?1";
+            tx.execute(sql, [job_id.as_str(), ITS_PROCESS_IS_GONE])
+                .map_err(told)?;
+            lay_down(&tx, &job_id).map_err(told)?;
+        }
+        tx.commit()?;
+        owner::sweep(&self.path);
+        Ok(())
+    }
+}
+
+/// The owner of a job lives, and is the one that believes so.
+pub(in crate::store) fn give_sign(
+    tx: &Connection,
+    job_id: &str,
+    owner: &str,
+    now: i64,
+    path: &Path,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE backfill_jobs SET heartbeat_at = ?3 WHERE job_id = ?1 AND owner = ?2 AND status = 'running'";
+    let signs = tx
+        .prepare_cached(sql)
+        .and_then(|mut update| update.execute(params![job_id, owner, now]))
+        .map_err(told(path))?;
+    if signs == 0 {
+        return Err(StoreError::LostJob(job_id.to_owned()));
+    }
+    Ok(())
+}
+
+/// A job that says of itself that it has not ended.
+pub(in crate::store) struct Claim {
+    pub(in crate::store) job_id: String,
+    pub(in crate::store) owner: String,
+    pub(in crate::store) is_running: bool,
+    heartbeat_at: Option<i64>,
+}
+
+impl Claim {
+    pub(in crate::store) fn is_living(&self, path: &Path, now: i64) -> bool {
+        owner::is_alive(path, &self.owner, self.heartbeat_at, now)
+    }
+
+    /// As [`Claim::is_living`] in a file of an older format.
+    pub(in crate::store) fn was_living_before(&self, path: &Path, now: i64) -> bool {
+        owner::was_alive_before(path, &self.owner, self.heartbeat_at, now)
+    }
+}
+
+pub(in crate::store) fn claims(connection: &Connection) -> rusqlite::Result<Vec<Claim>> {
+    let sql = "SELECT job_id, owner, heartbeat_at, status = 'running' FROM backfill_jobs WHERE status IN ('running', 'queued')";
+    let claim = |row: &rusqlite::Row<'_>| {
+        Ok(Claim {
+            job_id: row.get(0)?,
+            owner: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+            heartbeat_at: row.get(2)?,
+            is_running: row.get(3)?,
+        })
+    };
+    connection.prepare(sql)?.query_map([], claim)?.collect()
+}
+
+/// As [`Store::create_job`], in a transaction that has begun.
+pub(in crate::store) fn create(
+    tx: &Connection,
+    job: &NewJob<'_>,
+    targets: &[Target],
+    path: &Path,
+) -> Result<Vec<Made>, StoreError> {
+    let told = told(path);
+    insert_job(tx, job, targets).map_err(told)?;
+    let mut made = Vec::with_capacity(targets.len());
+    for target in targets {
+        let series_id = bind(tx, &target.key, Some(target.week_start), job.now, path)?;
+        let sql = "INSERT INTO backfill_series (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
+        let values = params![
+            job.job_id,
+            series_id,
+            target.span.start(),
+            target.span.end()
+        ];
+        tx.prepare_cached(sql)
+            .and_then(|mut insert| insert.execute(values))
+            .map_err(told)?;
+        made.push((
+            series_id,
+            insert_slices(tx, job.job_id, series_id, &target.slices).map_err(told)?,
+        ));
+    }
+    Ok(made)
+}
+
+fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite::Result<()> {
+    let start = targets
+        .iter()
+        .map(|target| target.span.start())
+        .min()
+        .unwrap_or(0);
+    let end = targets
+        .iter()
+        .map(|target| target.span.end())
+        .max()
+        .unwrap_or(0);
+    let sql = "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words,
+               end_words, source, delay_s, final_after_s, created_at, started_at, owner, heartbeat_at, program, rate,
+               workers)
+               VALUES (?1, ?15, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, iif(?15 = 'running', ?12, NULL), ?13, ?12, ?14, ?16, ?17)";
+    let symbols = distinct(targets.iter().map(|target| target.key.symbol.to_string()));
+    let timeframes = distinct(
+        targets
+            .iter()
+            .map(|target| target.key.timeframe.to_string()),
+    );
+    tx.execute(
+        sql,
+        params![
+            job.job_id,
+            job.command,
+            json(&symbols),
+            json(&timeframes),
+            start,
+            end,
+            job.start_words,
+            job.end_words,
+            job.source,
+            job.settings.policy.delay,
+            job.settings.policy.final_after,
+            job.now,
+            job.owner.as_str(),
+            PROGRAM,
+            job.status.as_str(),
+            job.settings.rate,
+            job.settings.workers
+        ],
+    )
+    .map(|_| ())
+}
+
+pub(in crate::store) fn insert_slices(
+    connection: &Connection,
+    job_id: &str,
+    series_id: i64,
+    slices: &[Span],
+) -> rusqlite::Result<Vec<Progress>> {
+    let sql = "INSERT INTO backfill_progress (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
+    let mut insert = connection.prepare_cached(sql)?;
+    slices
+        .iter()
+        .map(|&span| {
+            let slice_id = insert.insert(params![job_id, series_id, span.start(), span.end()])?;
+            Ok(Progress {
+                slice_id,
+                series_id,
+                span,
+            })
+        })
+        .collect()
+}
+
+/// A job that no longer runs has no running slice.
+pub(in crate::store) fn lay_down(connection: &Connection, job_id: &str) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE backfill_progress SET status = 'pending' WHERE job_id = ? AND status = 'running'",
+        [job_id],
+    )?;
+    connection.execute(
+        "UPDATE backfill_series SET status = 'interrupted' WHERE job_id = ? AND status = 'pending'",
+        [job_id],
+    )?;
+    Ok(())
+}
+
+pub(in crate::store) fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    texts.filter(|text| seen.insert(text.clone())).collect()
+}
+
+fn json(texts: &[String]) -> String {
+    serde_json::to_string(texts).expect("text is always JSON")
+}

@@ -1,0 +1,103 @@
+//! What a job has done for each of its series so far. Reads no candle.
+
+use crate::run::owner;
+use crate::store::candles::read::key_of;
+use crate::store::file::stamp::stamp_if_any;
+use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, Store, StoreError, told};
+
+/// Jobs, counted.
+#[derive(Clone, Debug, Default)]
+pub struct JobTally {
+    /// How many stand where, as the file has it.
+    pub by_status: Vec<(JobStatus, u64)>,
+    /// How many wait for this process.
+    pub queued_here: u64,
+    /// When one was completed last, Unix seconds.
+    pub last_completed_at: Option<i64>,
+}
+
+/// A series of a job with what was done for it.
+#[derive(Clone, Debug)]
+pub struct SeriesProgress {
+    /// The series.
+    pub key: SeriesKey,
+    /// What became of it.
+    pub status: SeriesStatus,
+    /// Whether a slice of it is done or being fetched.
+    pub has_begun: bool,
+    /// Candles that were new.
+    pub inserted: u64,
+    /// Why it is not complete.
+    pub error: Option<String>,
+    /// When its first slice began, Unix seconds.
+    pub started_at: Option<i64>,
+    /// When its last slice ended.
+    pub completed_at: Option<i64>,
+}
+
+impl Store {
+    /// Counts the jobs.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn job_tally(&self) -> Result<JobTally, StoreError> {
+        let sql = "SELECT status, count(*), max(completed_at), sum(owner = ?1)
+                   FROM backfill_jobs GROUP BY status ORDER BY status";
+        let read = || -> rusqlite::Result<JobTally> {
+            let mut tally = JobTally::default();
+            let mut select = self.connection.prepare_cached(sql)?;
+            let mut rows = select.query([owner::this_process(&self.path)])?;
+            while let Some(row) = rows.next()? {
+                let status = row.get(0)?;
+                tally
+                    .by_status
+                    .push((status, row.get::<_, i64>(1)?.cast_unsigned()));
+                match status {
+                    JobStatus::Completed => tally.last_completed_at = row.get(2)?,
+                    JobStatus::Queued => {
+                        let here: Option<i64> = row.get(3)?;
+                        tally.queued_here = here.unwrap_or(0).cast_unsigned();
+                    }
+                    _ => {}
+                }
+            }
+            Ok(tally)
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// A job's series, by symbol.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn series_progress(&self, job: &JobRow) -> Result<Vec<SeriesProgress>, StoreError> {
+        let sql = "SELECT s.symbol, s.timeframe, s.source, s.adjusted, b.status, b.error,
+                   coalesce(sum(p.status <> 'pending'), 0), coalesce(sum(p.records_inserted), 0), min(p.started_at),
+                   max(p.completed_at)
+                   FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
+                   LEFT JOIN backfill_progress AS p ON p.job_id = b.job_id AND p.series_id = b.series_id
+                   WHERE b.job_id = ? GROUP BY b.series_id ORDER BY s.symbol, s.id";
+        let read = || -> rusqlite::Result<Vec<SeriesProgress>> {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let rows = select.query_map([&job.job_id], |row| {
+                let status: SeriesStatus = row.get(4)?;
+                let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
+                Ok(SeriesProgress {
+                    key: key_of(row, 0)?,
+                    status: if gone {
+                        SeriesStatus::Interrupted
+                    } else {
+                        status
+                    },
+                    error: row.get(5)?,
+                    has_begun: row.get::<_, i64>(6)? > 0,
+                    inserted: row.get::<_, i64>(7)?.cast_unsigned(),
+                    started_at: stamp_if_any(row, 8)?,
+                    completed_at: stamp_if_any(row, 9)?,
+                })
+            })?;
+            rows.collect()
+        };
+        read().map_err(told(&self.path))
+    }
+}

@@ -1,0 +1,253 @@
+//! Where jobs, series and slices can stand, and what is listed of them.
+
+use crate::model::market::Policy;
+use crate::model::span::Span;
+use crate::store::{Counts, SeriesKey};
+
+macro_rules! states {
+    ($(#[$doc:meta])* $name:ident { $($(#[$state_doc:meta])* $state:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+        pub enum $name { $($(#[$state_doc])* #[serde(rename = $text)] $state,)+ }
+
+        impl $name {
+            /// The word in the file and in reports.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$state => $text,)+ }
+            }
+        }
+
+        impl rusqlite::types::FromSql for $name {
+            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+                match value.as_str()? {
+                    $($text => Ok($name::$state),)+
+                    _ => Err(rusqlite::types::FromSqlError::InvalidType),
+                }
+            }
+        }
+    };
+}
+
+states! {
+    /// Where a job stands.
+    JobStatus {
+        /// Waits for its turn.
+        Queued = "queued",
+        /// Is being run by its owner.
+        Running = "running",
+        /// All slices did.
+        Completed = "completed",
+        /// It ran, and some slices failed, even all of them, or a symbol has no data.
+        Partial = "partial",
+        /// Stopped by an error of the whole job.
+        Failed = "failed",
+        /// Stopped by a signal, by its owner's death, or by the provider's limit.
+        Interrupted = "interrupted",
+    }
+}
+
+impl JobStatus {
+    /// Whether it waits or is being run: it has not ended.
+    pub fn is_active(self) -> bool {
+        matches!(self, JobStatus::Queued | JobStatus::Running)
+    }
+}
+
+states! {
+    /// What became of a series in a job.
+    SeriesStatus {
+        /// Not all slices are done.
+        Pending = "pending",
+        /// All slices did.
+        Completed = "completed",
+        /// Some slices failed.
+        Failed = "failed",
+        /// The provider has nothing at all for it.
+        NoData = "no_data",
+        /// A split has changed what is stored of an adjusted series.
+        Stale = "stale",
+        /// The job ended before its slices did.
+        Interrupted = "interrupted",
+    }
+}
+
+impl SeriesStatus {
+    /// That of a series of which nothing is to be fetched.
+    pub(crate) fn without_slices(was_asked: bool, has_candles: bool) -> SeriesStatus {
+        if was_asked && !has_candles {
+            SeriesStatus::NoData
+        } else {
+            SeriesStatus::Completed
+        }
+    }
+}
+
+states! {
+    /// Where a slice stands.
+    SliceStatus {
+        /// To be fetched.
+        Pending = "pending",
+        /// Being fetched.
+        Running = "running",
+        /// Done.
+        Completed = "completed",
+        /// Given up.
+        Failed = "failed",
+    }
+}
+
+/// Which jobs to list.
+#[derive(Clone, Debug)]
+pub enum JobFilter<'a> {
+    /// All of them.
+    All,
+    /// The newest so many.
+    Newest(u32),
+    /// The one whose id begins so.
+    Prefix(&'a str),
+}
+
+/// Slices of a job by state; running ones count as pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SliceCounts {
+    /// All slices.
+    pub total: u64,
+    /// Done.
+    pub completed: u64,
+    /// Given up.
+    pub failed: u64,
+    /// To be fetched, or being fetched.
+    pub pending: u64,
+}
+
+/// A job as it is listed.
+#[derive(Clone, Debug)]
+pub struct JobRow {
+    /// Its id.
+    pub job_id: String,
+    /// Where it stands; `interrupted` as soon as its owner is gone, but `queued` where that was a server that has stopped.
+    pub status: JobStatus,
+    /// The command that asked.
+    pub command: String,
+    /// Its symbols.
+    pub symbols: Vec<String>,
+    /// Its timeframes.
+    pub timeframes: Vec<String>,
+    /// The earliest start of its series.
+    pub start_ts: i64,
+    /// The latest end of its series.
+    pub end_ts: i64,
+    /// The start as typed, if it was.
+    pub start_words: Option<String>,
+    /// The end as typed, if it was.
+    pub end_words: Option<String>,
+    /// The provider's name.
+    pub source: String,
+    /// Whether its series are adjusted.
+    pub adjusted: bool,
+    /// When candles count as closed and final.
+    pub policy: Policy,
+    /// Requests at most, as typed; `None` for the source's own rate.
+    pub rate: Option<String>,
+    /// Requests at once, where the file's format has it.
+    pub workers: Option<u32>,
+    /// When it was asked, Unix seconds, as all times here.
+    pub created_at: i64,
+    /// When it began.
+    pub started_at: Option<i64>,
+    /// When it ended.
+    pub completed_at: Option<i64>,
+    /// When to go on, for one that the provider's limit interrupted.
+    pub resume_at: Option<i64>,
+    /// What stopped it.
+    pub error: Option<String>,
+    /// Who runs it, or ran it; nobody where it waits for the next server.
+    pub owner: Option<String>,
+    /// The owner's last sign of life.
+    pub heartbeat_at: Option<i64>,
+    /// The version of the program that ran it last, where the file's format has it.
+    pub program: Option<String>,
+    /// Its slices by state.
+    pub slices: SliceCounts,
+    /// What was counted for it.
+    pub records: Counts,
+}
+
+impl JobRow {
+    /// Whether somebody runs it or is going to.
+    pub fn is_owned(&self) -> bool {
+        self.status.is_active() && self.owner.is_some()
+    }
+
+    /// The share of its slices that is done, from 0 to 100. What was given up is not.
+    #[allow(clippy::cast_precision_loss)] // A share of slices.
+    pub fn progress_pct(&self) -> f64 {
+        let done = self.slices.completed as f64;
+        let share = |total| (done / total as f64 * 1000.0).floor() / 10.0;
+        match (self.slices.total, self.status) {
+            (0, JobStatus::Completed) => 100.0,
+            (0, _) => 0.0,
+            // It lacks something, in whatever slice.
+            (total, JobStatus::Partial) => f64::min(share(total), 99.9),
+            (total, _) => share(total),
+        }
+    }
+}
+
+/// A job with its series. It may have millions of slices: they are read by [`crate::store::Store::slices`].
+#[derive(Clone, Debug)]
+pub struct JobDetail {
+    /// The job.
+    pub job: JobRow,
+    /// What it asked for.
+    pub series: Vec<JobSeries>,
+}
+
+/// Which slices of a job to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceFilter {
+    /// All of them.
+    All,
+    /// Those that were given up.
+    Failed,
+    /// Those that were given up or are being fetched.
+    Notable,
+}
+
+/// What a job asked of a series, and what became of it.
+#[derive(Clone, Debug)]
+pub struct JobSeries {
+    /// The series' row.
+    pub series_id: i64,
+    /// The series.
+    pub key: SeriesKey,
+    /// What was asked.
+    pub span: Span,
+    /// What became of it.
+    pub status: SeriesStatus,
+    /// Why.
+    pub error: Option<String>,
+}
+
+/// A slice as it is listed.
+#[derive(Clone, Debug)]
+pub struct SliceRow {
+    /// Its row.
+    pub slice_id: i64,
+    /// The series.
+    pub key: SeriesKey,
+    /// What it asks for, or what it did of that before a resume.
+    pub span: Span,
+    /// Where it stands.
+    pub status: SliceStatus,
+    /// Requests made for the page that failed.
+    pub attempts: u32,
+    /// What was counted for it.
+    pub records: Counts,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it began, Unix seconds.
+    pub started_at: Option<i64>,
+    /// When it ended.
+    pub completed_at: Option<i64>,
+}

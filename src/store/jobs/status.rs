@@ -1,0 +1,423 @@
+//! Where jobs, series and slices stand, read from the file. Reads no candle.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+
+use crate::model::market::Policy;
+use crate::model::span::SpanSet;
+use crate::run::owner;
+use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
+use crate::store::{
+    Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
+    SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
+};
+
+/// The stretch of time whose pace says how long the rest takes, in seconds.
+const PACE_OF: i64 = 600;
+
+impl Store {
+    /// Jobs, newest first.
+    ///
+    /// # Errors
+    /// No job has that id, several have, or the file cannot be read.
+    pub fn jobs(&self, filter: &JobFilter<'_>, now: i64) -> Result<Vec<JobRow>, StoreError> {
+        let told = told(&self.path);
+        let prefix = match filter {
+            JobFilter::All | JobFilter::Newest(_) => "",
+            JobFilter::Prefix(prefix) => prefix,
+        };
+        let most = match filter {
+            JobFilter::All => -1,
+            JobFilter::Newest(count) => i64::from(*count),
+            JobFilter::Prefix(_) => 1,
+        };
+        // Ids are hexadecimal digits and hyphens.
+        let of_prefix = "FROM backfill_jobs WHERE job_id >= ?1 AND job_id < ?1 || '~'";
+        let chosen = &format!(
+            "SELECT * {of_prefix} ORDER BY job_id = ?1 DESC, created_at DESC, job_id DESC LIMIT ?2"
+        );
+        let slices = match filter {
+            JobFilter::Prefix(_)
+                if self.are_most(self.count_slices(chosen, params![prefix, most])?)? =>
+            {
+                format!(
+                    "backfill_progress NOT INDEXED WHERE job_id = (SELECT job_id FROM ({chosen}))"
+                )
+            }
+            _ => slices_of(chosen),
+        };
+        let sql = format!(
+            "{} ORDER BY j.created_at DESC, j.job_id DESC",
+            job_rows(self.format, chosen, &slices)
+        );
+        let jobs: Vec<JobRow> = self
+            .connection
+            .prepare_cached(&sql)
+            .and_then(|mut select| {
+                select
+                    .query_map(params![prefix, most], |row| {
+                        job_of(row, now, &self.path, self.format)
+                    })?
+                    .collect()
+            })
+            .map_err(told)?;
+        if !matches!(filter, JobFilter::Prefix(_)) {
+            return Ok(jobs);
+        }
+        let found = jobs
+            .first()
+            .ok_or_else(|| StoreError::NoJob(prefix.to_owned()))?;
+        if found.job_id != prefix {
+            let count = format!("SELECT count(*) {of_prefix}");
+            let count = self
+                .connection
+                .query_row(&count, [prefix], |row| row.get(0));
+            let count: u32 = count.map_err(told)?;
+            if count > 1 {
+                return Err(StoreError::AmbiguousJob {
+                    prefix: prefix.to_owned(),
+                    count,
+                });
+            }
+        }
+        Ok(jobs)
+    }
+
+    fn count_slices(&self, jobs: &str, values: impl Params) -> Result<u64, StoreError> {
+        let sql = format!(
+            "SELECT count(*) FROM backfill_progress WHERE job_id IN (SELECT job_id FROM ({jobs}))"
+        );
+        let told = told(&self.path);
+        let mut select = self.connection.prepare_cached(&sql).map_err(told)?;
+        let count: i64 = select.query_row(values, |row| row.get(0)).map_err(told)?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// Whether so many slices are most of the file's: then they are read faster one after the other than by an index.
+    fn are_most(&self, slices: u64) -> Result<bool, StoreError> {
+        let sql = "SELECT coalesce(max(slice_id), 0) FROM backfill_progress";
+        let told = told(&self.path);
+        let mut select = self.connection.prepare_cached(sql).map_err(told)?;
+        let all: i64 = select.query_row([], |row| row.get(0)).map_err(told)?;
+        Ok(slices * 2 > all.cast_unsigned())
+    }
+
+    /// One job with its series, by any unique prefix of its id.
+    ///
+    /// # Errors
+    /// No job has that id, several have, or the file cannot be read.
+    pub fn job(&self, prefix: &str, now: i64) -> Result<JobDetail, StoreError> {
+        let told = told(&self.path);
+        let job = self.jobs(&JobFilter::Prefix(prefix), now)?.remove(0);
+        let series = self.job_series(&job).map_err(told)?;
+        Ok(JobDetail { job, series })
+    }
+
+    /// The slices of a job that were given up.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn failed_slices(&self, job: &JobRow) -> Result<Vec<SliceRow>, StoreError> {
+        self.slices(job, SliceFilter::Failed, u32::MAX)
+    }
+
+    /// Failed slices of all jobs whose answer has not come since, each stretch of a series once.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn failed_since(&self) -> Result<u64, StoreError> {
+        // What is covered may reach into the tail that was asked for later, which is not final yet and ends with what is closed.
+        let sql = "SELECT count(*) FROM (SELECT DISTINCT p.series_id, p.start_ts, p.end_ts
+                   FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
+                   LEFT JOIN coverage AS c ON c.series_id = p.series_id AND c.start_ts =
+                       (SELECT max(start_ts) FROM coverage WHERE series_id = p.series_id AND start_ts <= p.start_ts)
+                   WHERE p.status = 'failed' AND coalesce(c.end_ts, p.start_ts) < p.end_ts
+                   AND NOT coalesce(s.tail_asked_at >= p.completed_at AND (s.tail_asked_to >= p.end_ts OR p.end_ts >= p.completed_at - 86400)
+                       AND s.tail_asked_from <= max(coalesce(c.end_ts, p.start_ts), p.start_ts), 0)
+                   AND NOT EXISTS (SELECT 1 FROM empty_spans AS e WHERE e.series_id = p.series_id
+                       AND e.start_ts <= p.start_ts AND e.end_ts >= p.end_ts))";
+        let count: i64 = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut select| select.query_row([], |row| row.get(0)))
+            .map_err(told(&self.path))?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// What of a series was given up in any job, whether or not it was fetched since.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn given_up(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+        let sql = "SELECT start_ts, end_ts FROM backfill_progress WHERE series_id = ? AND status = 'failed'";
+        let read = || -> rusqlite::Result<SpanSet> {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let spans = select.query_map([series_id], |row| {
+                crate::store::candles::read::span_of(row, 0)
+            })?;
+            spans.collect()
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// Slices of a job, by series and time, so many at most.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn slices(
+        &self,
+        job: &JobRow,
+        which: SliceFilter,
+        most: u32,
+    ) -> Result<Vec<SliceRow>, StoreError> {
+        let which = match which {
+            SliceFilter::All => "",
+            SliceFilter::Failed => "AND p.status = 'failed'",
+            SliceFilter::Notable => "AND p.status IN ('failed', 'running')",
+        };
+        let index = if self.are_most(job.slices.total)? {
+            "NOT INDEXED"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
+                   p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
+                   p.records_duplicate, p.records_restated, p.records_conflicting, p.records_rejected, p.records_removed
+                   FROM backfill_progress AS p {index} JOIN series AS s ON s.id = p.series_id
+                   WHERE p.job_id = ? {which} ORDER BY s.symbol, p.series_id, p.start_ts, p.slice_id LIMIT ?"
+        );
+        let read = || -> rusqlite::Result<Vec<SliceRow>> {
+            let mut select = self.connection.prepare(&sql)?;
+            let rows = select.query_map(params![job.job_id, most], |row| slice_of(row, job.status));
+            rows?.collect()
+        };
+        read().map_err(told(&self.path))
+    }
+
+    fn job_series(&self, job: &JobRow) -> rusqlite::Result<Vec<JobSeries>> {
+        let sql = "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, b.start_ts, b.end_ts, b.status, b.error
+                   FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = ? ORDER BY s.id";
+        let mut select = self.connection.prepare(sql)?;
+        let rows = select.query_map([&job.job_id], |row| {
+            let status: SeriesStatus = row.get(7)?;
+            let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
+            Ok(JobSeries {
+                series_id: row.get(0)?,
+                key: crate::store::candles::read::key_of(row, 1)?,
+                span: crate::store::candles::read::span_of(row, 5)?,
+                status: if gone {
+                    SeriesStatus::Interrupted
+                } else {
+                    status
+                },
+                error: row.get(8)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// Seconds until a running job has asked for everything, if the rest goes as the last ten minutes did; `None` where
+    /// no slice was done in them.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn eta(&self, job: &JobRow, now: i64) -> Result<Option<f64>, StoreError> {
+        let sql = "SELECT count(*), min(started_at) FROM backfill_progress
+                   WHERE job_id = ?1 AND status IN ('completed', 'failed') AND completed_at > ?2";
+        let since = now - PACE_OF;
+        let (done, began): (u32, Option<i64>) = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut select| {
+                select.query_row(params![job.job_id, since], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+            })
+            .map_err(told(&self.path))?;
+        let took = now - began.unwrap_or(since).max(since);
+        #[allow(clippy::cast_precision_loss)] // An estimate.
+        let eta = took.max(1) as f64 / f64::from(done) * job.slices.pending as f64;
+        Ok((done > 0).then_some(eta))
+    }
+
+    /// The unfinished jobs without a living owner, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn resumable_jobs(&self, now: i64) -> Result<Vec<JobRow>, StoreError> {
+        let mut jobs = self.jobs(&JobFilter::All, now)?;
+        jobs.retain(|job| job.status != JobStatus::Completed && !job.is_owned());
+        jobs.reverse();
+        Ok(jobs)
+    }
+}
+
+/// Why a job is interrupted whose owner said nothing.
+pub(in crate::store) const ITS_PROCESS_IS_GONE: &str = "its process is gone";
+
+/// What a queued job waits for whose server has stopped.
+pub(in crate::store) const ITS_SERVER_HAS_STOPPED: &str =
+    "its server has stopped, and it waits for the next one";
+
+/// From this format on an owner is proven by a lock.
+const LOCKED_SINCE: i32 = 3;
+
+/// Format 1 did not know which version ran a job.
+const PROGRAM_SINCE: i32 = 2;
+/// Format 2 did not know how fast.
+const PACE_SINCE: i32 = 3;
+
+fn slices_of(chosen: &str) -> String {
+    format!("backfill_progress WHERE job_id IN (SELECT job_id FROM ({chosen})) GROUP BY job_id")
+}
+
+/// The jobs that a statement chooses, each with the sums of its slices: only theirs are read.
+fn job_rows(format: i32, chosen: &str, slices: &str) -> String {
+    let program = if format < PROGRAM_SINCE {
+        "NULL"
+    } else {
+        "j.program"
+    };
+    let pace = if format < PACE_SINCE {
+        "NULL AS rate, NULL AS workers"
+    } else {
+        "j.rate, j.workers"
+    };
+    format!(
+        "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source, j.delay_s,
+         j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
+         p.total, p.completed, p.failed, p.fetched, p.inserted, p.duplicate, p.restated, p.conflicting, p.rejected,
+         p.removed, {program} AS program, {pace}, j.start_words, j.end_words,
+         (SELECT s.adjusted FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = j.job_id LIMIT 1)
+             AS adjusted
+         FROM ({chosen}) AS j LEFT JOIN (SELECT max(job_id) AS job_id, count(*) AS total, sum(status = 'completed') AS completed,
+             sum(status = 'failed') AS failed, sum(records_fetched) AS fetched, sum(records_inserted) AS inserted,
+             sum(records_duplicate) AS duplicate, sum(records_restated) AS restated,
+             sum(records_conflicting) AS conflicting, sum(records_rejected) AS rejected, sum(records_removed) AS removed
+             FROM {slices}) AS p
+         ON p.job_id = j.job_id"
+    )
+}
+
+pub(in crate::store) fn find_job(
+    connection: &Connection,
+    job_id: &str,
+    now: i64,
+    path: &Path,
+) -> rusqlite::Result<Option<JobRow>> {
+    let chosen = "SELECT * FROM backfill_jobs WHERE job_id = ?1";
+    connection
+        .prepare(&job_rows(crate::store::FORMAT, chosen, &slices_of(chosen)))?
+        .query_row([job_id], |row| job_of(row, now, path, crate::store::FORMAT))
+        .optional()
+}
+
+fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result<JobRow> {
+    let list = |index: usize| -> rusqlite::Result<Vec<String>> {
+        let text: String = row.get(index)?;
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    };
+    let number = |index: usize| -> rusqlite::Result<u64> {
+        Ok(row
+            .get::<_, Option<i64>>(index)?
+            .unwrap_or(0)
+            .cast_unsigned())
+    };
+    let (status, owner, heartbeat_at): (JobStatus, Option<String>, Option<i64>) =
+        (row.get(1)?, row.get(15)?, row.get(16)?);
+    let claimed = status.is_active();
+    let is_alive = if format < LOCKED_SINCE {
+        owner::was_alive_before
+    } else {
+        owner::is_alive
+    };
+    let gone = claimed
+        && !owner
+            .as_deref()
+            .is_some_and(|owner| is_alive(path, owner, heartbeat_at, now));
+    let error: Option<String> = row.get(14)?;
+    let waits = status == JobStatus::Queued && error.as_deref() == Some(ITS_SERVER_HAS_STOPPED);
+    let (total, completed, failed) = (number(17)?, number(18)?, number(19)?);
+    Ok(JobRow {
+        job_id: row.get(0)?,
+        status: if gone && !waits {
+            JobStatus::Interrupted
+        } else {
+            status
+        },
+        command: row.get(2)?,
+        symbols: list(3)?,
+        timeframes: list(4)?,
+        start_ts: stamp(row, 5)?,
+        end_ts: stamp(row, 6)?,
+        start_words: row.get("start_words")?,
+        end_words: row.get("end_words")?,
+        source: row.get(7)?,
+        policy: Policy {
+            delay: row.get::<_, Wait>(8)?.0,
+            final_after: row.get::<_, Option<Wait>>(9)?.map(|wait| wait.0),
+        },
+        rate: row.get("rate")?,
+        workers: row
+            .get::<_, Option<i64>>("workers")?
+            .and_then(|workers| workers.try_into().ok()),
+        created_at: stamp(row, 10)?,
+        started_at: stamp_if_any(row, 11)?,
+        completed_at: stamp_if_any(row, 12)?,
+        // Of a clock that ran ahead, both are from the future: nothing is to be waited for.
+        resume_at: stamp_if_any(row, 13)?.filter(|_| heartbeat_at <= Some(now)),
+        error: if gone && !waits {
+            Some(ITS_PROCESS_IS_GONE.to_owned())
+        } else {
+            error
+        },
+        owner: owner.filter(|_| !(gone && waits)),
+        heartbeat_at,
+        slices: SliceCounts {
+            total,
+            completed,
+            failed,
+            pending: total - completed - failed,
+        },
+        records: counts_of(row, 20)?,
+        adjusted: row.get::<_, Option<bool>>("adjusted")?.unwrap_or(false),
+        program: row.get("program")?,
+    })
+}
+
+fn slice_of(row: &Row<'_>, job: JobStatus) -> rusqlite::Result<SliceRow> {
+    let status: SliceStatus = row.get(7)?;
+    let left = status == SliceStatus::Running && job != JobStatus::Running;
+    Ok(SliceRow {
+        slice_id: row.get(0)?,
+        key: crate::store::candles::read::key_of(row, 1)?,
+        span: crate::store::candles::read::span_of(row, 5)?,
+        status: if left { SliceStatus::Pending } else { status },
+        attempts: row.get(8)?,
+        error: row.get(9)?,
+        started_at: stamp_if_any(row, 10)?,
+        completed_at: stamp_if_any(row, 11)?,
+        records: counts_of(row, 12)?,
+    })
+}
+
+/// The counts from a column on, in the order of [`Counts`].
+fn counts_of(row: &Row<'_>, at: usize) -> rusqlite::Result<Counts> {
+    let number = |index: usize| -> rusqlite::Result<u64> {
+        Ok(row
+            .get::<_, Option<i64>>(at + index)?
+            .unwrap_or(0)
+            .cast_unsigned())
+    };
+    Ok(Counts {
+        fetched: number(0)?,
+        inserted: number(1)?,
+        duplicate: number(2)?,
+        restated: number(3)?,
+        conflicting: number(4)?,
+        rejected: number(5)?,
+        removed: number(6)?,
+    })
+}

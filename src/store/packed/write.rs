@@ -1,0 +1,196 @@
+//! A new file, filled in one go in the order of its keys, so that the same rows give the same bytes. It has no log and no
+//! journal: until it is whole it is nobody's, and nothing here may be used on a file that has a name. The candles come
+//! first, and not by SQLite.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, params, params_from_iter};
+
+use crate::model::candle::Candle;
+use crate::model::manifest::{Entry, Manifest};
+use crate::store::file::open::SCHEMA;
+use crate::store::packed::btree::PAGE;
+use crate::store::packed::history::{HistoryRow, Times};
+use crate::store::packed::seal::{MARK, SQL};
+use crate::store::{APPLICATION_ID, FORMAT, StoreError, told};
+
+/// A candle and the slice that brought it, where that is kept.
+pub(crate) type Row = (Candle, Option<i64>);
+
+/// Something odd about a candle: its start, the check's name and what it says.
+pub(crate) type Oddity = (i64, String, String);
+
+/// A file that is being packed, once its candles are there.
+pub(crate) struct Packing {
+    connection: Connection,
+    /// The name that the file will have, for errors.
+    path: PathBuf,
+}
+
+impl Packing {
+    /// Makes the tables in an empty file, all but the seal's. Without `strict` they are such that SQLite before 3.37 reads
+    /// them. Returns the page of the root of the candles' tree.
+    pub(crate) fn begin(part: &Path, path: &Path, strict: bool) -> Result<u32, StoreError> {
+        let make = |connection: Connection| {
+            let schema = format!("{SCHEMA}{}", manifest_sql().0);
+            let schema = if strict { schema } else { loose(&schema) };
+            connection.execute_batch(&format!("BEGIN; {schema}"))?;
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            connection.pragma_update(None, "user_version", FORMAT)?;
+            connection.execute_batch("COMMIT")?;
+            let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'candle_data'";
+            let root = connection.query_row(sql, [], |row| row.get(0))?;
+            connection.close().map_err(|(_, error)| error)?;
+            Ok(root)
+        };
+        connect(part).and_then(make).map_err(told(path))
+    }
+
+    /// Goes on with a file when all candles are in it.
+    pub(crate) fn go_on(part: &Path, path: &Path) -> Result<Packing, StoreError> {
+        let begin = |connection: Connection| connection.execute_batch("BEGIN").map(|()| connection);
+        Ok(Packing {
+            connection: connect(part).and_then(begin).map_err(told(path))?,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Writes what else there is of a series.
+    pub(crate) fn series(
+        &self,
+        series_id: i64,
+        entry: &Entry,
+        times: Times,
+        oddities: &[Oddity],
+    ) -> Result<(), StoreError> {
+        let write = || {
+            let sql = "INSERT INTO series (id, symbol, timeframe, source, adjusted, week_start, candles, first_ts, last_ts,
+                       created_at, tail_asked_at, tail_asked_from, tail_asked_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            let Entry { key, .. } = entry;
+            self.connection.prepare_cached(sql)?.execute(params![
+                series_id,
+                key.symbol.as_str(),
+                key.timeframe.to_string(),
+                key.source,
+                key.adjusted,
+                entry.week_start,
+                entry.candles.cast_signed(),
+                entry.first_ts,
+                entry.last_ts,
+                times[0],
+                times[1],
+                times[2],
+                times[3]
+            ])?;
+            let sql = "INSERT INTO coverage (series_id, start_ts, end_ts) VALUES (?, ?, ?)";
+            let mut insert = self.connection.prepare_cached(sql)?;
+            for span in entry.coverage.iter() {
+                insert.execute([series_id, span.start(), span.end()])?;
+            }
+            // Of candles that are here.
+            let sql = "INSERT INTO quality_issues (series_id, ts, check_name, detail) SELECT ?1, ?2, ?3, ?4
+                       WHERE EXISTS (SELECT 1 FROM candle_data WHERE series_id = ?1 AND ts = ?2)";
+            let mut insert = self.connection.prepare_cached(sql)?;
+            for (ts, check_name, detail) in oddities {
+                insert.execute(params![series_id, ts, check_name, detail])?;
+            }
+            Ok(())
+        };
+        write().map_err(told(&self.path))
+    }
+
+    /// Writes a row of the history as it was.
+    pub(crate) fn history(&self, (table, values): &HistoryRow) -> Result<(), StoreError> {
+        let write = || {
+            let mut insert = self.connection.prepare_cached(&table.insert())?;
+            insert.execute(params_from_iter(values))
+        };
+        write().map(|_| ()).map_err(told(&self.path))
+    }
+
+    /// Writes the manifest and the seal, whose last bytes, the file's last ones, are left to be filled in.
+    pub(crate) fn seal(self, manifest: &Manifest) -> Result<(), StoreError> {
+        let Packing { connection, path } = self;
+        let write = || {
+            let sql = "INSERT INTO manifest (symbol, timeframe, source, adjusted, week_start, candles, first_ts, last_ts, coverage,
+                       digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            let mut insert = connection.prepare(sql)?;
+            for entry in &manifest.series {
+                insert.execute(params![
+                    entry.key.symbol.as_str(),
+                    entry.key.timeframe.to_string(),
+                    entry.key.source,
+                    entry.key.adjusted,
+                    entry.week_start,
+                    entry.candles.cast_signed(),
+                    entry.first_ts,
+                    entry.last_ts,
+                    entry.coverage_text(),
+                    entry.digest.to_string()
+                ])?;
+            }
+            drop(insert);
+            // Made last, its page is the last one, and the end of its only row the end of the file.
+            let sql = manifest_sql().1;
+            connection.execute_batch(&if is_strict(&connection)? {
+                sql.to_owned()
+            } else {
+                loose(sql)
+            })?;
+            let sql =
+                "INSERT INTO seal (format, program, series, candles, digest, mark, file_digest)
+                       VALUES (?, ?, ?, ?, ?, ?, zeroblob(32))";
+            connection.execute(
+                sql,
+                params![
+                    manifest.format,
+                    manifest.program,
+                    i64::try_from(manifest.series.len()).unwrap_or(i64::MAX),
+                    manifest
+                        .series
+                        .iter()
+                        .map(|entry| entry.candles)
+                        .sum::<u64>()
+                        .cast_signed(),
+                    manifest.digest.to_string(),
+                    MARK
+                ],
+            )?;
+            connection.execute_batch("COMMIT")
+        };
+        write().map_err(told(&path))?;
+        connection.close().map_err(|(_, error)| told(&path)(error))
+    }
+}
+
+fn connect(part: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(part, flags)?;
+    for (pragma, value) in [
+        ("page_size", PAGE.to_string().as_str()),
+        ("locking_mode", "exclusive"),
+        ("journal_mode", "memory"),
+        ("synchronous", "off"),
+        ("foreign_keys", "off"),
+    ] {
+        connection.pragma_update(None, pragma, value)?;
+    }
+    Ok(connection)
+}
+
+/// The statements for `manifest` and for `seal`.
+fn manifest_sql() -> (&'static str, &'static str) {
+    let at = SQL.find("-- One row.").unwrap_or(SQL.len());
+    SQL.split_at(at)
+}
+
+/// The same tables without STRICT.
+pub(in crate::store) fn loose(sql: &str) -> String {
+    sql.replace(") STRICT, WITHOUT ROWID;", ") WITHOUT ROWID;")
+        .replace(") STRICT;", ");")
+}
+
+fn is_strict(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT strict FROM pragma_table_list WHERE name = 'series'";
+    connection.query_row(sql, [], |row| row.get(0))
+}
