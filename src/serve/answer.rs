@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::coding::{self, Coding};
+use super::reading::coding::{self, Coding};
 use crate::model::range::BadRange;
 use crate::store::StoreError;
 

@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 
 use super::Service;
 use super::answer::Fault;
-use super::room;
+use super::jobs::room;
 use super::routes::{Call, ROUTES, Route};
 use crate::store::{Counts, FileInfo, JobStatus, JobTally};
 

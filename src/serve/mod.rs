@@ -1,43 +1,27 @@
 //! The server: jobs over HTTP, what the file holds as JSON or CSV, and a page that shows both. The file stays the one
 //! truth: the queue is in it, and what is told of a job is read from it or was committed to it.
 //!
-//! A request comes in by `listen`, is let through by `guard`, and finds its route in `routes`; `api` answers it. Reading
-//! goes over `readers`. Jobs go through `queue` into the file and are run by `work`, on threads of their own with
+//! A request comes in by `door::listen`, is let through by `door::guard`, and finds its route in `routes`; `api` answers it.
+//! Reading goes over `reading::readers`. Jobs go through `jobs::queue` into the file and are run by `jobs::work`, on threads of their own with
 //! [`crate::backfill::resume`]: nothing that blocks runs where connections are served.
 
 mod answer;
 mod api;
-mod coding;
-mod crew;
-mod events;
-mod feed;
-mod guard;
-mod host;
-mod large;
-mod listen;
+mod door;
+mod jobs;
 mod metrics;
 mod openapi;
-mod pace;
 mod page;
 mod params;
 mod patterns;
-mod pieces;
-mod queue;
-mod readers;
-mod room;
+mod reading;
 mod routes;
-mod schedule;
-mod telling;
-mod token;
-mod webhook;
-mod wire;
-mod work;
 
-pub use host::{BadHostName, HostName};
-pub use listen::Sockets;
-pub use schedule::{BadDaily, Daily};
-pub use token::{BadToken, Token};
-pub use webhook::{BadSecret, Secret, Webhook};
+pub use door::host::{BadHostName, HostName};
+pub use door::listen::Sockets;
+pub use door::token::{BadToken, Token};
+pub use jobs::schedule::{BadDaily, Daily};
+pub use jobs::webhook::{BadSecret, Secret, Webhook};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,17 +43,17 @@ use crate::provider::rate::Rate;
 use crate::run::clock::{Cancel, Clock};
 use crate::store::{Place, Store, StoreError};
 use answer::Fault;
-use coding::Coding;
-use crew::Crew;
-use events::Hub;
-use guard::{BODY_LIMIT, Guard};
-use host::Hosts;
-use listen::Connections;
+use door::guard::{BODY_LIMIT, Guard};
+use door::host::Hosts;
+use door::listen::Connections;
+use jobs::crew::Crew;
+use jobs::events::Hub;
+use jobs::queue::Queue;
+use jobs::webhook::Line;
 use metrics::Metrics;
-use queue::Queue;
-use readers::Readers;
+use reading::coding::Coding;
+use reading::readers::Readers;
 use routes::{ROUTES, Route};
-use webhook::Line;
 
 /// How long a body may take to come.
 const BODY: Duration = Duration::from_secs(10);
@@ -171,7 +155,7 @@ struct Service {
     metrics: Metrics,
     connections: Arc<Connections>,
     thinking: Semaphore,
-    turns: coding::Turns,
+    turns: reading::coding::Turns,
     /// Whether the server stops.
     stop: watch::Sender<bool>,
 }
@@ -228,17 +212,17 @@ pub fn serve(
         metrics: Metrics::new(),
         connections: Arc::default(),
         thinking: Semaphore::new(1),
-        turns: coding::Turns::default(),
+        turns: reading::coding::Turns::default(),
         stop: watch::Sender::new(false),
         settings,
     });
-    work::start(&service)?;
+    jobs::work::start(&service)?;
     // The sockets are bound: whoever calls now waits for his answer.
     ready();
     let served = runtime.block_on(async {
         let stopping = tokio::spawn(stop_on_request(Arc::clone(&service)));
         let router = router(&service);
-        let served = listen::answer_all(sockets, router, &service).await;
+        let served = door::listen::answer_all(sockets, router, &service).await;
         stopping.abort();
         served
     });
@@ -310,7 +294,7 @@ async fn run(
     request: Request<Body>,
 ) -> Response<Body> {
     let call = async {
-        guard::check_body(&request)?;
+        door::guard::check_body(&request)?;
         let (head, body) = request.into_parts();
         let body = tokio::time::timeout(BODY, axum::body::to_bytes(body, BODY_LIMIT)).await;
         let body = body
@@ -347,7 +331,7 @@ impl Service {
     async fn answer(&self, mut router: Router, request: Request<Body>) -> Response<Body> {
         use tower_service::Service as _;
         let began = Instant::now();
-        let (version, reads) = (request.version(), guard::reads(request.method()));
+        let (version, reads) = (request.version(), door::guard::reads(request.method()));
         let mut response = match self.guard.check(&request) {
             Ok(()) => {
                 let answered: Result<_, std::convert::Infallible> = router.call(request).await;
@@ -355,7 +339,7 @@ impl Service {
             }
             Err(fault) => fault.response(),
         };
-        guard::dress(&mut response, version, reads);
+        door::guard::dress(&mut response, version, reads);
         let route = response.extensions().get::<&'static Route>().copied();
         self.metrics
             .answered(route, response.status(), began.elapsed());

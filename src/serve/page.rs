@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::answer::Fault;
-use super::guard;
+use super::door::guard;
 use super::routes::READS;
 
 /// A file of the page.

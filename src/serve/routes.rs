@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::Service;
 use super::answer::Fault;
 use super::api::{backfill, events, health, historical, series};
-use super::coding::Coding;
 use super::params::Params;
+use super::reading::coding::Coding;
 use super::{metrics, openapi, page, patterns};
 
 /// A route.

@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::handover::export::{Format, Lines};
 use crate::model::candle::{Candle, MAX_TS, MIN_TS};
 use crate::model::span::Span;
-use crate::serve::coding::Coder;
-use crate::serve::pieces::Pieces;
+use crate::serve::reading::coding::Coder;
+use crate::serve::reading::pieces::Pieces;
 use crate::store::{SeriesKey, Store, StoreError};
 
 /// Bytes that are sent at once.

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::job;
 use crate::serve::Service;
 use crate::serve::answer::Fault;
-use crate::serve::feed::{Feed, Told};
+use crate::serve::jobs::feed::{Feed, Told};
 use crate::serve::routes::Call;
 use crate::store::JobFilter;
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::time;
 use crate::serve::answer::{self, Fault};
-use crate::serve::room;
+use crate::serve::jobs::room;
 use crate::serve::routes::Call;
 use crate::store::Store;
 

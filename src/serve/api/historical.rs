@@ -23,10 +23,10 @@ use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::serve::answer::Fault;
-use crate::serve::coding::{self, Coder};
 use crate::serve::params::shown;
-use crate::serve::pieces::{Pieces, pieces};
-use crate::serve::readers::Room;
+use crate::serve::reading::coding::{self, Coder};
+use crate::serve::reading::pieces::{Pieces, pieces};
+use crate::serve::reading::readers::Room;
 use crate::serve::routes::Call;
 use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
 

@@ -11,8 +11,8 @@ use crate::handover::export::{Format, Lines};
 use crate::model::candle::Candle;
 use crate::model::span::Span;
 use crate::serve::answer::Fault;
-use crate::serve::coding::Coder;
-use crate::serve::readers::Readers;
+use crate::serve::reading::coding::Coder;
+use crate::serve::reading::readers::Readers;
 use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
 
 /// Bytes that are read at one instant.

@@ -5,10 +5,10 @@ use std::path::Path;
 use crate::store::free_room;
 
 /// Bytes that one commit may need, with its log. With less left the server is not ready.
-pub(super) const LEAST: u64 = 16 << 20;
+pub(in crate::serve) const LEAST: u64 = 16 << 20;
 
 /// Bytes that the file may still take; `None` where the system does not tell.
-pub(super) fn left(file: &Path) -> Option<u64> {
+pub(in crate::serve) fn left(file: &Path) -> Option<u64> {
     let free = free_room(file)?;
     Some(limit(file).map_or(free, |limit| free.min(limit)))
 }

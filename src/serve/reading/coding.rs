@@ -17,7 +17,7 @@ const AT_ONCE: usize = 2;
 
 /// Turns at making answers smaller.
 #[derive(Debug)]
-pub(super) struct Turns(Arc<Semaphore>);
+pub(in crate::serve) struct Turns(Arc<Semaphore>);
 
 impl Default for Turns {
     fn default() -> Turns {
@@ -27,15 +27,15 @@ impl Default for Turns {
 
 /// How a caller takes an answer.
 #[derive(Clone, Debug)]
-pub(super) struct Coding {
+pub(in crate::serve) struct Coding {
     turns: Arc<Semaphore>,
     /// Whether it may be made smaller.
-    pub(super) is_asked: bool,
+    pub(in crate::serve) is_asked: bool,
 }
 
 impl Coding {
     /// What a request asks for. Programs of old say what they cannot read.
-    pub(super) fn of(turns: &Turns, version: Version, headers: &HeaderMap) -> Coding {
+    pub(in crate::serve) fn of(turns: &Turns, version: Version, headers: &HeaderMap) -> Coding {
         Coding {
             turns: Arc::clone(&turns.0),
             is_asked: version >= Version::HTTP_11 && takes_gzip(headers),
@@ -43,7 +43,7 @@ impl Coding {
     }
 
     /// Begins an answer of so many bytes or more.
-    pub(super) fn begin(&self, bytes: usize) -> Coder {
+    pub(in crate::serve) fn begin(&self, bytes: usize) -> Coder {
         if !self.is_asked || bytes < LEAST {
             return Coder::default();
         }
@@ -57,7 +57,7 @@ impl Coding {
     }
 
     /// An answer that is there as a whole.
-    pub(super) fn whole(&self, text: String) -> Coded {
+    pub(in crate::serve) fn whole(&self, text: String) -> Coded {
         let mut text = text.into_bytes();
         let mut coder = self.begin(text.len());
         coder.take(&mut text);
@@ -70,13 +70,13 @@ impl Coding {
 }
 
 /// An answer as it is sent.
-pub(super) struct Coded {
-    pub(super) bytes: Vec<u8>,
-    pub(super) is_zipped: bool,
+pub(in crate::serve) struct Coded {
+    pub(in crate::serve) bytes: Vec<u8>,
+    pub(in crate::serve) is_zipped: bool,
 }
 
 /// An answer while it is made, and what of it was not handed over yet.
-pub(super) enum Coder {
+pub(in crate::serve) enum Coder {
     /// As it is.
     Plain(Vec<u8>),
     /// As it is, though it was asked for otherwise.
@@ -85,7 +85,7 @@ pub(super) enum Coder {
 }
 
 /// An answer while it is made smaller.
-pub(super) struct Zip {
+pub(in crate::serve) struct Zip {
     encoder: GzEncoder<Vec<u8>>,
     _turn: OwnedSemaphorePermit,
 }
@@ -97,12 +97,12 @@ impl Default for Coder {
 }
 
 impl Coder {
-    pub(super) fn is_zipped(&self) -> bool {
+    pub(in crate::serve) fn is_zipped(&self) -> bool {
         matches!(self, Coder::Zipped(..))
     }
 
     /// Takes what follows, and leaves nothing of it.
-    pub(super) fn take(&mut self, text: &mut Vec<u8>) {
+    pub(in crate::serve) fn take(&mut self, text: &mut Vec<u8>) {
         match self {
             Coder::Plain(made) | Coder::Denied(made) if made.is_empty() => {
                 std::mem::swap(made, text);
@@ -117,7 +117,7 @@ impl Coder {
     }
 
     /// What was made and is to be handed over.
-    pub(super) fn made(&mut self) -> &mut Vec<u8> {
+    pub(in crate::serve) fn made(&mut self) -> &mut Vec<u8> {
         match self {
             Coder::Plain(made) | Coder::Denied(made) => made,
             Coder::Zipped(zip) => zip.encoder.get_mut(),
@@ -125,7 +125,7 @@ impl Coder {
     }
 
     /// The rest of it.
-    pub(super) fn end(self) -> Vec<u8> {
+    pub(in crate::serve) fn end(self) -> Vec<u8> {
         match self {
             Coder::Plain(made) | Coder::Denied(made) => made,
             Coder::Zipped(zip) => {
@@ -137,7 +137,7 @@ impl Coder {
 }
 
 /// Says of an answer that it was made smaller.
-pub(super) fn mark(headers: &mut HeaderMap) {
+pub(in crate::serve) fn mark(headers: &mut HeaderMap) {
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
 }
 

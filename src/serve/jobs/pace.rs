@@ -8,13 +8,13 @@ const SAMPLES: u32 = 100;
 
 /// The growth of a count over the last stretch of time.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(in crate::serve) struct Pace {
     over: Duration,
     seen: VecDeque<(Instant, u64)>,
 }
 
 impl Pace {
-    pub(super) fn over(over: Duration) -> Pace {
+    pub(in crate::serve) fn over(over: Duration) -> Pace {
         Pace {
             over,
             seen: VecDeque::new(),
@@ -23,7 +23,7 @@ impl Pace {
 
     /// Takes the count as it is now. `None` for the first one.
     #[allow(clippy::cast_precision_loss)] // An estimate.
-    pub(super) fn per_second(&mut self, now: Instant, count: u64) -> Option<f64> {
+    pub(in crate::serve) fn per_second(&mut self, now: Instant, count: u64) -> Option<f64> {
         let since = |at: Instant| now.saturating_duration_since(at);
         // The newest sample that is as old as the stretch is where it begins.
         while self

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::answer::Fault;
+use crate::serve::answer::Fault;
 
 /// Bytes of an answer that is not large. A large one is handed over in pieces of so many.
 const PIECE: usize = 64 << 10;
@@ -19,7 +19,7 @@ const PIECES: u32 = 1024;
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// Room for large answers.
-pub(super) struct Large(Arc<Semaphore>);
+pub(in crate::serve) struct Large(Arc<Semaphore>);
 
 impl Default for Large {
     fn default() -> Large {
@@ -29,7 +29,7 @@ impl Default for Large {
 
 impl Large {
     /// A text as a body. A large one takes room until it is sent.
-    pub(super) fn body(&self, text: Vec<u8>) -> Result<Body, Fault> {
+    pub(in crate::serve) fn body(&self, text: Vec<u8>) -> Result<Body, Fault> {
         if text.len() <= PIECE {
             return Ok(text.into());
         }

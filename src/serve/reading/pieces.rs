@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 const AHEAD: usize = 4;
 
 /// Where the pieces of a body are handed over.
-pub(super) struct Pieces {
+pub(in crate::serve) struct Pieces {
     /// `None` is the end.
     sender: mpsc::Sender<Option<Bytes>>,
     /// Until when the caller is waited for. What needs no wait is handed over later, too.
@@ -22,10 +22,10 @@ pub(super) struct Pieces {
 
 /// A piece was not handed over: the caller is gone, or has not read for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unsent;
+pub(in crate::serve) struct Unsent;
 
 /// A body, and where its pieces are handed over. The caller is waited for until `patience` from now is over.
-pub(super) fn pieces(patience: Duration) -> (Pieces, Body) {
+pub(in crate::serve) fn pieces(patience: Duration) -> (Pieces, Body) {
     let (sender, mut receiver) = mpsc::channel(AHEAD);
     let mut is_over = false;
     let body = stream::poll_fn(move |context| {
@@ -46,7 +46,7 @@ pub(super) fn pieces(patience: Duration) -> (Pieces, Body) {
 
 impl Pieces {
     /// Hands over what was collected, and leaves nothing of it. Only for threads that may block.
-    pub(super) fn send(&self, collected: &mut Vec<u8>) -> Result<(), Unsent> {
+    pub(in crate::serve) fn send(&self, collected: &mut Vec<u8>) -> Result<(), Unsent> {
         let until = self.until.into();
         let room = async { tokio::time::timeout_at(until, self.sender.reserve()).await };
         let room = Handle::current().block_on(room);
@@ -57,7 +57,7 @@ impl Pieces {
     }
 
     /// Hands over what is left and ends the body, whenever the caller reads: no thread waits for it.
-    pub(super) fn end(self, rest: Vec<u8>) {
+    pub(in crate::serve) fn end(self, rest: Vec<u8>) {
         Handle::current().spawn(async move {
             let _ = self.sender.send(Some(rest.into())).await;
             let _ = self.sender.send(None).await;

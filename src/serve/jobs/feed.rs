@@ -9,12 +9,12 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::api::{job, time};
-use super::events::Ids;
-use super::pace::Pace;
 use crate::monitor::Slow;
 use crate::provider::Waiting;
 use crate::provider::retry::ATTEMPTS;
+use crate::serve::api::{job, time};
+use crate::serve::jobs::events::Ids;
+use crate::serve::jobs::pace::Pace;
 use crate::store::{Counts, JobRow, JobStatus, SliceCounts, SliceRow};
 
 /// Events of a job that are kept.
@@ -26,16 +26,16 @@ const SPEED_OF: Duration = Duration::from_secs(10);
 
 /// An event as it is sent.
 #[derive(Clone)]
-pub(super) struct Event {
-    pub(super) number: u64,
+pub(in crate::serve) struct Event {
+    pub(in crate::serve) number: u64,
     /// Whether it is the last one.
-    pub(super) ends: bool,
-    pub(super) text: Bytes,
+    pub(in crate::serve) ends: bool,
+    pub(in crate::serve) text: Bytes,
 }
 
 /// What is told of one job.
-pub(super) struct Feed {
-    pub(super) job_id: String,
+pub(in crate::serve) struct Feed {
+    pub(in crate::serve) job_id: String,
     ids: Arc<Ids>,
     news: watch::Sender<()>,
     state: Mutex<State>,
@@ -58,17 +58,17 @@ struct State {
 }
 
 /// How far a job is.
-pub(super) struct Told<'a> {
-    pub(super) job: &'a JobRow,
-    pub(super) eta: Option<f64>,
+pub(in crate::serve) struct Told<'a> {
+    pub(in crate::serve) job: &'a JobRow,
+    pub(in crate::serve) eta: Option<f64>,
     /// `None` where another process sends them.
-    pub(super) requests: Option<u64>,
-    pub(super) waiting: Option<Waiting>,
-    pub(super) slow: Option<Slow>,
+    pub(in crate::serve) requests: Option<u64>,
+    pub(in crate::serve) waiting: Option<Waiting>,
+    pub(in crate::serve) slow: Option<Slow>,
     /// What mends it where all that failed was refused for good.
-    pub(super) refused: Option<&'static str>,
+    pub(in crate::serve) refused: Option<&'static str>,
     /// Unix seconds.
-    pub(super) now: i64,
+    pub(in crate::serve) now: i64,
 }
 
 /// What makes a state worth telling: all of it that does not change by itself as time passes.
@@ -82,7 +82,7 @@ struct Facts {
 }
 
 impl Feed {
-    pub(super) fn new(job_id: &str, ids: Arc<Ids>) -> Feed {
+    pub(in crate::serve) fn new(job_id: &str, ids: Arc<Ids>) -> Feed {
         Feed {
             job_id: job_id.to_owned(),
             ids,
@@ -95,7 +95,7 @@ impl Feed {
     }
 
     /// The job begins here.
-    pub(super) fn begin(&self) {
+    pub(in crate::serve) fn begin(&self) {
         let mut state = self.state();
         state.runs_here = true;
         state.now = None;
@@ -105,17 +105,17 @@ impl Feed {
     }
 
     /// How far the job is, from where it runs.
-    pub(super) fn tell(&self, told: &Told<'_>) {
+    pub(in crate::serve) fn tell(&self, told: &Told<'_>) {
         self.publish(&mut self.state(), told);
     }
 
     /// A slice was given up, where the job runs.
-    pub(super) fn tell_failure(&self, failure: &Value) {
+    pub(in crate::serve) fn tell_failure(&self, failure: &Value) {
         self.push(&mut self.state(), "slice_failed", failure, false);
     }
 
     /// The job does not run here any more.
-    pub(super) fn leave(&self, ended: Option<&Told<'_>>) {
+    pub(in crate::serve) fn leave(&self, ended: Option<&Told<'_>>) {
         let mut state = self.state();
         state.runs_here = false;
         state.failed = None;
@@ -127,7 +127,12 @@ impl Feed {
     /// How far the job is, as the file had it when `newest` was the newest of all events. What has happened since is not
     /// taken back.
     /// `failed` are its failed slices, where they are not as many as [`Feed::failures`].
-    pub(super) fn found(&self, told: &Told<'_>, failed: Option<&[SliceRow]>, newest: u64) {
+    pub(in crate::serve) fn found(
+        &self,
+        told: &Told<'_>,
+        failed: Option<&[SliceRow]>,
+        newest: u64,
+    ) {
         let mut state = self.state();
         if state.newest > newest || (state.runs_here && state.now.is_some()) {
             return;
@@ -147,12 +152,12 @@ impl Feed {
     }
 
     /// How many failed slices the file was found to have; `None` where nobody has looked.
-    pub(super) fn failures(&self) -> Option<usize> {
+    pub(in crate::serve) fn failures(&self) -> Option<usize> {
         self.state().failed.as_ref().map(HashSet::len)
     }
 
     /// Whether the file is to be looked at for news now. Of many who ask, one is told so each time.
-    pub(super) fn is_to_be_looked_at(&self, every: Duration) -> bool {
+    pub(in crate::serve) fn is_to_be_looked_at(&self, every: Duration) -> bool {
         let mut state = self.state();
         let just_now = |looked: Instant| looked.elapsed() < every;
         if state.runs_here || state.looked.is_some_and(just_now) {
@@ -163,14 +168,14 @@ impl Feed {
     }
 
     /// Whether this is the event with which the job has ended.
-    pub(super) fn is_end(&self, number: u64) -> bool {
+    pub(in crate::serve) fn is_end(&self, number: u64) -> bool {
         let state = self.state();
         let now = state.now.as_ref();
         now.is_some_and(|(_, now)| now.ends && now.number == number)
     }
 
     /// Whether it is known what came after an event.
-    pub(super) fn knows(&self, number: u64) -> bool {
+    pub(in crate::serve) fn knows(&self, number: u64) -> bool {
         let state = self.state();
         let mut kept = state.kept.iter();
         number == state.gone || kept.any(|event| event.number == number)
@@ -178,7 +183,7 @@ impl Feed {
 
     /// What comes after an event of this feed: the next one, or the state now where that is not kept any more, or where
     /// nothing was seen yet. `seen` is moved on.
-    pub(super) fn after(&self, seen: &mut Option<u64>) -> Option<Event> {
+    pub(in crate::serve) fn after(&self, seen: &mut Option<u64>) -> Option<Event> {
         let state = self.state();
         let now = state.now.as_ref().map(|(_, event)| event);
         let event = match *seen {
@@ -195,7 +200,7 @@ impl Feed {
     }
 
     /// Tells when there is news.
-    pub(super) fn news(&self) -> watch::Receiver<()> {
+    pub(in crate::serve) fn news(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
 
@@ -282,7 +287,7 @@ impl Facts {
 mod tests {
     use super::*;
     use crate::model::market::Policy;
-    use crate::serve::events::Hub;
+    use crate::serve::jobs::events::Hub;
 
     fn job(symbol: &str, completed: u64) -> JobRow {
         let slices = SliceCounts {

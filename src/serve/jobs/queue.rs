@@ -7,12 +7,12 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 
-use super::Service;
-use super::answer::Fault;
-use super::api::job;
 use crate::backfill::{self, Estimate, Request, Runner};
 use crate::run::clock::Cancel;
 use crate::run::owner;
+use crate::serve::Service;
+use crate::serve::answer::Fault;
+use crate::serve::api::job;
 use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError, free_room};
 
 /// How long a change waits for another program's transaction.
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Why a job stopped that a caller has cancelled before it began.
 const CANCELLED: &str = "stopped on request";
 
-pub(super) struct Queue {
+pub(in crate::serve) struct Queue {
     /// Raised when the server stops. Nobody waits for a lock to see it: the file may keep one for seconds.
     stopping: Cancel,
     store: Mutex<Store>,
@@ -52,7 +52,7 @@ enum Wish {
 }
 
 impl Queue {
-    pub(super) fn new(store: Store, stopping: Cancel) -> Result<Queue, StoreError> {
+    pub(in crate::serve) fn new(store: Store, stopping: Cancel) -> Result<Queue, StoreError> {
         store.wait_at_most(PATIENCE)?;
         // The server's run: over with this store, which stays as long as the server does.
         store.owner()?;
@@ -67,7 +67,7 @@ impl Queue {
 
     /// The oldest job that waits, taken: whoever has it runs it until its flag is raised, and tells [`Queue::done`]. Waits a
     /// while for one; `None` when there was none, or the server stops.
-    pub(super) fn take(
+    pub(in crate::serve) fn take(
         &self,
         sources: &[&str],
         now: i64,
@@ -101,7 +101,7 @@ impl Queue {
 
     /// A job that was taken has ended. One that was stopped to go on goes back into the queue; of any other it returns how it
     /// ended. `tell` hears of it before the job can be taken again.
-    pub(super) fn done(
+    pub(in crate::serve) fn done(
         &self,
         job_id: &str,
         was_stopped: bool,
@@ -131,19 +131,28 @@ impl Queue {
     }
 
     /// A job that was taken is not run any more, and nobody has said how it ended.
-    pub(super) fn give_back(&self, job_id: &str) {
+    pub(in crate::serve) fn give_back(&self, job_id: &str) {
         self.running().remove(job_id);
         self.news.notify_all();
     }
 
     /// A job that could not begin, or not say how it ended, has failed.
-    pub(super) fn failed(&self, job_id: &str, why: &str, now: i64) -> Result<bool, StoreError> {
+    pub(in crate::serve) fn failed(
+        &self,
+        job_id: &str,
+        why: &str,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         self.store()
             .end_left_job(job_id, JobStatus::Failed, why, now)
     }
 
     /// Takes over what nobody has any more, and gives a sign of life for what waits.
-    pub(super) fn look_after(&self, sources: &[&str], now: i64) -> Result<(), StoreError> {
+    pub(in crate::serve) fn look_after(
+        &self,
+        sources: &[&str],
+        now: i64,
+    ) -> Result<(), StoreError> {
         let running = self.running();
         let running: Vec<&str> = running.keys().map(String::as_str).collect();
         let mut store = self.store();
@@ -154,7 +163,7 @@ impl Queue {
     }
 
     /// The server stops: what waits is said to wait for the next one.
-    pub(super) fn leave(&self) {
+    pub(in crate::serve) fn leave(&self) {
         // Whoever still has it waits for another program, and is not waited for.
         let Ok(mut store) = self.store.try_lock() else {
             return;
@@ -165,7 +174,7 @@ impl Queue {
     }
 
     /// Closes the file, which was given up.
-    pub(super) fn let_go(&self) {
+    pub(in crate::serve) fn let_go(&self) {
         let mut store = self.store();
         if let Err(error) = store.check_in_place() {
             tracing::error!(%error, next = error.next(), "nothing is read or written any more");
@@ -174,11 +183,15 @@ impl Queue {
     }
 
     /// Whoever waits for a job sees that the server stops.
-    pub(super) fn wake(&self) {
+    pub(in crate::serve) fn wake(&self) {
         self.news.notify_all();
     }
 
-    pub(super) fn enqueue(&self, request: &Request, runner: &Runner) -> Result<JobRow, StoreError> {
+    pub(in crate::serve) fn enqueue(
+        &self,
+        request: &Request,
+        runner: &Runner,
+    ) -> Result<JobRow, StoreError> {
         let mut store = self.store();
         let job_id = backfill::enqueue(&mut store, request, runner)?;
         self.news.notify_all();
@@ -256,7 +269,7 @@ fn find(store: &Store, job_id: &str, now: i64) -> Result<JobRow, StoreError> {
 
 impl Service {
     /// Why a job is too large for the disk, if it is.
-    pub(super) fn lacks_room(
+    pub(in crate::serve) fn lacks_room(
         &self,
         request: &Request,
         runner: &Runner,
@@ -276,7 +289,7 @@ impl Service {
     /// Puts a request into the queue.
     ///
     /// One that is larger than what is free on the disk needs a `yes`.
-    pub(super) async fn enqueue(
+    pub(in crate::serve) async fn enqueue(
         self: &Arc<Self>,
         request: Request,
         yes: bool,
@@ -303,7 +316,10 @@ impl Service {
     }
 
     /// Stops a job that no other living process has.
-    pub(super) async fn cancel(self: &Arc<Self>, job_id: String) -> Result<JobRow, Fault> {
+    pub(in crate::serve) async fn cancel(
+        self: &Arc<Self>,
+        job_id: String,
+    ) -> Result<JobRow, Fault> {
         self.change(move |service| {
             let now = service.now();
             let (job, has_ended) = service.queue.cancel(&job_id, now)?;
@@ -316,7 +332,10 @@ impl Service {
     }
 
     /// Puts a job that is not complete back into the queue.
-    pub(super) async fn resume(self: &Arc<Self>, job_id: String) -> Result<JobRow, Fault> {
+    pub(in crate::serve) async fn resume(
+        self: &Arc<Self>,
+        job_id: String,
+    ) -> Result<JobRow, Fault> {
         self.change(move |service| {
             service
                 .queue

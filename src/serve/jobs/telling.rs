@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Service;
-use super::api::job;
-use super::feed::{Feed, Told};
-use super::pace::Pace;
 use crate::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
+use crate::serve::Service;
+use crate::serve::api::job;
+use crate::serve::jobs::feed::{Feed, Told};
+use crate::serve::jobs::pace::Pace;
 use crate::store::{Counts, JobFilter, JobRow, SliceCounts, Store, StoreError};
 
 /// How often followers are told of progress at most.
@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_millis(100);
 const PACE_OF: Duration = Duration::from_secs(600);
 
 /// The monitor of a job. Its end is to be told, too.
-pub(super) struct Telling<'a> {
+pub(in crate::serve) struct Telling<'a> {
     service: &'a Service,
     feed: Arc<Feed>,
     run: RefCell<Run>,
@@ -44,7 +44,7 @@ struct Before {
 
 impl<'a> Telling<'a> {
     /// The job is about to begin.
-    pub(super) fn new(service: &'a Service, job_id: &str) -> Telling<'a> {
+    pub(in crate::serve) fn new(service: &'a Service, job_id: &str) -> Telling<'a> {
         let feed = service.hub.feed(job_id);
         feed.begin();
         Telling {
@@ -61,7 +61,7 @@ impl<'a> Telling<'a> {
     }
 
     /// The job has ended, or went back into the queue.
-    pub(super) fn end(&self, ended: Option<&JobRow>) {
+    pub(in crate::serve) fn end(&self, ended: Option<&JobRow>) {
         let told = ended.map(|job| Told {
             job,
             eta: None,

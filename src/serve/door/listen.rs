@@ -20,8 +20,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
-use super::wire::{Owed, Wire};
-use super::{ServeError, Service};
+use crate::serve::door::wire::{Owed, Wire};
+use crate::serve::{ServeError, Service};
 
 /// Connections at once at most.
 const CONNECTIONS: usize = 512;
@@ -85,7 +85,7 @@ impl Sockets {
     }
 
     /// From now on callers are let in; until then they are told that nobody is there.
-    pub(super) fn listen(&self) -> Result<(), ServeError> {
+    pub(in crate::serve) fn listen(&self) -> Result<(), ServeError> {
         for listener in &self.listeners {
             SockRef::from(listener).listen(BACKLOG).map_err(|why| {
                 let address = listener.local_addr();
@@ -122,12 +122,12 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// The connections that stand.
 #[derive(Debug)]
-pub(super) struct Connections {
+pub(in crate::serve) struct Connections {
     places: Arc<Semaphore>,
     next: AtomicU64,
     open: Mutex<HashMap<u64, Open>>,
     /// How many were sent away.
-    pub(super) evicted: AtomicU64,
+    pub(in crate::serve) evicted: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -163,7 +163,7 @@ fn places() -> usize {
 }
 
 impl Connections {
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::serve) fn count(&self) -> usize {
         self.lock().len()
     }
 
@@ -246,7 +246,7 @@ impl Drop for Place {
 }
 
 /// Answers until it is told to stop, and then lets what is under way come to an end.
-pub(super) async fn answer_all(
+pub(in crate::serve) async fn answer_all(
     sockets: Sockets,
     router: Router,
     service: &Arc<Service>,

@@ -11,10 +11,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::crew::Crew;
 use crate::provider::retry::{ATTEMPTS, backoff};
 use crate::provider::{BaseUrl, ProviderError, Teller};
 use crate::run::clock::{Cancel, Clock};
+use crate::serve::jobs::crew::Crew;
 
 /// Messages that wait to be sent at most; more are given up.
 const WAITING: usize = 1000;
@@ -121,13 +121,13 @@ impl Webhook {
 }
 
 /// The line to the thread that tells.
-pub(super) struct Line {
+pub(in crate::serve) struct Line {
     to_thread: Option<SyncSender<Value>>,
 }
 
 impl Line {
     /// Starts the thread, where there is anybody to tell.
-    pub(super) fn start(
+    pub(in crate::serve) fn start(
         webhook: Option<Webhook>,
         clock: Arc<dyn Clock>,
         cancel: Cancel,
@@ -149,7 +149,7 @@ impl Line {
     }
 
     /// Says that a job has ended, and how.
-    pub(super) fn job_ended(&self, job: &Value) {
+    pub(in crate::serve) fn job_ended(&self, job: &Value) {
         let Some(to_thread) = &self.to_thread else {
             return;
         };

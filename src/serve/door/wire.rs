@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 /// What is owed to a caller.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Owed(Arc<AtomicU8>);
+pub(in crate::serve) struct Owed(Arc<AtomicU8>);
 
 const NOTHING: u8 = 0;
 /// An answer that is made.
@@ -26,17 +26,17 @@ const BROKEN: u8 = 3;
 
 impl Owed {
     /// An answer begins.
-    pub(super) fn begin(&self) {
+    pub(in crate::serve) fn begin(&self) {
         self.0.store(ANSWER, Ordering::Release);
     }
 
     /// An answer is broken off.
-    pub(super) fn break_off(&self) {
+    pub(in crate::serve) fn break_off(&self) {
         self.0.store(BROKEN, Ordering::Release);
     }
 
     /// Nothing more of an answer is made.
-    pub(super) fn end(&self) {
+    pub(in crate::serve) fn end(&self) {
         self.move_on(ANSWER, REST);
     }
 
@@ -53,7 +53,7 @@ impl Owed {
 }
 
 /// A caller's socket.
-pub(super) struct Wire {
+pub(in crate::serve) struct Wire {
     stream: TcpStream,
     owed: Owed,
     /// Whether the system resets it when it is closed: also when this process is killed.
@@ -61,7 +61,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream) -> (Wire, Owed) {
+    pub(in crate::serve) fn new(stream: TcpStream) -> (Wire, Owed) {
         let owed = Owed::default();
         let wire = Wire {
             stream,

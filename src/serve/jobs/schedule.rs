@@ -4,11 +4,11 @@
 use chrono::{DateTime, Days, NaiveTime};
 use chrono_tz::Tz;
 
-use super::Service;
 use crate::backfill::{sources, targets, update_of};
 use crate::model::market::instant_of;
 use crate::model::zones::{named, similar};
 use crate::run::clock::Cancel;
+use crate::serve::Service;
 use crate::store::{Store, StoreError, Target};
 
 /// A time of day in a zone.
@@ -62,13 +62,13 @@ impl Daily {
 
 /// What was due last, and done.
 #[derive(Debug, Default)]
-pub(super) struct Schedule {
+pub(in crate::serve) struct Schedule {
     done: Option<i64>,
 }
 
 impl Schedule {
     /// Puts updates into the queue where they are due: a job for each source of which anything is missing.
-    pub(super) fn look(&mut self, service: &Service) -> Result<(), StoreError> {
+    pub(in crate::serve) fn look(&mut self, service: &Service) -> Result<(), StoreError> {
         let now = service.now();
         let times = service.settings.update_at.iter();
         let Some(due) = times.map(|time| time.last(now)).max() else {

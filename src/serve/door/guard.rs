@@ -11,31 +11,31 @@ use axum::http::header::{
 };
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
-use super::answer::Fault;
-use super::host::Hosts;
-use super::routes;
-use super::token::{self, Token};
+use crate::serve::answer::Fault;
+use crate::serve::door::host::Hosts;
+use crate::serve::door::token::{self, Token};
+use crate::serve::routes;
 
 /// Bytes of a request's target.
 const TARGET_LIMIT: usize = 8 << 10;
 /// Bytes of all headers together.
 const HEADERS_LIMIT: usize = 8 << 10;
 /// Bytes of a body: ten thousand of the longest symbols fit.
-pub(super) const BODY_LIMIT: usize = 1 << 20;
+pub(in crate::serve) const BODY_LIMIT: usize = 1 << 20;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The rules for all calls.
 #[derive(Debug)]
-pub(super) struct Guard {
-    pub(super) hosts: Hosts,
-    pub(super) token: Option<Token>,
+pub(in crate::serve) struct Guard {
+    pub(in crate::serve) hosts: Hosts,
+    pub(in crate::serve) token: Option<Token>,
 }
 
 impl Guard {
     /// Whether a request may go on to its route.
-    pub(super) fn check(&self, request: &Request<Body>) -> Result<(), Fault> {
+    pub(in crate::serve) fn check(&self, request: &Request<Body>) -> Result<(), Fault> {
         let host = self.check_host(request)?;
         check_size(request)?;
         check_site(request, host, reads(request.method()))?;
@@ -98,7 +98,7 @@ fn check_size(request: &Request<Body>) -> Result<(), Fault> {
 }
 
 /// Whether what a path takes may have this body. What is refused here is refused before anything of the body was read.
-pub(super) fn check_body(request: &Request<Body>) -> Result<(), Fault> {
+pub(in crate::serve) fn check_body(request: &Request<Body>) -> Result<(), Fault> {
     let (headers, reads) = (request.headers(), reads(request.method()));
     if headers.contains_key(TRANSFER_ENCODING) {
         return Err(Fault::new(
@@ -146,7 +146,7 @@ pub(super) fn check_body(request: &Request<Body>) -> Result<(), Fault> {
 }
 
 /// Whether a method is one that only reads.
-pub(super) fn reads(method: &Method) -> bool {
+pub(in crate::serve) fn reads(method: &Method) -> bool {
     [Method::GET, Method::HEAD].contains(method)
 }
 
@@ -193,7 +193,7 @@ fn check_site(request: &Request<Body>, host: &str, reads: bool) -> Result<(), Fa
 }
 
 /// What stands in every answer's head. `reads`: whether the call was one that only reads, and so had no body.
-pub(super) fn dress(response: &mut Response<Body>, version: Version, reads: bool) {
+pub(in crate::serve) fn dress(response: &mut Response<Body>, version: Version, reads: bool) {
     let headers = response.headers_mut();
     let fixed = [
         (CONTENT_SECURITY_POLICY, POLICY),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::feed::Feed;
+use crate::serve::jobs::feed::Feed;
 
 /// Followers at once.
 const FOLLOWERS: usize = 64;
@@ -14,27 +14,27 @@ const FOLLOWERS: usize = 64;
 const FEEDS: usize = 100;
 
 /// All feeds.
-pub(super) struct Hub {
+pub(in crate::serve) struct Hub {
     ids: Arc<Ids>,
     feeds: Mutex<VecDeque<Arc<Feed>>>,
     room: Arc<Semaphore>,
 }
 
 /// Ids of events: numbers that no two feeds share, after the name of this run of the server.
-pub(super) struct Ids {
-    pub(super) run: String,
+pub(in crate::serve) struct Ids {
+    pub(in crate::serve) run: String,
     newest: AtomicU64,
 }
 
 impl Ids {
     /// The number of the next event.
-    pub(super) fn next(&self) -> u64 {
+    pub(in crate::serve) fn next(&self) -> u64 {
         self.newest.fetch_add(1, Ordering::SeqCst) + 1
     }
 }
 
 impl Hub {
-    pub(super) fn new() -> Hub {
+    pub(in crate::serve) fn new() -> Hub {
         let ids = Ids {
             run: format!("{:016x}", fastrand::u64(..)),
             newest: AtomicU64::new(0),
@@ -47,21 +47,21 @@ impl Hub {
     }
 
     /// A place for a follower; `None` where all are taken.
-    pub(super) fn room(&self) -> Option<OwnedSemaphorePermit> {
+    pub(in crate::serve) fn room(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).try_acquire_owned().ok()
     }
 
-    pub(super) fn followers(&self) -> usize {
+    pub(in crate::serve) fn followers(&self) -> usize {
         FOLLOWERS - self.room.available_permits()
     }
 
     /// The number of the newest event of all feeds.
-    pub(super) fn newest(&self) -> u64 {
+    pub(in crate::serve) fn newest(&self) -> u64 {
         self.ids.newest.load(Ordering::SeqCst)
     }
 
     /// A job's feed. The oldest that nobody holds makes way for a new one.
-    pub(super) fn feed(&self, job_id: &str) -> Arc<Feed> {
+    pub(in crate::serve) fn feed(&self, job_id: &str) -> Arc<Feed> {
         let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(feed) = feeds.iter().find(|feed| feed.job_id == job_id) {
             return Arc::clone(feed);
@@ -76,7 +76,7 @@ impl Hub {
     }
 
     /// The number in the id of an event of this run.
-    pub(super) fn number(&self, id: &str) -> Option<u64> {
+    pub(in crate::serve) fn number(&self, id: &str) -> Option<u64> {
         let (run, number) = id.rsplit_once('-')?;
         (run == self.ids.run).then(|| number.parse().ok()).flatten()
     }

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::answer::Fault;
+use crate::serve::answer::Fault;
 
 /// What a caller must know. Printing it prints stars.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Token {
 }
 
 /// Whether a call has the token, where one is needed. Every way to be wrong is answered alike.
-pub(super) fn check(token: Option<&Token>, headers: &HeaderMap) -> Result<(), Fault> {
+pub(in crate::serve) fn check(token: Option<&Token>, headers: &HeaderMap) -> Result<(), Fault> {
     let Some(token) = token else {
         return Ok(());
     };

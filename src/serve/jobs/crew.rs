@@ -13,17 +13,17 @@ use crate::run::clock::{Cancel, Clock};
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// All threads.
-pub(super) struct Crew {
+pub(in crate::serve) struct Crew {
     clock: Arc<dyn Clock>,
     stopping: Cancel,
     threads: Mutex<Vec<JoinHandle<()>>>,
     missing: AtomicUsize,
     /// How often one was started again.
-    pub(super) restarts: AtomicU64,
+    pub(in crate::serve) restarts: AtomicU64,
 }
 
 impl Crew {
-    pub(super) fn new(clock: Arc<dyn Clock>, stopping: Cancel) -> Arc<Crew> {
+    pub(in crate::serve) fn new(clock: Arc<dyn Clock>, stopping: Cancel) -> Arc<Crew> {
         Arc::new(Crew {
             clock,
             stopping,
@@ -34,7 +34,7 @@ impl Crew {
     }
 
     /// Starts a thread that does this until the server stops, however often it ends before.
-    pub(super) fn start(
+    pub(in crate::serve) fn start(
         self: &Arc<Self>,
         name: impl Into<String>,
         run: impl Fn() + Send + 'static,
@@ -69,12 +69,12 @@ impl Crew {
     }
 
     /// How many threads have ended and are not started again yet.
-    pub(super) fn missing(&self) -> usize {
+    pub(in crate::serve) fn missing(&self) -> usize {
         self.missing.load(Ordering::SeqCst)
     }
 
     /// Waits for the threads' end. One that hangs is left behind: whatever it has not committed was not reported.
-    pub(super) fn end(&self, grace: Duration) {
+    pub(in crate::serve) fn end(&self, grace: Duration) {
         let began = Instant::now();
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in threads.drain(..) {

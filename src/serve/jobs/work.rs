@@ -5,13 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api::job;
-use super::schedule::Schedule;
-use super::telling::Telling;
-use super::{ServeError, Service};
 use crate::backfill::{self, Runner, Stop};
 use crate::provider::Provider;
 use crate::run::clock::Cancel;
+use crate::serve::api::job;
+use crate::serve::jobs::schedule::Schedule;
+use crate::serve::jobs::telling::Telling;
+use crate::serve::{ServeError, Service};
 use crate::store::{JobRow, Store, StoreError};
 
 /// How long a thread without a job waits until it looks again.
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(10);
 
 /// Takes over what a server before has left, and starts the threads.
-pub(super) fn start(service: &Arc<Service>) -> Result<(), ServeError> {
+pub(in crate::serve) fn start(service: &Arc<Service>) -> Result<(), ServeError> {
     service
         .queue
         .look_after(&service.sources(), service.now())?;
@@ -149,14 +149,14 @@ fn look_after(service: &Arc<Service>) {
 
 impl Service {
     /// What mends a job of which all that failed was refused for good, by what the file says.
-    pub(super) fn refused(&self, job: &JobRow) -> Option<&'static str> {
+    pub(in crate::serve) fn refused(&self, job: &JobRow) -> Option<&'static str> {
         let store = self.place.open(Store::read);
         let refused = store.and_then(|store| job::refused(&store, job));
         refused.unwrap_or_default()
     }
 
     /// How a job is run with a provider.
-    pub(super) fn runner(&self, provider: &Arc<dyn Provider>, cancel: Cancel) -> Runner {
+    pub(in crate::serve) fn runner(&self, provider: &Arc<dyn Provider>, cancel: Cancel) -> Runner {
         Runner {
             provider: Arc::clone(provider),
             clock: Arc::clone(&self.settings.clock),

@@ -11,9 +11,9 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::answer::{self, Fault};
-use super::coding::Coding;
-use super::large::Large;
+use crate::serve::answer::{self, Fault};
+use crate::serve::reading::coding::Coding;
+use crate::serve::reading::large::Large;
 use crate::store::{Place, Store, StoreError};
 
 /// Questions answered at once.
@@ -25,7 +25,7 @@ const LINE: usize = 256;
 /// How long one waits.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub(super) struct Readers {
+pub(in crate::serve) struct Readers {
     place: Arc<Place>,
     idle: Mutex<Vec<Store>>,
     witness: Mutex<Option<Witness>>,
@@ -34,7 +34,7 @@ pub(super) struct Readers {
     waiting: AtomicUsize,
     large: Large,
     /// How many questions were sent away.
-    pub(super) refused: AtomicU64,
+    pub(in crate::serve) refused: AtomicU64,
 }
 
 /// A connection that only sees that others have changed the file. How often is told by the same connection alone.
@@ -45,20 +45,20 @@ struct Witness {
 }
 
 /// Room for one question, with the connection to ask it. Dropping it makes the room free.
-pub(super) struct Reader {
+pub(in crate::serve) struct Reader {
     readers: Arc<Readers>,
     store: Option<Store>,
     _room: Room,
 }
 
 /// Room for one question. Dropping it makes it free.
-pub(super) struct Room {
+pub(in crate::serve) struct Room {
     _place: OwnedSemaphorePermit,
     _stream: Option<OwnedSemaphorePermit>,
 }
 
 impl Readers {
-    pub(super) fn new(place: Arc<Place>) -> Arc<Readers> {
+    pub(in crate::serve) fn new(place: Arc<Place>) -> Arc<Readers> {
         Arc::new(Readers {
             place,
             idle: Mutex::default(),
@@ -72,7 +72,7 @@ impl Readers {
     }
 
     /// Reads a document on a thread that may block, and answers with it.
-    pub(super) async fn answer(
+    pub(in crate::serve) async fn answer(
         self: &Arc<Self>,
         coding: Coding,
         status: StatusCode,
@@ -83,7 +83,7 @@ impl Readers {
     }
 
     /// The same where the document is made as text.
-    pub(super) async fn answer_text(
+    pub(in crate::serve) async fn answer_text(
         self: &Arc<Self>,
         coding: Coding,
         status: StatusCode,
@@ -98,7 +98,7 @@ impl Readers {
     }
 
     /// Reads on a thread that may block.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(in crate::serve) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
@@ -106,7 +106,7 @@ impl Readers {
     }
 
     /// The same with room that is there.
-    pub(super) async fn read_in<T: Send + 'static>(
+    pub(in crate::serve) async fn read_in<T: Send + 'static>(
         self: &Arc<Self>,
         room: Room,
         read: impl FnOnce(&Store) -> Result<T, Fault> + Send + 'static,
@@ -127,7 +127,7 @@ impl Readers {
     }
 
     /// Waits for room for an answer that is sent while the file is read.
-    pub(super) async fn room_for_stream(&self) -> Result<Room, Fault> {
+    pub(in crate::serve) async fn room_for_stream(&self) -> Result<Room, Fault> {
         let stream = self.turn(&self.streams).await?;
         Ok(Room {
             _place: self.turn(&self.room).await?,
@@ -151,7 +151,7 @@ impl Readers {
     }
 
     /// A connection for the room; opens the file where none is idle, so on a thread that may block.
-    pub(super) fn reader(self: &Arc<Self>, room: Room) -> Result<Reader, Fault> {
+    pub(in crate::serve) fn reader(self: &Arc<Self>, room: Room) -> Result<Reader, Fault> {
         self.place.check()?;
         let idle = self.lock().pop();
         let store = idle.map_or_else(|| self.place.open(Store::read), Ok)?;
@@ -163,7 +163,7 @@ impl Readers {
     }
 
     /// What differs once the file has changed. It takes a moment, but on a thread that may block.
-    pub(super) fn version(&self) -> Result<String, StoreError> {
+    pub(in crate::serve) fn version(&self) -> Result<String, StoreError> {
         self.place.check()?;
         let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
         let witness = match &mut *witness {
@@ -178,7 +178,7 @@ impl Readers {
     }
 
     /// Closes what nobody uses: the file was given up.
-    pub(super) fn let_go(&self) {
+    pub(in crate::serve) fn let_go(&self) {
         self.lock().clear();
         *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -189,7 +189,7 @@ impl Readers {
 }
 
 impl Reader {
-    pub(super) fn store(&self) -> &Store {
+    pub(in crate::serve) fn store(&self) -> &Store {
         self.store.as_ref().expect("it is taken when it is dropped")
     }
 }

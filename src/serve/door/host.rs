@@ -98,19 +98,19 @@ fn check(name: &str) -> Result<(), &'static str> {
 
 /// The names of a server at a port.
 #[derive(Clone, Debug)]
-pub(super) struct Hosts {
+pub(in crate::serve) struct Hosts {
     port: u16,
     others: Vec<HostName>,
 }
 
 impl Hosts {
     /// This machine's own names at `port`, and others: a name alone, or with another port.
-    pub(super) fn new(port: u16, others: Vec<HostName>) -> Hosts {
+    pub(in crate::serve) fn new(port: u16, others: Vec<HostName>) -> Hosts {
         Hosts { port, others }
     }
 
     /// Whether an authority, as `Host` has it, is one of them.
-    pub(super) fn allow(&self, authority: &str) -> bool {
+    pub(in crate::serve) fn allow(&self, authority: &str) -> bool {
         let authority = authority.to_ascii_lowercase();
         let (name, port) = split(&authority);
         let name = name.strip_suffix('.').unwrap_or(name);
