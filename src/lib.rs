@@ -15,6 +15,7 @@
 //! - [`store`]: the SQLite file;
 //! - [`handover`]: candles for other programs, packed files, what two files do not have in common, their union;
 //! - `serve`: jobs and candles over HTTP, and the live page;
+//! - `cli`: the command line;
 //! - [`monitor`]: how a run is watched.
 //!
 //! The file's format is documented in `schema.sql`.
@@ -22,6 +23,8 @@
 #![forbid(unsafe_code)]
 
 pub mod backfill;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod handover;
 pub mod model;
 pub mod monitor;

@@ -1,11 +1,5 @@
-//! The program: parse, run, say what went wrong, exit.
-
-// The library never prints; this is where printing is allowed.
-#![allow(clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
-#![forbid(unsafe_code)]
-
-mod cli;
+//! The program: the library's command line, and its exit code.
 
 fn main() {
-    std::process::exit(cli::main());
+    std::process::exit(candlefile::cli::main(std::env::args_os()));
 }

@@ -1,4 +1,4 @@
-//! Step three: fetchers on a rayon pool, one bounded channel, one writer. The only threads and channels of the library.
+//! Step three: fetchers on a rayon pool, one bounded channel, one writer.
 //!
 //! The calling thread is the writer. Fetchers take slices from the `queue`, send judged pages and end when the queue is
 //! empty, the job stops, or the writer has hung up. A failed slice is a message, not a return: the job goes on.

@@ -1,6 +1,6 @@
 //! What a command that fetches did not ask for, and why: sources that it cannot ask, and series that are not due.
 
-use candlefile::store::Target;
+use crate::store::Target;
 use serde_json::{Value, json};
 
 use super::args::Global;

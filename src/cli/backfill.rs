@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
+use crate::backfill::Request;
+use crate::{Range, SeriesKey, Store, Symbol};
 use anyhow::Result;
-use candlefile::backfill::Request;
-use candlefile::{Range, SeriesKey, Store, Symbol};
 
 use super::args::{Backfill, Global};
 use super::aside::Aside;
@@ -73,7 +73,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let mut store = Store::create(&global.db)?;
     fetching.stop_on_signals();
     let monitor = fetching.monitor(&runner);
-    let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
+    let report = crate::backfill::run(&mut store, &request, &runner, monitor.as_ref());
     drop((monitor, store));
     report::print(global, &[report?], &aside)
 }

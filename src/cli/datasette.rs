@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use candlefile::store::{SeriesRow, TableDoc, tables};
+use crate::store::{SeriesRow, TableDoc, tables};
 use serde_json::{Map, Value, json};
 
 /// Tables that the views are made of, and the books of jobs.

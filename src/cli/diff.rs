@@ -1,10 +1,10 @@
 //! `candlefile diff`: what two files do not have in common.
 
+use crate::handover::diff::{RowDifference, SeriesDifference};
+use crate::monitor::Meter;
+use crate::store::SeriesRow;
+use crate::{Candle, Difference, Span, SpanSet, Store, diff};
 use anyhow::Result;
-use candlefile::handover::diff::{RowDifference, SeriesDifference};
-use candlefile::monitor::Meter;
-use candlefile::store::SeriesRow;
-use candlefile::{Candle, Difference, Span, SpanSet, Store, diff};
 use serde_json::{Value, json};
 
 use super::args::{Diff, Global};

@@ -3,8 +3,8 @@
 use std::io::{BufWriter, StdoutLock, Write};
 use std::path::Path;
 
+use crate::StoreError;
 use anyhow::Result;
-use candlefile::StoreError;
 use serde_json::Value;
 
 use super::error::{Exit, Said};

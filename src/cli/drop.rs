@@ -1,8 +1,8 @@
 //! `candlefile drop`: forget series, whole or in part, all that are named together.
 
+use crate::store::Part;
+use crate::{Cancel, Choice, Clock, Store, SystemClock};
 use anyhow::Result;
-use candlefile::store::Part;
-use candlefile::{Cancel, Choice, Clock, Store, SystemClock};
 use serde_json::{Value, json};
 
 use super::args::{Drop, Global};

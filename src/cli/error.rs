@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use candlefile::model::range::BadRange;
-use candlefile::provider::{BadKey, ProviderError};
+use crate::model::range::BadRange;
+use crate::provider::{BadKey, ProviderError};
 #[cfg(feature = "serve")]
-use candlefile::run::shell::quoted;
-use candlefile::{BadChoice, ExportError, MergeError, StoreError, TargetError};
+use crate::run::shell::quoted;
+use crate::{BadChoice, ExportError, MergeError, StoreError, TargetError};
 use serde_json::json;
 
 use super::output;
@@ -147,8 +147,8 @@ impl Said {
             };
         }
         #[cfg(feature = "serve")]
-        if let Some(error) = error.downcast_ref::<candlefile::serve::ServeError>() {
-            use candlefile::serve::ServeError;
+        if let Some(error) = error.downcast_ref::<crate::serve::ServeError>() {
+            use crate::serve::ServeError;
             let kind = match error {
                 ServeError::Store(error) => kind_of(error),
                 ServeError::Bind { .. } => "address",

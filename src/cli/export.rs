@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
+use crate::handover::export::{Beside, Column, Compression, Encoding, Folder, Format, Report};
+use crate::monitor::{Meter, Monitor};
+use crate::{Cancel, Export, ExportError, Store, SystemClock, Target};
 use anyhow::Result;
-use candlefile::handover::export::{Beside, Column, Compression, Encoding, Folder, Format, Report};
-use candlefile::monitor::{Meter, Monitor};
-use candlefile::{Cancel, Export, ExportError, Store, SystemClock, Target};
 use serde_json::json;
 
 use super::args::{self, FormatName, Global, Layout};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::backfill::NothingFrom;
+use crate::store::{FORMAT, FileInfo, JobFilter, JobRow, OddRows, SeriesRow};
+use crate::{Clock, JobStatus, Span, Store, StoreError, SystemClock, Timeframe};
 use anyhow::Result;
-use candlefile::backfill::NothingFrom;
-use candlefile::store::{FORMAT, FileInfo, JobFilter, JobRow, OddRows, SeriesRow};
-use candlefile::{Clock, JobStatus, Span, Store, StoreError, SystemClock, Timeframe};
 use serde_json::{Value, json};
 
 use super::args::{Global, Info};

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backfill::Runner;
+use crate::monitor::Monitor;
+use crate::provider::rate::Rate;
+use crate::provider::{BadBaseUrl, BaseUrl, Key, Provider, polygon};
+use crate::store::JobRow;
+use crate::{Cancel, Clock, Policy, Polygon, Sample, SystemClock};
 use anyhow::Result;
-use candlefile::backfill::Runner;
-use candlefile::monitor::Monitor;
-use candlefile::provider::rate::Rate;
-use candlefile::provider::{BadBaseUrl, BaseUrl, Key, Provider, polygon};
-use candlefile::store::JobRow;
-use candlefile::{Cancel, Clock, Policy, Polygon, Sample, SystemClock};
 
 use super::args::{Fetch, Global, Pace};
 use super::error::{CliError, usage};

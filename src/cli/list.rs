@@ -1,8 +1,8 @@
 //! `candlefile list`: what the file holds. Of the candles it looks up no more than where there are none.
 
+use crate::store::{OddRows, SeriesRow};
+use crate::{BadChoice, Span, SpanSet, Store, StoreError, Symbol};
 use anyhow::Result;
-use candlefile::store::{OddRows, SeriesRow};
-use candlefile::{BadChoice, Span, SpanSet, Store, StoreError, Symbol};
 use serde_json::{Value, json};
 
 use super::args::{Global, List};

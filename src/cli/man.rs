@@ -1,7 +1,7 @@
 //! `candlefile man`: the main page of the manual, or every page into a folder.
 
+use crate::{StoreError, Target, TargetError};
 use anyhow::Result;
-use candlefile::{StoreError, Target, TargetError};
 use clap::CommandFactory;
 use serde_json::json;
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::monitor::Meter;
+use crate::{Cancel, Clock, MergeError, Store, SystemClock, Target, merge};
 use anyhow::Result;
-use candlefile::monitor::Meter;
-use candlefile::{Cancel, Clock, MergeError, Store, SystemClock, Target, merge};
 use serde_json::{Value, json};
 
 use super::args::{Global, Merge};

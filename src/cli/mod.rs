@@ -1,5 +1,8 @@
 //! The command line: one file a command. The only place that prints.
 
+// The library never prints; this is where printing is allowed.
+#![allow(clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
+
 mod args;
 mod aside;
 mod backfill;
@@ -38,27 +41,26 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use candlefile::{StoreError, TargetError};
+use crate::{StoreError, TargetError};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 use error::{Exit, Said};
 
-/// Parses, runs and says what went wrong. Returns the exit code.
-pub fn main() -> i32 {
+/// Parses the words of a command, the program's name first, runs it and says what went wrong. Returns the exit code.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> i32 {
     stderr::say_panics();
     signals::outlive_the_size_limit();
-    let exit = run();
+    let exit = run(&words.into_iter().collect::<Vec<_>>());
     stderr::end();
     exit
 }
 
-fn run() -> i32 {
-    let words: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&words) {
+fn run(words: &[OsString]) -> i32 {
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, &words).code(),
+        Err(error) => return not_parsed(&error, words).code(),
     };
     if cli.global.verbose {
         trace("candlefile=debug");
@@ -94,7 +96,7 @@ fn run() -> i32 {
             if !std::io::stderr().is_terminal() {
                 let of_target = error.downcast_ref().map(TargetError::path);
                 said = said.with_whole_name(named.or(of_target).unwrap_or(&db));
-                for path in paths_of(&words) {
+                for path in paths_of(words) {
                     said = said.with_whole_name(path);
                 }
             }

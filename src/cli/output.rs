@@ -3,11 +3,11 @@
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 
+use crate::model::market::date_of;
+use crate::run::shell::quoted;
+use crate::store::OddRows;
+use crate::{Counts, SeriesKey, Span, Timeframe};
 use anyhow::Result;
-use candlefile::model::market::date_of;
-use candlefile::run::shell::quoted;
-use candlefile::store::OddRows;
-use candlefile::{Counts, SeriesKey, Span, Timeframe};
 use chrono::{DateTime, SecondsFormat, Weekday};
 
 use super::stderr;

@@ -1,9 +1,9 @@
 //! `candlefile pack`: a read-only file to be handed over.
 
+use crate::handover::pack::{Options, PackError, checksum_path, pack};
+use crate::monitor::Meter;
+use crate::{Cancel, Choice, Store, Target};
 use anyhow::Result;
-use candlefile::handover::pack::{Options, PackError, checksum_path, pack};
-use candlefile::monitor::Meter;
-use candlefile::{Cancel, Choice, Store, Target};
 use serde_json::json;
 
 use super::args::{Global, Pack};

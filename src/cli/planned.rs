@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::backfill::{Estimate, Request, Runner, targets};
+use crate::store::{Target, free_room};
+use crate::{Store, StoreError};
 use anyhow::Result;
-use candlefile::backfill::{Estimate, Request, Runner, targets};
-use candlefile::store::{Target, free_room};
-use candlefile::{Store, StoreError};
 use serde_json::json;
 
 use super::args::Global;

@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use candlefile::monitor::{LOCKS_REFUSED, Meter, Monitor, Reading, Slow, Snapshot};
-use candlefile::provider::Waiting;
-use candlefile::provider::rate::Rate;
-use candlefile::provider::retry::ATTEMPTS;
-use candlefile::store::Left;
+use crate::monitor::{LOCKS_REFUSED, Meter, Monitor, Reading, Slow, Snapshot};
+use crate::provider::Waiting;
+use crate::provider::rate::Rate;
+use crate::provider::retry::ATTEMPTS;
+use crate::store::Left;
 use console::Term;
 
 use super::output::{count, days, of, say, seconds, whole_seconds};
@@ -377,7 +377,7 @@ impl Drop for Following {
 
 #[cfg(test)]
 mod tests {
-    use candlefile::Counts;
+    use crate::Counts;
 
     use super::*;
 
@@ -421,13 +421,13 @@ mod tests {
         now.records.inserted = 1_234_567;
         now.failed = 2;
         let slow = Slow {
-            key: candlefile::SeriesKey {
+            key: crate::SeriesKey {
                 symbol: "MSFT".parse().expect("a symbol"),
                 timeframe: "1m".parse().expect("a timeframe"),
                 source: "polygon".into(),
                 adjusted: false,
             },
-            span: candlefile::Span::new(0, 60).expect("a span"),
+            span: crate::Span::new(0, 60).expect("a span"),
             since: 100,
             attempt: 3,
         };

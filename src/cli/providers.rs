@@ -1,7 +1,7 @@
 //! `candlefile providers`: which there are, what each needs, its timeframes and limits.
 
+use crate::provider::polygon;
 use anyhow::Result;
-use candlefile::provider::polygon;
 use serde_json::json;
 
 use super::args::Global;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use anyhow::Result;
-use candlefile::backfill::{
+use crate::backfill::{
     NothingFrom, Report, SeriesReport, Stop, next_of_refused, next_without_data,
 };
-use candlefile::monitor::FailedSlice;
-use candlefile::store::{Left, OddRows};
-use candlefile::{Counts, JobStatus, SeriesKey, SeriesStatus};
+use crate::monitor::FailedSlice;
+use crate::store::{Left, OddRows};
+use crate::{Counts, JobStatus, SeriesKey, SeriesStatus};
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::args::Global;

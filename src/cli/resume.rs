@@ -1,10 +1,10 @@
 //! `candlefile resume`: go on with jobs that were interrupted or failed in part, under their own ids. A source that cannot be
 //! asked does not keep the jobs of others from going on.
 
+use crate::backfill::{Runner, left_of};
+use crate::store::{JobFilter, JobRow, JobStatus, Target};
+use crate::{JobStatus as Status, Store, StoreError};
 use anyhow::Result;
-use candlefile::backfill::{Runner, left_of};
-use candlefile::store::{JobFilter, JobRow, JobStatus, Target};
-use candlefile::{JobStatus as Status, Store, StoreError};
 
 use super::args::{Global, Resume};
 use super::aside::Aside;
@@ -48,8 +48,7 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
             continue;
         }
         let monitor = fetching.monitor(&runner);
-        let report =
-            candlefile::backfill::resume(&mut store, &job.job_id, &runner, monitor.as_ref());
+        let report = crate::backfill::resume(&mut store, &job.job_id, &runner, monitor.as_ref());
         drop(monitor);
         let report = match report {
             Ok(report) => report,

@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::provider::BadBaseUrl;
+use crate::serve::{BadSecret, Settings, Sockets, Token, Webhook};
 use anyhow::Result;
-use candlefile::provider::BadBaseUrl;
-use candlefile::serve::{BadSecret, Settings, Sockets, Token, Webhook};
 use serde_json::json;
 
 use super::args::{Fetch, Global, Serve};
@@ -75,7 +75,7 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
     };
     let words = "stopping; what was fetched is being saved (again to stop at once)";
     signals::stop_on_signals(&fetching.cancel, Some(words));
-    candlefile::serve::serve(settings, sockets, || {
+    crate::serve::serve(settings, sockets, || {
         let said = if global.json {
             output::json(&json!({ "url": url, "port": port }))
         } else {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::store::SeriesRow;
+use crate::{Candle, Choice, Selection, Store, StoreError, Symbol, Timeframe};
 use anyhow::Result;
-use candlefile::store::SeriesRow;
-use candlefile::{Candle, Choice, Selection, Store, StoreError, Symbol, Timeframe};
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
 use serde_json::{Value, json};

@@ -4,10 +4,10 @@ use std::io::{Read, StdoutLock};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::Store;
+use crate::model::plain::turns;
+use crate::store::{SqlClock, SqlValue, TakeRows};
 use anyhow::Result;
-use candlefile::Store;
-use candlefile::model::plain::turns;
-use candlefile::store::{SqlClock, SqlValue, TakeRows};
 use serde_json::{Value, json};
 
 use super::args::{Global, Sql};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::backfill::NothingFrom;
+use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, SliceStatus};
+use crate::{Cancel, Clock, Counts, JobStatus, Store, Symbol, SystemClock, Timeframe};
 use anyhow::Result;
-use candlefile::backfill::NothingFrom;
-use candlefile::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, SliceStatus};
-use candlefile::{Cancel, Clock, Counts, JobStatus, Store, Symbol, SystemClock, Timeframe};
 use serde::Serialize;
 use serde_json::{Value, json};
 

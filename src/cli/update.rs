@@ -1,9 +1,9 @@
 //! `candlefile update`: everything the file holds, from its first requested start up to now, holes included. What cannot be
 //! asked of one source does not keep the others from being asked.
 
+use crate::Store;
+use crate::backfill::{sources, update_of};
 use anyhow::Result;
-use candlefile::Store;
-use candlefile::backfill::{sources, update_of};
 
 use super::args::{Global, Update};
 use super::aside::Aside;
@@ -34,7 +34,7 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
         }
         drop(targets);
         let monitor = fetching.monitor(&runner);
-        let report = candlefile::backfill::run(&mut store, &request, &runner, monitor.as_ref());
+        let report = crate::backfill::run(&mut store, &request, &runner, monitor.as_ref());
         drop(monitor);
         match report {
             Ok(report) => reports.push(report),

@@ -1,9 +1,9 @@
 //! `candlefile verify`: whether a file is what it was packed as, and sound.
 
+use crate::handover::verify::{Check, Verdict, verify};
+use crate::monitor::Meter;
+use crate::store::how_to_restore;
 use anyhow::Result;
-use candlefile::handover::verify::{Check, Verdict, verify};
-use candlefile::monitor::Meter;
-use candlefile::store::how_to_restore;
 use serde_json::json;
 
 use super::args::{Global, Verify};

@@ -1,7 +1,7 @@
 //! The zone that times are shown in, as it is typed.
 
-use candlefile::model::zones::{named, similar};
-use candlefile::store::SeriesRow;
+use crate::model::zones::{named, similar};
+use crate::store::SeriesRow;
 use chrono_tz::Tz;
 
 /// A zone, or the market's own.

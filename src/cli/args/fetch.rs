@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use candlefile::model::range::Moment;
-use candlefile::provider::rate::Rate;
-use candlefile::{Symbol, Timeframe};
+use crate::model::range::Moment;
+use crate::provider::rate::Rate;
+use crate::{Symbol, Timeframe};
 use clap::{Args, ValueEnum};
 
 use super::{duration, moment};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use candlefile::handover::export::Column;
-use candlefile::model::range::Moment;
-use candlefile::{Choice, Symbol, Timeframe};
+use crate::handover::export::Column;
+use crate::model::range::Moment;
+use crate::{Choice, Symbol, Timeframe};
 use clap::{Args, ValueEnum};
 
 use super::moment;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use candlefile::model::range::Moment;
-use candlefile::{Symbol, Timeframe};
+use crate::model::range::Moment;
+use crate::{Symbol, Timeframe};
 use clap::Args;
 
 use super::{duration, moment};

@@ -9,8 +9,8 @@ mod serve;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use candlefile::model::range::{BadTyped, Moment};
-use candlefile::{Clock, Policy, SystemClock};
+use crate::model::range::{BadTyped, Moment};
+use crate::{Clock, Policy, SystemClock};
 use clap::{Args, Parser, Subcommand};
 
 #[cfg(feature = "serve")]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use candlefile::serve::{Daily, HostName};
+use crate::serve::{Daily, HostName};
 use clap::Args;
 
 use super::{Pace, ProviderName};
