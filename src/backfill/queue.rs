@@ -73,8 +73,8 @@ pub(crate) struct Unasked {
     pub(crate) why: &'static str,
 }
 
-const BEFORE_HISTORY: &str = "not asked: the plan's history begins later";
-const CLASS_REFUSED: &str = "not asked: the plan does not include this asset class";
+pub(super) const BEFORE_HISTORY: &str = "not asked: the plan's history begins later";
+pub(super) const CLASS_REFUSED: &str = "not asked: the plan does not include this asset class";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {

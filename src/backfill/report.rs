@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::Weekday;
 
+use super::queue::{BEFORE_HISTORY, CLASS_REFUSED};
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::span::Span;
@@ -176,13 +177,16 @@ pub fn next_of_refused<'a>(errors: impl Iterator<Item = &'a str>) -> Option<&'st
     let mut is_plan = true;
     let mut any = false;
     for error in errors {
+        any = true;
+        if [CLASS_REFUSED, BEFORE_HISTORY].contains(&error) {
+            continue;
+        }
         let (_, words) = error.split_once("HTTP ")?;
         let status = words.get(..3)?;
         if !status.starts_with('4') || PASSING.contains(&status) {
             return None;
         }
         is_plan &= status == "403";
-        any = true;
     }
     match (any, is_plan) {
         (false, _) => None,

@@ -182,6 +182,9 @@ impl Said {
         let Ok(whole) = std::path::absolute(path) else {
             return self;
         };
+        if path == Path::new("-") {
+            return self;
+        }
         let (name, whole) = (path.display().to_string(), whole.display().to_string());
         if self.message.contains(&whole) {
             return self;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::backfill::NothingFrom;
+use crate::backfill::{NothingFrom, no_data};
 use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, SliceStatus};
-use crate::{Cancel, Clock, Counts, JobStatus, Store, Symbol, SystemClock, Timeframe};
+use crate::{
+    Cancel, Clock, Counts, JobStatus, SeriesStatus, Store, Symbol, SystemClock, Timeframe,
+};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -160,6 +162,11 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         output::print(format!("  {error}"))?;
     }
     print_nothing(&nothing_of(store, detail)?)?;
+    let without = detail.series.iter();
+    let without = without.filter(|series| series.status == SeriesStatus::NoData);
+    for series in without.take(LISTED as usize) {
+        output::print(format!("  no data: {}", no_data(&series.key, series.span)))?;
+    }
     if let Some(resume_at) = job.resume_at {
         output::print(format!("  from {} on: candlefile resume", time(resume_at)))?;
     }

@@ -392,9 +392,16 @@ fn only_one_place_opens_the_files_bytes() {
                     .any(|how| line.contains(how) && !line.contains("place.open("))
             }) {
                 let name = path.strip_prefix(&source).unwrap().display().to_string();
-                if ["store/", "verify", "pack/", "merge", "diff", "serve/"]
-                    .iter()
-                    .any(|of| name.starts_with(of))
+                if [
+                    "store/",
+                    "handover/verify",
+                    "handover/pack/",
+                    "handover/merge",
+                    "handover/diff",
+                    "serve/",
+                ]
+                .iter()
+                .any(|of| name.starts_with(of))
                 {
                     opened.push(format!("{name}: {}", line.trim()));
                 }
@@ -403,11 +410,11 @@ fn only_one_place_opens_the_files_bytes() {
     }
     opened.sort();
     let known = [
-        "store/held.rs: let file = File::open(path)?;",
+        "store/file/held.rs: let file = File::open(path)?;",
         // A folder, to be synced, and a journal.
-        "store/open.rs: if let Ok(folder) = fs::File::open(folder_of(&self.real)) {",
-        "store/path.rs: let _ = log.write(true).truncate(true).open(beside(real, \"-wal\"));",
-        "store/path.rs: let read = fs::File::open(beside(path, \"-journal\")).and_then(|mut log| log.read(&mut first));",
+        "store/file/open.rs: if let Ok(folder) = fs::File::open(folder_of(&self.real)) {",
+        "store/file/path.rs: let _ = log.write(true).truncate(true).open(beside(real, \"-wal\"));",
+        "store/file/path.rs: let read = fs::File::open(beside(path, \"-journal\")).and_then(|mut log| log.read(&mut first));",
     ];
     assert_eq!(
         opened, known,

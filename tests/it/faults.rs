@@ -387,6 +387,20 @@ fn what_failed_alike_is_one_line_and_a_refusal_is_not_asked_again_on_advice() {
         next(&text).contains("look at its reasons and at the symbols"),
         "{text}"
     );
+    let all_403 = Server::always(Reply::json(
+        403,
+        r#"{"status":"NOT_AUTHORIZED","message":"You are not entitled to this data. Please upgrade your plan"}"#,
+    ));
+    let text = run(
+        &all_403,
+        "C:EURUSD C:GBPUSD C:USDJPY C:USDCHF --workers 1",
+        3,
+    );
+    assert!(
+        text.contains("not asked: the plan does not include"),
+        "{text}"
+    );
+    assert!(next(&text).contains(is_plan), "{text}");
     // Where something else failed, too, another try may mend it.
     let text = run(&otherwise, "S404 BOMB", 3);
     assert!(next(&text).starts_with("next: candlefile"), "{text}");
@@ -397,6 +411,7 @@ fn what_failed_alike_is_one_line_and_a_refusal_is_not_asked_again_on_advice() {
     let of_db = "SELECT count(DISTINCT series_id || ' ' || start_ts) FROM backfill_progress WHERE status = 'failed'";
     assert_eq!(missing()["failed_slices"], home.db().count(of_db));
     run(&good, "S1 S2 S3 S404 BOMB", 0);
+    home.sql("DELETE FROM backfill_jobs WHERE symbols LIKE '%C:%'");
     assert_eq!(missing()["failed_slices"], 1, "the others have come since");
     home.backfill(&good, "TAIL -t 1d --start 20d").ok();
     assert_eq!(missing()["failed_slices"], 0);

@@ -61,6 +61,14 @@ fn a_range_without_a_session_is_told_by_what_trades_when() {
     assert!(!text.contains("holidays"), "{text}");
     let text = said(&empty, "brk-b", 3);
     assert!(text.contains("stocks do not trade then"), "{text}");
+    // Later, too.
+    let newest = "SELECT job_id FROM backfill_jobs ORDER BY created_at DESC, job_id DESC LIMIT 1";
+    let job = home.db().text(newest);
+    let status = home.cli(["status", &job]).run().ok().stdout;
+    assert!(
+        status.contains("no data: the provider has no data for brk-b 1d"),
+        "{status}"
+    );
     // Of a series that is held, too.
     for _ in 0..2 {
         home.backfill(&server, &format!("AAPL -t 1d {WEEK}")).ok();
