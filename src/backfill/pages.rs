@@ -59,7 +59,7 @@ impl Fetcher {
     }
 }
 
-/// The pages of one chain. One that ends in a page without rows, though a next page was named, is asked once more for what
+/// The pages of one chain. One that ends in a page that brings nothing, though a next page was named, is asked once more for what
 /// comes after the last row: only if there is nothing either is that the end.
 pub(super) struct Pages<'a> {
     fetcher: &'a Fetcher,
@@ -77,7 +77,7 @@ impl Pages<'_> {
     /// The next page, and the instant of it: the earlier of this machine's clock and the provider's.
     pub(super) fn next(&mut self) -> Result<(Page, i64), ProviderError> {
         let (page, at) = self.fetch()?;
-        let is_odd_end = !page.has_rows && page.next.is_none() && self.cursor.is_some();
+        let is_odd_end = page.next.is_none() && self.cursor.is_some() && !self.brings(&page);
         let (mut page, at) = match self.rest {
             Some(rest) if is_odd_end && !self.is_confirmed => {
                 self.is_confirmed = true;
@@ -117,6 +117,16 @@ impl Pages<'_> {
         let page = page?;
         let at = self.fetcher.instant_of(&page)?;
         Ok((page, at))
+    }
+
+    /// Whether a page has a row of what was still to come. One that lies beside that is the provider's habit, and no answer.
+    fn brings(&self, page: &Page) -> bool {
+        let mut rejected = page.rejected.iter();
+        !page.candles.is_empty()
+            || rejected.any(|row| {
+                let is_beside = |ts| self.rest.is_none_or(|rest| !rest.contains(ts));
+                !row.ts.is_some_and(is_beside)
+            })
     }
 
     /// What of the rest comes after the rows of a page.

@@ -204,8 +204,11 @@ impl Judging {
         let mut unstorable = None;
         // Where the weeks of handed-in candles begin nobody has said.
         let market = series.week_start.map(|_| series.market());
-        let on_grid = |ts| {
-            key.timeframe.on_grid(ts) && market.is_none_or(|market: Market| market.on_grid(ts))
+        let is_cut_otherwise = store.is_cut_otherwise(key);
+        let on_grid = |ts: i64| {
+            is_cut_otherwise && ts % 3600 == 0
+                || key.timeframe.on_grid(ts)
+                    && market.is_none_or(|market: Market| market.on_grid(ts))
         };
         store.each_row(series.id, Span::EVERYTHING, |candle, _| {
             digest.add(&candle);

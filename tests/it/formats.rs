@@ -376,3 +376,17 @@ fn killed_while_it_brings_a_file_up_it_leaves_the_old_format_or_the_new_one() {
 fn campaign_killed_while_it_brings_a_file_up() {
     killed_while_it_brings_a_file_up(1_000, fastrand::u64(..));
 }
+
+#[test]
+fn hours_that_an_older_program_cut_otherwise_are_no_fault_of_the_file() {
+    let original = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/formats/v2.db");
+    for (symbol, exit) in [("AAPL", 0), ("X:BTCUSD", 1)] {
+        let home = Home::new();
+        std::fs::copy(&original, home.db_path()).unwrap();
+        home.sql(&format!(
+            "UPDATE series SET timeframe = '4h' WHERE timeframe = '1h' AND symbol = '{symbol}'"
+        ));
+        let run = home.cli(["verify", "market.db"]).run().exit(exit);
+        assert_eq!(run.stdout.contains("off the grid"), exit == 1, "{run:?}");
+    }
+}

@@ -118,7 +118,14 @@ fn a_hole_in_what_is_held_is_not_filled_with_nothing_on_one_word() {
 #[test]
 fn a_page_without_rows_is_not_the_end_that_the_page_before_denied() {
     let whole = cells().0[1];
-    for (lost, lasts) in [(1, false), (2, false), (1, true)] {
+    for (lost, lasts, has_rows) in [
+        (1, false, false),
+        (2, false, false),
+        (1, true, false),
+        // What lies beside the rest and is dropped is no row of it.
+        (1, false, true),
+        (1, true, true),
+    ] {
         let mut bench = Bench::new();
         bench.provider.offer(SERIES, candles(hours(whole)));
         bench.provider.page_by(300);
@@ -126,7 +133,12 @@ fn a_page_without_rows_is_not_the_end_that_the_page_before_denied() {
         bench.provider.script(move |_, cursor: Option<&Cursor>| {
             followed += usize::from(cursor.is_some());
             let strikes = cursor.is_some() && (lasts || followed == lost);
-            if strikes { nothing() } else { None }
+            strikes.then(|| {
+                Ok(Page {
+                    has_rows,
+                    ..Page::default()
+                })
+            })
         });
         let report = bench.backfill(now(), SERIES, whole);
         assert_eq!(report.status, JobStatus::Completed);

@@ -6,10 +6,12 @@ use rusqlite::{Connection, params};
 
 use crate::model::candle::Candle;
 use crate::model::span::{Span, SpanSet};
+use crate::model::symbol::AssetClass;
+use crate::model::timeframe::Timeframe;
 use crate::plan::EmptySpan;
 use crate::store::candles::rows::candle_of;
 use crate::store::file::stamp::stamp;
-use crate::store::{FORMAT, Store, StoreError, told};
+use crate::store::{FORMAT, SeriesKey, Store, StoreError, told};
 
 /// Before this format, candles of several hours were taken to be cut by the market's wall clock. What was covered then
 /// says nothing of those that there are: the step to it takes that coverage back.
@@ -20,6 +22,15 @@ pub(in crate::store) const SEVERAL_HOURS: &str =
     "timeframe GLOB '[0-9]*h' AND timeframe <> '1h' AND symbol NOT GLOB '[XC]:*'";
 
 impl Store {
+    /// Whether candles of a series may have been cut on other lines than now, by an older program: the first command that
+    /// writes has them asked for again.
+    pub fn is_cut_otherwise(&self, key: &SeriesKey) -> bool {
+        let class = key.symbol.asset_class();
+        self.format < HOURS_SINCE
+            && matches!(key.timeframe, Timeframe::Hours(2..))
+            && matches!(class, AssetClass::Stock | AssetClass::Index)
+    }
+
     /// The covered candles that a split would have changed, and new ones could contradict: of the oldest, of the newest, and
     /// on both sides of each stretch that is missing, at most `count` each, ascending. None where nothing is missing.
     ///
