@@ -205,7 +205,7 @@ fn a_job_that_is_taken_up_took_as_long_as_that_run() {
     home.to(&failing, format!("backfill AAPL {WEEK}").split(' '))
         .run()
         .exit(3);
-    home.sql("UPDATE backfill_jobs SET created_at = created_at - 300000, started_at = started_at - 300000, completed_at = completed_at - 299990");
+    home.sql("UPDATE backfill_jobs SET created_at = created_at - 300000, started_at = started_at - 300000, completed_at = started_at - 299990");
     let listed = run(&home, "status").stdout;
     assert!(listed.contains("10 s"), "{listed}");
     let server = Server::start();
