@@ -7,7 +7,7 @@ use super::fetch::{Fetcher, Series, odd};
 use super::judge::Chain;
 use crate::model::candle::Candle;
 use crate::model::market::{Frontier, date_of};
-use crate::model::scale::{Checked, Moved, moved};
+use crate::model::scale::{Checked, Moved, Side, moved};
 use crate::model::span::Span;
 use crate::provider::{ErrorKind, ProviderError};
 
@@ -74,16 +74,18 @@ impl Fetcher {
         }
         checked.sort_unstable_by_key(|checked| checked.old.ts);
         checked.dedup_by_key(|checked| checked.old.ts);
-        Ok(moved(&checked).map(|Moved { factor, to }| {
-            let Checked { old, new } = checked[0];
+        Ok(moved(&checked).map(|Moved { factor, one, side }| {
+            let (up_to, day) = match side {
+                Side::UpTo(ts) => ("up to", date_of(ts)),
+                Side::From(ts) => ("from", date_of(ts)),
+            };
             format!(
-                "the adjusted prices of {} {} up to {} have changed by a factor of {factor:.6} since they were stored (close of {} was {}, now is {}): a split has made the series stale",
+                "the adjusted prices of {} {} {up_to} {day} have changed by a factor of {factor:.6} since they were stored (close of {} was {}, now is {}): a split has made the series stale",
                 key.symbol,
                 key.timeframe,
-                date_of(to),
-                date_of(old.ts),
-                old.close,
-                new.close
+                date_of(one.old.ts),
+                one.old.close,
+                one.new.close
             )
         }))
     }

@@ -42,6 +42,9 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
         output::json(&json!({
             "path": target.path(), "series": merged.series.len(), "candles": candles,
             "inputs": inputs.map(input).collect::<Vec<_>>(),
+            "unchecked": merged.unchecked.iter().map(|key| json!({
+                "symbol": key.symbol, "timeframe": key.timeframe,
+            })).collect::<Vec<_>>(),
         }))?;
         return Ok(Exit::Complete);
     }
@@ -79,5 +82,11 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
         of(merged.series.len() as u64, "series"),
         of(candles, "candle")
     ))?;
+    for key in &merged.unchecked {
+        output::say(format_args!(
+            "note: {} {} is adjusted, and its files have no candle in common: if a split lies between the times at which they were filled, it stands in two scales",
+            key.symbol, key.timeframe
+        ));
+    }
     Ok(Exit::Complete)
 }

@@ -11,7 +11,7 @@ use crate::handover::outfile::{Target, TargetError};
 use crate::model::market::date_of;
 use crate::model::scale::{Checked, Moved, moved};
 use crate::run::clock::Cancel;
-use crate::store::{Added, SeriesRow, Store, StoreError};
+use crate::store::{Added, SeriesKey, SeriesRow, Store, StoreError};
 
 /// Candles that two files have in common, of an adjusted series, which are compared.
 const COMPARED: usize = 50;
@@ -25,6 +25,9 @@ pub struct Merged {
     pub inputs: Vec<Added>,
     /// The series of the new file.
     pub series: Vec<SeriesRow>,
+    /// Adjusted ones of them that come from files without a candle in common: nobody can know whether they stand in one
+    /// scale.
+    pub unchecked: Vec<SeriesKey>,
 }
 
 /// Why files could not be merged. Nothing was written then.
@@ -53,7 +56,7 @@ pub enum MergeError {
         found: Box<SeriesRow>,
     },
     /// Two files hold an adjusted series in two scales: a split lies between the times at which they were filled.
-    #[error("{} and {} hold the adjusted prices of {} up to {to} in two scales, {factor:.6} apart: a split lies between the times at which they were filled", first.display(), second.display(), name(series))]
+    #[error("{} and {} hold the adjusted prices of {} in two scales, {factor:.6} apart on {day}: a split lies between the times at which they were filled", first.display(), second.display(), name(series))]
     Scales {
         /// The file that comes first.
         first: PathBuf,
@@ -63,8 +66,8 @@ pub enum MergeError {
         series: Box<SeriesRow>,
         /// What the prices of the first are to be multiplied by.
         factor: f64,
-        /// The last day that was compared and is in two scales.
-        to: NaiveDate,
+        /// A day that is in two scales.
+        day: NaiveDate,
     },
 }
 
@@ -119,25 +122,40 @@ pub fn merge(
     cancel: &Cancel,
 ) -> Result<Merged, MergeError> {
     check_bindings(inputs)?;
-    check_scales(inputs)?;
-    let part = target.begin_named()?;
-    let path = part.path().unwrap_or(target.path());
-    let made = make(inputs, path, now, cancel).map_err(|error| match error {
+    let unchecked = check_scales(inputs)?;
+    let mut part = target.begin_named()?;
+    let path = part.path().unwrap_or(target.path()).to_path_buf();
+    let told = |error| match error {
         _ if cancel.is_cancelled() => MergeError::Cancelled,
         StoreError::Full(full) if full == path => {
             TargetError::Full(target.path().to_path_buf()).into()
         }
         other => MergeError::Store(other),
-    })?;
+    };
+    let (out, inputs, series) = make(inputs, &path, now, cancel).map_err(told)?;
     // Statements that are short end before they look.
     if cancel.is_cancelled() {
         return Err(MergeError::Cancelled);
     }
+    // What is left to do once it is a candlefile is short: one that a kill leaves is in the way of the next run.
+    let synced = part.file().sync_all();
+    synced.map_err(|error| TargetError::io(target.path(), error))?;
+    out.give_its_id().map_err(told)?;
+    drop(out);
     part.finish()?;
-    Ok(made)
+    Ok(Merged {
+        inputs,
+        series,
+        unchecked,
+    })
 }
 
-fn make(inputs: &[Store], path: &Path, now: i64, cancel: &Cancel) -> Result<Merged, StoreError> {
+fn make(
+    inputs: &[Store],
+    path: &Path,
+    now: i64,
+    cancel: &Cancel,
+) -> Result<(Store, Vec<Added>, Vec<SeriesRow>), StoreError> {
     let out = Store::create_unseen(path, cancel)?;
     let mut candles = 0;
     for input in inputs {
@@ -152,13 +170,13 @@ fn make(inputs: &[Store], path: &Path, now: i64, cancel: &Cancel) -> Result<Merg
         .map(|input| out.add(input, now))
         .collect::<Result<_, _>>()?;
     let series = out.series()?;
-    drop(out);
-    Ok(Merged { inputs, series })
+    Ok((out, inputs, series))
 }
 
 /// An adjusted series stands in one scale in all files that hold it, as far as they have candles in common: a split changes
-/// all of its past at once, and a file that was filled before it would bring the old scale back.
-fn check_scales(inputs: &[Store]) -> Result<(), MergeError> {
+/// all of its past at once, and a file that was filled before it would bring the old scale back. Gives those of which that
+/// cannot be seen: no candle links all their files.
+fn check_scales(inputs: &[Store]) -> Result<Vec<SeriesKey>, MergeError> {
     let mut held: HashMap<_, Vec<(&Store, SeriesRow)>> = HashMap::new();
     for input in inputs {
         for series in input.whole_series()? {
@@ -168,23 +186,36 @@ fn check_scales(inputs: &[Store]) -> Result<(), MergeError> {
             }
         }
     }
+    let mut unchecked = Vec::new();
     for files in held.values() {
+        // Files with the same number are linked.
+        let mut groups: Vec<usize> = (0..files.len()).collect();
         for (at, (second, found)) in files.iter().enumerate() {
-            for (first, series) in &files[..at] {
+            for (before, (first, series)) in files[..at].iter().enumerate() {
                 let common = common(first, series, second, found)?;
-                if let Some(Moved { factor, to }) = moved(&common) {
+                if let Some(Moved { factor, one, .. }) = moved(&common) {
                     return Err(MergeError::Scales {
                         first: first.path().to_path_buf(),
                         second: second.path().to_path_buf(),
                         series: Box::new(series.clone()),
                         factor,
-                        to: date_of(to),
+                        day: date_of(one.old.ts),
                     });
+                }
+                if !common.is_empty() {
+                    let (from, to) = (groups[at], groups[before]);
+                    for group in groups.iter_mut().filter(|group| **group == from) {
+                        *group = to;
+                    }
                 }
             }
         }
+        if !groups.iter().all_equal() {
+            unchecked.push(files[0].1.key.clone());
+        }
     }
-    Ok(())
+    unchecked.sort_by_key(|key| (key.symbol.clone(), key.timeframe));
+    Ok(unchecked)
 }
 
 /// The oldest candles that two files have in common of a series.

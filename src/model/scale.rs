@@ -7,6 +7,8 @@ use crate::model::candle::Candle;
 
 /// A factor that is closer to one is no split.
 const SMALLEST: f64 = 1e-4;
+/// No correction of all four prices of a candle goes further.
+const FAR: f64 = 1.25;
 /// Prices that differ by less of themselves are the same: they were printed with another number of digits.
 const SAME: f64 = 1e-6;
 /// Prices are given to the cent at least,
@@ -23,13 +25,24 @@ pub(crate) struct Checked {
     pub(crate) new: Candle,
 }
 
-/// How the oldest candles have moved.
+/// How the candles at one end have moved.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moved {
     /// What the stored prices are to be multiplied by.
     pub(crate) factor: f64,
-    /// The last of the checked candles that moved so.
-    pub(crate) to: i64,
+    /// One of those that moved so.
+    pub(crate) one: Checked,
+    /// Up to where, or from where on.
+    pub(crate) side: Side,
+}
+
+/// The side of a checked candle, itself included, that has moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// It and all before it.
+    UpTo(i64),
+    /// It and all after it: they were stored before a split that the older ones were stored after.
+    From(i64),
 }
 
 /// What a factor can be.
@@ -55,30 +68,65 @@ impl Factor {
     }
 }
 
-/// Whether all candles before some date have moved by one factor. They are given in ascending order. Single ones that
-/// differ otherwise say nothing, and neither does a single one that moved, unless it is the only one.
+/// Whether all candles before some date have moved by one factor, or all from one on. They are given in ascending order.
+/// Single ones that differ otherwise say nothing, and neither does a single one that moved, unless it is the only one, or
+/// the oldest and moved further than a candle is corrected.
 pub(crate) fn moved(checked: &[Checked]) -> Option<Moved> {
-    let of_old = Rounding::of(checked.iter().map(|checked| &checked.old));
-    let of_new = Rounding::of(checked.iter().map(|checked| &checked.new));
-    let moves: Vec<(i64, Option<Factor>)> = checked
-        .iter()
-        .map_while(|Checked { old, new }| {
-            let pairs = || prices(old).into_iter().zip(prices(new));
-            if pairs().all(|(old, new)| (old - new).abs() <= SAME * old.abs().max(new.abs())) {
-                return None;
-            }
-            let mut factors =
-                pairs().map(|(old, new)| factor(old, of_old.at(old), new, of_new.at(new)));
-            Some((old.ts, factors.try_fold(Factor::ANY, Factor::and)))
-        })
-        .collect();
+    let (oldest, newest) = (checked.first()?, checked.last()?);
+    let roundings = Roundings {
+        old: Rounding::of(checked.iter().map(|checked| &checked.old)),
+        new: Rounding::of(checked.iter().map(|checked| &checked.new)),
+    };
     let enough = checked.len().min(2);
-    // The very first may be one that was corrected besides: another one says what the factor is, then.
-    let found = (0..moves.len()).find_map(|first| from_the(first, &moves, enough));
-    let (common, to) = found?;
-    let close = checked[0].new.close / checked[0].old.close;
-    let factor = close.clamp(common.least, common.most);
-    Some(Moved { factor, to })
+    let moved = |one: &Checked, (factor, to): (Factor, i64), side: fn(i64) -> Side| Moved {
+        factor: (one.new.close / one.old.close).clamp(factor.least, factor.most),
+        one: *one,
+        side: side(to),
+    };
+    let alone = || {
+        let factor = roundings.factor_of(oldest)??;
+        let is_far = factor.least > FAR || factor.most < 1.0 / FAR;
+        (is_far && oldest.old.high > oldest.old.low).then_some((factor, oldest.old.ts))
+    };
+    let from_oldest = roundings.at_the_end(checked.iter(), enough).or_else(alone);
+    from_oldest
+        .map(|found| moved(oldest, found, Side::UpTo))
+        .or_else(|| {
+            let found = roundings.at_the_end(checked.iter().rev(), enough);
+            found.map(|found| moved(newest, found, Side::From))
+        })
+}
+
+/// How the prices that are compared were rounded.
+struct Roundings {
+    old: Rounding,
+    new: Rounding,
+}
+
+impl Roundings {
+    /// What makes the new candle of the old one: `None` where they are the same, and no factor where no single one does.
+    fn factor_of(&self, Checked { old, new }: &Checked) -> Option<Option<Factor>> {
+        let pairs = || prices(old).into_iter().zip(prices(new));
+        if pairs().all(|(old, new)| (old - new).abs() <= SAME * old.abs().max(new.abs())) {
+            return None;
+        }
+        let mut factors =
+            pairs().map(|(old, new)| factor(old, self.old.at(old), new, self.new.at(new)));
+        Some(factors.try_fold(Factor::ANY, Factor::and))
+    }
+
+    /// The factor of those that come first in an order, and the last of them that moved by it.
+    fn at_the_end<'a>(
+        &self,
+        ordered: impl Iterator<Item = &'a Checked>,
+        enough: usize,
+    ) -> Option<(Factor, i64)> {
+        let moves: Vec<(i64, Option<Factor>)> = ordered
+            .map_while(|checked| Some((checked.old.ts, self.factor_of(checked)?)))
+            .collect();
+        // The very first may be one that was corrected besides: another one says what the factor is, then.
+        (0..moves.len()).find_map(|first| from_the(first, &moves, enough))
+    }
 }
 
 /// The factor that most have in common with a candle, and the last that does.
@@ -217,7 +265,7 @@ mod tests {
             for until in [2, 3, 5, 32, 34] {
                 let found = moved(&checked(scaled(until, factor))).expect("a split");
                 assert!((found.factor / factor - 1.0).abs() < 2e-3, "{found:?}");
-                assert_eq!(found.to, until * DAY, "{factor}");
+                assert_eq!(found.side, Side::UpTo(until * DAY), "{factor}");
             }
         }
         let one = &checked(scaled(34, 0.25))[..1];
@@ -236,7 +284,41 @@ mod tests {
             assert!((found.factor - 0.1).abs() < 2e-3, "{found:?}");
         }
         let twice = checked(|old| scaled(31, 0.5)(scaled(5, 0.1)(old)));
-        assert_eq!(moved(&twice).map(|found| found.to), Some(5 * DAY));
+        assert_eq!(
+            moved(&twice).map(|found| found.side),
+            Some(Side::UpTo(5 * DAY))
+        );
+    }
+
+    #[test]
+    fn the_newest_may_stand_in_another_scale_than_the_oldest() {
+        let later = |from: i64| {
+            checked(move |old| {
+                let is_after = old.ts >= from * DAY;
+                cents(map(old, |price| if is_after { price * 2.0 } else { price }))
+            })
+        };
+        for from in [2, 5, 30, 33] {
+            let found = moved(&later(from)).expect("a split");
+            assert_eq!(found.side, Side::From(from * DAY));
+            assert!((found.factor / 2.0 - 1.0).abs() < 2e-3, "{found:?}");
+        }
+        assert!(moved(&later(34)).is_none(), "a single one");
+    }
+
+    #[test]
+    fn the_oldest_alone_may_lie_before_a_split_and_is_corrected_by_less() {
+        for factor in [0.1, 0.5, 1.0 / 1.5, 2.0] {
+            let found = moved(&checked(scaled(1, factor))).expect("a split");
+            assert_eq!(found.side, Side::UpTo(DAY));
+        }
+        for factor in [0.9, 1.03, 1.2] {
+            assert!(moved(&checked(scaled(1, factor))).is_none(), "{factor}");
+        }
+        let mut flat = checked(scaled(1, 0.1));
+        flat[0].old = map(flat[0].old, |_| 80.0);
+        flat[0].new = map(flat[0].new, |_| 8.0);
+        assert!(moved(&flat).is_none(), "a single trade that was corrected");
     }
 
     #[test]
@@ -244,7 +326,6 @@ mod tests {
         let same = checked(cents);
         assert!(moved(&same).is_none());
         assert!(moved(&[]).is_none());
-        assert!(moved(&checked(scaled(1, 0.5))).is_none(), "a single one");
         assert!(moved(&checked(scaled(34, 1.000_05))).is_none(), "too small");
         let exact = |factor: f64| {
             [1, 2, 3, 4, 5].map(|day| {
@@ -264,11 +345,6 @@ mod tests {
             few[row + 2].new = map(few[row + 2].new, |price| price * 1.5);
         }
         assert!(moved(&few).is_none(), "as many differ otherwise");
-        let later = checked(|old| {
-            let is_after = old.ts > 5 * DAY;
-            cents(map(old, |price| if is_after { price * 2.0 } else { price }))
-        });
-        assert!(moved(&later).is_none(), "the oldest stand where they stood");
         let shifted = checked(|old| cents(map(old, |price| price - 1.5)));
         assert!(moved(&shifted).is_none(), "a dividend taken off");
         let around_a_hundred = [0, 1, 2, 3, 4].map(|day| {

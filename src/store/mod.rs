@@ -23,7 +23,7 @@ pub use file::room::free_room;
 pub use file::schema::{TableDoc, tables};
 pub use file::sql::{SqlClock, SqlValue, TakeRows};
 pub use file::standing::how_to_restore;
-pub(crate) use file::standing::is_working;
+pub(crate) use file::standing::{is_unfinished, is_working};
 pub use jobs::counts::Counts;
 pub use jobs::create::{JobSettings, Made, NewJob, Progress, Target};
 pub use jobs::progress::{JobTally, SeriesProgress};
@@ -56,6 +56,8 @@ use crate::run::owner::Owner;
 
 /// `application_id` of the file: "CDLF".
 pub const APPLICATION_ID: i32 = 0x4344_4c46;
+/// `CDLp`: marks a file that is being made, until it is whole. What a kill leaves of it is nobody's.
+const UNFINISHED_ID: i32 = 0x4344_4c70;
 /// `user_version` of the file: the format that this program writes.
 pub const FORMAT: i32 = 3;
 /// Other programs' transactions are waited for this long; a batch takes well below a second.

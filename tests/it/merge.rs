@@ -272,7 +272,18 @@ fn two_scales_of_an_adjusted_series_are_not_put_together() {
     // The same scale, raw prices, and series that have no candle in common.
     merged(&home, "old.db same.db", "one.db");
     merged(&home, "raw.db more.db", "two.db");
-    merged(&home, "old.db apart.db", "three.db");
+    for (inputs, out) in [
+        ("old.db apart.db", "three.db"),
+        ("apart.db old.db same.db", "linked.db"),
+    ] {
+        let said = run(&home, &format!("merge {inputs} -o {out}")).ok();
+        said.says(&["note: AAPL 1d", "no candle in common", "two scales"]);
+    }
+    let said = run(&home, "merge old.db same.db -o five.db").ok();
+    assert!(!said.stderr.contains("note:"), "{said:?}");
+    let said = run(&home, "--json merge old.db apart.db raw.db -o unlinked.db").ok();
+    let unchecked = serde_json::json!([{ "symbol": "AAPL", "timeframe": "1d" }]);
+    assert_eq!(said.json()["unchecked"], unchecked);
     // One candle that was corrected is no split.
     rusqlite::Connection::open(home.path("same.db"))
         .unwrap()
@@ -766,4 +777,24 @@ fn what_is_stopped_leaves_no_file() {
     assert!(matches!(stopped, Err(MergeError::Cancelled)), "{stopped:?}");
     drop(inputs);
     assert!(home.files() == before);
+}
+
+#[test]
+fn what_a_kill_has_left_is_no_candlefile_and_the_next_run_uses_it_up() {
+    let home = Home::new();
+    let words = "backfill AAPL -t 1m --start 2024-01-02 --end 2024-06-28 --provider sample";
+    run(&home, words).ok();
+    fs::copy(home.db_path(), home.path("other.db")).unwrap();
+    let words = ["merge", "market.db", "other.db", "-o", "out.db"];
+    let running = home.cli(words).spawn();
+    let part = home.path(".out.db.part");
+    crate::running::eventually("a part", || {
+        fs::metadata(&part).is_ok_and(|part| part.len() > 100_000)
+    });
+    running.kill();
+    let left = run(&home, "list --db .out.db.part");
+    left.exit(1).says(&["never finished", "next:"]);
+    home.cli(words).run().ok();
+    assert!(!part.exists() && !home.path(".out.db.part-journal").exists());
+    assert!(!differ(&home.path("out.db"), &home.db_path()));
 }

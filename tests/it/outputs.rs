@@ -133,6 +133,44 @@ fn what_has_a_log_beside_it_is_in_use_however_small_the_log() {
 }
 
 #[test]
+fn a_file_of_candles_that_has_the_name_of_a_part_stays() {
+    let home = home();
+    for writer in WRITERS {
+        for overwrite in [false, true] {
+            for log in [None, Some("-wal"), Some("-journal")] {
+                let part = home.path(".new.part");
+                // Beside a log, whatever it is: the file may be another program's.
+                let from = if log.is_some() {
+                    "note.csv"
+                } else {
+                    "other.db"
+                };
+                fs::copy(home.path(from), &part).unwrap();
+                fs::write(home.path("new"), "another").unwrap();
+                let log = log.map(|log| home.path(&format!(".new.part{log}")));
+                if let Some(log) = &log {
+                    fs::write(log, "").unwrap();
+                }
+                if !overwrite {
+                    fs::remove_file(home.path("new")).unwrap();
+                }
+                let before = files(&home);
+                let words = if overwrite { " --overwrite" } else { "" };
+                run(&home, &format!("{writer} new{words}"))
+                    .exit(1)
+                    .says(&[".new.part", "-o"]);
+                assert!(files(&home) == before, "{writer} {words} {log:?}");
+                if let Some(log) = &log {
+                    fs::remove_file(log).unwrap();
+                }
+            }
+        }
+        fs::remove_file(home.path(".new.part")).unwrap();
+        fs::remove_file(home.path("new")).unwrap();
+    }
+}
+
+#[test]
 #[cfg(feature = "parquet")]
 fn a_folder_takes_the_place_of_no_file_of_candles() {
     let home = home();

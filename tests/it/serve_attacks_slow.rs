@@ -3,6 +3,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -118,8 +120,35 @@ fn large_job(serving: &Serving) -> String {
     job_id
 }
 
+/// Reads an answer at 20 kB a second until it is told to stop.
+fn read_slowly(mut stream: TcpStream, stop: &AtomicBool) {
+    let began = Instant::now();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let mut piece = [0; 2_000];
+    while !stop.load(Ordering::Relaxed) {
+        let read = stream.read_exact(&mut piece);
+        assert!(read.is_ok(), "{read:?} after {:?}", began.elapsed());
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
-fn a_caller_that_never_reads_its_answers_is_sent_away_in_time() {
+fn a_caller_that_never_reads_its_answers_is_sent_away_in_time_and_one_that_reads_slowly_stays() {
+    let home = Home::new();
+    let words = "backfill AAPL -t 1m --provider sample --start 2022-01-03 --end 2023-12-29";
+    home.cli(words.split(' ')).run().ok();
+    let slow_server = Serving::start(home.serve_sample());
+    let mut slow = slow_server.connect();
+    let asked = "GET /api/v1/historical/AAPL?timeframe=1m&start=2022-01-03&end=2023-12-29&format=csv HTTP/1.1\r\nHost: {host}\r\n\r\n";
+    slow.write_all(&host(&slow_server, asked)).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let reading = {
+        let stop = Arc::clone(&stop);
+        thread::spawn(move || read_slowly(slow, &stop))
+    };
+
     let home = Home::new();
     let serving = Serving::start(home.serve_sample());
     let sockets = open_sockets(serving.id());
@@ -138,6 +167,13 @@ fn a_caller_that_never_reads_its_answers_is_sent_away_in_time() {
     let took = began.elapsed().as_secs();
     assert!((15..40).contains(&took), "after {took} s");
     serving.stop().ok();
+    // As long as the system's buffers hide of it, and the time that one who reads nothing has.
+    while !reading.is_finished() && began.elapsed() < Duration::from_secs(24) {
+        thread::sleep(Duration::from_millis(100));
+    }
+    stop.store(true, Ordering::Relaxed);
+    reading.join().expect("who reads slowly is answered");
+    slow_server.stop().ok();
 }
 
 /// So many connections of one caller may be open, or nothing where the system does not allow it.

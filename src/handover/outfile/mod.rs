@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use place::{folder_of, is_same, part_name, rename_to_new, with_suffix};
 use place::{is_named, name_it, nameless};
 pub(crate) use taken::check as check_free;
+use taken::check_part;
 
 use crate::run::shell::quoted;
 
@@ -163,6 +164,7 @@ impl Target {
             }
         }
         check_free(path)?;
+        check_part(path)?;
         match fs::symlink_metadata(path) {
             Err(_) => {}
             Ok(_) if !overwrite => return Err(TargetError::Exists(path.to_path_buf())),
@@ -201,6 +203,7 @@ impl Target {
     /// The folder cannot be written, another process is writing the same target, or the one that is there is in use.
     pub fn begin_named(&self) -> Result<Part<'_>, TargetError> {
         check_free(&self.path)?;
+        check_part(&self.path)?;
         let name = part_name(&self.path);
         let told = |error| TargetError::io(&self.path, error);
         let file = loop {
@@ -283,6 +286,7 @@ impl Part<'_> {
                 let _ = fs::remove_file(&name);
             }),
             None if target.overwrite => {
+                check_part(&target.path)?;
                 let name = part_name(&target.path);
                 let _ = fs::remove_file(&name);
                 name_it(&self.file, &name).and_then(|()| target.place(&name))

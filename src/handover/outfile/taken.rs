@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::TargetError;
-use super::place::{folder_of, with_suffix};
-use crate::store::is_working;
+use super::place::{folder_of, part_name, with_suffix};
+use crate::store::{is_unfinished, is_working};
 
 /// What `SQLite` puts beside a file that is written, and takes for its own when it opens it.
 const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -20,8 +20,7 @@ const LINKS: usize = 40;
 /// link, or of where it leads.
 pub(crate) fn check(path: &Path) -> Result<(), TargetError> {
     for name in names(path) {
-        let mut logs = LOGS.iter().map(|suffix| with_suffix(&name, suffix));
-        if let Some(log) = logs.find(|log| log.symlink_metadata().is_ok()) {
+        if let Some(log) = log_of(&name) {
             return Err(TargetError::InUse(log));
         }
         if let Some(file) = owner(&name) {
@@ -35,6 +34,27 @@ pub(crate) fn check(path: &Path) -> Result<(), TargetError> {
         }
     }
     Ok(())
+}
+
+/// Checks that what stands where a path's part is made may go: what a kill has left of one.
+///
+/// # Errors
+/// A candlefile that is no packed one, or a log beside another program's file.
+pub(crate) fn check_part(path: &Path) -> Result<(), TargetError> {
+    let part = part_name(path);
+    if is_working(&part) {
+        return Err(TargetError::IsWorking(part));
+    }
+    let is_left = || part.metadata().is_ok_and(|found| found.len() == 0) || is_unfinished(&part);
+    match log_of(&part) {
+        Some(log) if !is_left() => Err(TargetError::InUse(log)),
+        _ => Ok(()),
+    }
+}
+
+fn log_of(file: &Path) -> Option<PathBuf> {
+    let mut logs = LOGS.iter().map(|suffix| with_suffix(file, suffix));
+    logs.find(|log| log.symlink_metadata().is_ok())
 }
 
 /// The path, and where it leads as a link, also where nothing is there.

@@ -33,6 +33,9 @@ const STALL: Duration = Duration::from_secs(20);
 const BACKLOG: i32 = 1024;
 /// How long an answer's next piece, of some 64 KiB, may wait until it is taken.
 const SLOW: Duration = Duration::from_secs(60);
+/// Bytes that the system keeps unsent.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
 /// How often it is looked for those who are slower.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long no connection is taken once one could not be.
@@ -322,6 +325,10 @@ async fn one(
     mut stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    // The system takes more once little is unsent, not once a part of all that it has room for was read: who reads slowly is
+    // seen to read.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
     let (wire, owed) = Wire::new(stream);
     let mut stream = TimeoutStream::new(wire);
     stream.set_write_timeout(Some(STALL));

@@ -175,6 +175,12 @@ impl Held {
         }
     }
 
+    /// The `application_id` that the header says, as far as it is there.
+    pub(in crate::store) fn marked(&self) -> Option<i32> {
+        let mut id = [0; 4];
+        (self.read_at(&mut id, 68).ok()? == 4).then(|| i32::from_be_bytes(id))
+    }
+
     pub(in crate::store) fn metadata(&self) -> io::Result<Metadata> {
         self.shared().file.metadata()
     }

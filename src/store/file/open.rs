@@ -21,7 +21,7 @@ use crate::store::file::path::{
 use crate::store::file::rights::{check_readable, check_writable, may_write};
 use crate::store::file::still::Still;
 use crate::store::packed::seal::is_sealed;
-use crate::store::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, told};
+use crate::store::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, UNFINISHED_ID, told};
 
 pub(in crate::store) const SCHEMA: &str = include_str!("../../../schema.sql");
 
@@ -53,7 +53,7 @@ impl Store {
     /// A path that cannot be a file of ours, another program's file, a newer format, no right to write the file or its folder.
     pub fn create(path: &Path) -> Result<Store, StoreError> {
         check_path(path)?;
-        Self::open_for_writing(path, OpenFlags::SQLITE_OPEN_CREATE)
+        Self::open_for_writing(path, OpenFlags::SQLITE_OPEN_CREATE, APPLICATION_ID)
     }
 
     /// Opens an existing file for writing.
@@ -63,7 +63,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Store, StoreError> {
         check_path(path)?;
         check_exists(path)?;
-        Self::open_for_writing(path, OpenFlags::empty())
+        Self::open_for_writing(path, OpenFlags::empty(), APPLICATION_ID)
     }
 
     /// Opens an existing file for reading. A backfill may write it meanwhile. Who may only read it leaves nothing behind.
@@ -87,7 +87,26 @@ impl Store {
         format!("file:{}?{how}", percent_encoded(&self.real))
     }
 
-    fn open_for_writing(path: &Path, create: OpenFlags) -> Result<Store, StoreError> {
+    /// Makes a file of its own that nobody takes for a candlefile before [`Store::give_its_id`].
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub(in crate::store) fn create_unfinished(path: &Path) -> Result<Store, StoreError> {
+        Self::open_for_writing(path, OpenFlags::SQLITE_OPEN_CREATE, UNFINISHED_ID)
+    }
+
+    /// Makes a candlefile of an unfinished one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn give_its_id(&self) -> Result<(), StoreError> {
+        self.connection
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(told(&self.path))
+    }
+
+    /// `id` is what marks the file, if it is made.
+    fn open_for_writing(path: &Path, create: OpenFlags, id: i32) -> Result<Store, StoreError> {
         let real = real(path);
         check_writable(path)?;
         let told = told(path);
@@ -148,7 +167,7 @@ impl Store {
                 .map_err(told)?;
         }
         match found {
-            Found::Empty => store.make()?,
+            Found::Empty => store.make(id)?,
             Found::Ours(FORMAT) => {}
             Found::Ours(_) => migrate(&store)?,
         }
@@ -156,13 +175,12 @@ impl Store {
     }
 
     /// Writes the schema into an empty file. Another process may have done so since it was found empty.
-    fn make(&mut self) -> Result<(), StoreError> {
+    fn make(&mut self, id: i32) -> Result<(), StoreError> {
         let told = told(&self.path);
         let tx = self.begin_as_it_is()?;
         if let Found::Empty = header(&tx, &self.path)? {
             tx.execute_batch(SCHEMA).map_err(told)?;
-            tx.pragma_update(None, "application_id", APPLICATION_ID)
-                .map_err(told)?;
+            tx.pragma_update(None, "application_id", id).map_err(told)?;
             tx.pragma_update(None, "user_version", FORMAT)
                 .map_err(told)?;
         }
@@ -356,6 +374,10 @@ fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {
         (APPLICATION_ID, _) => Err(StoreError::Damaged {
             path: path.to_path_buf(),
             why: format!("there is no format {version}"),
+        }),
+        (UNFINISHED_ID, _) => Err(StoreError::NotAFile {
+            path: path.to_path_buf(),
+            what: "what is left of a file that was never finished",
         }),
         _ => Err(StoreError::Foreign(path.to_path_buf())),
     }

@@ -6,15 +6,22 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::run::shell::quoted;
-use crate::store::APPLICATION_ID;
+use crate::store::file::held::Held;
 use crate::store::file::open::set_up;
 use crate::store::file::path::{beside, percent_encoded};
 use crate::store::packed::seal::is_sealed;
+use crate::store::{APPLICATION_ID, UNFINISHED_ID};
 
 /// Whether a file of ours that is no packed one stands at a path; where it cannot be read, perhaps.
 pub(crate) fn is_working(path: &Path) -> bool {
     // Opening anything else might wait for ever.
-    path.is_file() && stands(path) == Some(Standing::Working)
+    path.is_file() && !is_unfinished(path) && stands(path) == Some(Standing::Working)
+}
+
+/// Whether what stands at a path is what a kill has left of a file that was being made, in whatever state.
+pub(crate) fn is_unfinished(path: &Path) -> bool {
+    let held = || Held::of(path).ok();
+    path.is_file() && held().and_then(|held| held.marked()) == Some(UNFINISHED_ID)
 }
 
 /// The commands that make a copy of a file, to be gone on with, as `copy.db`. One that may be written is one file and a log

@@ -54,13 +54,13 @@ struct Theirs {
 }
 
 impl Store {
-    /// Makes a file that nobody reads before it is whole, to add others to. It is not synced, and at rest when it is dropped.
-    /// Once it is cancelled every statement fails.
+    /// Makes a file that nobody reads before it is whole, to add others to. It is not synced, at rest when it is dropped, and
+    /// no candlefile before [`Store::give_its_id`]. Once it is cancelled every statement fails.
     ///
     /// # Errors
     /// As [`Store::create`].
     pub fn create_unseen(path: &Path, cancel: &Cancel) -> Result<Store, StoreError> {
-        let mut store = Store::create(path)?;
+        let mut store = Store::create_unfinished(path)?;
         let cancel = cancel.clone();
         store
             .connection

@@ -12,7 +12,7 @@ use crate::store::file::open::SCHEMA;
 use crate::store::packed::btree::PAGE;
 use crate::store::packed::history::{HistoryRow, Times};
 use crate::store::packed::seal::{MARK, SQL};
-use crate::store::{APPLICATION_ID, FORMAT, StoreError, told};
+use crate::store::{APPLICATION_ID, FORMAT, StoreError, UNFINISHED_ID, told};
 
 /// A candle and the slice that brought it, where that is kept.
 pub(crate) type Row = (Candle, Option<i64>);
@@ -35,7 +35,7 @@ impl Packing {
             let schema = format!("{SCHEMA}{}", manifest_sql().0);
             let schema = if strict { schema } else { loose(&schema) };
             connection.execute_batch(&format!("BEGIN; {schema}"))?;
-            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            connection.pragma_update(None, "application_id", UNFINISHED_ID)?;
             connection.pragma_update(None, "user_version", FORMAT)?;
             connection.execute_batch("COMMIT")?;
             let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'candle_data'";
@@ -156,6 +156,7 @@ impl Packing {
                     MARK
                 ],
             )?;
+            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
             connection.execute_batch("COMMIT")
         };
         write().map_err(told(&path))?;
