@@ -1,4 +1,4 @@
--- candlefile, file format 3.
+-- candlefile, file format 4.
 --
 -- One file holds a research data set of OHLCV candles: the data, what was asked of the provider, what it answered, how
 -- far each job came, and what is odd about which candle. Any SQLite >= 3.37 opens it.
@@ -6,7 +6,7 @@
 -- All times are Unix seconds, UTC. All ranges are half-open: start_ts is inside, end_ts is not.
 -- ts is a candle's start: the instant for minutes and hours, a label (the first market date at 00:00Z) for 1d, 1w, 1mo.
 --
--- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 3, page size 8192. At rest the file has a rollback
+-- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 4, page size 8192. At rest the file has a rollback
 -- journal; while it is written it has a write-ahead log.
 --
 -- A packed file has the tables of manifest.sql too.
@@ -127,6 +127,64 @@ CREATE TABLE backfill_progress (
 ) STRICT;
 CREATE INDEX backfill_progress_of_job ON backfill_progress (job_id, series_id, start_ts);
 CREATE INDEX backfill_progress_of_series ON backfill_progress (series_id);
+
+-- What the slices of a job come to, so that nobody has to read them all to say how far it is. A job without a row has none.
+CREATE TABLE backfill_totals (
+    job_id              TEXT PRIMARY KEY REFERENCES backfill_jobs (job_id) ON DELETE CASCADE,
+    slices              INTEGER NOT NULL DEFAULT 0,
+    completed           INTEGER NOT NULL DEFAULT 0,
+    failed              INTEGER NOT NULL DEFAULT 0,
+    records_fetched     INTEGER NOT NULL DEFAULT 0,
+    records_inserted    INTEGER NOT NULL DEFAULT 0,
+    records_duplicate   INTEGER NOT NULL DEFAULT 0,
+    records_restated    INTEGER NOT NULL DEFAULT 0,
+    records_conflicting INTEGER NOT NULL DEFAULT 0,
+    records_rejected    INTEGER NOT NULL DEFAULT 0,
+    records_removed     INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Every statement that changes slices keeps the totals. This program runs no trigger of a file: it has the same for itself.
+CREATE TRIGGER added_to_totals AFTER INSERT ON backfill_progress BEGIN
+    INSERT OR IGNORE INTO backfill_totals (job_id) VALUES (new.job_id);
+    UPDATE backfill_totals SET slices = slices + 1,
+        completed = completed + (new.status = 'completed'),
+        failed = failed + (new.status = 'failed'),
+        records_fetched = records_fetched + new.records_fetched,
+        records_inserted = records_inserted + new.records_inserted,
+        records_duplicate = records_duplicate + new.records_duplicate,
+        records_restated = records_restated + new.records_restated,
+        records_conflicting = records_conflicting + new.records_conflicting,
+        records_rejected = records_rejected + new.records_rejected,
+        records_removed = records_removed + new.records_removed
+    WHERE job_id = new.job_id;
+END;
+CREATE TRIGGER changed_in_totals AFTER UPDATE OF status, records_fetched, records_inserted, records_duplicate, records_restated,
+    records_conflicting, records_rejected, records_removed ON backfill_progress BEGIN
+    UPDATE backfill_totals SET
+        completed = completed + (new.status = 'completed') - (old.status = 'completed'),
+        failed = failed + (new.status = 'failed') - (old.status = 'failed'),
+        records_fetched = records_fetched + new.records_fetched - old.records_fetched,
+        records_inserted = records_inserted + new.records_inserted - old.records_inserted,
+        records_duplicate = records_duplicate + new.records_duplicate - old.records_duplicate,
+        records_restated = records_restated + new.records_restated - old.records_restated,
+        records_conflicting = records_conflicting + new.records_conflicting - old.records_conflicting,
+        records_rejected = records_rejected + new.records_rejected - old.records_rejected,
+        records_removed = records_removed + new.records_removed - old.records_removed
+    WHERE job_id = new.job_id;
+END;
+CREATE TRIGGER removed_from_totals AFTER DELETE ON backfill_progress BEGIN
+    UPDATE backfill_totals SET slices = slices - 1,
+        completed = completed - (old.status = 'completed'),
+        failed = failed - (old.status = 'failed'),
+        records_fetched = records_fetched - old.records_fetched,
+        records_inserted = records_inserted - old.records_inserted,
+        records_duplicate = records_duplicate - old.records_duplicate,
+        records_restated = records_restated - old.records_restated,
+        records_conflicting = records_conflicting - old.records_conflicting,
+        records_rejected = records_rejected - old.records_rejected,
+        records_removed = records_removed - old.records_removed
+    WHERE job_id = old.job_id;
+END;
 
 -- Rows of answers that could not be stored. Their slots count as answered.
 CREATE TABLE rejected (

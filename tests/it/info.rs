@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use candlefile::store::FORMAT;
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -35,7 +36,7 @@ fn the_glance_is_what_the_books_say() {
     );
     let size = fs::metadata(home.db_path()).unwrap().len();
     for (field, value) in [
-        ("format", json!(3)),
+        ("format", json!(FORMAT)),
         ("program", json!(env!("CARGO_PKG_VERSION"))),
         ("packed", json!(false)),
         ("bytes", json!(size)),
@@ -60,7 +61,7 @@ fn the_glance_is_what_the_books_say() {
     assert_eq!(info["jobs"][0]["status"], "completed");
     let text = home.cli(["info"]).run().ok().stdout;
     for words in [
-        "format 3",
+        format!("format {FORMAT}").as_str(),
         "49,266 candles in 4 series",
         "2024-01-02 to 2024-03-28 19:59",
         "sample",
@@ -109,7 +110,10 @@ fn a_file_of_another_format_is_named_with_what_to_do() {
         (&json!(1), &json!(null))
     );
     assert!(
-        info["next"].as_str().unwrap().contains("format 3"),
+        info["next"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("format {FORMAT}")),
         "{info}"
     );
     assert_eq!(fs::read(home.db_path()).unwrap(), fs::read(old).unwrap());
@@ -119,7 +123,7 @@ fn a_file_of_another_format_is_named_with_what_to_do() {
     let info = run.json();
     assert_eq!(
         (&info["format"], &info["known_format"]),
-        (&json!(9), &json!(3))
+        (&json!(9), &json!(FORMAT))
     );
     assert_eq!(
         info["bytes"],

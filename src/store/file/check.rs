@@ -10,6 +10,7 @@ use crate::store::file::link::Closing;
 use crate::store::file::migrate::came_after;
 use crate::store::file::open::{SCHEMA, read_immutable};
 use crate::store::file::path::{check_exists, check_path, check_settled, is_there, real};
+use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::packed::seal::SQL;
 use crate::store::packed::write::loose;
 use crate::store::{FORMAT, Store, StoreError, told};
@@ -146,7 +147,7 @@ impl Store {
             "SELECT DISTINCT 'the index ' || l.name || ' is none of the format''s' FROM sqlite_schema AS t,
                 pragma_index_list(t.name) AS l, pragma_index_xinfo(l.name) AS x
              WHERE t.type = 'table' AND (x.cid = -2 OR l.partial) AND t.name IN ('series', 'candle_data', 'coverage',
-                'empty_spans', 'backfill_jobs', 'backfill_series', 'backfill_progress', 'rejected', 'conflicts',
+                'empty_spans', 'backfill_jobs', 'backfill_series', 'backfill_progress', 'backfill_totals', 'rejected', 'conflicts',
                 'restatements', 'quality_issues', 'candle_quality', 'sends')",
             |_| true,
         )
@@ -172,6 +173,17 @@ impl Store {
              records_inserted + records_duplicate + records_restated + records_conflicting + records_rejected",
             |_| true,
         )?);
+        if self.format >= TOTALS_SINCE {
+            let sums = sums(None);
+            found.extend(self.lines(
+                &format!(
+                    "SELECT 'the totals of job ' || job_id || ' are not those of its slices' FROM (
+                     SELECT job_id FROM ({sums} EXCEPT SELECT * FROM backfill_totals) UNION
+                     SELECT job_id FROM (SELECT * FROM backfill_totals WHERE slices > 0 EXCEPT {sums}))"
+                ),
+                |_| true,
+            )?);
+        }
         Ok(found)
     }
 

@@ -9,6 +9,7 @@ use crate::store::{FORMAT, Store, StoreError, told};
 const STEPS: [&str; FORMAT as usize - 1] = [
     "ALTER TABLE backfill_jobs ADD COLUMN program TEXT",
     include_str!("format_3.sql"),
+    include_str!("format_4.sql"),
 ];
 
 /// Whether a table, index or view of this format is none of an older one.

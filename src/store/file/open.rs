@@ -20,6 +20,7 @@ use crate::store::file::path::{
 };
 use crate::store::file::rights::{check_readable, check_writable, may_write};
 use crate::store::file::still::Still;
+use crate::store::jobs::totals;
 use crate::store::packed::seal::is_sealed;
 use crate::store::{APPLICATION_ID, BUSY_TIMEOUT, FORMAT, Store, StoreError, UNFINISHED_ID, told};
 
@@ -171,6 +172,7 @@ impl Store {
             Found::Ours(FORMAT) => {}
             Found::Ours(_) => migrate(&store)?,
         }
+        totals::keep(&store.connection).map_err(told)?;
         Ok(store)
     }
 

@@ -9,3 +9,4 @@ pub(in crate::store) mod sharing;
 pub(in crate::store) mod states;
 pub(in crate::store) mod status;
 pub(in crate::store) mod takeover;
+pub(in crate::store) mod totals;

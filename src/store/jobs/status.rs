@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::market::Policy;
 use crate::model::span::SpanSet;
 use crate::run::owner;
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
+use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
     SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
@@ -34,22 +35,12 @@ impl Store {
         };
         // Ids are hexadecimal digits and hyphens.
         let of_prefix = "FROM backfill_jobs WHERE job_id >= ?1 AND job_id < ?1 || '~'";
-        let chosen = &format!(
+        let chosen = format!(
             "SELECT * {of_prefix} ORDER BY job_id = ?1 DESC, created_at DESC, job_id DESC LIMIT ?2"
         );
-        let slices = match filter {
-            JobFilter::Prefix(_)
-                if self.are_most(self.count_slices(chosen, params![prefix, most])?)? =>
-            {
-                format!(
-                    "backfill_progress NOT INDEXED WHERE job_id = (SELECT job_id FROM ({chosen}))"
-                )
-            }
-            _ => slices_of(chosen),
-        };
         let sql = format!(
             "{} ORDER BY j.created_at DESC, j.job_id DESC",
-            job_rows(self.format, chosen, &slices)
+            job_rows(self.format, &chosen)
         );
         let jobs: Vec<JobRow> = self
             .connection
@@ -84,23 +75,14 @@ impl Store {
         Ok(jobs)
     }
 
-    fn count_slices(&self, jobs: &str, values: impl Params) -> Result<u64, StoreError> {
-        let sql = format!(
-            "SELECT count(*) FROM backfill_progress WHERE job_id IN (SELECT job_id FROM ({jobs}))"
-        );
-        let told = told(&self.path);
-        let mut select = self.connection.prepare_cached(&sql).map_err(told)?;
-        let count: i64 = select.query_row(values, |row| row.get(0)).map_err(told)?;
-        Ok(count.cast_unsigned())
-    }
-
-    /// Whether so many slices are most of the file's: then they are read faster one after the other than by an index.
-    fn are_most(&self, slices: u64) -> Result<bool, StoreError> {
+    /// How the slices of a job are read: where they are most of the file's, one after the other is faster than by an index.
+    fn index_of(&self, job: &JobRow) -> Result<&'static str, StoreError> {
         let sql = "SELECT coalesce(max(slice_id), 0) FROM backfill_progress";
         let told = told(&self.path);
         let mut select = self.connection.prepare_cached(sql).map_err(told)?;
         let all: i64 = select.query_row([], |row| row.get(0)).map_err(told)?;
-        Ok(slices * 2 > all.cast_unsigned())
+        let are_most = job.slices.total * 2 > all.cast_unsigned();
+        Ok(if are_most { "NOT INDEXED" } else { "" })
     }
 
     /// One job with its series, by any unique prefix of its id.
@@ -171,16 +153,21 @@ impl Store {
         which: SliceFilter,
         most: u32,
     ) -> Result<Vec<SliceRow>, StoreError> {
+        let running = job.status == JobStatus::Running;
+        let any = match which {
+            SliceFilter::All => job.slices.total > 0,
+            SliceFilter::Failed => job.slices.failed > 0,
+            SliceFilter::Notable => job.slices.failed > 0 || running,
+        };
+        if !any {
+            return Ok(Vec::new());
+        }
         let which = match which {
             SliceFilter::All => "",
             SliceFilter::Failed => "AND p.status = 'failed'",
             SliceFilter::Notable => "AND p.status IN ('failed', 'running')",
         };
-        let index = if self.are_most(job.slices.total)? {
-            "NOT INDEXED"
-        } else {
-            ""
-        };
+        let index = self.index_of(job)?;
         let sql = format!(
             "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
                    p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
@@ -224,12 +211,15 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn eta(&self, job: &JobRow, now: i64) -> Result<Option<f64>, StoreError> {
-        let sql = "SELECT count(*), min(started_at) FROM backfill_progress
-                   WHERE job_id = ?1 AND status IN ('completed', 'failed') AND completed_at > ?2";
+        let index = self.index_of(job)?;
+        let sql = format!(
+            "SELECT count(*), min(started_at) FROM backfill_progress {index}
+             WHERE job_id = ?1 AND status IN ('completed', 'failed') AND completed_at > ?2"
+        );
         let since = now - PACE_OF;
         let (done, began): (u32, Option<i64>) = self
             .connection
-            .prepare_cached(sql)
+            .prepare_cached(&sql)
             .and_then(|mut select| {
                 select.query_row(params![job.job_id, since], |row| {
                     Ok((row.get(0)?, row.get(1)?))
@@ -269,12 +259,9 @@ const PROGRAM_SINCE: i32 = 2;
 /// Format 2 did not know how fast.
 const PACE_SINCE: i32 = 3;
 
-fn slices_of(chosen: &str) -> String {
-    format!("backfill_progress WHERE job_id IN (SELECT job_id FROM ({chosen})) GROUP BY job_id")
-}
-
-/// The jobs that a statement chooses, each with the sums of its slices: only theirs are read.
-fn job_rows(format: i32, chosen: &str, slices: &str) -> String {
+/// The jobs that a statement chooses, each with the totals of its slices. Before they were kept, its slices
+/// are read for them.
+fn job_rows(format: i32, chosen: &str) -> String {
     let program = if format < PROGRAM_SINCE {
         "NULL"
     } else {
@@ -285,19 +272,19 @@ fn job_rows(format: i32, chosen: &str, slices: &str) -> String {
     } else {
         "j.rate, j.workers"
     };
+    let totals = if format < TOTALS_SINCE {
+        format!("({})", sums(Some(chosen)))
+    } else {
+        "backfill_totals".to_owned()
+    };
     format!(
         "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source, j.delay_s,
          j.final_after_s, j.created_at, j.started_at, j.completed_at, j.resume_at, j.error, j.owner, j.heartbeat_at,
-         p.total, p.completed, p.failed, p.fetched, p.inserted, p.duplicate, p.restated, p.conflicting, p.rejected,
-         p.removed, {program} AS program, {pace}, j.start_words, j.end_words,
+         t.slices, t.completed, t.failed, t.records_fetched, t.records_inserted, t.records_duplicate, t.records_restated,
+         t.records_conflicting, t.records_rejected, t.records_removed, {program} AS program, {pace}, j.start_words, j.end_words,
          (SELECT s.adjusted FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = j.job_id LIMIT 1)
              AS adjusted
-         FROM ({chosen}) AS j LEFT JOIN (SELECT max(job_id) AS job_id, count(*) AS total, sum(status = 'completed') AS completed,
-             sum(status = 'failed') AS failed, sum(records_fetched) AS fetched, sum(records_inserted) AS inserted,
-             sum(records_duplicate) AS duplicate, sum(records_restated) AS restated,
-             sum(records_conflicting) AS conflicting, sum(records_rejected) AS rejected, sum(records_removed) AS removed
-             FROM {slices}) AS p
-         ON p.job_id = j.job_id"
+         FROM ({chosen}) AS j LEFT JOIN {totals} AS t ON t.job_id = j.job_id"
     )
 }
 
@@ -309,7 +296,7 @@ pub(in crate::store) fn find_job(
 ) -> rusqlite::Result<Option<JobRow>> {
     let chosen = "SELECT * FROM backfill_jobs WHERE job_id = ?1";
     connection
-        .prepare(&job_rows(crate::store::FORMAT, chosen, &slices_of(chosen)))?
+        .prepare(&job_rows(crate::store::FORMAT, chosen))?
         .query_row([job_id], |row| job_of(row, now, path, crate::store::FORMAT))
         .optional()
 }
