@@ -72,7 +72,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     planned::check_room(global, cost, args.fetch.yes)?;
     let mut store = Store::create(&global.db)?;
     fetching.stop_on_signals();
-    let monitor = fetching.monitor(&runner);
+    let monitor = fetching.monitor();
     let report = crate::backfill::run(&mut store, &request, &runner, monitor.as_ref());
     drop((monitor, store));
     report::print(global, &[report?], &aside)
