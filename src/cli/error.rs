@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::model::range::BadRange;
-use crate::provider::{BadKey, ProviderError};
+use crate::provider::{BadKey, ProviderError, next_of_unreachable};
 #[cfg(feature = "serve")]
 use crate::run::shell::quoted;
 use crate::{BadChoice, ExportError, MergeError, StoreError, TargetError};
@@ -156,12 +156,9 @@ impl Said {
             };
             return said(kind, error.next(), Exit::Failed);
         }
-        if error.downcast_ref::<ProviderError>().is_some() {
-            return said(
-                "provider",
-                "check --base-url, SSL_CERT_FILE and the machine's TLS roots".into(),
-                Exit::Failed,
-            );
+        if let Some(error) = error.downcast_ref::<ProviderError>() {
+            let next = next_of_unreachable(&error.message);
+            return said("provider", next.into(), Exit::Failed);
         }
         said(
             "io",

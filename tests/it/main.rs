@@ -168,3 +168,4 @@ mod verify;
 mod vfs;
 mod waits;
 mod watch;
+mod ways_out;

@@ -1,8 +1,8 @@
-//! What comes from outside and is spelled otherwise: symbols, zones, keys, proxies, and the words of a server.
+//! What comes from outside and is spelled otherwise: symbols, zones, keys, and the words of a server.
 
 use crate::cli_errors::refused;
 use crate::exchange::Reply;
-use crate::harness::{Home, KEY};
+use crate::harness::Home;
 use crate::server::Server;
 
 const NOTHING: &str = r#"{"status":"OK","resultsCount":0}"#;
@@ -187,28 +187,4 @@ fn a_servers_words_turn_nothing_around() {
         .ok()
         .stdout;
     assert!(shown.contains(r"a\u{202e}b"), "{shown}");
-}
-
-#[test]
-fn a_proxy_that_is_down_and_roots_that_are_missing_are_named() {
-    let far = |name: &str, value: &str| {
-        let home = Home::new();
-        let words = format!("backfill AAPL {WEEK} --base-url https://provider.invalid");
-        let run = home.cli(words.split(' ')).env(name, value).run().exit(1);
-        format!("{}{}", run.stdout, run.stderr)
-    };
-    let roots = far("SSL_CERT_FILE", "/no/such/roots.pem");
-    assert!(
-        roots.contains("SSL_CERT_FILE names /no/such/roots.pem"),
-        "{roots}"
-    );
-    let proxy = far("HTTPS_PROXY", "http://user:secret-word@127.0.0.1:9");
-    assert!(
-        proxy.contains("the proxy 127.0.0.1:9 that HTTPS_PROXY names"),
-        "{proxy}"
-    );
-    assert!(
-        !proxy.contains("secret-word") && !proxy.contains("--base-url") && !proxy.contains(KEY),
-        "{proxy}"
-    );
 }
