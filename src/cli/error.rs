@@ -134,6 +134,8 @@ impl Said {
                         let close = format!(", or close it: chmod 600 {}", quoted(path));
                         let close = if why == super::serve::OPEN { close } else { String::new() };
                         format!("make another one: {}{close}", make(other.as_ref()))
+                    } else if let Some(StoreError::NotAFolder(file)) = path.parent().map(StoreError::no_folder) {
+                        format!("{} is a file, not a folder: name a token file elsewhere", file.display())
                     } else if path.exists() {
                         format!("make one: {}, and name that", make("token".as_ref()))
                     } else {
