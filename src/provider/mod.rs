@@ -174,7 +174,7 @@ pub enum ErrorKind {
         /// What the provider's clock shows, Unix seconds, where that is told.
         now: Option<i64>,
     },
-    /// The plan does not include this asset class.
+    /// The plan does not include the symbol, or its whole asset class.
     NotEntitled,
     /// The key is not accepted: the job fails.
     Unauthorized,
