@@ -148,6 +148,8 @@ mod serve_stopped;
 #[cfg(feature = "serve")]
 mod serve_times;
 #[cfg(feature = "serve")]
+mod serve_typed;
+#[cfg(feature = "serve")]
 mod serve_webhook;
 mod server;
 #[cfg(feature = "serve")]
