@@ -29,6 +29,10 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ("EURUSD=X", "did you mean C:EURUSD?"),
         ("^NDX", "did you mean I:NDX?"),
         ("SPY251219C00650000", "did you mean O:SPY251219C00650000?"),
+        ("BRKB", "did you mean BRK.B?"),
+        ("SPX", "did you mean I:SPX?"),
+        ("NDX", "did you mean I:NDX?"),
+        ("AAPL.US", "did you mean AAPL?"),
     ] {
         let words = [
             "backfill",
@@ -40,6 +44,12 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ];
         let run = home.to(&server, words).run().exit(3);
         assert!(run.stdout.contains(hints), "{hints}\n{run:?}");
+    }
+    // As a clearing house pads it, it is no symbol at all.
+    for padded in ["SPY   240119C00450000", "O:SPY   240119C00450000"] {
+        let run = home.cli(["backfill", padded]).run().exit(2);
+        let hint = "did you mean O:SPY240119C00450000?";
+        assert!(run.stderr.contains(hint), "{run:?}");
     }
 }
 
