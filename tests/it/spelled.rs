@@ -126,6 +126,17 @@ fn a_zone_is_understood_as_people_say_it() {
         2,
         &["Berlinn", "Europe/Berlin", "local"],
     );
+    // Zones of fixed hours have the sign that nobody expects in their names.
+    for (zone, meant) in [
+        ("UTC+1", "Etc/GMT-1 (that is UTC+1"),
+        ("GMT+1", "Etc/GMT-1 (that is UTC+1"),
+        ("+05:00", "Etc/GMT-5 (that is UTC+5"),
+        ("utc-10", "Etc/GMT+10 (that is UTC-10"),
+    ] {
+        let words = format!("show AAPL -t 1h --tz {zone}");
+        refused(&home, &server, &words, 2, &[meant]);
+    }
+    assert_eq!(shown("Etc/GMT-1", "UTC"), "Etc/GMT-1");
 }
 
 #[test]
