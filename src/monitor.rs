@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::model::span::Span;
 use crate::provider::Waiting;
@@ -112,6 +113,9 @@ pub struct Snapshot<'a> {
     pub waiting: Option<Waiting>,
     /// The request that is under way for longest, where that is more than some seconds.
     pub slow: Option<Slow>,
+    /// How long the rest is expected to take. `None` before a slice is done, while a request hangs, and once it has taken
+    /// longer than was expected: nobody knows then.
+    pub time_left: Option<Duration>,
     /// When it was so, Unix seconds.
     pub now: i64,
 }

@@ -1,8 +1,9 @@
 //! Runs a recorded job to its end, and records that end, whatever it was.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::fetch::Series;
+use super::outlook::Outlook;
 use super::pool::fetch_all;
 use super::turns::Paced;
 use super::writer::Ledger;
@@ -98,7 +99,8 @@ pub(super) fn execute(
         left,
     } = parts;
     tell(job, &left, runner, monitor);
-    let mut ledger = Ledger::new(job, &series, &ids, &slices, left);
+    let outlook = Outlook::new(runner.rate, Instant::now());
+    let mut ledger = Ledger::new(job, &series, &ids, &slices, left, outlook);
     let paced = Paced::new(runner.provider.as_ref(), &job.turns);
     let written = end_idle_series(store, job, &mut ledger, &series, runner)
         .and_then(|()| job.turns.look(store, runner.clock.now()))

@@ -192,7 +192,7 @@ impl Fetcher {
         let stop = match error.kind {
             ErrorKind::OutsideHistory => return Ok(Verdict::OutsideHistory),
             ErrorKind::NotEntitled => return Ok(Verdict::NotEntitled),
-            ErrorKind::Slice | ErrorKind::TodayBeforeEnd { .. } => return Ok(Verdict::Settled),
+            ErrorKind::Slice | ErrorKind::TodayBeforeEnd { .. } => return Ok(Verdict::Failed),
             ErrorKind::Cancelled => return Err(Ended),
             ErrorKind::Unauthorized => Stop::Unauthorized(error.message.clone()),
             ErrorKind::Unreachable => Stop::Unreachable(error.message.clone()),

@@ -9,6 +9,7 @@ mod fetch;
 mod idle;
 mod judge;
 mod message;
+mod outlook;
 mod pages;
 mod planning;
 mod pool;

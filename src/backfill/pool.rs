@@ -51,6 +51,7 @@ pub(super) fn fetch_all(
     let mut queue = Queue::default();
     for (series, slices) in series.iter().zip(slices) {
         queue.push(
+            &series.key.symbol,
             series.market.class(),
             series.market.timeframe(),
             slices,

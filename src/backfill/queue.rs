@@ -5,6 +5,9 @@
 //! slice was refused so goes on newest first, one at a time, until the next such refusal. So a plan's limit costs a
 //! series two requests.
 //!
+//! A symbol that the plan does not include is asked for once. It takes two of a class, and none that was answered, to take the
+//! class for one that the plan does not include: a single symbol may be refused for reasons of its own.
+//!
 //! A slice that the provider had nothing for may be one that it only lost, if the series has candles before and after it.
 //! Whether it has is known once its neighbours were asked; until then such a slice is held back. One between candles is
 //! asked for a second time, and the others are done.
@@ -13,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::message::{End, Nothing};
 use crate::model::span::Span;
-use crate::model::symbol::AssetClass;
+use crate::model::symbol::{AssetClass, Symbol};
 use crate::model::timeframe::Timeframe;
 use crate::store::Progress;
 
@@ -50,11 +53,13 @@ pub(crate) enum Next {
 /// How a piece of work went, as far as it matters for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It was done, or failed alone.
+    /// It was done.
     Settled,
+    /// It failed alone.
+    Failed,
     /// The slice lies before the plan's history.
     OutsideHistory,
-    /// The plan does not include the asset class.
+    /// The plan does not include the symbol, or its whole asset class.
     NotEntitled,
     /// Nothing more of this series may be fetched.
     SeriesOver,
@@ -75,6 +80,10 @@ pub(crate) struct Unasked {
 
 pub(super) const BEFORE_HISTORY: &str = "not asked: the plan's history begins later";
 pub(super) const CLASS_REFUSED: &str = "not asked: the plan does not include this asset class";
+pub(super) const SYMBOL_REFUSED: &str = "not asked: the plan does not include this symbol";
+
+/// So many symbols that are refused speak for their class.
+const REFUSED_OF_CLASS: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
@@ -88,6 +97,7 @@ enum Order {
 
 #[derive(Debug)]
 struct Lane {
+    symbol: Symbol,
     class: AssetClass,
     timeframe: Timeframe,
     pending: VecDeque<Progress>,
@@ -146,7 +156,9 @@ pub(crate) struct Queue {
     lanes: Vec<Lane>,
     /// Lanes with something pending.
     live: BTreeSet<usize>,
-    refused_classes: HashSet<AssetClass>,
+    refused: HashMap<AssetClass, HashSet<Symbol>>,
+    /// Classes of which something was answered.
+    answered: HashSet<AssetClass>,
     history_from: HashMap<(AssetClass, Timeframe), i64>,
     unasked: Vec<Unasked>,
     nothing: Vec<Nothing>,
@@ -156,6 +168,7 @@ impl Queue {
     /// Adds a series with its slices in ascending order, and the stretch that it is known to live in.
     pub(crate) fn push(
         &mut self,
+        symbol: &Symbol,
         class: AssetClass,
         timeframe: Timeframe,
         slices: &[Progress],
@@ -171,6 +184,7 @@ impl Queue {
             Order::OldestAlone
         };
         self.lanes.push(Lane {
+            symbol: symbol.clone(),
             class,
             timeframe,
             pending: slices.iter().copied().collect(),
@@ -222,6 +236,9 @@ impl Queue {
             (Order::Recheck, _) => Order::OldestAlone,
             (Order::OldestAlone | Order::Ascending, _) => Order::Ascending,
         };
+        if matches!(verdict, Verdict::Settled | Verdict::Nothing(..)) {
+            self.answered.insert(lane.class);
+        }
         match (verdict, work) {
             (Verdict::OutsideHistory, Work::Slice { progress, .. }) => {
                 let from = self
@@ -231,7 +248,8 @@ impl Queue {
                 *from = progress.span.start().max(*from);
             }
             (Verdict::NotEntitled, work) => {
-                self.refused_classes.insert(lane.class);
+                let refused = self.refused.entry(lane.class).or_default();
+                refused.insert(lane.symbol.clone());
                 if matches!(work, Work::Recheck { .. }) {
                     // The whole series was given up with it.
                     lane.pending.clear();
@@ -279,19 +297,23 @@ impl Queue {
             // Whoever does it says what becomes of the series.
             return;
         }
-        let refused = self.refused_classes.contains(&lane.class);
+        let refused = self.refused.get(&lane.class);
+        let of_class = refused.map_or(0, HashSet::len) >= REFUSED_OF_CLASS
+            && !self.answered.contains(&lane.class);
+        let of_symbol = refused.is_some_and(|refused| refused.contains(&lane.symbol));
         let history_from = self
             .history_from
             .get(&(lane.class, lane.timeframe))
             .copied()
             .unwrap_or(i64::MIN);
-        if !refused && history_from == i64::MIN {
+        if !of_class && !of_symbol && history_from == i64::MIN {
             return;
         }
         let unasked = &mut self.unasked;
         lane.pending.retain(|&progress| {
             let why = match progress.span.end() <= history_from {
-                _ if refused => CLASS_REFUSED,
+                _ if of_class => CLASS_REFUSED,
+                _ if of_symbol => SYMBOL_REFUSED,
                 true => BEFORE_HISTORY,
                 false => return true,
             };
@@ -320,10 +342,15 @@ mod tests {
             .collect()
     }
 
+    fn symbol(text: &str) -> Symbol {
+        text.parse().expect("a symbol")
+    }
+
     fn queue(lanes: &[(AssetClass, i64)]) -> Queue {
         let mut queue = Queue::default();
-        for &(class, n) in lanes {
-            queue.push(class, Timeframe::Minutes(1), &slices(n), false, None);
+        for (at, &(class, n)) in lanes.iter().enumerate() {
+            let (symbol, minutes) = (symbol(&format!("S{at}")), Timeframe::Minutes(1));
+            queue.push(&symbol, class, minutes, &slices(n), false, None);
         }
         queue
     }
@@ -356,7 +383,8 @@ mod tests {
     fn after_a_recheck_the_first_slice_of_a_series_goes_alone_all_the_same() {
         let mut queue = Queue::default();
         let timeframe = Timeframe::Minutes(1);
-        queue.push(AssetClass::Stock, timeframe, &slices(3), true, None);
+        let stock = AssetClass::Stock;
+        queue.push(&symbol("S"), stock, timeframe, &slices(3), true, None);
         let Next::Do(recheck) = queue.next() else {
             panic!("a recheck was expected")
         };
@@ -424,23 +452,60 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_is_not_entitled_is_asked_once() {
-        let mut queue = queue(&[
-            (AssetClass::Index, 3),
-            (AssetClass::Index, 3),
-            (AssetClass::Stock, 1),
-        ]);
-        let (_, _, first) = take(&mut queue);
-        queue.done(first, Verdict::NotEntitled, None);
-        assert_eq!(take(&mut queue).0, 2);
+    fn two_symbols_that_are_refused_speak_for_their_class() {
+        let index = (AssetClass::Index, 3);
+        let mut queue = queue(&[index, index, index, (AssetClass::Stock, 1)]);
+        for expected in [0, 1] {
+            let (series, _, work) = take(&mut queue);
+            assert_eq!(series, expected);
+            queue.done(work, Verdict::NotEntitled, None);
+        }
+        assert_eq!(take(&mut queue).0, 3);
         assert_eq!(queue.next(), Next::Done);
-        assert_eq!(queue.take_unasked().len(), 5);
+        let unasked = queue.take_unasked();
+        let of = |why| unasked.iter().filter(|one| one.why == why).count();
+        assert_eq!((of(SYMBOL_REFUSED), of(CLASS_REFUSED)), (2, 5));
+    }
+
+    #[test]
+    fn beside_one_that_was_answered_a_refusal_is_of_its_symbol_alone_in_all_timeframes() {
+        let mut queue = Queue::default();
+        let (minutes, day) = (Timeframe::Minutes(1), Timeframe::Day);
+        for (name, timeframe) in [
+            ("A", day),
+            ("B", minutes),
+            ("B", day),
+            ("C", day),
+            ("D", day),
+        ] {
+            let stock = AssetClass::Stock;
+            queue.push(&symbol(name), stock, timeframe, &slices(2), false, None);
+        }
+        let mut asked = Vec::new();
+        while let Next::Do(work) = queue.next() {
+            let Work::Slice { series, .. } = work else {
+                panic!("no recheck was asked for")
+            };
+            asked.push(series);
+            let refused = [1, 3].contains(&series);
+            let verdict = if refused {
+                Verdict::NotEntitled
+            } else {
+                Verdict::Settled
+            };
+            queue.done(work, verdict, None);
+        }
+        assert_eq!(asked, [0, 0, 1, 3, 4, 4]);
+        let unasked = queue.take_unasked();
+        assert!(unasked.iter().all(|one| one.why == SYMBOL_REFUSED));
+        assert_eq!(unasked.len(), 1 + 2 + 1);
     }
 
     #[test]
     fn a_recheck_comes_before_the_slices_and_can_end_the_series() {
         let mut queue = Queue::default();
-        queue.push(AssetClass::Stock, Timeframe::Day, &slices(2), true, None);
+        let (stock, day) = (AssetClass::Stock, Timeframe::Day);
+        queue.push(&symbol("S"), stock, day, &slices(2), true, None);
         let Next::Do(work @ Work::Recheck { series: 0 }) = queue.next() else {
             panic!("the recheck comes first")
         };

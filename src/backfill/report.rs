@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::Weekday;
 
-use super::queue::{BEFORE_HISTORY, CLASS_REFUSED};
+use super::queue::{BEFORE_HISTORY, CLASS_REFUSED, SYMBOL_REFUSED};
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::span::Span;
@@ -178,7 +178,7 @@ pub fn next_of_refused<'a>(errors: impl Iterator<Item = &'a str>) -> Option<&'st
     let mut any = false;
     for error in errors {
         any = true;
-        if [CLASS_REFUSED, BEFORE_HISTORY].contains(&error) {
+        if [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY].contains(&error) {
             continue;
         }
         let (_, words) = error.split_once("HTTP ")?;

@@ -1,9 +1,11 @@
 //! The one writer: takes batches of messages, stores each in one transaction, and reports after the commit.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use super::fetch::{Fetcher, Series};
 use super::message::{End, Message, PageMessage};
+use super::outlook::{Look, Outlook};
 use super::{Job, Runner, Stop};
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
 use crate::store::{
@@ -32,6 +34,7 @@ pub(super) struct Ledger<'a> {
     /// Seconds that this machine's clock was found ahead of the provider's.
     pub(super) clock_offset: Option<i64>,
     looked_at: i64,
+    outlook: Outlook,
 }
 
 /// One series, so far.
@@ -66,6 +69,7 @@ impl<'a> Ledger<'a> {
         ids: &'a [i64],
         slices: &[Vec<Progress>],
         left: Vec<Vec<Left>>,
+        outlook: Outlook,
     ) -> Ledger<'a> {
         let states = slices
             .iter()
@@ -98,6 +102,7 @@ impl<'a> Ledger<'a> {
             beat_at: 0,
             clock_offset: None,
             looked_at: 0,
+            outlook,
         }
     }
 
@@ -153,19 +158,36 @@ impl<'a> Ledger<'a> {
                 monitor.slice_failed(&failure);
                 self.failed.push(failure);
             }
-            monitor.progress(&Snapshot {
-                job_id: &self.job.job_id,
-                slices: self.slices,
-                completed: self.completed,
-                failed: self.failed.len() as u64,
-                records: self.records,
-                requests: runner.provider.requests() - self.job.requests_before,
-                waiting: runner.provider.waiting(),
-                slow: fetcher.slowest(now),
-                now,
-            });
+            monitor.progress(&self.snapshot(fetcher, runner, now));
         }
         Ok(())
+    }
+
+    fn snapshot(&mut self, fetcher: &Fetcher, runner: &Runner, now: i64) -> Snapshot<'a> {
+        let failed = self.failed.len() as u64;
+        let done = self.completed + failed;
+        let requests = runner.provider.requests() - self.job.requests_before;
+        let (waiting, slow) = (runner.provider.waiting(), fetcher.slowest(now));
+        let look = Look {
+            done,
+            left: self.slices.saturating_sub(done),
+            requests,
+            waiting: waiting.as_ref(),
+            hangs: slow.is_some(),
+        };
+        let time_left = self.outlook.time_left(Instant::now(), look);
+        Snapshot {
+            job_id: &self.job.job_id,
+            slices: self.slices,
+            completed: self.completed,
+            failed,
+            records: self.records,
+            requests,
+            waiting,
+            slow,
+            time_left,
+            now,
+        }
     }
 
     fn take(&mut self, batch: &Batch<'_>, message: Message, now: i64) -> Result<(), StoreError> {

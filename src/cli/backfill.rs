@@ -7,7 +7,7 @@ use crate::backfill::Request;
 use crate::{Range, SeriesKey, Store, Symbol};
 use anyhow::Result;
 
-use super::args::{Backfill, Global};
+use super::args::{Backfill, Global, flat};
 use super::aside::Aside;
 use super::error::{Exit, usage};
 use super::jobs::{Fetching, check_key};
@@ -15,7 +15,8 @@ use super::planned::{self, Planned};
 use super::{output, report};
 
 pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
-    let symbols = symbols(args.symbols, args.symbols_file.as_deref())?;
+    let symbols = symbols(flat(&args.symbols), args.symbols_file.as_deref())?;
+    let timeframes = flat(&args.timeframes);
     let source = args.provider.source();
     let fetching = Fetching::new(global, &args.fetch);
     let range = Range {
@@ -30,7 +31,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let now = fetching.clock.now();
     let mut series = Vec::new();
     for symbol in &symbols {
-        for &timeframe in &args.timeframes {
+        for &timeframe in &timeframes {
             let (symbol, source) = (symbol.clone(), source.to_owned());
             let key = SeriesKey {
                 symbol,
@@ -72,7 +73,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     planned::check_room(global, cost, args.fetch.yes)?;
     let mut store = Store::create(&global.db)?;
     fetching.stop_on_signals();
-    let monitor = fetching.monitor(&runner);
+    let monitor = fetching.monitor();
     let report = crate::backfill::run(&mut store, &request, &runner, monitor.as_ref());
     drop((monitor, store));
     report::print(global, &[report?], &aside)

@@ -5,7 +5,7 @@ use crate::{Cancel, Choice, Clock, Store, SystemClock};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::args::{Drop, Global};
+use super::args::{Drop, Global, flat};
 use super::error::{Exit, usage};
 use super::output;
 use super::progress::held_up;
@@ -20,7 +20,8 @@ pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
     };
     let whole = args.start.is_none() && args.end.is_none();
     let (mut parts, mut told) = (Vec::new(), Vec::new());
-    for series in wanted(&store, &args.symbols, &args.timeframes)? {
+    let (symbols, timeframes) = (flat(&args.symbols), flat(&args.timeframes));
+    for series in wanted(&store, &symbols, &timeframes)? {
         let span = choice.span(&series)?;
         let (symbol, timeframe) = (&series.key.symbol, series.key.timeframe);
         let mut one = Told {
@@ -43,7 +44,7 @@ pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
                 parts.push(Part { series, span });
                 told.push(one);
             }
-            None if args.symbols.len() * args.timeframes.len() == 1 => {
+            None if symbols.len() * timeframes.len() == 1 => {
                 return said(
                     global,
                     &one.document,

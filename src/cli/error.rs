@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::model::range::BadRange;
-use crate::provider::{BadKey, ProviderError};
+use crate::provider::{BadKey, ProviderError, next_of_unreachable};
 #[cfg(feature = "serve")]
 use crate::run::shell::quoted;
 use crate::{BadChoice, ExportError, MergeError, StoreError, TargetError};
@@ -134,6 +134,8 @@ impl Said {
                         let close = format!(", or close it: chmod 600 {}", quoted(path));
                         let close = if why == super::serve::OPEN { close } else { String::new() };
                         format!("make another one: {}{close}", make(other.as_ref()))
+                    } else if let Some(StoreError::NotAFolder(file)) = path.parent().map(StoreError::no_folder) {
+                        format!("{} is a file, not a folder: name a token file elsewhere", file.display())
                     } else if path.exists() {
                         format!("make one: {}, and name that", make("token".as_ref()))
                     } else {
@@ -156,12 +158,9 @@ impl Said {
             };
             return said(kind, error.next(), Exit::Failed);
         }
-        if error.downcast_ref::<ProviderError>().is_some() {
-            return said(
-                "provider",
-                "check --base-url, SSL_CERT_FILE and the machine's TLS roots".into(),
-                Exit::Failed,
-            );
+        if let Some(error) = error.downcast_ref::<ProviderError>() {
+            let next = next_of_unreachable(&error.message);
+            return said("provider", next.into(), Exit::Failed);
         }
         said(
             "io",

@@ -78,9 +78,9 @@ impl Fetching {
         })
     }
 
-    /// The monitor for a run, with the rate that paces it.
-    pub fn monitor(&self, runner: &Runner) -> Box<dyn Monitor> {
-        progress::monitor(self.global.quiet, rate_of(runner))
+    /// The monitor for a run.
+    pub fn monitor(&self) -> Box<dyn Monitor> {
+        progress::monitor(self.global.quiet)
     }
 
     fn provider(&self, source: &str) -> Result<Arc<dyn Provider>> {

@@ -5,7 +5,7 @@ use crate::{BadChoice, Span, SpanSet, Store, StoreError, Symbol};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::args::{Global, List};
+use super::args::{Global, List, flat};
 use super::error::Exit;
 use super::output::{self, count, days, days_without, short, time};
 use super::table;
@@ -24,7 +24,7 @@ pub const TITLES: [&str; 7] = [
 pub fn run(global: &Global, args: &List) -> Result<Exit> {
     let series = Store::reading(&global.db, |store| {
         store.at_one_instant(|| -> Result<Vec<Listed>> {
-            let chosen = chosen(store.series()?, &args.symbols)?;
+            let chosen = chosen(store.series()?, &flat(&args.symbols))?;
             Ok(all_of(store, chosen)?)
         })
     })?;

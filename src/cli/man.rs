@@ -20,7 +20,7 @@ pub fn run(global: &Global, args: &Man) -> Result<Exit> {
         return Ok(Exit::Complete);
     };
     if !folder.is_dir() {
-        return Err(StoreError::NoFolder(folder.clone()).into());
+        return Err(StoreError::no_folder(folder).into());
     }
     let name = folder.display();
     let mut command = Cli::command().disable_help_subcommand(true);

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use crate::monitor::{LOCKS_REFUSED, Meter, Monitor, Reading, Slow, Snapshot};
 use crate::provider::Waiting;
-use crate::provider::rate::Rate;
 use crate::provider::retry::ATTEMPTS;
 use crate::store::Left;
 use console::Term;
@@ -29,16 +28,14 @@ const BAR: u64 = 16;
 const LEFT_NAMED: usize = 3;
 
 /// The monitor that fits where stderr goes.
-pub fn monitor(quiet: bool, rate: Option<Rate>) -> Box<dyn Monitor> {
+pub fn monitor(quiet: bool) -> Box<dyn Monitor> {
     if quiet {
         Box::new(())
     } else if std::io::stderr().is_terminal() {
-        Box::new(Bar {
-            pace: Pace::new(rate),
-        })
+        Box::new(Bar { pace: Pace::new() })
     } else {
         Box::new(Lines {
-            pace: Pace::new(rate),
+            pace: Pace::new(),
             told: Cell::new(Duration::ZERO),
         })
     }
@@ -47,41 +44,13 @@ pub fn monitor(quiet: bool, rate: Option<Rate>) -> Box<dyn Monitor> {
 /// What can be said of the speed.
 struct Pace {
     began: Instant,
-    rate: Option<Rate>,
 }
 
 impl Pace {
-    fn new(rate: Option<Rate>) -> Pace {
+    fn new() -> Pace {
         Pace {
             began: Instant::now(),
-            rate,
         }
-    }
-
-    /// Time to the end: as the slices went so far, not less than the rate allows, and the provider's pause on top.
-    #[allow(clippy::cast_precision_loss)] // An estimate.
-    fn eta(&self, snapshot: &Snapshot<'_>, elapsed: Duration) -> Option<f64> {
-        let done = snapshot.completed + snapshot.failed;
-        let left = snapshot.slices.saturating_sub(done);
-        let as_so_far = (done > 0).then(|| elapsed.as_secs_f64() / done as f64 * left as f64);
-        let paced = match (&snapshot.waiting, self.rate) {
-            // The first window is spent: what is left goes at the rate, with as many requests a slice as so far.
-            (Some(Waiting::Rate(_)), Some(rate)) => {
-                let requests = (snapshot.requests * left).div_ceil(done.max(1)).max(left);
-                let requests = if done == 0 { left } else { requests };
-                Some(rate.seconds(requests + u64::from(rate.per_window())))
-            }
-            _ => None,
-        };
-        let pause = match &snapshot.waiting {
-            Some(Waiting::Limit(wait)) => wait.as_secs_f64(),
-            _ => 0.0,
-        };
-        as_so_far
-            .into_iter()
-            .chain(paced)
-            .reduce(f64::max)
-            .map(|eta| eta + pause)
     }
 
     /// What is said of it, in this order, each with how soon it is left out where there is no room: the last first.
@@ -108,7 +77,7 @@ impl Pace {
             }
             Some(Waiting::Limit(wait)) => {
                 let wait = seconds(wait.as_secs_f64());
-                pieces.push((1, format!("paused {wait} by the provider's limit")));
+                pieces.push((0, format!("paused {wait} by the provider's limit")));
             }
             None => {}
         }
@@ -122,15 +91,12 @@ impl Pace {
             let (symbol, timeframe) = (&key.symbol, key.timeframe);
             let took = whole_seconds(snapshot.now.saturating_sub(*since).max(0).unsigned_abs());
             pieces.push((
-                1,
+                0,
                 format!("{symbol} {timeframe} hangs: {took}, attempt {attempt} of {ATTEMPTS}"),
             ));
         }
-        let is_open = snapshot.completed + snapshot.failed < snapshot.slices;
-        if let Some(eta) = self.eta(snapshot, self.began.elapsed())
-            && is_open
-        {
-            pieces.push((0, format!("{} to go", seconds(eta))));
+        if let Some(left) = snapshot.time_left {
+            pieces.push((1, format!("{} to go", seconds(left.as_secs_f64()))));
         }
         pieces
     }
@@ -139,15 +105,33 @@ impl Pace {
         joined(&self.pieces(snapshot))
     }
 
-    /// As much of it as fits into so many columns.
+    /// As much of it as fits into so many columns, and always what is waited for.
     fn fitting(&self, snapshot: &Snapshot<'_>, columns: usize) -> String {
         let mut pieces = self.pieces(snapshot);
         while joined(&pieces).chars().count() > columns {
-            let last = (0..pieces.len()).max_by_key(|&at| pieces[at].0);
-            let Some(last) = last else { break };
+            let droppable = (0..pieces.len()).filter(|&at| pieces[at].0 > 0);
+            let Some(last) = droppable.max_by_key(|&at| pieces[at].0) else {
+                break;
+            };
             pieces.remove(last);
         }
         joined(&pieces)
+    }
+
+    /// One line of so many columns. The bar gives way to what is waited for.
+    fn line(&self, snapshot: &Snapshot<'_>, columns: usize) -> String {
+        let (done, all) = (snapshot.completed + snapshot.failed, snapshot.slices);
+        let slices = format!("{}/{} slices  ", count(done), count(all));
+        let behind = |head: String| {
+            let room = columns.saturating_sub(head.chars().count());
+            format!("{head}{}", self.fitting(snapshot, room))
+        };
+        let line = behind(format!("{} {slices}", bar(done, all)));
+        if line.chars().count() <= columns {
+            line
+        } else {
+            behind(slices)
+        }
     }
 }
 
@@ -221,11 +205,7 @@ impl Monitor for Bar {
     }
 
     fn progress(&self, snapshot: &Snapshot<'_>) {
-        let (done, all) = (snapshot.completed + snapshot.failed, snapshot.slices);
-        let head = format!("{} {}/{} slices  ", bar(done, all), count(done), count(all));
-        let room = columns().saturating_sub(head.chars().count());
-        let words = self.pace.fitting(snapshot, room);
-        stderr::show(vec![fit(&format!("{head}{words}"))]);
+        stderr::show(vec![fit(&self.pace.line(snapshot, columns()))]);
     }
 }
 
@@ -381,48 +361,28 @@ mod tests {
 
     use super::*;
 
-    fn snapshot(completed: u64, requests: u64, waiting: Option<Waiting>) -> Snapshot<'static> {
+    fn snapshot() -> Snapshot<'static> {
         Snapshot {
             job_id: "job",
             slices: 30,
-            completed,
-            failed: 0,
-            records: Counts::default(),
-            requests,
-            waiting,
+            completed: 10,
+            failed: 2,
+            records: Counts {
+                inserted: 1_234_567,
+                ..Counts::default()
+            },
+            requests: 1234,
+            waiting: None,
             slow: None,
-            now: 0,
+            time_left: Some(Duration::from_secs(40)),
+            now: 134,
         }
     }
 
-    fn eta(rate: &str, snapshot: &Snapshot<'_>, elapsed: u64) -> Option<f64> {
-        Pace::new(rate.parse().ok()).eta(snapshot, Duration::from_secs(elapsed))
-    }
-
-    #[test]
-    fn the_rest_is_expected_to_go_as_the_slices_before() {
-        assert_eq!(eta("100/s", &snapshot(0, 3, None), 5), None);
-        assert_eq!(eta("100/s", &snapshot(10, 10, None), 20), Some(40.0));
-    }
-
-    #[test]
-    fn while_the_rate_is_waited_for_it_says_how_long_the_rest_takes() {
-        let waiting = || Some(Waiting::Rate(Duration::from_secs(50)));
-        // The first window went out at once, which says nothing of the 25 that follow at five a minute.
-        assert_eq!(eta("5/min", &snapshot(5, 5, waiting()), 1), Some(300.0));
-        assert_eq!(eta("5/min", &snapshot(0, 5, waiting()), 1), Some(360.0));
-        // Two pages a slice.
-        assert_eq!(eta("5/min", &snapshot(5, 10, waiting()), 1), Some(600.0));
-    }
-
-    #[test]
-    fn what_matters_least_is_left_out_first_where_there_is_no_room() {
-        let mut now = snapshot(10, 1234, None);
-        now.records.inserted = 1_234_567;
-        now.failed = 2;
-        let slow = Slow {
+    fn hangs(symbol: &str) -> Option<Slow> {
+        Some(Slow {
             key: crate::SeriesKey {
-                symbol: "MSFT".parse().expect("a symbol"),
+                symbol: symbol.parse().expect("a symbol"),
                 timeframe: "1m".parse().expect("a timeframe"),
                 source: "polygon".into(),
                 adjusted: false,
@@ -430,28 +390,46 @@ mod tests {
             span: crate::Span::new(0, 60).expect("a span"),
             since: 100,
             attempt: 3,
-        };
-        (now.slow, now.now) = (Some(slow), 134);
-        let pace = Pace::new(None);
-        let whole = pace.fitting(&now, 1000);
-        assert!(whole.starts_with("1,234,567 candles, "), "{whole}");
-        assert!(
-            whole.contains("1,234 requests, 2 failed, MSFT 1m hangs: 34 s, attempt 3 of 6, "),
-            "{whole}"
-        );
-        let narrow = pace.fitting(&now, 60);
-        assert!(
-            narrow.chars().count() <= 60
-                && narrow.starts_with("2 failed, MSFT 1m hangs: 34 s, attempt 3 of 6, "),
-            "{narrow}"
-        );
-        assert!(narrow.ends_with(" to go"), "{narrow}");
-        assert_eq!(pace.fitting(&now, 3), "");
+        })
     }
 
     #[test]
-    fn the_providers_pause_comes_on_top() {
-        let paused = Some(Waiting::Limit(Duration::from_secs(15)));
-        assert_eq!(eta("100/s", &snapshot(10, 10, paused), 20), Some(55.0));
+    fn what_matters_least_is_left_out_first_where_there_is_no_room() {
+        let mut now = snapshot();
+        now.slow = hangs("MSFT");
+        let pace = Pace::new();
+        let whole = pace.fitting(&now, 1000);
+        assert!(whole.starts_with("1,234,567 candles, "), "{whole}");
+        assert!(
+            whole.ends_with(
+                "1,234 requests, 2 failed, MSFT 1m hangs: 34 s, attempt 3 of 6, 40 s to go"
+            ),
+            "{whole}"
+        );
+        let said = "MSFT 1m hangs: 34 s, attempt 3 of 6";
+        assert_eq!(
+            pace.fitting(&now, 58),
+            format!("2 failed, {said}, 40 s to go")
+        );
+        assert_eq!(pace.fitting(&now, 50), format!("{said}, 40 s to go"));
+        assert_eq!(pace.fitting(&now, 3), said);
+    }
+
+    #[test]
+    fn what_is_waited_for_stands_in_eighty_columns_and_the_bar_gives_way_to_it() {
+        let mut now = snapshot();
+        let pace = Pace::new();
+        now.waiting = Some(Waiting::Limit(Duration::from_secs(105)));
+        let line = pace.line(&now, 77);
+        assert!(
+            line.ends_with("12/30 slices  paused 1 min 45 s by the provider's limit"),
+            "{line}"
+        );
+        assert!(line.starts_with('█'), "{line}");
+        (now.waiting, now.slow, now.now) = (None, hangs("O:SPY240119C00450000"), 850);
+        assert_eq!(
+            pace.line(&now, 77),
+            "12/30 slices  O:SPY240119C00450000 1m hangs: 12 min 30 s, attempt 3 of 6"
+        );
     }
 }

@@ -7,6 +7,7 @@ use crate::backfill::{
     NothingFrom, Report, SeriesReport, Stop, next_of_refused, next_without_data,
 };
 use crate::monitor::FailedSlice;
+use crate::provider::next_of_unreachable;
 use crate::store::{Left, OddRows};
 use crate::{Counts, JobStatus, SeriesKey, SeriesStatus};
 use anyhow::Result;
@@ -380,14 +381,8 @@ fn next_step(db: &Path, report: &Report) -> String {
         (Some(Stop::Unauthorized(_)), _) => {
             format!("check MASSIVE_API_KEY or POLYGON_API_KEY, then {resume}")
         }
-        (Some(Stop::Unreachable(why)), _) if why.contains("_PROXY") || why.contains("_proxy") => {
-            format!("check that variable and the proxy, then {resume}")
-        }
-        (Some(Stop::Unreachable(why)), _) if why.contains("certificate") => {
-            format!("check --base-url, SSL_CERT_FILE and the machine's TLS roots, then {resume}")
-        }
-        (Some(Stop::Unreachable(_)), _) => {
-            format!("check the network and --base-url, then {resume}")
+        (Some(Stop::Unreachable(why)), _) => {
+            format!("{}, then {resume}", next_of_unreachable(why))
         }
         (Some(Stop::Throttled { resume_at, .. }), _) => {
             format!("from {} on: {resume}", time(*resume_at))

@@ -47,7 +47,7 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
             left += 1;
             continue;
         }
-        let monitor = fetching.monitor(&runner);
+        let monitor = fetching.monitor();
         let report = crate::backfill::resume(&mut store, &job.job_id, &runner, monitor.as_ref());
         drop(monitor);
         let report = match report {

@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use super::args::{Global, Show};
+use super::args::{Global, Show, flat};
 use super::document::ListDocument;
 use super::error::Exit;
 use super::{output, table};
@@ -20,7 +20,7 @@ const TAIL: u32 = 20;
 pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     let store = Store::read(&global.db)?;
     let mut all = Vec::new();
-    for series in wanted(&store, &args.symbols, &args.timeframes)? {
+    for series in wanted(&store, &flat(&args.symbols), &flat(&args.timeframes))? {
         all.push(Shown::new(&store, args, series, global.json)?);
     }
     if args.csv {

@@ -33,7 +33,7 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
             continue;
         }
         drop(targets);
-        let monitor = fetching.monitor(&runner);
+        let monitor = fetching.monitor();
         let report = crate::backfill::run(&mut store, &request, &runner, monitor.as_ref());
         drop(monitor);
         match report {

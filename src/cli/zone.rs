@@ -1,6 +1,6 @@
 //! The zone that times are shown in, as it is typed.
 
-use crate::model::zones::{named, similar};
+use crate::model::zones::{hint, named};
 use crate::store::SeriesRow;
 use chrono_tz::Tz;
 
@@ -31,7 +31,7 @@ impl std::str::FromStr for Zone {
         named(text).map(Zone::Named).ok_or_else(|| {
             format!(
                 "write market, utc, local, ET or a zone, like {}",
-                similar(text).join(", ")
+                hint(text)
             )
         })
     }

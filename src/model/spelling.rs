@@ -14,8 +14,30 @@ const MONEY: [&str; 30] = [
 ];
 /// What crypto is quoted in beside those.
 const COINS: [&str; 6] = ["USDT", "USDC", "BUSD", "BTC", "ETH", "DAI"];
-/// Indices that others call otherwise.
-const INDICES: [(&str, &str); 3] = [("GSPC", "SPX"), ("IXIC", "COMP"), ("DJIA", "DJI")];
+/// Indices by what others call them, and those that are known by their name alone.
+const INDICES: [(&str, &str); 8] = [
+    ("GSPC", "SPX"),
+    ("IXIC", "COMP"),
+    ("DJIA", "DJI"),
+    ("DJI", "DJI"),
+    ("NDX", "NDX"),
+    ("RUT", "RUT"),
+    ("SPX", "SPX"),
+    ("VIX", "VIX"),
+];
+/// Share classes that are often written without their dot.
+const CLASSES: [(&str, &str); 8] = [
+    ("BFA", "BF.A"),
+    ("BFB", "BF.B"),
+    ("BRKA", "BRK.A"),
+    ("BRKB", "BRK.B"),
+    ("GEFB", "GEF.B"),
+    ("HEIA", "HEI.A"),
+    ("LENB", "LEN.B"),
+    ("MOGA", "MOG.A"),
+];
+/// What others put behind a stock of the United States.
+const OF_STATES: &str = ".US";
 
 /// What stands before the colon of everything that is no stock.
 const PREFIXES: [&str; 4] = ["X", "C", "I", "O"];
@@ -39,6 +61,23 @@ pub(crate) fn likely(symbol: &Symbol) -> Vec<Symbol> {
         .collect()
 }
 
+/// An option as its clearing house pads it, `SPY   240119C00450000`, which is no symbol; `None` for anything else.
+pub(crate) fn of_padded_option(text: &str) -> Option<Symbol> {
+    let bare = text.to_ascii_uppercase().replace(' ', "");
+    let bare = bare.strip_prefix("O:").unwrap_or(&bare);
+    // Nothing else is wrong with it: what is not padded asks here, too.
+    if !text.contains(' ') || !bare.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let option: Symbol = format!("O:{bare}").parse().ok()?;
+    option.expiry().map(|_| option)
+}
+
+fn of<'a>(table: &[(&str, &'a str)], theirs: &str) -> Option<&'a str> {
+    let known = table.iter().find(|(known, _)| *known == theirs);
+    known.map(|&(_, ours)| ours)
+}
+
 fn of_stock(text: &str) -> Vec<String> {
     let upper = text.to_ascii_uppercase();
     if let Ok(option) = format!("O:{upper}").parse::<Symbol>()
@@ -46,9 +85,21 @@ fn of_stock(text: &str) -> Vec<String> {
     {
         return vec![option.to_string()];
     }
-    if let Some(name) = upper.strip_prefix('^') {
-        let known = INDICES.iter().find(|(theirs, _)| *theirs == name);
-        return vec![format!("I:{}", known.map_or(name, |(_, ours)| ours))];
+    let index = upper.strip_prefix('^');
+    let ours = of(&INDICES, index.unwrap_or(&upper)).or(index);
+    if let Some(ours) = ours {
+        return vec![format!("I:{ours}")];
+    }
+    if let Some(class) = of(&CLASSES, &upper) {
+        return vec![class.to_owned()];
+    }
+    if let Some(stock) = upper.strip_suffix(OF_STATES) {
+        let likely = of_stock(stock);
+        return if likely.is_empty() {
+            vec![stock.to_owned()]
+        } else {
+            likely
+        };
     }
     if let Some(pair) = upper.strip_suffix("=X") {
         let base = if pair.len() == 3 { "USD" } else { "" };
@@ -166,6 +217,15 @@ mod tests {
             ("^GSPC", "I:SPX"),
             ("I:^NDX", "I:NDX"),
             ("SPY251219C00650000", "O:SPY251219C00650000"),
+            ("BRKB", "BRK.B"),
+            ("brka", "BRK.A"),
+            ("SPX", "I:SPX"),
+            ("vix", "I:VIX"),
+            ("DJI", "I:DJI"),
+            ("^VIX", "I:VIX"),
+            ("AAPL.US", "AAPL"),
+            ("aapl.us", "AAPL"),
+            ("BRK-B.US", "BRK.B BRKpB"),
             // These are right as they are.
             ("AAPL", ""),
             ("BRK.B", ""),

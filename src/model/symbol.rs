@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 
+use crate::model::spelling::of_padded_option;
+
 /// A symbol as the provider spells it: `[A-Za-z0-9^][A-Za-z0-9._:/^=-]{0,39}`, case kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
@@ -80,9 +82,11 @@ impl FromStr for Symbol {
             .chars()
             .find(|c| !c.is_ascii_alphanumeric() && !"._:/^=-".contains(*c))
         {
-            return Err(bad(format!(
-                "it contains {odd:?}, and letters, digits and . _ : / ^ = - are allowed"
-            )));
+            let odd = format!("it contains {odd:?}");
+            return Err(bad(match of_padded_option(text) {
+                Some(option) => format!("{odd}, did you mean {option}?"),
+                None => format!("{odd}, and letters, digits and . _ : / ^ = - are allowed"),
+            }));
         }
         if text.len() > MAX_LEN {
             return Err(bad(format!("it is longer than {MAX_LEN} characters")));

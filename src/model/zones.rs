@@ -43,13 +43,46 @@ pub fn named(text: &str) -> Option<Tz> {
     let letters = LETTERS
         .iter()
         .find(|(letters, _)| letters.eq_ignore_ascii_case(text));
+    // `GMT+1` is behind UTC as a zone's name, and ahead of it in everybody's mouth.
+    let of_city = || by(city).filter(|_| fixed(text).is_none());
     by(|name| name)
         .or_else(|| letters.map(|&(_, zone)| zone))
-        .or_else(|| by(city))
+        .or_else(of_city)
+}
+
+/// The zone of fixed hours that a text like `UTC+1` means, and those hours.
+fn fixed(text: &str) -> Option<(Tz, String)> {
+    let upper = text.to_ascii_uppercase();
+    let signed = ["UTC", "GMT"]
+        .iter()
+        .find_map(|word| upper.strip_prefix(word));
+    let signed = signed.unwrap_or(&upper);
+    // The names have the signs of POSIX.
+    let (sign, theirs) = match signed.chars().next()? {
+        '+' => ('+', '-'),
+        '-' => ('-', '+'),
+        _ => return None,
+    };
+    let hours = &signed[1..];
+    let hours = hours.strip_suffix(":00").unwrap_or(hours);
+    let hours: u8 = hours.parse().ok()?;
+    let zone = format!("Etc/GMT{theirs}{hours}").parse().ok()?;
+    Some((zone, format!("UTC{sign}{hours}")))
+}
+
+/// What was likely meant by a text that is no zone, in words.
+pub fn hint(text: &str) -> String {
+    match fixed(text) {
+        Some((zone, hours)) => {
+            let name = zone.name();
+            format!("{name} (that is {hours}: such names have the opposite sign)")
+        }
+        None => similar(text).join(", "),
+    }
 }
 
 /// The zones whose names are the most similar to a text.
-pub fn similar(text: &str) -> Vec<&'static str> {
+fn similar(text: &str) -> Vec<&'static str> {
     let all = TZ_VARIANTS.iter().map(|zone| zone.name());
     // Most people know the city alone.
     nearest(text, all, |name| {

@@ -69,6 +69,11 @@ impl BaseUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// The port, given or not.
+    pub(super) fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(443)
+    }
+
     /// Whether there is no TLS, which is for this machine only.
     pub(super) fn is_plain(&self) -> bool {
         self.0.scheme() == "http"

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::answer::Fault;
 use super::routes::{Kind, Param, Route};
+use crate::model::range::Moment;
 
 /// Values in a body at most.
 const VALUES: usize = 20_000;
@@ -61,11 +62,22 @@ impl Params {
         T: std::str::FromStr,
         T::Err: std::fmt::Display,
     {
-        let parse = |text: &str| {
-            text.parse()
-                .map_err(|error| Fault::usage(format!("{name}: {error}"), "correct it"))
-        };
-        self.one(name).map(parse).transpose()
+        self.read_as(name, str::parse)
+    }
+
+    /// A day or an instant, as it may be typed on the command line, too; it may count from `now`.
+    pub(super) fn moment(&self, name: &'static str, now: i64) -> Result<Option<Moment>, Fault> {
+        self.read_as(name, |text| Moment::typed(text, now))
+    }
+
+    fn read_as<T, E: std::fmt::Display>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Fault> {
+        let wrong = |error| Fault::usage(format!("{name}: {error}"), "correct it");
+        let read = |text| read(text).map_err(wrong);
+        self.one(name).map(read).transpose()
     }
 
     /// A whole number within bounds, both inclusive.

@@ -14,15 +14,34 @@ macro_rules! timeframe {
     };
 }
 
-/// A date from 1900 to 2199.
+/// A date from 1900 to 2199, with this between year, month and day.
 macro_rules! date {
+    ($dash:expr) => {
+        concat!(
+            "(?:(?:19|2[01])[0-9]{2}",
+            $dash,
+            "(?:(?:0[13578]|1[02])",
+            $dash,
+            "(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)",
+            $dash,
+            "(?:0[1-9]|[12][0-9]|30)|02",
+            $dash,
+            "(?:0[1-9]|1[0-9]|2[0-8]))|(?:(?:19|2[01])(?:0[48]|[2468][048]|[13579][26])|2000)",
+            $dash,
+            "02",
+            $dash,
+            "29)"
+        )
+    };
+}
+
+/// So long ago, as a number of 16 bits and a unit, or another word for a day.
+macro_rules! ago {
     () => {
         concat!(
-            "(?:(?:19|2[01])[0-9]{2}-(?:",
-            "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])",
-            "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)",
-            "|02-(?:0[1-9]|1[0-9]|2[0-8]))",
-            "|(?:(?:19|2[01])(?:0[48]|[2468][048]|[13579][26])|2000)-02-29)"
+            "-?0*(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])",
+            "(?:[Dd]|[Ww]|[Mm][Oo]|[Yy])",
+            "|[Tt][Oo][Dd][Aa][Yy]|[Yy][Tt][Dd]|[Mm][Aa][Xx]"
         )
     };
 }
@@ -42,12 +61,16 @@ pub(super) const TIMEFRAME: &[&str] = &[
     "1m", "2m", "3m", "4m", "5m", "6m", "10m", "12m", "15m", "20m", "30m", "60m", "1h", "2h", "3h",
     "4h", "6h", "8h", "12h", "1d", "1w", "1mo",
 ];
-/// A date, or an instant.
+/// A date, an instant, or what counts from today.
 pub(super) const MOMENT: &str = concat!(
-    "^",
-    date!(),
+    "^(?:",
+    ago!(),
+    "|",
+    date!(""),
+    "|",
+    date!("-"),
     "(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\\.[0-9]+)?",
-    "(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]))?$"
+    "(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]))?)$"
 );
 /// Eleven digits of base64: a number of which the first 31 of 64 bits are alike, and the last two bits none.
 pub(super) const CURSOR: &str =
@@ -79,7 +102,7 @@ mod tests {
     #[test]
     fn what_the_document_lets_through_is_read() {
         each(SYMBOL, |text| text.parse::<Symbol>().is_ok());
-        each(MOMENT, |text| text.parse::<Moment>().is_ok());
+        each(MOMENT, |text| Moment::typed(text, 0).is_ok());
         each(TIMEFRAMES, |text| {
             let words = text.split(',').map(str::trim);
             let mut words = words.filter(|word| !word.is_empty()).peekable();

@@ -67,7 +67,10 @@ pub(super) enum Kind {
 type Examples = &'static [&'static str];
 
 /// A date of the market, or an instant.
-const MOMENT: Kind = Kind::Like(patterns::MOMENT, &["2024-11-01", "2024-11-01T14:30:00Z"]);
+const MOMENT: Kind = Kind::Like(
+    patterns::MOMENT,
+    &["2024-11-01", "2024-11-01T14:30:00Z", "30d", "ytd"],
+);
 
 /// A call that may go on.
 pub(super) struct Call {
@@ -117,12 +120,16 @@ const BACKFILL: &[Param] = &[
     },
     Param {
         required: true,
-        ..param("start_date", MOMENT, "first market day, or an instant")
+        ..param(
+            "start_date",
+            MOMENT,
+            "first market day, an instant, so long ago (30d, 2w, 6mo, 1y), ytd or max",
+        )
     },
     param(
         "end_date",
         MOMENT,
-        "last market day, inclusive, or an instant, exclusive; up to now when left out",
+        "last market day, inclusive (also today, or -7d for seven days ago), or an instant, exclusive; up to now when left out",
     ),
     Param {
         repeats: true,
@@ -146,11 +153,15 @@ const BACKFILL: &[Param] = &[
 
 const HISTORICAL: &[Param] = &[
     TIMEFRAME,
-    param("start", MOMENT, "first market day, or an instant"),
+    param(
+        "start",
+        MOMENT,
+        "first market day, an instant, so long ago (30d, 2w, 6mo, 1y), ytd or max",
+    ),
     param(
         "end",
         MOMENT,
-        "last market day, inclusive, or an instant, exclusive",
+        "last market day, inclusive (also today, or -7d for seven days ago), or an instant, exclusive",
     ),
     param(
         "limit",

@@ -25,6 +25,9 @@ pub enum StoreError {
     /// The folder that should hold the file is missing.
     #[error("the folder {} does not exist", .0.display())]
     NoFolder(PathBuf),
+    /// A file stands where a folder on the way should be.
+    #[error("{} is a file, not a folder", .0.display())]
+    NotAFolder(PathBuf),
     /// The path cannot be a file of ours.
     #[error("{} is {what}", path.display())]
     NotAFile {
@@ -259,6 +262,7 @@ impl StoreError {
             | StoreError::Full(path)
             | StoreError::Busy(path)
             | StoreError::NoFolder(path)
+            | StoreError::NotAFolder(path)
             | StoreError::Interrupted(path)
             | StoreError::ReadOnlyMedium(path)
             | StoreError::CannotOpen(path)
@@ -341,6 +345,15 @@ impl StoreError {
         }
     }
 
+    /// A folder is not there: it is missing, or what stands in its place is told.
+    pub fn no_folder(folder: &Path) -> StoreError {
+        let mut on_the_way = folder.ancestors();
+        match on_the_way.find(|path| path.exists()) {
+            Some(file) if !file.is_dir() => StoreError::NotAFolder(file.to_path_buf()),
+            _ => StoreError::NoFolder(folder.to_path_buf()),
+        }
+    }
+
     /// What to do about it.
     pub fn next(&self) -> String {
         match self {
@@ -349,6 +362,7 @@ impl StoreError {
             }
             StoreError::Empty(_) => "fill it with `candlefile backfill`".into(),
             StoreError::NoFolder(path) => format!("create it first: mkdir -p {}", quoted(path)),
+            StoreError::NotAFolder(_) => "name another folder".into(),
             StoreError::NotAFile { .. } | StoreError::Foreign(_) => "name another file".into(),
             StoreError::NotAPath(text) => {
                 format!("write the path as ./{text} if you mean a file of that name")

@@ -121,6 +121,8 @@ async function cancel(url) {
   await ask(page, 'AAPL MSFT');
   await see(running, '50.0 %');
   await see(`${running} .hangs`, /(AAPL|MSFT) 1d hangs since \d\d:\d\d:\d\d \(\d+ s\), attempt 1 of 6\./);
+  // Nobody knows how long that lasts.
+  assert.match(await page.locator(`${running} .figures`).textContent(), /Time left(AAPL|MSFT) hangs/);
   await tabTo(page, '#now button');
   await page.keyboard.press('Enter');
   await gone(running);

@@ -38,6 +38,8 @@ fn a_file_of_another_kind_is_refused_by_every_command_and_left_alone() {
         ("foreign.db", &["foreign.db"]),
         ("newer.db", &["newer.db", "999", "newer"]),
         ("gone/market.db", &["gone"]),
+        ("text.db/market.db", &["text.db is a file, not a folder"]),
+        ("text.db/in/market.db", &["text.db is a file, not a folder"]),
         ("file:memory.db?mode=memory", &["file:"]),
     ] {
         for command in [

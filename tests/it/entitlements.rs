@@ -105,7 +105,7 @@ fn a_history_limit_seen_on_one_symbol_spares_the_others_of_its_kind() {
 }
 
 #[test]
-fn not_entitled_ends_the_asset_class_and_no_other() {
+fn two_symbols_that_are_not_entitled_end_their_asset_class_and_no_other() {
     let (home, server) = (
         Home::new(),
         Server::scripted(|request| {
@@ -119,7 +119,7 @@ fn not_entitled_ends_the_asset_class_and_no_other() {
             .iter()
             .filter(|request| !request.ask().symbol.starts_with("X:"))
             .count(),
-        1
+        2
     );
     for series in report["series"].as_array().unwrap() {
         let crypto = series["symbol"].as_str().unwrap().starts_with("X:");
@@ -144,6 +144,31 @@ fn not_entitled_ends_the_asset_class_and_no_other() {
         }
     }
     assert_eq!(home.db().count("SELECT count(*) FROM coverage"), 4);
+}
+
+// One symbol that was refused for reasons of its own took all others of its class with it.
+#[test]
+fn a_symbol_that_is_not_entitled_alone_ends_no_other() {
+    let (home, server) = (
+        Home::new(),
+        Server::scripted(|request| (request.ask().symbol == "AAPL").then(|| refusal(NOT_ENTITLED))),
+    );
+    let words = "AAPL MSFT NVDA -t 1h,1d --start 2023-01-03 --end 2023-12-29 --workers 1";
+    let report = home.backfill(&server, words).exit(3).json();
+    let asked = server.asked();
+    let of_it = asked.iter().filter(|ask| ask.symbol == "AAPL");
+    assert_eq!(of_it.count(), 1);
+    let failed = report["failed"].to_string();
+    assert!(
+        failed.contains("not asked: the plan does not include this symbol"),
+        "{report}"
+    );
+    for symbol in ["MSFT", "NVDA"] {
+        for timeframe in ["1h", "1d"] {
+            let asked = span(symbol, timeframe, "2023-01-03", "2023-12-29");
+            check(&home.db(), symbol, timeframe, asked);
+        }
+    }
 }
 
 #[test]

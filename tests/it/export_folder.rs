@@ -127,6 +127,9 @@ fn only_an_earlier_export_is_replaced() {
     export(&home, "-o file --layout hive --overwrite")
         .exit(1)
         .says(&["file is no folder"]);
+    export(&home, "-o file/out --layout hive")
+        .exit(1)
+        .says(&["file is a file, not a folder"]);
     export(&home, "-o missing/out --layout hive")
         .exit(1)
         .says(&["mkdir -p"]);

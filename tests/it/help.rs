@@ -226,4 +226,8 @@ fn the_manual_is_one_page_on_stdout_or_a_page_a_command_in_a_folder() {
         1,
         &["gone", "mkdir"],
     );
+    let file = "man/candlefile.1";
+    let words = format!("man --dir {file}");
+    let told = format!("{file} is a file, not a folder");
+    refused(&home, &Server::start(), &words, 1, &[&told]);
 }

@@ -118,9 +118,10 @@ fn a_class_that_the_plan_does_not_include_fails_and_the_others_do_not() {
             ErrorKind::NotEntitled,
         )
     });
-    let series = ["I:NDX 1d", "I:SPX 1d", DAYS].map(|series| (key(series), january()));
+    let series = ["I:DJI 1d", "I:NDX 1d", "I:SPX 1d", DAYS].map(|series| (key(series), january()));
     let report = bench.run(utc(LONG_PAST), &series);
     let status = [
+        SeriesStatus::Failed,
         SeriesStatus::Failed,
         SeriesStatus::Failed,
         SeriesStatus::Completed,
@@ -132,7 +133,7 @@ fn a_class_that_the_plan_does_not_include_fails_and_the_others_do_not() {
     );
     assert_eq!(
         (report.status, report.requests),
-        (JobStatus::Partial, 2),
+        (JobStatus::Partial, 3),
         "the end of the job, and requests"
     );
 }

@@ -148,6 +148,8 @@ mod serve_stopped;
 #[cfg(feature = "serve")]
 mod serve_times;
 #[cfg(feature = "serve")]
+mod serve_typed;
+#[cfg(feature = "serve")]
 mod serve_webhook;
 mod server;
 #[cfg(feature = "serve")]
@@ -168,3 +170,4 @@ mod verify;
 mod vfs;
 mod waits;
 mod watch;
+mod ways_out;

@@ -127,6 +127,9 @@ fn a_token_is_read_from_a_small_regular_file_alone() {
     let cli = home.serve_sample().arg("--token-file").arg(&none);
     let advice = format!("openssl rand -hex 32 > '{none}'");
     cli.run().exit(1).says(&[&none, &advice]);
+    let beside = at("short/token");
+    let cli = home.serve_sample().arg("--token-file").arg(&beside);
+    cli.run().exit(1).says(&["short is a file, not a folder"]);
     assert!(!home.db_path().exists());
 }
 

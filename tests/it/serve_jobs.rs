@@ -443,3 +443,25 @@ fn a_series_that_a_living_server_has_queued_is_not_dropped() {
     serving.stop().ok();
     check_week(&home, "MSFT");
 }
+
+// The page drew what no request was ever sent for as given up.
+#[test]
+fn what_was_never_asked_for_is_missing_and_not_given_up() {
+    let home = Home::new();
+    let refusal = r#"{"status":"NOT_AUTHORIZED","message":"You are not entitled to this data."}"#;
+    let provider = Server::always(Reply::json(403, refusal));
+    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
+    let words = "symbols=AAPL,MSFT,NVDA&start_date=2024-01-02&end_date=2024-01-05";
+    let job_id = serving.backfill(words);
+    serving.wait_for(&job_id, "partial");
+    assert_eq!(provider.hits(), 2);
+    let of = |symbol: &str, kind: &str| {
+        let path = format!("/api/v1/coverage/{symbol}?timeframe=1d");
+        let coverage = serving.get(&path).is(200).json();
+        coverage[kind].as_array().unwrap().len()
+    };
+    for (symbol, failed) in [("AAPL", 1), ("MSFT", 1), ("NVDA", 0)] {
+        assert_eq!((of(symbol, "failed"), of(symbol, "missing")), (failed, 1));
+    }
+    serving.stop().ok();
+}

@@ -1,8 +1,8 @@
-//! What comes from outside and is spelled otherwise: symbols, zones, keys, proxies, and the words of a server.
+//! What comes from outside and is spelled otherwise: symbols, zones, keys, and the words of a server.
 
 use crate::cli_errors::refused;
 use crate::exchange::Reply;
-use crate::harness::{Home, KEY};
+use crate::harness::Home;
 use crate::server::Server;
 
 const NOTHING: &str = r#"{"status":"OK","resultsCount":0}"#;
@@ -29,6 +29,10 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ("EURUSD=X", "did you mean C:EURUSD?"),
         ("^NDX", "did you mean I:NDX?"),
         ("SPY251219C00650000", "did you mean O:SPY251219C00650000?"),
+        ("BRKB", "did you mean BRK.B?"),
+        ("SPX", "did you mean I:SPX?"),
+        ("NDX", "did you mean I:NDX?"),
+        ("AAPL.US", "did you mean AAPL?"),
     ] {
         let words = [
             "backfill",
@@ -40,6 +44,12 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ];
         let run = home.to(&server, words).run().exit(3);
         assert!(run.stdout.contains(hints), "{hints}\n{run:?}");
+    }
+    // As a clearing house pads it, it is no symbol at all.
+    for padded in ["SPY   240119C00450000", "O:SPY   240119C00450000"] {
+        let run = home.cli(["backfill", padded]).run().exit(2);
+        let hint = "did you mean O:SPY240119C00450000?";
+        assert!(run.stderr.contains(hint), "{run:?}");
     }
 }
 
@@ -116,6 +126,17 @@ fn a_zone_is_understood_as_people_say_it() {
         2,
         &["Berlinn", "Europe/Berlin", "local"],
     );
+    // Zones of fixed hours have the sign that nobody expects in their names.
+    for (zone, meant) in [
+        ("UTC+1", "Etc/GMT-1 (that is UTC+1"),
+        ("GMT+1", "Etc/GMT-1 (that is UTC+1"),
+        ("+05:00", "Etc/GMT-5 (that is UTC+5"),
+        ("utc-10", "Etc/GMT+10 (that is UTC-10"),
+    ] {
+        let words = format!("show AAPL -t 1h --tz {zone}");
+        refused(&home, &server, &words, 2, &[meant]);
+    }
+    assert_eq!(shown("Etc/GMT-1", "UTC"), "Etc/GMT-1");
 }
 
 #[test]
@@ -187,28 +208,4 @@ fn a_servers_words_turn_nothing_around() {
         .ok()
         .stdout;
     assert!(shown.contains(r"a\u{202e}b"), "{shown}");
-}
-
-#[test]
-fn a_proxy_that_is_down_and_roots_that_are_missing_are_named() {
-    let far = |name: &str, value: &str| {
-        let home = Home::new();
-        let words = format!("backfill AAPL {WEEK} --base-url https://provider.invalid");
-        let run = home.cli(words.split(' ')).env(name, value).run().exit(1);
-        format!("{}{}", run.stdout, run.stderr)
-    };
-    let roots = far("SSL_CERT_FILE", "/no/such/roots.pem");
-    assert!(
-        roots.contains("SSL_CERT_FILE names /no/such/roots.pem"),
-        "{roots}"
-    );
-    let proxy = far("HTTPS_PROXY", "http://user:secret-word@127.0.0.1:9");
-    assert!(
-        proxy.contains("the proxy 127.0.0.1:9 that HTTPS_PROXY names"),
-        "{proxy}"
-    );
-    assert!(
-        !proxy.contains("secret-word") && !proxy.contains("--base-url") && !proxy.contains(KEY),
-        "{proxy}"
-    );
 }

@@ -2,11 +2,14 @@
 //! zone that was asked for.
 
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
 use crate::cli_errors::refused;
+use crate::exchange::{Gate, Reply};
 use crate::harness::Home;
+use crate::running::{Running, eventually};
 use crate::seeded::say;
 use crate::server::Server;
 
@@ -299,4 +302,49 @@ fn a_zone_that_is_none_is_refused_with_the_nearest() {
         let run = home.cli(["show", "AAPL", "--tz", typed]).run().exit(2);
         assert!(run.stderr.contains(meant), "{run:?}");
     }
+}
+
+// On 80 columns the words about what hangs were cut off, and a time left that rose stood in their place.
+#[test]
+fn on_a_terminal_what_hangs_or_pauses_is_told_and_no_time_left_beside_what_hangs() {
+    let (home, gate) = (Home::new(), Gate::default());
+    let (held, asked) = (gate.clone(), AtomicU32::new(0));
+    let server = Server::scripted(move |request| {
+        if request.ask().symbol.starts_with("O:") {
+            held.wait();
+        }
+        let is_third = asked.fetch_add(1, Ordering::SeqCst) == 2;
+        is_third.then(|| Reply::json(429, "{}").with("Retry-After", "1"))
+    });
+    let line = format!(
+        "stty cols 80 rows 30; exec {} --base-url {} backfill AAPL MSFT NVDA O:SPY240119C00450000 -t 1d --start 2024-01-02 --end 2024-01-12 --workers 1",
+        env!("CARGO_BIN_EXE_candlefile"),
+        server.url(),
+    );
+    let mut command = Command::new("script");
+    command
+        .args(["-qfc", &line, "screen"])
+        .current_dir(home.path(""))
+        .env("MASSIVE_API_KEY", crate::harness::KEY)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let Ok(script) = command.spawn() else {
+        say("skipped: there is no `script` here".to_owned());
+        return;
+    };
+    let script = Running::new(format!("{command:?}"), script);
+    let screen = || std::fs::read_to_string(home.path("screen")).unwrap_or_default();
+    let words = "O:SPY240119C00450000 1d hangs: ";
+    eventually(words, || screen().contains(words));
+    gate.open();
+    script.wait().ok();
+    let written = screen();
+    let frames = || written.split(['\r', '\n']);
+    assert!(
+        frames().any(|frame| frame.contains("2/") && frame.contains("by the provider's limit")),
+        "{written:?}"
+    );
+    let beside = frames().find(|frame| frame.contains("hangs") && frame.contains("to go"));
+    assert_eq!(beside, None);
 }

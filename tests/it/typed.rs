@@ -385,3 +385,43 @@ fn the_header_of_a_table_of_symbols_is_named() {
     .run()
     .ok();
 }
+
+#[test]
+fn a_comma_beside_a_blank_ends_no_list_and_begins_none() {
+    let home = Home::new();
+    let rest = "-t 1d,5m, --provider sample --start 2024-01-02 --end 2024-01-05";
+    let held = |home: &Home, words: &[&str]| -> Vec<String> {
+        let listed = home.cli(words).arg("--json").run().ok().json();
+        let series = listed["series"].as_array().unwrap().iter();
+        let each = series.map(|one| format!("{} {}", one["symbol"], one["timeframe"]));
+        each.map(|one| one.replace('"', "")).collect()
+    };
+    home.cli(["backfill", "AAPL,", ",MSFT,NVDA", "SPY, QQQ"])
+        .args(rest)
+        .run()
+        .ok();
+    assert_eq!(held(&home, &["list"]).len(), 10);
+    assert_eq!(
+        held(&home, &["list", "AAPL,", "QQQ"]),
+        ["AAPL 1d", "AAPL 5m", "QQQ 1d", "QQQ 5m"]
+    );
+    home.cli(["drop", "AAPL,", "MSFT", "-t", "1d, 5m", "--yes"])
+        .run()
+        .ok();
+    assert_eq!(held(&home, &["list"]).len(), 6);
+    // Where nothing is named, nothing is meant.
+    for nothing in [",", "", " , ", "AAPL,,MSFT"] {
+        for words in [
+            ["list", nothing, "", ""],
+            ["drop", nothing, "-t1d", "--yes"],
+            ["backfill", "AAPL", nothing, "--dry-run"],
+        ] {
+            let words = words
+                .into_iter()
+                .filter(|word| !word.is_empty() || nothing.is_empty());
+            let run = home.cli(words).run().exit(2);
+            assert!(run.stderr.contains("is empty"), "{run:?}");
+        }
+    }
+    assert_eq!(held(&home, &["list"]).len(), 6);
+}

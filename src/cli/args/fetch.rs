@@ -8,13 +8,13 @@ use crate::provider::rate::Rate;
 use crate::{Symbol, Timeframe};
 use clap::{Args, ValueEnum};
 
+use super::listed::Listed;
 use super::{duration, moment};
 
 #[derive(Args, Debug)]
 pub struct Backfill {
     /// Symbols as the provider spells them: AAPL, BRK.B, X:BTCUSD, C:EURUSD, I:NDX
-    #[arg(value_delimiter = ',')]
-    pub symbols: Vec<Symbol>,
+    pub symbols: Vec<Listed<Symbol>>,
     /// More symbols from a file, one a line, # begins a comment; - is stdin
     #[arg(long, value_name = "FILE")]
     pub symbols_file: Option<PathBuf>,
@@ -22,11 +22,10 @@ pub struct Backfill {
     #[arg(
         short,
         long = "timeframe",
-        value_delimiter = ',',
         default_value = "1d",
         value_name = "TIMEFRAME"
     )]
-    pub timeframes: Vec<Timeframe>,
+    pub timeframes: Vec<Listed<Timeframe>>,
     /// First market day (YYYY-MM-DD), an instant (RFC 3339), so long ago (30d, 2w, 6mo, 1y), ytd or max
     #[arg(long, value_name = "DATE", default_value = "1y", value_parser = moment, allow_hyphen_values = true)]
     pub start: Moment,

@@ -7,22 +7,17 @@ use crate::model::range::Moment;
 use crate::{Choice, Symbol, Timeframe};
 use clap::{Args, ValueEnum};
 
+use super::listed::{Listed, flat};
 use super::moment;
 
 /// Which part of the file.
 #[derive(Args, Clone, Debug)]
 pub struct Part {
     /// Symbols [default: all]
-    #[arg(value_delimiter = ',')]
-    pub symbols: Vec<Symbol>,
+    pub symbols: Vec<Listed<Symbol>>,
     /// Timeframes [default: all]
-    #[arg(
-        short,
-        long = "timeframe",
-        value_delimiter = ',',
-        value_name = "TIMEFRAME"
-    )]
-    pub timeframes: Vec<Timeframe>,
+    #[arg(short, long = "timeframe", value_name = "TIMEFRAME")]
+    pub timeframes: Vec<Listed<Timeframe>>,
     /// From this market day or instant on; also 30d, 1y (so long ago), ytd
     #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub start: Option<Moment>,
@@ -34,8 +29,8 @@ pub struct Part {
 impl From<Part> for Choice {
     fn from(part: Part) -> Choice {
         Choice {
-            symbols: part.symbols,
-            timeframes: part.timeframes,
+            symbols: flat(&part.symbols),
+            timeframes: flat(&part.timeframes),
             start: part.start,
             end: part.end,
         }

@@ -6,6 +6,7 @@ use crate::model::range::Moment;
 use crate::{Symbol, Timeframe};
 use clap::Args;
 
+use super::listed::Listed;
 use super::{duration, moment};
 use crate::cli::zone::Zone;
 
@@ -21,24 +22,22 @@ pub struct Status {
 #[derive(Args, Debug)]
 pub struct List {
     /// Symbols [default: all]
-    #[arg(value_delimiter = ',')]
-    pub symbols: Vec<Symbol>,
+    pub symbols: Vec<Listed<Symbol>>,
 }
 
 #[derive(Args, Debug)]
 pub struct Show {
     /// The symbols
-    #[arg(required = true, value_delimiter = ',')]
-    pub symbols: Vec<Symbol>,
+    #[arg(required = true)]
+    pub symbols: Vec<Listed<Symbol>>,
     /// The timeframes
     #[arg(
         short,
         long = "timeframe",
-        value_delimiter = ',',
         default_value = "1d",
         value_name = "TIMEFRAME"
     )]
-    pub timeframes: Vec<Timeframe>,
+    pub timeframes: Vec<Listed<Timeframe>>,
     /// The oldest N candles of each series
     #[arg(long, value_name = "N", conflicts_with_all = ["tail", "start", "end"], value_parser = clap::value_parser!(u32).range(1..))]
     pub head: Option<u32>,
@@ -85,17 +84,11 @@ pub struct Sql {
 #[derive(Args, Debug)]
 pub struct Drop {
     /// The symbols
-    #[arg(required = true, value_delimiter = ',')]
-    pub symbols: Vec<Symbol>,
+    #[arg(required = true)]
+    pub symbols: Vec<Listed<Symbol>>,
     /// The timeframes
-    #[arg(
-        short,
-        long = "timeframe",
-        required = true,
-        value_delimiter = ',',
-        value_name = "TIMEFRAME"
-    )]
-    pub timeframes: Vec<Timeframe>,
+    #[arg(short, long = "timeframe", required = true, value_name = "TIMEFRAME")]
+    pub timeframes: Vec<Listed<Timeframe>>,
     /// Only from this market day or instant on; also 30d, 1y (so long ago), ytd
     #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub start: Option<Moment>,

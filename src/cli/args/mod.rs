@@ -2,6 +2,7 @@
 
 mod fetch;
 mod hand_over;
+mod listed;
 mod look;
 #[cfg(feature = "serve")]
 mod serve;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 pub use fetch::ProviderName;
 pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
+pub use listed::flat;
 pub use look::{Drop, Info, List, Show, Sql, Status};
 #[cfg(feature = "serve")]
 pub use serve::Serve;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::blocking::Client;
 
-use super::environment::missing_roots;
+use super::environment::{self, Proxy};
 use crate::provider::failure::innermost;
 use crate::provider::origin::BaseUrl;
 use crate::provider::{ErrorKind, ProviderError};
@@ -33,19 +33,30 @@ pub(super) fn client(
     if base.is_plain() {
         // Nothing to verify: the machine's roots need not be read, or even be there.
         builder = builder.tls_certs_only([]);
-    } else if let Some(missing) = missing_roots() {
-        return Err(ProviderError {
-            kind: ErrorKind::Unreachable,
-            message: format!("the TLS roots are missing: {missing}"),
-            attempts: 0,
-        });
+    } else if let Some(missing) = environment::missing_roots() {
+        return Err(unreachable(format!("the TLS roots are missing: {missing}")));
     }
-    builder.build().map_err(|error| ProviderError {
-        kind: ErrorKind::Unreachable,
-        message: format!(
-            "the HTTP client could not be set up: {}",
-            innermost(&error.without_url())
-        ),
-        attempts: 0,
+    if let Some(proxy) = environment::proxy(base).filter(Proxy::is_socks) {
+        return Err(unreachable(format!(
+            "{proxy} speaks SOCKS, and only HTTP proxies can be used"
+        )));
+    }
+    builder.build().map_err(|error| {
+        let roots = environment::empty_roots().filter(|_| !base.is_plain());
+        unreachable(match roots {
+            Some(empty) => format!("the TLS roots are missing: {empty}"),
+            None => format!(
+                "the HTTP client could not be set up: {}",
+                innermost(&error.without_url())
+            ),
+        })
     })
+}
+
+fn unreachable(message: String) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::Unreachable,
+        message,
+        attempts: 0,
+    }
 }

@@ -1,33 +1,125 @@
-//! What this machine's environment says of the way out: a proxy, and the file of TLS roots. Looked at to say what is wrong; the
+//! What this machine's environment says of the way out: a proxy, and the files of TLS roots. Looked at to say what is wrong; the
 //! client itself honours both. A proxy's user name and password are never told.
 
-use std::env::var;
+use std::env::{split_paths, var, var_os};
+use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::provider::origin::BaseUrl;
 
-/// The variable that names a proxy for an origin, with the proxy's host and port. For this machine there is none.
-pub(super) fn proxy(base: &BaseUrl) -> Option<String> {
+/// A proxy that has refused is asked why for so long, at each step.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The proxy between this machine and an origin.
+pub(super) struct Proxy {
+    variable: &'static str,
+    url: Url,
+}
+
+/// What a proxy says when it is asked for a way to the origin.
+pub(super) enum Said {
+    Status(u16),
+    /// Something that is no HTTP.
+    NoHttp,
+    Nothing,
+}
+
+/// The proxy that is used for an origin, as the client finds it. For this machine there is none.
+pub(super) fn proxy(base: &BaseUrl) -> Option<Proxy> {
     if base.is_loopback() || is_excepted(base.host()) {
         return None;
     }
-    let set = |name: &str| var(name).ok().filter(|value| !value.is_empty());
-    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let (name, value) = names
-        .into_iter()
-        .find_map(|name| Some((name, set(name)?)))?;
-    let url = Url::parse(&value).ok().filter(Url::has_host);
-    let url = url.or_else(|| Url::parse(&format!("http://{value}")).ok());
-    let port = |url: &Url| {
-        let port = url.port().map(|port| format!(":{port}"));
-        port.unwrap_or_default()
+    let set = |names: [&'static str; 2]| {
+        let found = names
+            .into_iter()
+            .find_map(|name| Some((name, var(name).ok()?)));
+        let (variable, value) = found?;
+        let url = Url::parse(&value).ok().filter(Url::has_host);
+        let url = url.or_else(|| Url::parse(&format!("http://{value}")).ok())?;
+        Some(Proxy { variable, url })
     };
-    let address = url.and_then(|url| Some(format!("{}{}", url.host_str()?, port(&url))));
-    Some(format!(
-        "the proxy {} that {name} names",
-        address.unwrap_or_default()
-    ))
+    set(["HTTPS_PROXY", "https_proxy"]).or_else(|| set(["ALL_PROXY", "all_proxy"]))
+}
+
+impl Proxy {
+    /// Whether it is one that this program cannot talk to.
+    pub(super) fn is_socks(&self) -> bool {
+        self.url.scheme().starts_with("socks")
+    }
+
+    pub(super) fn is_behind_tls(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// What it answers: the client that it has refused does not tell.
+    pub(super) fn ask(&self, base: &BaseUrl) -> Said {
+        if self.is_behind_tls() {
+            return Said::Nothing;
+        }
+        match self.first_line(base) {
+            Ok(line) if line.is_empty() => Said::Nothing,
+            Ok(line) => status(&line).map_or(Said::NoHttp, Said::Status),
+            Err(_) => Said::Nothing,
+        }
+    }
+
+    fn first_line(&self, base: &BaseUrl) -> std::io::Result<Vec<u8>> {
+        let addresses = self.url.socket_addrs(|| None)?;
+        let first = addresses.first().ok_or(std::io::ErrorKind::NotFound)?;
+        let mut stream = TcpStream::connect_timeout(first, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let (host, port, user) = (base.host(), base.port(), self.authorization());
+        let ask = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{user}\r\n");
+        // In one piece: who answers the first one and hangs up takes the answer back with the rest.
+        stream.write_all(ask.as_bytes())?;
+        let (mut line, mut some) = (Vec::new(), [0; 64]);
+        while line.len() < 1024 && !line.contains(&b'\n') {
+            match stream.read(&mut some) {
+                Ok(read) if read > 0 => line.extend_from_slice(&some[..read]),
+                // What was said until then is all there is.
+                _ => break,
+            }
+        }
+        Ok(line)
+    }
+
+    fn authorization(&self) -> String {
+        let (user, password) = (self.url.username(), self.url.password());
+        if user.is_empty() && password.is_none() {
+            return String::new();
+        }
+        let plain = |text| percent_decode_str(text).decode_utf8_lossy();
+        let both = format!("{}:{}", plain(user), plain(password.unwrap_or_default()));
+        let both = BASE64_STANDARD.encode(both);
+        format!("Proxy-Authorization: Basic {both}\r\n")
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, host) = (self.url.scheme(), self.url.host_str().unwrap_or_default());
+        let port = self.url.port().map(|port| format!(":{port}"));
+        let port = port.unwrap_or_default();
+        let variable = self.variable;
+        write!(f, "the proxy {scheme}://{host}{port} that {variable} names")
+    }
+}
+
+/// The status of an answer by its first line.
+fn status(line: &[u8]) -> Option<u16> {
+    let line = std::str::from_utf8(line.split(|&byte| byte == b'\n').next()?).ok()?;
+    let (version, rest) = line.split_once(' ')?;
+    let status = rest.split_whitespace().next()?.parse().ok()?;
+    version.starts_with("HTTP/1.").then_some(status)
 }
 
 /// Whether `NO_PROXY` has a host, or a domain that it lies in.
@@ -45,20 +137,36 @@ fn is_excepted(host: &str) -> bool {
     })
 }
 
+/// Variables that name TLS roots.
+const ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// Which variable names TLS roots that are not there.
 pub(super) fn missing_roots() -> Option<String> {
-    ["SSL_CERT_FILE", "SSL_CERT_DIR"]
-        .into_iter()
-        .find_map(|name| {
-            let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
-            // A list of folders is one as soon as one of them is there.
-            if std::env::split_paths(&path).any(|path| std::fs::metadata(path).is_ok()) {
-                return None;
-            }
-            let whole = |path| std::path::absolute(&path).unwrap_or(path);
-            let each = std::env::split_paths(&path).map(whole);
-            let all = std::env::join_paths(each).unwrap_or(path);
-            let all = std::path::Path::new(&all).display();
-            Some(format!("{name} names {all}, which cannot be read"))
-        })
+    ROOTS.into_iter().find_map(|name| {
+        let path = var_os(name).filter(|path| !path.is_empty())?;
+        // A list of folders is one as soon as one of them is there.
+        if split_paths(&path).any(|path| std::fs::metadata(path).is_ok()) {
+            return None;
+        }
+        Some(format!("{}, which cannot be read", named(name)?))
+    })
+}
+
+/// Which variable names the TLS roots of which none can be used.
+pub(super) fn empty_roots() -> Option<String> {
+    let named: Vec<String> = ROOTS.into_iter().filter_map(named).collect();
+    let holds = match named.len() {
+        0 => return None,
+        1 => "which holds no certificate",
+        _ => "and neither holds a certificate",
+    };
+    Some(format!("{}, {holds}", named.join(" and ")))
+}
+
+fn named(variable: &str) -> Option<String> {
+    let path = var_os(variable).filter(|path| !path.is_empty())?;
+    let whole = |path| std::path::absolute(&path).unwrap_or(path);
+    let each = split_paths(&path).map(whole);
+    let all = std::env::join_paths(each).unwrap_or(path);
+    Some(format!("{variable} names {}", Path::new(&all).display()))
 }

@@ -29,6 +29,7 @@ use super::rate::{Limiter, Rate, TooLong};
 use super::{Dated, ErrorKind, ProviderError, Tries, Waiting, retry};
 use crate::run::clock::{Cancel, Clock};
 use client::client;
+use environment::{Proxy, Said};
 
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
@@ -49,7 +50,8 @@ pub(crate) struct Heard<'a> {
 /// What came of one request.
 enum Once {
     Limited(Option<Duration>),
-    NoConnection(String),
+    /// In short, and whole for where nothing was ever heard.
+    NoConnection(String, String),
     Again(String, Option<Duration>),
     Final(ErrorKind, String),
 }
@@ -157,7 +159,7 @@ impl Http {
             self.sent.fetch_add(1, Ordering::Relaxed);
             attempts += 1;
             tries.sent(attempts, self.clock.now());
-            let (message, retry_after, connected) = match self.once(url.clone(), cancel, read) {
+            let (message, retry_after, unheard) = match self.once(url.clone(), cancel, read) {
                 Ok(value) => return Ok(value),
                 Err(Once::Limited(retry_after)) => {
                     attempts -= 1;
@@ -170,20 +172,19 @@ impl Http {
                     continue;
                 }
                 Err(Once::Final(kind, message)) => return Err(error(attempts, kind, &message)),
-                Err(Once::NoConnection(message)) => (message, None, false),
-                Err(Once::Again(message, retry_after)) => (message, retry_after, true),
+                Err(Once::NoConnection(message, whole)) => (message, None, Some(whole)),
+                Err(Once::Again(message, retry_after)) => (message, retry_after, None),
             };
             let message = self.scrub(&message);
             tracing::debug!(attempts, message, "a request failed");
             if attempts >= retry::ATTEMPTS || retry_after.is_some_and(|wait| wait > retry::PATIENCE)
             {
-                if connected || self.heard.load(Ordering::Relaxed) {
-                    return Err(error(attempts, ErrorKind::Slice, &message));
-                }
-                let address = || self.base.address().to_owned();
-                let address = environment::proxy(&self.base).unwrap_or_else(address);
-                let message = format!("nothing answers at {address}: {message}");
-                return Err(error(attempts, ErrorKind::Unreachable, &message));
+                return Err(match unheard {
+                    Some(whole) if !self.heard.load(Ordering::Relaxed) => {
+                        error(attempts, ErrorKind::Unreachable, &whole)
+                    }
+                    _ => error(attempts, ErrorKind::Slice, &message),
+                });
             }
             self.clock.sleep(
                 retry::backoff(attempts, retry_after, fastrand::f64()),
@@ -200,7 +201,7 @@ impl Http {
             .header(AUTHORIZATION, self.header.clone())
             .header(ACCEPT_ENCODING, "gzip")
             .send()
-            .map_err(|error| send_failure(&error.without_url()))?;
+            .map_err(|error| send_failure(&error.without_url(), &self.base))?;
         self.heard.store(true, Ordering::Relaxed);
         let status = response.status().as_u16();
         let dated = dated(response.headers());
@@ -286,25 +287,75 @@ impl Http {
     }
 }
 
-fn send_failure(error: &reqwest::Error) -> Once {
+fn send_failure(error: &reqwest::Error, base: &BaseUrl) -> Once {
     let cause = innermost(error);
     if error.is_builder() {
         Once::Final(
             ErrorKind::Slice,
             format!("the request could not be made: {cause}"),
         )
-    } else if error.is_connect() && cause.to_lowercase().contains("certificate") {
-        Once::Final(
-            ErrorKind::Unreachable,
-            format!("the provider's TLS certificate is not accepted: {cause}"),
-        )
     } else if error.is_connect() {
         // One that does not come about in time is both.
-        Once::NoConnection(format!("no connection: {cause}"))
+        no_connection(&cause, base)
     } else if error.is_timeout() {
         Once::Again("no answer in time".to_owned(), None)
     } else {
         Once::Again(format!("the connection broke: {cause}"), None)
+    }
+}
+
+fn no_connection(cause: &str, base: &BaseUrl) -> Once {
+    let address = base.address();
+    let unreachable = |message| Once::Final(ErrorKind::Unreachable, message);
+    if cause.to_lowercase().contains("certificate") {
+        return unreachable(format!(
+            "the provider's TLS certificate is not accepted: {cause}"
+        ));
+    }
+    let proxy = environment::proxy(base);
+    if cause.contains("InvalidContentType") {
+        // Whichever was expected to speak it first.
+        let at = proxy.filter(Proxy::is_behind_tls);
+        let at = at.map_or_else(|| address.to_owned(), |proxy| proxy.to_string());
+        return unreachable(format!(
+            "{at} answers without TLS, as a port for plain HTTP does"
+        ));
+    }
+    match proxy {
+        Some(proxy) if cause.starts_with("tunnel error") => refused_by(&proxy, cause, base),
+        proxy => {
+            let message = format!("no connection: {cause}");
+            let at = proxy.map_or_else(|| address.to_owned(), |proxy| proxy.to_string());
+            let whole = format!("nothing answers at {at}: {message}");
+            Once::NoConnection(message, whole)
+        }
+    }
+}
+
+/// A proxy was reached, and gives no way to the provider.
+fn refused_by(proxy: &Proxy, cause: &str, base: &BaseUrl) -> Once {
+    let said = if cause.contains("authorization required") {
+        Said::Status(407)
+    } else {
+        proxy.ask(base)
+    };
+    let unreachable = |message| Once::Final(ErrorKind::Unreachable, message);
+    match said {
+        Said::Status(407) => unreachable(format!(
+            "{proxy} wants a user and a password, or others: HTTP 407"
+        )),
+        Said::Status(status @ 400..500) => {
+            unreachable(format!("{proxy} refuses the way out: HTTP {status}"))
+        }
+        Said::NoHttp => unreachable(format!("{proxy} does not speak HTTP")),
+        Said::Status(status) => {
+            let message = format!("{proxy} finds no way to the provider: HTTP {status}");
+            Once::NoConnection(message.clone(), message)
+        }
+        Said::Nothing => {
+            let message = format!("{proxy} closes connections without an answer: {cause}");
+            Once::NoConnection(message.clone(), message)
+        }
     }
 }
 

@@ -6,14 +6,14 @@ use std::str::FromStr;
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
-use chrono::Weekday;
 use serde_json::json;
 
 use super::job;
 use crate::backfill::Request;
-use crate::model::range::{Moment, Range};
+use crate::model::range::Range;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
+use crate::provider::Provider;
 use crate::serve::answer::{self, Fault};
 use crate::serve::params::Params;
 use crate::serve::routes::Call;
@@ -34,14 +34,7 @@ pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault>
         ..
     } = call;
     let provider = &service.settings.providers[0];
-    let request = || {
-        request(
-            &params,
-            provider.name(),
-            provider.week_start(),
-            service.now(),
-        )
-    };
+    let request = || request(&params, provider.as_ref(), service.now());
     let request = service.think(request).await?;
     let yes = params.parsed("yes")?.unwrap_or(false);
     drop(params);
@@ -94,7 +87,7 @@ async fn changed(call: Call, job: JobRow) -> Result<Response<Body>, Fault> {
         .await
 }
 
-fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Result<Request, Fault> {
+fn request(params: &Params, provider: &dyn Provider, now: i64) -> Result<Request, Fault> {
     let symbols: Vec<Symbol> = list(params, "symbols")?;
     if symbols.is_empty() {
         return Err(Fault::usage("no symbols", "name some: symbols=AAPL,MSFT"));
@@ -115,12 +108,12 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
             format!("ask for {SERIES} at most in one job"),
         ));
     }
-    let start: Moment = params
-        .parsed("start_date")?
+    let start = params
+        .moment("start_date", now)?
         .ok_or_else(|| Fault::usage("no start_date", "give one: start_date=2024-11-01"))?;
     let range = Range {
         start,
-        end: params.parsed("end_date")?,
+        end: params.moment("end_date", now)?,
     };
     let adjusted = params.parsed("adjusted")?.unwrap_or(false);
     let mut series = Vec::new();
@@ -130,10 +123,12 @@ fn request(params: &Params, source: &str, week_start: Weekday, now: i64) -> Resu
             let key = SeriesKey {
                 symbol: symbol.clone(),
                 timeframe,
-                source: source.to_owned(),
+                source: provider.name().to_owned(),
                 adjusted,
             };
-            let market = key.market(week_start);
+            let first = provider.first_date(key.symbol.asset_class());
+            let range = range.clone().not_before(first);
+            let market = key.market(provider.week_start());
             let span = range.span(&market, now)?;
             slices += market.cells(span);
             if slices > SLICES {

@@ -109,7 +109,7 @@ struct Asked {
 
 impl Asked {
     fn of(call: &Call) -> Result<Asked, Fault> {
-        let params = &call.params;
+        let (params, now) = (&call.params, call.service.now());
         let format = match params.one("format") {
             None | Some("json") => Format::Jsonl,
             Some("csv") => Format::Csv,
@@ -130,8 +130,8 @@ impl Asked {
             symbol: symbol(&call.named)?,
             timeframe: timeframe(params)?,
             choice: Choice {
-                start: params.parsed("start")?,
-                end: params.parsed("end")?,
+                start: params.moment("start", now)?,
+                end: params.moment("end", now)?,
                 ..Choice::default()
             },
             limit,
@@ -150,7 +150,7 @@ impl Asked {
                 let series = store.find_series(&self.symbol, self.timeframe)?;
                 let span = self.span(&series)?;
                 let next = self.next(store, &series, span)?;
-                let mut head = self.head(&call, &version, next, &series);
+                let mut head = self.head(&call, &version, span, next, &series);
                 let limit = self.limit.map_or(u64::MAX, u64::from);
                 // Where the limit cuts, the next answer begins, or else where the series ends now: candles that come
                 // meanwhile do not move it.
@@ -190,7 +190,8 @@ impl Asked {
         let ended = store.at_one_instant(|| {
             let series = store.find_series(&self.symbol, self.timeframe)?;
             let span = self.span(&series)?;
-            let mut head = self.head(call, &version, self.next(store, &series, span)?, &series);
+            let next = self.next(store, &series, span)?;
+            let mut head = self.head(call, &version, span, next, &series);
             let mut told = |head| {
                 if let Some(tell) = tell.take() {
                     let _ = tell.send(Ok(head));
@@ -246,9 +247,17 @@ impl Asked {
         Ok(last.map(Cursor::after))
     }
 
-    fn head(&self, call: &Call, version: &str, next: Option<Cursor>, series: &SeriesRow) -> Head {
+    fn head(
+        &self,
+        call: &Call,
+        version: &str,
+        span: Span,
+        next: Option<Cursor>,
+        series: &SeriesRow,
+    ) -> Head {
         let mut hasher = DefaultHasher::new();
-        (&call.named, &call.params).hash(&mut hasher);
+        // What counts from today is another question tomorrow.
+        (&call.named, &call.params, span).hash(&mut hasher);
         let tag = format!("{version}-{:x}", hasher.finish());
         let plain_tag = format!("\"{tag}\"");
         let tag = if call.coding.is_asked {

@@ -69,8 +69,8 @@ pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fau
             let series = store.find_series(&symbol, timeframe)?;
             let missing = missing(store, &series, policy, now)?;
             let nothing = store.nothing_from_provider(&series)?;
-            let given_up = store.given_up(series.id)?;
-            let failed = missing.subtract(&missing.subtract(&given_up));
+            let in_vain = store.asked_in_vain(series.id)?;
+            let failed = missing.subtract(&missing.subtract(&in_vain));
             Ok(document(&series, &missing, &failed, &nothing))
         })
     };

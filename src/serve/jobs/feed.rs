@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use crate::monitor::Slow;
 use crate::provider::Waiting;
 use crate::provider::retry::ATTEMPTS;
+use crate::run::pace::Pace;
 use crate::serve::api::{job, time};
 use crate::serve::jobs::events::Ids;
-use crate::serve::jobs::pace::Pace;
 use crate::store::{Counts, JobRow, JobStatus, SliceCounts, SliceRow};
 
 /// Events of a job that are kept.

@@ -3,7 +3,6 @@
 pub(in crate::serve) mod crew;
 pub(in crate::serve) mod events;
 pub(in crate::serve) mod feed;
-pub(in crate::serve) mod pace;
 pub(in crate::serve) mod queue;
 pub(in crate::serve) mod room;
 pub(in crate::serve) mod schedule;

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use crate::backfill::{sources, targets, update_of};
 use crate::model::market::instant_of;
-use crate::model::zones::{named, similar};
+use crate::model::zones::{hint, named};
 use crate::run::clock::Cancel;
 use crate::serve::Service;
 use crate::store::{Store, StoreError, Target};
@@ -34,8 +34,8 @@ impl std::str::FromStr for Daily {
         let time = NaiveTime::parse_from_str(time, "%H:%M")
             .map_err(|_| bad(format!(": {time:?} is no time of day")))?;
         let zone = named(zone).ok_or_else(|| {
-            let similar = similar(zone).join(", ");
-            bad(format!(": {zone:?} is no zone, did you mean {similar}?"))
+            let hint = hint(zone);
+            bad(format!(": {zone:?} is no zone, did you mean {hint}?"))
         })?;
         Ok(Daily { time, zone })
     }

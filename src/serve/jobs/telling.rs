@@ -9,13 +9,10 @@ use crate::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
 use crate::serve::Service;
 use crate::serve::api::job;
 use crate::serve::jobs::feed::{Feed, Told};
-use crate::serve::jobs::pace::Pace;
 use crate::store::{Counts, JobFilter, JobRow, SliceCounts, Store, StoreError};
 
 /// How often followers are told of progress at most.
 const EVERY: Duration = Duration::from_millis(100);
-/// The stretch of time whose slices say how long the rest takes.
-const PACE_OF: Duration = Duration::from_secs(600);
 
 /// The monitor of a job. Its end is to be told, too.
 pub(in crate::serve) struct Telling<'a> {
@@ -29,7 +26,6 @@ struct Run {
     before: Option<Before>,
     records: Counts,
     requests: u64,
-    pace: Pace,
     told: Option<Instant>,
 }
 
@@ -54,7 +50,6 @@ impl<'a> Telling<'a> {
                 before: None,
                 records: Counts::default(),
                 requests: 0,
-                pace: Pace::over(PACE_OF),
                 told: None,
             }),
         }
@@ -132,23 +127,16 @@ impl Monitor for Telling<'_> {
             Ok(before) => before,
             Err(error) => return tracing::warn!(%error, "followers are not told"),
         };
-        let now = Instant::now();
-        let job = before.at(snapshot);
-        let pace = run
-            .pace
-            .per_second(now, snapshot.completed + snapshot.failed);
-        #[allow(clippy::cast_precision_loss)] // An estimate.
-        let eta = |pace: f64| (pace > 0.0).then(|| job.slices.pending as f64 / pace);
         self.feed.tell(&Told {
-            job,
-            eta: pace.and_then(eta),
+            job: before.at(snapshot),
+            eta: snapshot.time_left.map(|left| left.as_secs_f64()),
             requests: Some(snapshot.requests),
             waiting: snapshot.waiting.clone(),
             slow: snapshot.slow.clone(),
             refused: None,
             now: self.service.now(),
         });
-        (run.told, run.before) = (Some(now), Some(before));
+        (run.told, run.before) = (Some(Instant::now()), Some(before));
     }
 
     fn slice_failed(&self, failure: &FailedSlice) {

@@ -77,12 +77,13 @@ function card(job) {
     earliest = later !== null && at() - later > LATER_S ? expected : Math.min(earliest, expected);
     if (earliest === expected) later = null;
   }
-  /** It falls from one moment to the next, or says why not. */
+  /** It falls from one moment to the next, or says why not: nobody knows how long a request hangs. */
   function timeLeft({ waiting, slow }) {
+    if (slow) return `${slow.symbol} hangs`;
     if (waiting) return 'waits';
-    if (expected === null) return slow ? `${slow.symbol} hangs` : '–';
+    if (expected === null) return '–';
     const left = expected - at();
-    if (left < 0) return slow ? `${slow.symbol} hangs` : 'longer than expected';
+    if (left < 0) return 'longer than expected';
     return later === null ? seconds(left) : `${seconds(left)}, slower than before`;
   }
   /** What changes by itself as time passes. */

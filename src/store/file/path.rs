@@ -38,7 +38,7 @@ pub(in crate::store) fn check_path(path: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
         Ok(())
     } else {
-        Err(StoreError::NoFolder(folder.to_path_buf()))
+        Err(StoreError::no_folder(folder))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a job has done for each of its series so far. Reads no candle.
 
+use crate::model::span::SpanSet;
 use crate::run::owner;
-use crate::store::candles::read::key_of;
+use crate::store::candles::read::{key_of, span_of};
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, Store, StoreError, told};
 
@@ -62,6 +63,21 @@ impl Store {
                 }
             }
             Ok(tally)
+        };
+        read().map_err(told(&self.path))
+    }
+
+    /// What was asked for of a series and given up, in whatever job. What was not asked at all is no part of it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn asked_in_vain(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+        let sql = "SELECT start_ts, end_ts FROM backfill_progress
+                   WHERE series_id = ? AND status = 'failed' AND attempts > 0";
+        let read = || -> rusqlite::Result<SpanSet> {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let spans = select.query_map([series_id], |row| span_of(row, 0))?;
+            spans.collect()
         };
         read().map_err(told(&self.path))
     }

@@ -8,13 +8,13 @@ const SAMPLES: u32 = 100;
 
 /// The growth of a count over the last stretch of time.
 #[derive(Debug, Default)]
-pub(in crate::serve) struct Pace {
+pub(crate) struct Pace {
     over: Duration,
     seen: VecDeque<(Instant, u64)>,
 }
 
 impl Pace {
-    pub(in crate::serve) fn over(over: Duration) -> Pace {
+    pub(crate) fn over(over: Duration) -> Pace {
         Pace {
             over,
             seen: VecDeque::new(),
@@ -23,7 +23,7 @@ impl Pace {
 
     /// Takes the count as it is now. `None` for the first one.
     #[allow(clippy::cast_precision_loss)] // An estimate.
-    pub(in crate::serve) fn per_second(&mut self, now: Instant, count: u64) -> Option<f64> {
+    pub(crate) fn per_second(&mut self, now: Instant, count: u64) -> Option<f64> {
         let since = |at: Instant| now.saturating_duration_since(at);
         // The newest sample that is as old as the stretch is where it begins.
         while self

@@ -1,0 +1,183 @@
+//! How long the rest of a run takes: the one rule for all who show it. Pure: it is told the time.
+//!
+//! Between two slices it falls as time passes, or is not known. It never rises beside what is waited for.
+
+use std::time::{Duration, Instant};
+
+use crate::provider::Waiting;
+use crate::provider::rate::Rate;
+use crate::run::pace::Pace;
+
+/// The stretch of time whose slices say how long the rest takes.
+const PACE_OF: Duration = Duration::from_secs(600);
+
+/// What is known of a run's pace.
+#[derive(Debug)]
+pub(super) struct Outlook {
+    rate: Option<Rate>,
+    pace: Pace,
+    looked: Instant,
+    /// Of the time since the beginning, what the provider's limit took: it says nothing of the slices.
+    paused: Duration,
+    done: u64,
+    /// Seconds a slice, as the last one had it, and when it ended.
+    each: Option<(f64, Instant)>,
+}
+
+/// A run at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    pub(super) done: u64,
+    pub(super) left: u64,
+    pub(super) requests: u64,
+    pub(super) waiting: Option<&'a Waiting>,
+    pub(super) hangs: bool,
+}
+
+impl Outlook {
+    pub(super) fn new(rate: Option<Rate>, now: Instant) -> Outlook {
+        let mut pace = Pace::over(PACE_OF);
+        pace.per_second(now, 0);
+        Outlook {
+            rate,
+            pace,
+            looked: now,
+            paused: Duration::ZERO,
+            done: 0,
+            each: None,
+        }
+    }
+
+    /// Time to the end: as the slices went lately, not less than the rate allows, and the provider's pause on top.
+    pub(super) fn time_left(&mut self, now: Instant, look: Look<'_>) -> Option<Duration> {
+        let passed = now.saturating_duration_since(self.looked);
+        self.looked = now;
+        let pause = match look.waiting {
+            Some(Waiting::Limit(pause)) => *pause,
+            _ => Duration::ZERO,
+        };
+        if !pause.is_zero() {
+            self.paused += passed;
+        }
+        let worked = now - self.paused;
+        let pace = self.pace.per_second(worked, look.done);
+        if look.done > self.done {
+            self.done = look.done;
+            self.each = pace
+                .filter(|&pace| pace > 0.0)
+                .map(|pace| (1.0 / pace, worked));
+        }
+        if look.left == 0 || look.hangs {
+            return None;
+        }
+        let as_lately = self
+            .each
+            .map(|each| Outlook::as_lately(each, worked, look.left));
+        let seconds = match (self.paced(look), as_lately) {
+            (Some(paced), as_lately) => paced.max(as_lately.unwrap_or(0.0)),
+            (None, as_lately) => as_lately.filter(|&left| left > 0.0)?,
+        };
+        Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX) + pause)
+    }
+
+    #[allow(clippy::cast_precision_loss)] // An estimate.
+    fn as_lately((each, ended): (f64, Instant), worked: Instant, left: u64) -> f64 {
+        each * left as f64 - worked.saturating_duration_since(ended).as_secs_f64()
+    }
+
+    /// While the rate is waited for the first window is spent: what is left goes at the rate, with as many requests a slice
+    /// as so far.
+    fn paced(&self, look: Look<'_>) -> Option<f64> {
+        let (Some(Waiting::Rate(_)), Some(rate)) = (look.waiting, self.rate) else {
+            return None;
+        };
+        let requests = match look.done {
+            0 => look.left,
+            done => (look.requests * look.left).div_ceil(done).max(look.left),
+        };
+        Some(rate.seconds(requests + u64::from(rate.per_window())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of thirty slices, and what it says at a second.
+    struct Run {
+        began: Instant,
+        outlook: Outlook,
+    }
+
+    impl Run {
+        fn new(rate: &str) -> Run {
+            let began = Instant::now();
+            Run {
+                began,
+                outlook: Outlook::new(rate.parse().ok(), began),
+            }
+        }
+
+        fn at(
+            &mut self,
+            second: u64,
+            done: u64,
+            requests: u64,
+            waiting: Option<Waiting>,
+            hangs: bool,
+        ) -> Option<u64> {
+            let now = self.began + Duration::from_secs(second);
+            let look = Look {
+                done,
+                left: 30 - done,
+                requests,
+                waiting: waiting.as_ref(),
+                hangs,
+            };
+            let left = self.outlook.time_left(now, look);
+            left.map(|left| left.as_secs_f64().round() as u64)
+        }
+    }
+
+    #[test]
+    fn the_rest_is_expected_to_go_as_the_slices_before_and_falls_until_nobody_knows() {
+        let mut run = Run::new("100/s");
+        assert_eq!(run.at(5, 0, 3, None, false), None);
+        assert_eq!(run.at(20, 10, 10, None, false), Some(40));
+        assert_eq!(run.at(30, 10, 10, None, false), Some(30));
+        assert_eq!(run.at(60, 10, 10, None, false), None);
+        assert_eq!(run.at(80, 20, 20, None, false), Some(40));
+        assert_eq!(run.at(90, 30, 30, None, false), None);
+    }
+
+    #[test]
+    fn beside_a_request_that_hangs_there_is_no_time_left_and_behind_it_the_slices_tell() {
+        let mut run = Run::new("100/s");
+        assert_eq!(run.at(20, 10, 10, None, false), Some(40));
+        assert_eq!(run.at(21, 10, 11, None, true), None);
+        assert_eq!(run.at(30, 15, 16, None, true), None);
+        assert_eq!(run.at(31, 15, 16, None, false), Some(29));
+    }
+
+    #[test]
+    fn while_the_rate_is_waited_for_it_says_how_long_the_rest_takes() {
+        let waiting = || Some(Waiting::Rate(Duration::from_secs(50)));
+        // The first window went out at once, which says nothing of the 25 that follow at five a minute.
+        assert_eq!(Run::new("5/min").at(1, 5, 5, waiting(), false), Some(300));
+        assert_eq!(Run::new("5/min").at(1, 0, 5, waiting(), false), Some(360));
+        // Two pages a slice.
+        assert_eq!(Run::new("5/min").at(1, 5, 10, waiting(), false), Some(600));
+    }
+
+    #[test]
+    fn the_providers_pause_comes_on_top_and_falls_with_the_rest() {
+        let paused = |seconds| Some(Waiting::Limit(Duration::from_secs(seconds)));
+        let mut run = Run::new("100/s");
+        assert_eq!(run.at(20, 10, 10, None, false), Some(40));
+        assert_eq!(run.at(20, 10, 10, paused(15), false), Some(55));
+        assert_eq!(run.at(30, 10, 10, paused(5), false), Some(45));
+        // Half a minute of a limit makes the slices no slower.
+        assert_eq!(run.at(35, 10, 10, paused(1), false), Some(41));
+        assert_eq!(run.at(37, 11, 11, None, false), Some(38));
+    }
+}
