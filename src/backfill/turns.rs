@@ -17,7 +17,7 @@ const SEEN_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct FileTurns {
     place: Place,
-    source: &'static str,
+    source: String,
     rate: Option<Rate>,
     /// When it wanted its first turn, on the clock that only goes forward.
     began: OnceLock<Duration>,
@@ -35,10 +35,10 @@ struct Held {
 }
 
 impl FileTurns {
-    pub(super) fn new(store: &Store, source: &'static str, rate: Option<Rate>) -> FileTurns {
+    pub(super) fn new(store: &Store, source: &str, rate: Option<Rate>) -> FileTurns {
         FileTurns {
             place: store.place(),
-            source,
+            source: source.to_owned(),
             rate,
             began: OnceLock::new(),
             beside_slow: AtomicBool::new(false),
@@ -49,7 +49,7 @@ impl FileTurns {
 
     /// Sees whether a job at a slow rate runs by now, which is this one's business, too.
     pub(super) fn look(&self, store: &Store, now: i64) -> Result<(), StoreError> {
-        let rates = store.living_rates(self.source, now)?;
+        let rates = store.living_rates(&self.source, now)?;
         let slow = !self.windows(&rates).is_empty();
         self.beside_slow.store(slow, Ordering::Relaxed);
         Ok(())
@@ -78,7 +78,7 @@ impl FileTurns {
         if !self.is_slow() || left.is_zero() {
             return Ok(None);
         }
-        let rates = store.living_rates(self.source, clock.now())?;
+        let rates = store.living_rates(&self.source, clock.now())?;
         let is_fast = |rate: &String| rate.parse().is_ok_and(|rate: Rate| !rate.is_slow());
         let any = rates.iter().any(|rate| rate.is_empty() || is_fast(rate));
         Ok(any.then_some(left))
@@ -104,7 +104,7 @@ impl Held {
             return Ok(Turn::Wait(wait));
         }
         let windows = |rates: &[String]| turns.windows(rates);
-        let wait = store.take_turn(turns.source, windows, || clock.now_ms())?;
+        let wait = store.take_turn(&turns.source, windows, || clock.now_ms())?;
         let wait = wait.map(|ms| Duration::from_millis(ms.unsigned_abs()));
         Ok(wait.map_or(Turn::Taken, Turn::Wait))
     }

@@ -46,7 +46,7 @@ impl Aside {
     ) -> anyhow::Result<()> {
         let is_the_sources = matches!(
             error.downcast_ref(),
-            Some(CliError::NoKey | CliError::BadKey { .. } | CliError::NoProvider(_))
+            Some(CliError::NoKey { .. } | CliError::BadKey { .. } | CliError::NoProvider(_))
         );
         if !is_the_sources {
             return Err(error);

@@ -10,14 +10,14 @@ use anyhow::Result;
 use super::args::{Backfill, Global, flat};
 use super::aside::Aside;
 use super::error::{Exit, usage};
-use super::jobs::{Fetching, check_key};
+use super::jobs::{Fetching, check_key, source_of};
 use super::planned::{self, Planned};
 use super::{output, report};
 
 pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let symbols = symbols(flat(&args.symbols), args.symbols_file.as_deref())?;
     let timeframes = flat(&args.timeframes);
-    let source = args.provider.source();
+    let source = &source_of(global, &args.provider);
     let fetching = Fetching::new(global, &args.fetch);
     let range = Range {
         start: args.start,
@@ -61,7 +61,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
         return planned::show(global, &[planned], &aside);
     }
     if !planned.is_empty() {
-        check_key(source)?;
+        check_key(global, source)?;
     }
     let Planned {
         runner,

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Arg, CommandFactory};
 use clap_complete::Shell;
 
-use super::args::{Cli, Completions, Global};
+use super::args::{Cli, Completions, Global, command};
 use super::error::{Exit, usage};
 use super::output;
 
@@ -20,7 +20,12 @@ pub fn run(global: &Global, args: &Completions) -> Result<Exit> {
     }
     // Into memory first: the generator does not bear a closed pipe.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "candlefile", &mut script);
+    clap_complete::generate(
+        args.shell,
+        &mut command(&global.registry),
+        "candlefile",
+        &mut script,
+    );
     let script = String::from_utf8_lossy(&script);
     let script = match args.shell {
         Shell::Bash => bash(&script),

@@ -44,10 +44,15 @@ impl Exit {
 pub enum CliError {
     #[error("{message}")]
     Usage { message: String, next: String },
-    #[error("no key: neither MASSIVE_API_KEY nor POLYGON_API_KEY is set")]
-    NoKey,
+    #[error("no key: {}", unset(keys))]
+    NoKey {
+        /// The variables that may hold it.
+        keys: Vec<String>,
+        /// A provider that needs none.
+        without: Option<String>,
+    },
     #[error("{name} holds no key")]
-    BadKey { name: &'static str, source: BadKey },
+    BadKey { name: String, source: BadKey },
     #[cfg(feature = "serve")]
     #[error("the token file {} cannot be used: {why}", path.display())]
     BadToken {
@@ -56,6 +61,13 @@ pub enum CliError {
     },
     #[error("candles from {0:?} have no provider to ask")]
     NoProvider(String),
+}
+
+fn unset(keys: &[String]) -> String {
+    match keys {
+        [one] => format!("{one} is not set"),
+        several => format!("neither {} is set", several.join(" nor ")),
+    }
 }
 
 /// An error as it is said.
@@ -116,26 +128,44 @@ impl Said {
         if let Some(error) = error.downcast_ref::<CliError>() {
             return match error {
                 CliError::Usage { next, .. } => said("usage", next.clone(), Exit::Usage),
-                CliError::NoKey => said(
+                CliError::NoKey { keys, without } => {
+                    let set = format!("set {}", keys.join(" or "));
+                    let next = match without {
+                        Some(name) => {
+                            format!("{set}, or try it on made-up data with --provider {name}")
+                        }
+                        None => set,
+                    };
+                    said("key", next, Exit::Failed)
+                }
+                CliError::BadKey { name, .. } => said(
                     "key",
-                    "set MASSIVE_API_KEY or POLYGON_API_KEY, or try it on made-up data with --provider sample".into(),
+                    format!("set {name} to the key alone, on one line"),
                     Exit::Failed,
                 ),
-                CliError::BadKey { name, .. } => {
-                    said("key", format!("set {name} to the key alone, on one line"), Exit::Failed)
-                }
                 #[cfg(feature = "serve")]
                 CliError::BadToken { path, why } => {
-                    let make = |path: &Path| format!("(umask 077; openssl rand -hex 32 > {})", quoted(path));
+                    let make = |path: &Path| {
+                        format!("(umask 077; openssl rand -hex 32 > {})", quoted(path))
+                    };
                     // What is there may be anything, and is not to be written over.
                     let next = if path.is_file() {
                         let mut other = path.as_os_str().to_owned();
                         other.push(".new");
                         let close = format!(", or close it: chmod 600 {}", quoted(path));
-                        let close = if why == super::serve::OPEN { close } else { String::new() };
+                        let close = if why == super::serve::OPEN {
+                            close
+                        } else {
+                            String::new()
+                        };
                         format!("make another one: {}{close}", make(other.as_ref()))
-                    } else if let Some(StoreError::NotAFolder(file)) = path.parent().map(StoreError::no_folder) {
-                        format!("{} is a file, not a folder: name a token file elsewhere", file.display())
+                    } else if let Some(StoreError::NotAFolder(file)) =
+                        path.parent().map(StoreError::no_folder)
+                    {
+                        format!(
+                            "{} is a file, not a folder: name a token file elsewhere",
+                            file.display()
+                        )
                     } else if path.exists() {
                         format!("make one: {}, and name that", make("token".as_ref()))
                     } else {
@@ -143,9 +173,11 @@ impl Said {
                     };
                     said("token", next, Exit::Failed)
                 }
-                CliError::NoProvider(_) => {
-                    said("provider", "`candlefile providers` lists those there are".into(), Exit::Failed)
-                }
+                CliError::NoProvider(_) => said(
+                    "provider",
+                    "`candlefile providers` lists those there are".into(),
+                    Exit::Failed,
+                ),
             };
         }
         #[cfg(feature = "serve")]

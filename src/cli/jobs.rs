@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::backfill::Runner;
 use crate::monitor::Monitor;
 use crate::provider::rate::Rate;
-use crate::provider::{BadBaseUrl, BaseUrl, Key, Provider, polygon};
+use crate::provider::{BadBaseUrl, Key, Provider, Setup, Spec};
 use crate::store::JobRow;
-use crate::{Cancel, Clock, Policy, Polygon, Sample, SystemClock};
+use crate::{Cancel, Clock, Policy, SystemClock};
 use anyhow::Result;
 
 use super::args::{Fetch, Global, Pace};
@@ -44,6 +44,11 @@ impl Fetching {
         }
     }
 
+    /// The options that hold for every command.
+    pub fn global(&self) -> &Global {
+        &self.global
+    }
+
     /// A runner for a provider by the name that the file records. `job` is one that is taken up again: it goes on as it was
     /// asked for, but for the options given now.
     pub fn runner(&self, source: &str, job: Option<&JobRow>) -> Result<Runner> {
@@ -65,9 +70,9 @@ impl Fetching {
                 .map(usize::from)
                 .or_else(recorded_workers)
                 .map_or(WORKERS, |workers| workers.clamp(1, MOST_WORKERS)),
-            rate: rate
-                .or_else(recorded_rate)
-                .filter(|_| default_rate(source).is_some()),
+            rate: rate.or_else(recorded_rate).filter(|_| {
+                spec(&self.global, source).is_ok_and(|spec| spec.default_rate.is_some())
+            }),
             policy: Policy {
                 delay: delay.map_or(recorded.delay, seconds),
                 final_after: final_after.map(seconds).or(recorded.final_after),
@@ -87,29 +92,23 @@ impl Fetching {
         if let Some(provider) = self.providers.borrow().get(source) {
             return Ok(Arc::clone(provider));
         }
-        let provider: Arc<dyn Provider> = match source {
-            "sample" => Arc::new(Sample::default()),
-            "polygon" => {
-                let base = self.global.base_url.as_deref().unwrap_or(polygon::BASE_URL);
-                let base: BaseUrl = base.parse().map_err(|error: BadBaseUrl| {
-                    usage(
-                        error.to_string(),
-                        format!("leave --base-url out for {}", polygon::BASE_URL),
-                    )
-                })?;
-                // A plan needs no key, and where nothing is missing nothing else is made.
-                match key() {
-                    Ok(key) => Arc::new(Polygon::new(
-                        base,
-                        key,
-                        default_rate(source),
-                        Arc::clone(&self.clock),
-                    )?),
-                    Err(_) => Arc::new(polygon::Unkeyed),
-                }
-            }
-            other => return Err(CliError::NoProvider(other.to_owned()).into()),
+        let spec = spec(&self.global, source)?;
+        let base_url = spec.base_url.as_deref().map(|usual| {
+            let typed = self.global.base_url.as_deref().unwrap_or(usual);
+            typed.parse().map_err(|error: BadBaseUrl| {
+                usage(
+                    error.to_string(),
+                    format!("leave --base-url out for {usual}"),
+                )
+            })
+        });
+        let setup = Setup {
+            base_url: base_url.transpose()?,
+            key: key(&self.global, spec).ok().flatten(),
+            rate: spec.default_rate,
+            clock: Arc::clone(&self.clock),
         };
+        let provider = (spec.make)(setup)?;
         self.providers
             .borrow_mut()
             .insert(source.to_owned(), Arc::clone(&provider));
@@ -123,36 +122,52 @@ impl Fetching {
     }
 }
 
-/// The rate that paces a run.
-pub fn rate_of(runner: &Runner) -> Option<Rate> {
-    runner.rate.or(default_rate(runner.provider.name()))
+/// The provider of a source, as there is one.
+fn spec<'a>(global: &'a Global, source: &str) -> Result<&'a Spec> {
+    let none = || CliError::NoProvider(source.to_owned());
+    Ok(global.registry.get(source).ok_or_else(none)?)
 }
 
-/// How fast a provider is asked unless told otherwise; `None` where nothing is sent.
-fn default_rate(source: &str) -> Option<Rate> {
-    (source == "polygon").then(|| polygon::DEFAULT_RATE.parse().expect("a constant"))
+/// The name that files record for a provider as it was typed.
+pub fn source_of(global: &Global, typed: &str) -> String {
+    let spec = global.registry.typed(typed);
+    spec.map_or(typed, |spec| spec.name.as_str()).to_owned()
+}
+
+/// The rate that paces a run.
+pub fn rate_of(global: &Global, runner: &Runner) -> Option<Rate> {
+    let usual = || global.registry.get(runner.provider.name())?.default_rate;
+    runner.rate.or_else(usual)
 }
 
 /// Whether a provider can be asked, and not only planned with.
-pub fn check_key(source: &str) -> Result<()> {
-    if source == "polygon" {
-        key()?;
-    }
-    Ok(())
+pub fn check_key(global: &Global, source: &str) -> Result<()> {
+    key(global, spec(global, source)?).map(drop)
 }
 
-fn key() -> Result<Key> {
-    for name in ["MASSIVE_API_KEY", "POLYGON_API_KEY"] {
+/// The key of a provider that needs one.
+fn key(global: &Global, spec: &Spec) -> Result<Option<Key>> {
+    if !spec.needs_key() {
+        return Ok(None);
+    }
+    for name in &spec.keys {
         match std::env::var_os(name) {
             None => {}
             Some(value) if value.is_empty() => {}
             Some(value) => {
                 let text = value.to_str().unwrap_or("\u{fffd}");
-                return Ok(text
-                    .parse()
-                    .map_err(|source| CliError::BadKey { name, source })?);
+                let bad = |source| CliError::BadKey {
+                    name: name.clone(),
+                    source,
+                };
+                return Ok(Some(text.parse().map_err(bad)?));
             }
         }
     }
-    Err(CliError::NoKey.into())
+    let without = global.registry.without_key();
+    Err(CliError::NoKey {
+        keys: spec.keys.clone(),
+        without: without.map(|spec| spec.name.clone()),
+    }
+    .into())
 }

@@ -2,10 +2,9 @@
 
 use crate::{StoreError, Target, TargetError};
 use anyhow::Result;
-use clap::CommandFactory;
 use serde_json::json;
 
-use super::args::{Cli, Global, Man};
+use super::args::{Global, Man, command};
 use super::error::{Exit, usage};
 use super::output;
 
@@ -15,7 +14,7 @@ pub fn run(global: &Global, args: &Man) -> Result<Exit> {
             return Err(usage("a page of the manual is no JSON", "leave --json out"));
         }
         let mut page = Vec::new();
-        clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+        clap_mangen::Man::new(command(&global.registry)).render(&mut page)?;
         output::write(&page)?;
         return Ok(Exit::Complete);
     };
@@ -23,9 +22,9 @@ pub fn run(global: &Global, args: &Man) -> Result<Exit> {
         return Err(StoreError::no_folder(folder).into());
     }
     let name = folder.display();
-    let mut command = Cli::command().disable_help_subcommand(true);
-    command.build();
-    let pages = std::iter::once(&command).chain(command.get_subcommands());
+    let mut all = command(&global.registry).disable_help_subcommand(true);
+    all.build();
+    let pages = std::iter::once(&all).chain(all.get_subcommands());
     // All are checked before one is written.
     let mut written = Vec::new();
     for page in pages.filter(|page| !page.is_hide_set()) {

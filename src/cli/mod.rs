@@ -41,27 +41,34 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::{StoreError, TargetError};
+use crate::{Registry, StoreError, TargetError};
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 use error::{Exit, Said};
 
 /// Parses the words of a command, the program's name first, runs it and says what went wrong. Returns the exit code.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> i32 {
+    main_with(Registry::default(), words)
+}
+
+/// The same with providers of your own.
+pub fn main_with(registry: Registry, words: impl IntoIterator<Item = OsString>) -> i32 {
     stderr::say_panics();
     signals::outlive_the_size_limit();
-    let exit = run(&words.into_iter().collect::<Vec<_>>());
+    let exit = run(registry, &words.into_iter().collect::<Vec<_>>());
     stderr::end();
     exit
 }
 
-fn run(words: &[OsString]) -> i32 {
-    let cli = match Cli::try_parse_from(words) {
+fn run(registry: Registry, words: &[OsString]) -> i32 {
+    let parsed = args::command(&registry).try_get_matches_from(words);
+    let mut cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, words).code(),
     };
+    cli.global.registry = registry;
     if cli.global.verbose {
         trace("candlefile=debug");
     }

@@ -94,7 +94,7 @@ pub fn show(global: &Global, runs: &[Planned], aside: &Aside) -> Result<Exit> {
     let (mut total, mut series, mut left) = (Cost::default(), Vec::new(), Vec::new());
     for planned in runs {
         let provider = &planned.runner.provider;
-        let rate = rate_of(&planned.runner);
+        let rate = rate_of(global, &planned.runner);
         let mut sum = Estimate::default();
         for target in &planned.targets {
             let estimate = Estimate::of(target, provider.as_ref());

@@ -1,48 +1,50 @@
 //! `candlefile providers`: which there are, what each needs, its timeframes and limits.
 
-use crate::provider::polygon;
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::provider::Spec;
 
 use super::args::Global;
 use super::error::Exit;
 use super::{output, table};
 
-const TIMEFRAMES: [&str; 5] = ["Nm (N divides 60)", "Nh (N divides 24)", "1d", "1w", "1mo"];
-
 pub fn run(global: &Global) -> Result<Exit> {
+    let specs: Vec<&Spec> = global.registry.iter().collect();
     if global.json {
-        output::json(&json!({ "providers": [
-            {
-                "name": "polygon", "about": "Polygon.io, now Massive.com", "default": true, "base_url": polygon::BASE_URL,
-                "needs": ["MASSIVE_API_KEY or POLYGON_API_KEY"], "asset_classes": ["stock", "crypto", "forex", "index"],
-                "timeframes": TIMEFRAMES, "default_rate": polygon::DEFAULT_RATE,
-                "limits": "free plan: 5 requests a minute (--rate 5/min), two years, end of day",
-            },
-            {
-                "name": "sample", "about": "embedded synthetic data, not market data", "default": false, "base_url": null,
-                "needs": [], "asset_classes": ["stock", "crypto", "forex", "index"],
-                "timeframes": TIMEFRAMES, "default_rate": null, "limits": "New York weekdays 09:30 to 16:00, from 2000-01-03 on",
-            },
-        ] }))?;
+        let providers: Vec<Value> = specs
+            .iter()
+            .enumerate()
+            .map(|(at, spec)| document(spec, at == 0))
+            .collect();
+        output::json(&json!({ "providers": providers }))?;
         return Ok(Exit::Complete);
     }
-    let rows = [
-        [
-            "polygon",
-            "MASSIVE_API_KEY or POLYGON_API_KEY",
-            "stocks, X: crypto, C: forex, I: indices",
-            "--rate 100/s; free plan: --rate 5/min, two years, end of day",
-        ],
-        [
-            "sample",
-            "nothing",
-            "any symbol, synthetic",
-            "New York weekdays 09:30 to 16:00, from 2000-01-03 on",
-        ],
-    ];
-    let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+    let rows = specs.iter().map(|spec| {
+        let needs = if spec.needs_key() {
+            spec.keys_in_words()
+        } else {
+            "nothing".to_owned()
+        };
+        let rate = spec.default_rate.map(|rate| format!("--rate {rate}; "));
+        let limits = format!("{}{}", rate.unwrap_or_default(), spec.limits);
+        vec![spec.name.clone(), needs, spec.covers.clone(), limits]
+    });
     table::print(["provider", "~needs", "~covers", "~limits"], rows)?;
-    output::print(format!("timeframes: {}", TIMEFRAMES.join(", ")))?;
+    for spec in specs {
+        let timeframes = spec.timeframes.join(", ");
+        output::print(format!("timeframes of {}: {timeframes}", spec.name))?;
+    }
     Ok(Exit::Complete)
+}
+
+fn document(spec: &Spec, is_default: bool) -> Value {
+    let classes = spec.asset_classes.iter().map(ToString::to_string);
+    let needs = spec.needs_key().then(|| spec.keys_in_words());
+    json!({
+        "name": spec.name, "about": spec.about, "default": is_default, "base_url": spec.base_url,
+        "needs": needs.into_iter().collect::<Vec<_>>(), "asset_classes": classes.collect::<Vec<_>>(),
+        "timeframes": spec.timeframes, "default_rate": spec.default_rate.map(|rate| rate.to_string()),
+        "limits": spec.limits,
+    })
 }

@@ -1,13 +1,12 @@
 //! How jobs ended, for people and for scripts.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::Path;
 
 use crate::backfill::{
     NothingFrom, Report, SeriesReport, Stop, next_of_refused, next_without_data,
 };
 use crate::monitor::FailedSlice;
-use crate::provider::next_of_unreachable;
+use crate::provider::{Spec, next_of_unreachable};
 use crate::store::{Left, OddRows};
 use crate::{Counts, JobStatus, SeriesKey, SeriesStatus};
 use anyhow::Result;
@@ -132,7 +131,7 @@ fn document(global: &Global, report: &Report) -> Value {
         .error()
         .filter(|_| report.stop != Some(Stop::Cancelled))
     {
-        let (kind, next) = (kind(report), next_step(&global.db, report));
+        let (kind, next) = (kind(report), next_step(global, report));
         let said = Said {
             message: message.to_owned(),
             kind,
@@ -273,7 +272,7 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     if let Some(error) = report.error() {
         output::print(format!("  {error}"))?;
     }
-    output::print(format!("next: {}", next_step(&global.db, report)))
+    output::print(format!("next: {}", next_step(global, report)))
 }
 
 /// What failed, a line for all that failed alike.
@@ -346,7 +345,8 @@ fn kind(report: &Report) -> &'static str {
 }
 
 /// What to type next, or to do before.
-fn next_step(db: &Path, report: &Report) -> String {
+fn next_step(global: &Global, report: &Report) -> String {
+    let db = &global.db;
     let resume = command(db, "resume");
     let named =
         |series: &SeriesReport| format!("{} -t {}", series.key.symbol, series.key.timeframe);
@@ -379,7 +379,9 @@ fn next_step(db: &Path, report: &Report) -> String {
     }
     match (&report.stop, report.status) {
         (Some(Stop::Unauthorized(_)), _) => {
-            format!("check MASSIVE_API_KEY or POLYGON_API_KEY, then {resume}")
+            let spec = global.registry.get(&report.provider);
+            let keys = spec.map_or_else(String::new, Spec::keys_in_words);
+            format!("check {keys}, then {resume}")
         }
         (Some(Stop::Unreachable(why)), _) => {
             format!("{}, then {resume}", next_of_unreachable(why))

@@ -85,7 +85,7 @@ fn plan(fetching: &Fetching, store: &Store, job: &JobRow) -> Result<(Runner, Vec
     let runner = fetching.runner(&job.source, Some(job))?;
     let targets = left_of(store, &job.job_id, &runner)?;
     if !planned::is_empty(&targets) {
-        check_key(&job.source)?;
+        check_key(fetching.global(), &job.source)?;
     }
     Ok((runner, targets))
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::args::{Fetch, Global, Serve};
 use super::error::{CliError, Exit, usage};
-use super::jobs::{Fetching, check_key};
+use super::jobs::{Fetching, check_key, source_of};
 use super::{output, signals, stderr};
 
 /// Bytes of a token's file at most.
@@ -46,12 +46,12 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         wait: false,
     };
     let fetching = Fetching::new(global, &fetch);
-    check_key(args.provider.source())?;
-    let first = fetching.runner(args.provider.source(), None)?;
+    let source = &source_of(global, &args.provider);
+    check_key(global, source)?;
+    let first = fetching.runner(source, None)?;
     // What the file holds from others is taken care of where that can be.
-    let others = ["polygon", "sample"].into_iter();
-    let others =
-        others.filter(|&source| source != args.provider.source() && check_key(source).is_ok());
+    let others = global.registry.iter().map(|spec| spec.name.as_str());
+    let others = others.filter(|&other| other != source && check_key(global, other).is_ok());
     let others = others.filter_map(|source| fetching.runner(source, None).ok());
     let mut providers = vec![first.provider];
     providers.extend(others.map(|runner| runner.provider));

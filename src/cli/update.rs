@@ -65,7 +65,7 @@ fn plan(held: &Store, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned
             })
             .and_then(|planned| {
                 if !args.dry_run && !planned.is_empty() {
-                    check_key(&source)?;
+                    check_key(fetching.global(), &source)?;
                 }
                 Ok(planned)
             });

@@ -75,6 +75,10 @@ impl FromStr for Timeframe {
 }
 
 impl Timeframe {
+    /// All that there can be, in words.
+    pub const ALL_IN_WORDS: [&str; 5] =
+        ["Nm (N divides 60)", "Nh (N divides 24)", "1d", "1w", "1mo"];
+
     /// Whether candle starts are labels (market dates at 00:00Z) instead of instants.
     pub fn is_label(self) -> bool {
         matches!(self, Timeframe::Day | Timeframe::Week | Timeframe::Month)

@@ -9,6 +9,7 @@ mod http;
 mod origin;
 pub mod polygon;
 pub mod rate;
+mod registry;
 pub mod retry;
 pub mod sample;
 
@@ -16,6 +17,7 @@ pub use body::Limits;
 #[cfg(feature = "serve")]
 pub(crate) use http::Teller;
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
+pub use registry::{Make, Registry, Setup, Spec};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -210,7 +212,7 @@ pub struct Expected {
 /// A source of candles.
 pub trait Provider: Send + Sync {
     /// The name that the file records as the series' source.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// The weekday that begins the provider's weeks.
     fn week_start(&self) -> Weekday;

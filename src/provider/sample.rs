@@ -5,15 +5,17 @@
 //! the session, the first date and the price levels.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError};
+use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Spec};
 use crate::model::candle::Candle;
 use crate::model::symbol::{AssetClass, Symbol};
+use crate::model::timeframe::Timeframe;
 use crate::run::clock::Cancel;
 
 /// Minutes of a session, and of a day with the night before it, in the time in which prices move evenly.
@@ -23,6 +25,27 @@ const DAY: f64 = 512.0;
 const WAVES: u64 = 11;
 /// How high the shortest is: a day moves by about one percent then.
 const STEP: f64 = 0.0004;
+
+/// The name that files record.
+pub const NAME: &str = "sample";
+
+/// What there is to know of it before it is made.
+pub fn spec() -> Spec {
+    use AssetClass::{Crypto, Forex, Index, Stock};
+    Spec {
+        name: NAME.into(),
+        aliases: Vec::new(),
+        about: "Embedded synthetic data, for trying things out".into(),
+        keys: Vec::new(),
+        base_url: None,
+        asset_classes: vec![Stock, Crypto, Forex, Index],
+        covers: "any symbol, synthetic".into(),
+        timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
+        default_rate: None,
+        limits: "New York weekdays 09:30 to 16:00, from 2000-01-03 on".into(),
+        make: Arc::new(|_| Ok(Arc::new(Sample::default()) as Arc<dyn Provider>)),
+    }
+}
 
 /// The provider.
 pub struct Sample {
@@ -60,8 +83,8 @@ impl Default for Sample {
 }
 
 impl Provider for Sample {
-    fn name(&self) -> &'static str {
-        "sample"
+    fn name(&self) -> &str {
+        NAME
     }
 
     fn week_start(&self) -> Weekday {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::range::Moment;
 use crate::provider::rate::Rate;
 use crate::{Symbol, Timeframe};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::listed::Listed;
 use super::{duration, moment};
@@ -33,8 +33,8 @@ pub struct Backfill {
     #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub end: Option<Moment>,
     /// Where the candles come from
-    #[arg(long, default_value = "polygon")]
-    pub provider: ProviderName,
+    #[arg(long, value_name = "PROVIDER")]
+    pub provider: String,
     /// Prices adjusted for splits by the provider, instead of raw ones
     #[arg(long)]
     pub adjusted: bool,
@@ -88,7 +88,7 @@ pub struct Pace {
     /// Requests under way at once [default: 8]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
     pub workers: Option<u16>,
-    /// Requests per time at most, like 5/min or 100/s [default for polygon: 100/s]
+    /// Requests per time at most, like 5/min or 100/s
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
     /// How long after its last trading hour a candle counts as closed [default: 15m]
@@ -98,23 +98,4 @@ pub struct Pace {
     /// calendar day, crypto and forex 1h after their end]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub final_after: Option<Duration>,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProviderName {
-    /// Polygon.io, now Massive.com
-    #[value(alias = "massive")]
-    Polygon,
-    /// Embedded synthetic data, for trying things out
-    Sample,
-}
-
-impl ProviderName {
-    /// The name that the file records.
-    pub fn source(self) -> &'static str {
-        match self {
-            ProviderName::Polygon => "polygon",
-            ProviderName::Sample => "sample",
-        }
-    }
 }

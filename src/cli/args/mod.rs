@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::range::{BadTyped, Moment};
+use crate::provider::{Registry, Spec};
 use crate::{Clock, Policy, SystemClock};
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-#[cfg(feature = "serve")]
-pub use fetch::ProviderName;
 pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
 pub use listed::flat;
@@ -33,8 +33,7 @@ pub use serve::Serve;
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Exit codes: 0 complete, 1 it could not run, 2 usage, 3 it ran and something is missing, 130 Ctrl-C.
-The key comes from MASSIVE_API_KEY or POLYGON_API_KEY."
+    after_help = "Exit codes: 0 complete, 1 it could not run, 2 usage, 3 it ran and something is missing, 130 Ctrl-C."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -66,6 +65,62 @@ pub struct Global {
     /// Tell each request, retry and 429 on stderr
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// The providers that there are.
+    #[arg(skip)]
+    pub registry: Registry,
+}
+
+/// The command line, with what it may say of providers.
+pub fn command(registry: &Registry) -> clap::Command {
+    let names: Vec<PossibleValue> = registry.iter().map(name_of).collect();
+    let first = registry.iter().next();
+    let default = first.map_or_else(String::new, |spec| spec.name.clone());
+    let keys = registry.iter().filter(|spec| spec.needs_key());
+    let keys = keys.map(|spec| {
+        format!(
+            "The key of {} comes from {}.",
+            spec.name,
+            spec.keys_in_words()
+        )
+    });
+    let rates = registry.iter().filter_map(|spec| {
+        let rate = spec.default_rate?;
+        Some(format!(" [default for {}: {rate}]", spec.name))
+    });
+    let (keys, rates) = (
+        keys.collect::<Vec<_>>().join("\n"),
+        rates.collect::<String>(),
+    );
+    let cli = Cli::command();
+    let after = cli.get_after_help().map(|words| format!("{words}\n{keys}"));
+    cli.after_help(after.unwrap_or_default())
+        .mut_subcommands(|command| {
+            let has = |id: &str| command.get_arguments().any(|one| one.get_id() == id);
+            let (has_provider, has_rate) = (has("provider"), has("rate"));
+            let command = if has_provider {
+                command.mut_arg("provider", |one| {
+                    one.required(false)
+                        .default_value(default.clone())
+                        .value_parser(PossibleValuesParser::new(names.clone()))
+                })
+            } else {
+                command
+            };
+            if has_rate {
+                command.mut_arg("rate", |one| {
+                    let help = one.get_help().map(|help| format!("{help}{rates}"));
+                    one.help(help.unwrap_or_default())
+                })
+            } else {
+                command
+            }
+        })
+}
+
+fn name_of(spec: &Spec) -> PossibleValue {
+    PossibleValue::new(spec.name.clone())
+        .help(spec.about.clone())
+        .aliases(spec.aliases.clone())
 }
 
 #[derive(Subcommand, Debug)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::serve::{Daily, HostName};
 use clap::Args;
 
-use super::{Pace, ProviderName};
+use super::Pace;
 
 #[derive(Args, Debug)]
 pub struct Serve {
@@ -23,8 +23,8 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Where new candles come from
-    #[arg(long, default_value = "polygon")]
-    pub provider: ProviderName,
+    #[arg(long, value_name = "PROVIDER")]
+    pub provider: String,
     #[command(flatten)]
     pub pace: Pace,
     /// Jobs that run at once; the others wait for their turn

@@ -21,18 +21,19 @@ use super::failure::Failure;
 use super::http::Http;
 use super::origin::{BaseUrl, Key};
 use super::rate::{Pace, Rate};
-use super::{Ask, Cursor, Limits, Page, Provider, ProviderError, Waiting};
+use super::{Ask, Cursor, Limits, Page, Provider, ProviderError, Setup, Spec, Waiting};
 use crate::model::market::date_of;
 use crate::model::symbol::AssetClass;
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Cancel, Clock};
 
 /// Where requests go unless told otherwise.
-pub const BASE_URL: &str = "https://api.massive.com";
+const BASE_URL: &str = "https://api.massive.com";
 /// "Stay under 100 requests a second" is the vendor's word for paid plans; free plans have 5 a minute.
-pub const DEFAULT_RATE: &str = "100/s";
+const DEFAULT_RATE: &str = "100/s";
 
-const NAME: &str = "polygon";
+/// The name that files record.
+pub const NAME: &str = "polygon";
 /// "Week bars start Sunday 00:00 ET": the vendor's migration guide.
 const WEEK_START: Weekday = Weekday::Sun;
 
@@ -50,6 +51,36 @@ fn first_date(class: AssetClass) -> NaiveDate {
         AssetClass::Crypto => 2010,
     };
     NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default()
+}
+
+/// What there is to know of it before it is made.
+pub fn spec() -> Spec {
+    use AssetClass::{Crypto, Forex, Index, Stock};
+    Spec {
+        name: NAME.into(),
+        aliases: vec!["massive".into()],
+        about: "Polygon.io, now Massive.com".into(),
+        keys: vec!["MASSIVE_API_KEY".into(), "POLYGON_API_KEY".into()],
+        base_url: Some(BASE_URL.into()),
+        asset_classes: vec![Stock, Crypto, Forex, Index],
+        covers: "stocks, X: crypto, C: forex, I: indices".into(),
+        timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
+        default_rate: DEFAULT_RATE.parse().ok(),
+        limits: "free plan: 5 requests a minute (--rate 5/min), two years, end of day".into(),
+        make: Arc::new(|setup| {
+            let Setup {
+                base_url,
+                key,
+                rate,
+                clock,
+            } = setup;
+            // A plan needs no key, and where nothing is missing nothing else is made.
+            Ok(match (base_url, key) {
+                (Some(base), Some(key)) => Arc::new(Polygon::new(base, key, rate, clock)?),
+                _ => Arc::new(Unkeyed) as Arc<dyn Provider>,
+            })
+        }),
+    }
 }
 
 /// The provider.
@@ -89,7 +120,7 @@ impl Polygon {
 }
 
 impl Provider for Polygon {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         NAME
     }
 

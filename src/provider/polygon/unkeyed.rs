@@ -12,7 +12,7 @@ use crate::run::clock::Cancel;
 pub struct Unkeyed;
 
 impl Provider for Unkeyed {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         NAME
     }
 
