@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use candlefile::backfill::{Report, Request, Runner, run};
 use candlefile::monitor::{Monitor, Snapshot};
-use candlefile::provider::{Ask, Cursor, ErrorKind, Page, ProviderError};
+use candlefile::provider::{Ask, Cursor, ErrorKind, Page, ProviderError, Row};
 use candlefile::{Cancel, Candle, Policy, Provider, SeriesKey, Span, Store, SystemClock};
 use chrono::Weekday;
 
@@ -84,11 +84,8 @@ impl Provider for Memory {
             }
         };
         let candles = ready.unwrap_or_else(make);
-        Ok(Page {
-            has_rows: !candles.is_empty(),
-            candles,
-            ..Page::default()
-        })
+        let rows = candles.iter().map(|candle| Row::of(candle, &ask.market));
+        Ok(Page::of(ask, rows))
     }
 
     fn requests(&self) -> u64 {

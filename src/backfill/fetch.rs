@@ -1,7 +1,7 @@
 //! One piece of work on a fetcher's thread: a slice's chain of pages, judged and sent to the writer one by one.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
@@ -56,6 +56,8 @@ pub(crate) struct Fetcher {
     pub(crate) lives: Mutex<Vec<Option<Span>>>,
     /// Seconds that this machine's clock was found ahead of the provider's, zero where they agree.
     pub(crate) clock_offset: AtomicI64,
+    /// Rows that the provider added by habit.
+    pub(crate) habit: AtomicU64,
     pub(crate) under_way: UnderWay,
 }
 

@@ -56,6 +56,7 @@ pub(super) fn report(
             failed: Vec::new(),
             stop: None,
             clock_offset: None,
+            habit: 0,
         }))
     })
 }

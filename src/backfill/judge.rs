@@ -87,9 +87,8 @@ impl Chain {
             mut candles,
             mut rejected,
             has_rows,
-            stamps: _,
             next,
-            dated: _,
+            ..
         } = page;
         let follows = next.is_some();
         if follows && self.pages >= MAX_PAGES {

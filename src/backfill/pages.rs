@@ -114,7 +114,18 @@ impl Pages<'_> {
         under_way.begin(self.series, &self.ask);
         let page = provider.fetch(&self.ask, self.cursor.as_ref(), cancel);
         under_way.end();
-        let page = page?;
+        let mut page = page?;
+        if let Some(why) = &page.contradiction {
+            return Err(odd(why));
+        }
+        // Evidence is kept in the file, and a row may hold whatever the server was sent.
+        if let Some(key) = provider.key() {
+            for row in &mut page.rejected {
+                row.reason = key.taken_out_of(&row.reason);
+                row.raw = key.taken_out_of(&row.raw);
+            }
+        }
+        self.fetcher.habit.fetch_add(page.habit, Ordering::Relaxed);
         let at = self.fetcher.instant_of(&page)?;
         Ok((page, at))
     }

@@ -1,6 +1,6 @@
 //! The threads: fetchers on a rayon pool that take work from the [`Queue`], the bounded channel, and the writer's end of it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -45,6 +45,7 @@ pub(super) fn fetch_all(
         cancel: stop.clone(),
         until_yesterday: Mutex::default(),
         clock_offset: AtomicI64::new(0),
+        habit: AtomicU64::new(0),
         under_way: UnderWay::default(),
         lives: Mutex::new(series.iter().map(|series| series.life).collect()),
     };
@@ -83,6 +84,7 @@ pub(super) fn fetch_all(
     stop.cancel();
     let offset = shared.fetcher.clock_offset.load(Ordering::Relaxed);
     ledger.clock_offset = (offset != 0).then_some(offset);
+    ledger.habit = shared.fetcher.habit.load(Ordering::Relaxed);
     written
 }
 

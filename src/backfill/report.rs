@@ -46,6 +46,8 @@ pub struct Report {
     /// Seconds that this machine's clock is ahead of the provider's, where that is more than five minutes; behind it, where
     /// negative. What counts as closed and final went by the clock that is behind.
     pub clock_offset: Option<i64>,
+    /// Rows beside what was asked, which the provider adds by habit: dropped, and in no other count.
+    pub habit: u64,
 }
 
 /// A series of a job.
@@ -337,5 +339,6 @@ pub(super) fn make(
         failed: ledger.failed,
         stop: ledger.stop,
         clock_offset: ledger.clock_offset,
+        habit: ledger.habit,
     })
 }

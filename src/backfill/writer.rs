@@ -33,6 +33,7 @@ pub(super) struct Ledger<'a> {
     beat_at: i64,
     /// Seconds that this machine's clock was found ahead of the provider's.
     pub(super) clock_offset: Option<i64>,
+    pub(super) habit: u64,
     looked_at: i64,
     outlook: Outlook,
 }
@@ -101,6 +102,7 @@ impl<'a> Ledger<'a> {
             news: Vec::new(),
             beat_at: 0,
             clock_offset: None,
+            habit: 0,
             looked_at: 0,
             outlook,
         }

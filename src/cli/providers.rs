@@ -31,9 +31,15 @@ pub fn run(global: &Global) -> Result<Exit> {
         vec![spec.name.clone(), needs, spec.covers.clone(), limits]
     });
     table::print(["provider", "~needs", "~covers", "~limits"], rows)?;
-    for spec in specs {
-        let timeframes = spec.timeframes.join(", ");
-        output::print(format!("timeframes of {}: {timeframes}", spec.name))?;
+    let mut timeframes: Vec<_> = specs.iter().map(|spec| &spec.timeframes).collect();
+    timeframes.dedup();
+    match timeframes.as_slice() {
+        [same] => output::print(format!("timeframes: {}", same.join(", ")))?,
+        _ => {
+            let of = |spec: &&Spec| format!("{}: {}", spec.name, spec.timeframes.join(", "));
+            output::print("timeframes:")?;
+            specs.iter().map(of).try_for_each(output::print)?;
+        }
     }
     Ok(Exit::Complete)
 }

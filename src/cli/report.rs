@@ -116,7 +116,7 @@ fn document(global: &Global, report: &Report) -> Value {
     });
     let mut document = json!({
         "job_id": report.job_id, "status": report.status, "provider": report.provider, "requests": report.requests,
-        "elapsed_s": report.elapsed.as_secs_f64(), "records": report.records,
+        "elapsed_s": report.elapsed.as_secs_f64(), "records": report.records, "habit": report.habit,
         "series": report.series.iter().map(series).collect::<Vec<_>>(),
         "nothing_from_provider": nothing.collect::<Vec<_>>(), "left_to_others": left_document(&report.left),
         "failed": failed.collect::<Vec<_>>(),

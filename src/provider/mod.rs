@@ -3,6 +3,7 @@
 //! Each provider builds requests and reads answers; `http` alone sends. What a stamp means for the span that was
 //! asked is decided here, once for all providers.
 
+mod admit;
 mod body;
 mod failure;
 mod http;
@@ -13,6 +14,7 @@ mod registry;
 pub mod retry;
 pub mod sample;
 
+pub use admit::{Number, Page, Row, Values};
 pub use body::Limits;
 #[cfg(feature = "serve")]
 pub(crate) use http::Teller;
@@ -27,7 +29,6 @@ use std::time::Duration;
 use chrono::{NaiveDate, Weekday};
 use rate::Pace;
 
-use crate::model::candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};
 use crate::model::market::Market;
 use crate::model::span::Span;
 use crate::model::symbol::{AssetClass, Symbol};
@@ -94,24 +95,6 @@ impl Cursor {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// One page of an answer.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// The storable candles, in the provider's order.
-    pub candles: Vec<Candle>,
-    /// The rows that cannot be stored.
-    pub rejected: Vec<Rejected>,
-    /// Whether the body had any row at all, those outside the span included.
-    pub has_rows: bool,
-    /// The provider's stamps by the start that each means, those of the pages before it included; empty where a stamp is
-    /// the start itself.
-    pub stamps: Stamps,
-    /// Where the next page is; `None` on the last.
-    pub next: Option<Cursor>,
-    /// When it was given; `None` where that is not told.
-    pub dated: Option<Dated>,
 }
 
 /// Milliseconds by start: two for one candle are a contradiction, on two pages as on one.
@@ -237,6 +220,11 @@ pub trait Provider: Send + Sync {
     /// Requests sent so far, retries included.
     fn requests(&self) -> u64;
 
+    /// The key that it sends: what a server repeats is kept without it.
+    fn key(&self) -> Option<&Key> {
+        None
+    }
+
     /// What an answer is expected to hold, for a plan that is only shown. Cells are sized so that one request fetches one.
     fn expected(&self, ask: &Ask) -> Expected {
         Expected {
@@ -260,40 +248,5 @@ pub trait Provider: Send + Sync {
     /// What all workers wait for now, if it is the rate or the provider's limit.
     fn waiting(&self) -> Option<Waiting> {
         None
-    }
-}
-
-/// What the rows of a page are, before their values are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Inside the span.
-    Inside,
-    /// Within one candle of the span: the provider snapped the range outward. Dropped uncounted.
-    Snapped,
-    /// Further away: the answer is one to another question.
-    Elsewhere,
-    /// Not storable.
-    Not(Unstorable),
-}
-
-/// Where a candle start lies with respect to what was asked.
-pub(crate) fn place(ask: &Ask, ts: i64) -> Place {
-    if !(MIN_TS..MAX_TS).contains(&ts) {
-        return Place::Elsewhere;
-    }
-    if ask.span.contains(ts) {
-        return if ask.market.on_grid(ts) {
-            Place::Inside
-        } else {
-            Place::Not(Unstorable::OffGrid)
-        };
-    }
-    let market = &ask.market;
-    let before = market.floor(ask.span.start() - 1);
-    let after = market.next(ask.span.end());
-    if (before..after).contains(&ts) {
-        Place::Snapped
-    } else {
-        Place::Elsewhere
     }
 }

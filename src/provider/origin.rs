@@ -138,7 +138,7 @@ impl Key {
 
     /// A text that a server may have repeated the key in, without it, and without its beginning where the text was cut within
     /// it.
-    pub(super) fn taken_out_of(&self, text: &str) -> String {
+    pub(crate) fn taken_out_of(&self, text: &str) -> String {
         let Key(key) = self;
         let mut text = text.replace(key, "***");
         let cut = (4..key.len()).rev().find(|&n| text.ends_with(&key[..n]));

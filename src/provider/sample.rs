@@ -12,7 +12,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Spec};
+use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Row, Spec};
 use crate::model::candle::Candle;
 use crate::model::symbol::{AssetClass, Symbol};
 use crate::model::timeframe::Timeframe;
@@ -119,12 +119,9 @@ impl Provider for Sample {
         let next = (candles.len() > self.model.page_rows)
             .then(|| candles.pop())
             .flatten();
-        Ok(Page {
-            has_rows: !candles.is_empty(),
-            candles,
-            next: next.map(|candle| Cursor::new(candle.ts.to_string())),
-            ..Page::default()
-        })
+        let next = next.map(|candle| Cursor::new(candle.ts.to_string()));
+        let rows = candles.iter().map(|candle| Row::of(candle, &ask.market));
+        Ok(Page::of(ask, rows).followed_by(next))
     }
 
     fn expected(&self, ask: &Ask) -> Expected {

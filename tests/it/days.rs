@@ -1,15 +1,16 @@
 //! Days, weeks and months by stamps that are not at their midnight, and candles where no trading hours are: what is read
 //! as which candle, what is refused, and what is flagged.
 
-use candlefile::model::candle::Rejected;
-use candlefile::provider::Page;
+use candlefile::provider::{Page, Row};
 use candlefile::{Candle, SeriesKey};
 use chrono_tz::America::Chicago;
 
 use crate::aggs::body;
 use crate::exchange::Reply;
 use crate::harness::Home;
-use crate::scripted::{Bench, DAY, HOUR, MINUTE, at, candles, key, label, ny, span, utc, version};
+use crate::scripted::{
+    Bench, DAY, HOUR, MINUTE, at, candles, key, label, ny, span, utc, version, without_open,
+};
 use crate::server::Server;
 
 /// A row as the provider writes it, stamped with an instant.
@@ -331,18 +332,11 @@ fn a_week_after_one_that_cannot_be_stored_is_not_the_first_of_its_answer() {
     let week = |n: i64| label("2024-03-03") + n * 7 * DAY;
     for (first_is_bad, doubted) in [(true, vec![]), (false, vec![week(1)])] {
         let mut bench = Bench::new();
-        bench.provider.script(move |_, _| {
-            let bad = Rejected {
-                ts: Some(week(0)),
-                reason: "open is missing".to_owned(),
-                raw: "{}".to_owned(),
-            };
-            Some(Ok(Page {
-                candles: candles([week(1), week(2)]).collect(),
-                rejected: first_is_bad.then_some(bad).into_iter().collect(),
-                has_rows: true,
-                ..Page::default()
-            }))
+        bench.provider.script(move |ask, _| {
+            let bad = first_is_bad.then(|| without_open(ask, week(0)));
+            let good = candles([week(1), week(2)]);
+            let rows = good.map(|candle| Row::of(&candle, &ask.market));
+            Some(Ok(Page::of(ask, bad.into_iter().chain(rows))))
         });
         let asked = span(week(0), week(3));
         bench.backfill(utc("2024-12-01 00:00"), "AAPL 1w", asked);

@@ -1,12 +1,12 @@
 //! The live edge at fixed instants: when a candle is stored, when it is final, what its later answers do to it, and
 //! when the tail is asked for again.
 
-use candlefile::provider::{Cursor, Page};
+use candlefile::provider::Cursor;
 use candlefile::{JobStatus, Policy};
 use chrono_tz::America::Chicago;
 
 use crate::scripted::{
-    Bench, DAY, HOUR, MINUTE, at, candles, label, market, ny, span, utc, version,
+    Bench, DAY, HOUR, MINUTE, at, candles, label, market, ny, page, span, utc, version,
 };
 
 /// A candle and the instants from which it is closed and final.
@@ -588,19 +588,17 @@ fn a_slice_in_which_nothing_has_closed_is_not_asked_for() {
 fn of_two_rows_of_one_answer_on_two_pages_the_first_stays_although_it_is_not_final() {
     let (mut bench, monday) = a_week_of_days();
     let friday = monday + 4 * DAY;
-    bench.provider.script(move |_, cursor| {
+    bench.provider.script(move |ask, cursor| {
         let stamps = (0..5).map(|n| monday + n * DAY);
         let (candles, next) = if cursor.is_none() {
-            (candles(stamps).collect(), Some(Cursor::new("more")))
+            (
+                candles(stamps).collect::<Vec<_>>(),
+                Some(Cursor::new("more")),
+            )
         } else {
             (vec![version(friday, 9), version(friday + 3 * DAY, 0)], None)
         };
-        Some(Ok(Page {
-            candles,
-            has_rows: true,
-            next,
-            ..Page::default()
-        }))
+        Some(Ok(page(ask, candles).followed_by(next)))
     });
     let report = bench.update("AAPL 1d", monday, ny("2024-03-11 21:00"));
     let counts = report.records;

@@ -43,6 +43,7 @@ mod durable;
 mod each_of;
 mod edge;
 mod entitlements;
+mod examples;
 mod exchange;
 mod export;
 mod export_columnar;

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use candlefile::backfill::{Report, Request, Runner, resume, run};
 use candlefile::monitor::Monitor;
-use candlefile::provider::{Ask, Cursor, Dated, ErrorKind, Page, ProviderError};
+use candlefile::provider::{
+    Ask, Cursor, Dated, ErrorKind, Number, Page, ProviderError, Row, Values,
+};
 use candlefile::{
     Cancel, Candle, Counts, ManualClock, Market, Policy, Provider, SeriesKey, Span, Store,
     StoreError,
@@ -104,20 +106,17 @@ impl Scripted {
         let from = cursor.map_or(ask.span.start(), |cursor| cursor.as_str().parse().unwrap());
         let rows = self.rows.lock().unwrap();
         let limit = *self.page_stamps.lock().unwrap();
-        let mut page = Page {
-            dated: self.dated.lock().unwrap().map(|at| Dated { at, age: 0 }),
-            ..Page::default()
-        };
+        let (mut candles, mut next) = (Vec::new(), None);
         let inside = rows.range((name.clone(), from)..(name, ask.span.end()));
         for (stamps, ((_, ts), found)) in inside.enumerate() {
             if stamps >= limit {
-                page.next = Some(Cursor::new(ts.to_string()));
+                next = Some(Cursor::new(ts.to_string()));
                 break;
             }
-            page.candles.extend(found);
+            candles.extend(found);
         }
-        page.has_rows = !page.candles.is_empty();
-        page
+        let dated = self.dated.lock().unwrap().map(|at| Dated { at, age: 0 });
+        page(ask, candles).followed_by(next).dated(dated)
     }
 }
 
@@ -143,6 +142,23 @@ impl Provider for Scripted {
     fn requests(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
     }
+}
+
+/// The page of some candles.
+pub(crate) fn page(ask: &Ask, candles: impl IntoIterator<Item = Candle>) -> Page {
+    let row = |candle| Row::of(&candle, &ask.market);
+    Page::of(ask, candles.into_iter().map(row))
+}
+
+/// The row of a candle whose open is missing.
+pub(crate) fn without_open(ask: &Ask, ts: i64) -> Row<'static> {
+    let mut row = Row::of(&version(ts, 0), &ask.market);
+    row.raw = "{}".into();
+    let values = row.values.map(|values| Values {
+        open: Number::Absent,
+        ..values
+    });
+    Row { values, ..row }
 }
 
 fn series_name(ask: &Ask) -> String {

@@ -3,8 +3,7 @@
 
 use std::collections::HashSet;
 
-use candlefile::model::candle::Rejected;
-use candlefile::provider::{Cursor, Page};
+use candlefile::provider::{Ask, Cursor, Page};
 use candlefile::{JobStatus, SeriesStatus, Span};
 
 use crate::aggs;
@@ -12,7 +11,9 @@ use crate::checker::check;
 use crate::exchange::{Reply, Request};
 use crate::harness::Home;
 use crate::oracle;
-use crate::scripted::{Answer, Bench, DAY, HOUR, candles, market, span, utc};
+use crate::scripted::{
+    Answer, Bench, DAY, HOUR, candles, market, page, span, utc, version, without_open,
+};
 use crate::server::Server;
 
 const SERIES: &str = "X:BTCUSD 1h";
@@ -130,16 +131,17 @@ fn a_page_without_rows_is_not_the_end_that_the_page_before_denied() {
         bench.provider.offer(SERIES, candles(hours(whole)));
         bench.provider.page_by(300);
         let mut followed = 0;
-        bench.provider.script(move |_, cursor: Option<&Cursor>| {
-            followed += usize::from(cursor.is_some());
-            let strikes = cursor.is_some() && (lasts || followed == lost);
-            strikes.then(|| {
-                Ok(Page {
-                    has_rows,
-                    ..Page::default()
+        bench
+            .provider
+            .script(move |ask: &Ask, cursor: Option<&Cursor>| {
+                followed += usize::from(cursor.is_some());
+                let strikes = cursor.is_some() && (lasts || followed == lost);
+                strikes.then(|| {
+                    // A row beside what was asked is the provider's habit.
+                    let beside = has_rows.then(|| version(ask.span.start() - HOUR, 0));
+                    Ok(page(ask, beside))
                 })
-            })
-        });
+            });
         let report = bench.backfill(now(), SERIES, whole);
         assert_eq!(report.status, JobStatus::Completed);
         assert_eq!(bench.stamps(SERIES), hours(whole).collect::<Vec<_>>());
@@ -161,13 +163,9 @@ fn a_page_without_rows_is_the_end_when_nothing_follows_the_last_row_either() {
             return nothing();
         }
         let rows = candles(first.clone()).filter(|candle| ask.span.contains(candle.ts));
-        let rows: Vec<_> = rows.collect();
-        Some(Ok(Page {
-            has_rows: !rows.is_empty(),
-            next: (!rows.is_empty()).then(|| Cursor::new("more")),
-            candles: rows,
-            ..Page::default()
-        }))
+        let page = page(ask, rows);
+        let next = (!page.is_empty()).then(|| Cursor::new("more"));
+        Some(Ok(page.followed_by(next)))
     });
     let report = bench.backfill(now(), SERIES, whole);
     assert_eq!((report.status, report.requests), (JobStatus::Completed, 3));
@@ -181,16 +179,8 @@ fn a_slice_whose_every_row_is_rejected_fails_with_the_reason_and_is_not_called_e
     let whole = cells().0[1];
     let mut bench = Bench::new();
     bench.provider.script(|ask, _| {
-        let row = Rejected {
-            ts: Some(ask.span.start()),
-            reason: "open is missing".to_owned(),
-            raw: "{}".to_owned(),
-        };
-        Some(Ok(Page {
-            rejected: vec![row],
-            has_rows: true,
-            ..Page::default()
-        }))
+        let row = without_open(ask, ask.span.start());
+        Some(Ok(Page::of(ask, [row])))
     });
     let report = bench.backfill(now(), SERIES, whole);
     assert_eq!(report.status, JobStatus::Partial);
@@ -205,10 +195,8 @@ fn pages_without_rows_that_name_others_end_where_nothing_comes_twice() {
     let whole = cells().0[1];
     let mut bench = Bench::new();
     bench.provider.script(|_, cursor| {
-        Some(Ok(Page {
-            next: cursor.is_none().then(|| Cursor::new("more")),
-            ..Page::default()
-        }))
+        let next = cursor.is_none().then(|| Cursor::new("more"));
+        Some(Ok(Page::default().followed_by(next)))
     });
     let report = bench.backfill(now(), SERIES, whole);
     assert_eq!(report.series[0].status, SeriesStatus::NoData);

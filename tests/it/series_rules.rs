@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use candlefile::backfill::NothingFrom;
-use candlefile::provider::{Cursor, Page};
+use candlefile::provider::Cursor;
 use candlefile::{Candle, Counts, JobStatus, SeriesKey, SeriesStatus, Span, Store, StoreError};
 
 use crate::scripted::{
-    Bench, DAY, HOUR, Scripted, candles, job, key, label, ny, span, utc, version,
+    Bench, DAY, HOUR, Scripted, candles, job, key, label, ny, page, span, utc, version,
 };
 
 pub(crate) const DAYS: &str = "AAPL 1d";
@@ -291,7 +291,7 @@ fn of_two_rows_for_one_stamp_in_one_answer_the_first_is_stored() {
 fn two_rows_for_one_stamp_on_two_pages_are_one_candle_and_a_conflict() {
     let day = |n: i64| label("2024-01-01") + n * DAY;
     let mut bench = Bench::new();
-    bench.provider.script(move |_, cursor| {
+    bench.provider.script(move |ask, cursor| {
         let (candles, next) = match cursor {
             None => (
                 vec![version(day(1), 0), version(day(2), 0)],
@@ -299,12 +299,7 @@ fn two_rows_for_one_stamp_on_two_pages_are_one_candle_and_a_conflict() {
             ),
             Some(_) => (vec![version(day(2), 1), version(day(3), 0)], None),
         };
-        Some(Ok(Page {
-            candles,
-            next,
-            has_rows: true,
-            ..Page::default()
-        }))
+        Some(Ok(page(ask, candles).followed_by(next)))
     });
     let counts = bench.backfill(utc(LONG_PAST), DAYS, january()).records;
     assert_eq!(

@@ -172,7 +172,7 @@ fn a_file_that_takes_no_turn_ends_the_job_as_an_error_of_the_file() {
 }
 
 /// Between the sending of a request and its arrival here lie two schedulers.
-const JITTER: Duration = Duration::from_millis(100);
+const JITTER: Duration = Duration::from_millis(250);
 
 #[test]
 fn a_slow_rate_holds_across_a_kill_and_beside_another_program() {

@@ -83,11 +83,9 @@ impl Provider for Paced {
         let to = ask.span.end().min(from + self.days_a_page * DAY);
         let (symbol, timeframe) = (ask.symbol.to_string(), ask.market.timeframe().to_string());
         let candles = oracle::candles(&symbol, &timeframe, (from, to));
-        let mut page = Page::default();
-        page.candles.extend(candles.map(as_sent));
-        page.has_rows = !page.candles.is_empty();
-        page.next = (to < ask.span.end()).then(|| Cursor::new(to.to_string()));
-        *sent += page.candles.len() as u64;
+        let next = (to < ask.span.end()).then(|| Cursor::new(to.to_string()));
+        let page = crate::scripted::page(ask, candles.map(as_sent)).followed_by(next);
+        *sent += page.len() as u64;
         Ok(page)
     }
 

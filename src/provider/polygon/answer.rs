@@ -7,18 +7,13 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-use super::rows::{Odd, Rows, candle};
+use super::rows::{Rows, row};
 use super::{LIMIT, NEXT_LIMIT, next_page};
-use crate::model::candle::Rejected;
 use crate::model::symbol::AssetClass;
 use crate::provider::failure::{Failure, words};
 use crate::provider::http::Heard;
 use crate::provider::{Ask, Dated, ErrorKind, Page};
 
-/// A row is kept as evidence up to this length,
-const RAW_LIMIT: usize = 4096;
-/// and all rows of an answer up to this one, in bytes: of further rows the reason is kept.
-const RAW_OF_ANSWER: usize = 1 << 20;
 /// More characters than a number or a truth value has.
 const SIMPLE_LIMIT: usize = 64;
 
@@ -93,35 +88,12 @@ pub(super) fn read(heard: Heard<'_>, ask: &Ask, prefix: &str) -> Result<Page, Fa
         .filter(|url| !url.is_empty())
         .map(|url| next_page(&url, ask, prefix))
         .transpose()?;
-    let mut page = Page {
-        has_rows: !rows.is_empty(),
-        next,
-        candles: Vec::with_capacity(rows.len()),
-        stamps: ask.stamps.clone(),
-        dated,
-        ..Page::default()
-    };
-    let mut room = RAW_OF_ANSWER;
-    for raw in rows {
-        match candle(raw, ask, &mut page.stamps) {
-            Ok(Some(candle)) => page.candles.push(candle),
-            Ok(None) => {}
-            Err(Odd::Answer(why)) => return Err(contradiction(why)),
-            Err(Odd::Row(ts, reason)) => {
-                let raw = raw.get();
-                let raw = raw[..raw.floor_char_boundary(RAW_LIMIT.min(room))].to_owned();
-                room = room.saturating_sub(raw.len());
-                page.rejected.push(Rejected { ts, reason, raw });
-            }
-        }
-    }
-    let is_closed = |row: &&Rejected| row.ts.is_none_or(|ts| ts < ask.closed);
-    match page.rejected.iter().find(is_closed) {
-        Some(row) if !ask.has_candles && page.candles.is_empty() => Err(contradiction(format!(
-            "the answer holds nothing but rows that cannot be stored: {}",
-            row.reason
-        ))),
-        _ => Ok(page),
+    let page = Page::of(ask, rows.into_iter().map(row))
+        .followed_by(next)
+        .dated(dated);
+    match page.contradiction() {
+        Some(why) => Err(contradiction(why.to_owned())),
+        None => Ok(page),
     }
 }
 

@@ -156,16 +156,14 @@ impl Provider for Polygon {
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
-        let mut page = self.http.get(&path, &ask.tries, cancel, &|heard| {
+        self.http.get(&path, &ask.tries, cancel, &|heard| {
             let prefix = self.http.base().prefix();
             answer::read(heard, ask, prefix)
-        })?;
-        // Evidence is kept in the file, and a row may hold whatever the server was sent.
-        for row in &mut page.rejected {
-            row.reason = self.http.key().taken_out_of(&row.reason);
-            row.raw = self.http.key().taken_out_of(&row.raw);
-        }
-        Ok(page)
+        })
+    }
+
+    fn key(&self) -> Option<&Key> {
+        Some(self.http.key())
     }
 
     fn requests(&self) -> u64 {
