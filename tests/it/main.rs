@@ -51,6 +51,7 @@ mod export_refused;
 mod export_whole;
 mod faults;
 mod file;
+mod file_page;
 #[cfg(feature = "serve")]
 mod following;
 mod formats;
