@@ -123,7 +123,7 @@ mod tests {
             second: u64,
             done: u64,
             requests: u64,
-            waiting: Option<Waiting>,
+            waiting: Option<&Waiting>,
             hangs: bool,
         ) -> Option<u64> {
             let now = self.began + Duration::from_secs(second);
@@ -131,11 +131,11 @@ mod tests {
                 done,
                 left: 30 - done,
                 requests,
-                waiting: waiting.as_ref(),
+                waiting,
                 hangs,
             };
             let left = self.outlook.time_left(now, look);
-            left.map(|left| left.as_secs_f64().round() as u64)
+            left.map(|left| (left + Duration::from_millis(500)).as_secs())
         }
     }
 
@@ -161,23 +161,24 @@ mod tests {
 
     #[test]
     fn while_the_rate_is_waited_for_it_says_how_long_the_rest_takes() {
-        let waiting = || Some(Waiting::Rate(Duration::from_secs(50)));
+        let waiting = Waiting::Rate(Duration::from_secs(50));
+        let waiting = Some(&waiting);
         // The first window went out at once, which says nothing of the 25 that follow at five a minute.
-        assert_eq!(Run::new("5/min").at(1, 5, 5, waiting(), false), Some(300));
-        assert_eq!(Run::new("5/min").at(1, 0, 5, waiting(), false), Some(360));
+        assert_eq!(Run::new("5/min").at(1, 5, 5, waiting, false), Some(300));
+        assert_eq!(Run::new("5/min").at(1, 0, 5, waiting, false), Some(360));
         // Two pages a slice.
-        assert_eq!(Run::new("5/min").at(1, 5, 10, waiting(), false), Some(600));
+        assert_eq!(Run::new("5/min").at(1, 5, 10, waiting, false), Some(600));
     }
 
     #[test]
     fn the_providers_pause_comes_on_top_and_falls_with_the_rest() {
-        let paused = |seconds| Some(Waiting::Limit(Duration::from_secs(seconds)));
+        let paused = |seconds| Waiting::Limit(Duration::from_secs(seconds));
         let mut run = Run::new("100/s");
         assert_eq!(run.at(20, 10, 10, None, false), Some(40));
-        assert_eq!(run.at(20, 10, 10, paused(15), false), Some(55));
-        assert_eq!(run.at(30, 10, 10, paused(5), false), Some(45));
+        assert_eq!(run.at(20, 10, 10, Some(&paused(15)), false), Some(55));
+        assert_eq!(run.at(30, 10, 10, Some(&paused(5)), false), Some(45));
         // Half a minute of a limit makes the slices no slower.
-        assert_eq!(run.at(35, 10, 10, paused(1), false), Some(41));
+        assert_eq!(run.at(35, 10, 10, Some(&paused(1)), false), Some(41));
         assert_eq!(run.at(37, 11, 11, None, false), Some(38));
     }
 }

@@ -6,7 +6,8 @@
 //! series two requests.
 //!
 //! A symbol that the plan does not include is asked for once. It takes two of a class, and none that was answered, to take the
-//! class for one that the plan does not include: a single symbol may be refused for reasons of its own.
+//! class for one that the plan does not include: a single symbol may be refused for reasons of its own. What is in flight of
+//! such a class is waited for, since a refusal is quick and an answer is not.
 //!
 //! A slice that the provider had nothing for may be one that it only lost, if the series has candles before and after it.
 //! Whether it has is known once its neighbours were asked; until then such a slice is held back. One between candles is
@@ -159,6 +160,7 @@ pub(crate) struct Queue {
     refused: HashMap<AssetClass, HashSet<Symbol>>,
     /// Classes of which something was answered.
     answered: HashSet<AssetClass>,
+    in_flight: HashMap<AssetClass, usize>,
     history_from: HashMap<(AssetClass, Timeframe), i64>,
     unasked: Vec<Unasked>,
     nothing: Vec<Nothing>,
@@ -201,6 +203,10 @@ impl Queue {
         let mut from = 0;
         while let Some(&series) = self.live.range(from..).next() {
             from = series + 1;
+            let class = self.lanes[series].class;
+            if self.looks_refused(class) && self.in_flight.get(&class).is_some_and(|&n| n > 0) {
+                continue;
+            }
             self.drop_unasked(series);
             self.judge_silent(series);
             let lane = &mut self.lanes[series];
@@ -215,6 +221,7 @@ impl Queue {
             }
             if let Some(work) = lane.next(series) {
                 lane.in_flight.push(work);
+                *self.in_flight.entry(class).or_default() += 1;
                 return Next::Do(work);
             }
         }
@@ -230,6 +237,9 @@ impl Queue {
         let (Work::Recheck { series } | Work::Slice { series, .. }) = work;
         let lane = &mut self.lanes[series];
         lane.in_flight.retain(|other| *other != work);
+        if let Some(in_flight) = self.in_flight.get_mut(&lane.class) {
+            *in_flight -= 1;
+        }
         lane.life = life;
         lane.order = match (lane.order, verdict) {
             (_, Verdict::OutsideHistory) | (Order::NewestFirst, _) => Order::NewestFirst,
@@ -291,15 +301,20 @@ impl Queue {
         std::mem::take(&mut self.unasked)
     }
 
+    fn looks_refused(&self, class: AssetClass) -> bool {
+        let refused = self.refused.get(&class).map_or(0, HashSet::len);
+        refused >= REFUSED_OF_CLASS && !self.answered.contains(&class)
+    }
+
     fn drop_unasked(&mut self, series: usize) {
+        let class = self.lanes[series].class;
+        let of_class = self.looks_refused(class);
+        let refused = self.refused.get(&class);
         let lane = &mut self.lanes[series];
         if lane.order == Order::Recheck && !lane.in_flight.is_empty() {
             // Whoever does it says what becomes of the series.
             return;
         }
-        let refused = self.refused.get(&lane.class);
-        let of_class = refused.map_or(0, HashSet::len) >= REFUSED_OF_CLASS
-            && !self.answered.contains(&lane.class);
         let of_symbol = refused.is_some_and(|refused| refused.contains(&lane.symbol));
         let history_from = self
             .history_from
@@ -465,6 +480,23 @@ mod tests {
         let unasked = queue.take_unasked();
         let of = |why| unasked.iter().filter(|one| one.why == why).count();
         assert_eq!((of(SYMBOL_REFUSED), of(CLASS_REFUSED)), (2, 5));
+    }
+
+    #[test]
+    fn a_class_is_not_given_up_before_what_is_in_flight_of_it_has_come() {
+        let stock = (AssetClass::Stock, 1);
+        for (verdict, asked) in [(Verdict::Settled, 1), (Verdict::Failed, 0)] {
+            let mut queue = queue(&[stock, stock, stock, stock, (AssetClass::Crypto, 1)]);
+            let [first, second, third] = [(); 3].map(|()| take(&mut queue).2);
+            queue.done(first, Verdict::NotEntitled, None);
+            queue.done(second, Verdict::NotEntitled, None);
+            assert_eq!(take(&mut queue).0, 4, "another class does not wait");
+            assert_eq!((queue.next(), queue.take_unasked()), (Next::Wait, vec![]));
+            queue.done(third, verdict, None);
+            let goes_on = matches!(queue.next(), Next::Do(_));
+            assert_eq!(usize::from(goes_on), asked);
+            assert_eq!(queue.take_unasked().len(), 1 - asked);
+        }
     }
 
     #[test]

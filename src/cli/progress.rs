@@ -379,8 +379,8 @@ mod tests {
         }
     }
 
-    fn hangs(symbol: &str) -> Option<Slow> {
-        Some(Slow {
+    fn hangs(symbol: &str) -> Slow {
+        Slow {
             key: crate::SeriesKey {
                 symbol: symbol.parse().expect("a symbol"),
                 timeframe: "1m".parse().expect("a timeframe"),
@@ -390,13 +390,13 @@ mod tests {
             span: crate::Span::new(0, 60).expect("a span"),
             since: 100,
             attempt: 3,
-        })
+        }
     }
 
     #[test]
     fn what_matters_least_is_left_out_first_where_there_is_no_room() {
         let mut now = snapshot();
-        now.slow = hangs("MSFT");
+        now.slow = Some(hangs("MSFT"));
         let pace = Pace::new();
         let whole = pace.fitting(&now, 1000);
         assert!(whole.starts_with("1,234,567 candles, "), "{whole}");
@@ -426,7 +426,7 @@ mod tests {
             "{line}"
         );
         assert!(line.starts_with('█'), "{line}");
-        (now.waiting, now.slow, now.now) = (None, hangs("O:SPY240119C00450000"), 850);
+        (now.waiting, now.slow, now.now) = (None, Some(hangs("O:SPY240119C00450000")), 850);
         assert_eq!(
             pace.line(&now, 77),
             "12/30 slices  O:SPY240119C00450000 1m hangs: 12 min 30 s, attempt 3 of 6"

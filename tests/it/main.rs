@@ -52,6 +52,7 @@ mod export_refused;
 mod export_whole;
 mod faults;
 mod file;
+mod file_page;
 #[cfg(feature = "serve")]
 mod following;
 mod formats;

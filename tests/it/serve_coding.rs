@@ -155,6 +155,20 @@ fn each_encoding_has_a_tag_of_its_own() {
             }
         }
     }
+    // What is not worth it goes as it is, and has the tag of that.
+    for format in ["json", "csv"] {
+        let target = format!("/api/v1/historical/AAPL?timeframe=1m&limit=2&format={format}");
+        let plain = serving.get(&target).is(200);
+        let tag = plain.header("etag").unwrap();
+        let asked = serving.send("GET", &target, GZIP, "").is(200);
+        assert_eq!(asked.header("etag"), Some(tag));
+        let held = format!("{GZIP}If-None-Match: {tag}\r\n");
+        for method in ["GET", "HEAD"] {
+            let unchanged = serving.send(method, &target, &held, "").is(304);
+            assert_eq!(unchanged.header("etag"), Some(tag));
+            assert_eq!(unchanged.body, b"");
+        }
+    }
     serving.stop().ok();
 }
 

@@ -85,6 +85,9 @@ fn resume_asks_again_for_what_failed_and_nothing_else() {
         refused.then(|| Reply::json(404, "{}"))
     });
     let serving = Serving::start(home.serve(&provider));
+    let alone = serving.backfill(&of_week("MSFT"));
+    let failed = serving.wait_for(&alone, "partial");
+    assert_eq!(failed["error"], "the slice failed");
     let job = serving.backfill(&of_week("AAPL,MSFT"));
     let failed = serving.wait_for(&job, "partial");
     assert_eq!(failed["failed_slices"], 1);

@@ -4,10 +4,16 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
 
 use crate::harness::{Home, KEY};
 
 const FAR: &str = "https://provider.invalid";
+
+/// Instead of bytes: the connection is torn down.
+const RESET: &[u8] = b"reset";
 
 /// What a backfill says that cannot be done.
 fn said(base: &str, environment: &[(&str, &str)]) -> String {
@@ -30,7 +36,11 @@ fn answering(bytes: &'static [u8]) -> u16 {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(bytes);
+            if bytes == RESET {
+                let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            } else {
+                let _ = stream.write_all(bytes);
+            }
         }
     });
     port
@@ -62,7 +72,7 @@ fn a_proxy_that_is_down_and_roots_that_are_missing_are_named() {
 fn a_proxy_that_refuses_is_named_with_its_status_and_what_mends_it() {
     const VARIABLE: &str =
         "check that variable and the proxy, or except the provider's host with NO_PROXY";
-    let refusals: [(&'static [u8], &str, &str); 6] = [
+    let refusals: [(&'static [u8], &str, &str); 7] = [
         (
             b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
             "wants a user and a password, or others: HTTP 407",
@@ -80,7 +90,16 @@ fn a_proxy_that_refuses_is_named_with_its_status_and_what_mends_it() {
         ),
         (b"\x05\xff", "does not speak HTTP", VARIABLE),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP", VARIABLE),
-        (b"", "closes connections without an answer", VARIABLE),
+        (
+            b"",
+            "gives no way to the provider: unexpected end of file",
+            VARIABLE,
+        ),
+        (
+            RESET,
+            "gives no way to the provider: Connection reset",
+            VARIABLE,
+        ),
     ];
     thread::scope(|scope| {
         for (bytes, why, next) in refusals {

@@ -296,7 +296,7 @@ fn send_failure(error: &reqwest::Error, base: &BaseUrl) -> Once {
         )
     } else if error.is_connect() {
         // One that does not come about in time is both.
-        no_connection(&cause, base)
+        no_connection(&cause, is_of_tunnel(error), base)
     } else if error.is_timeout() {
         Once::Again("no answer in time".to_owned(), None)
     } else {
@@ -304,7 +304,14 @@ fn send_failure(error: &reqwest::Error, base: &BaseUrl) -> Once {
     }
 }
 
-fn no_connection(cause: &str, base: &BaseUrl) -> Once {
+/// Whether a proxy was reached, and what went wrong is the way through it.
+fn is_of_tunnel(error: &dyn std::error::Error) -> bool {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let mut texts = chain.map(ToString::to_string);
+    texts.any(|text| text.starts_with("tunnel error") && !text.contains("underlying connection"))
+}
+
+fn no_connection(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once {
     let address = base.address();
     let unreachable = |message| Once::Final(ErrorKind::Unreachable, message);
     if cause.to_lowercase().contains("certificate") {
@@ -322,7 +329,7 @@ fn no_connection(cause: &str, base: &BaseUrl) -> Once {
         ));
     }
     match proxy {
-        Some(proxy) if cause.starts_with("tunnel error") => refused_by(&proxy, cause, base),
+        Some(proxy) if is_of_tunnel => refused_by(&proxy, cause, base),
         proxy => {
             let message = format!("no connection: {cause}");
             let at = proxy.map_or_else(|| address.to_owned(), |proxy| proxy.to_string());
@@ -353,7 +360,8 @@ fn refused_by(proxy: &Proxy, cause: &str, base: &BaseUrl) -> Once {
             Once::NoConnection(message.clone(), message)
         }
         Said::Nothing => {
-            let message = format!("{proxy} closes connections without an answer: {cause}");
+            let cause = cause.trim_start_matches("tunnel error: ");
+            let message = format!("{proxy} gives no way to the provider: {cause}");
             Once::NoConnection(message.clone(), message)
         }
     }

@@ -65,6 +65,8 @@ struct Head {
     headers: HeaderMap,
     /// The tag of the answer as it is, where it was asked for otherwise.
     plain_tag: String,
+    /// Whether the caller has that one.
+    holds_plain: bool,
 }
 
 impl Head {
@@ -80,7 +82,12 @@ impl Head {
         match coder {
             // So it goes for everybody who asks alike, so the tag is the one of that question.
             Coder::Plain(_) => {}
-            Coder::Denied(_) => self.set(ETAG, &self.plain_tag.clone()),
+            Coder::Denied(_) => {
+                self.set(ETAG, &self.plain_tag.clone());
+                if self.holds_plain {
+                    self.status = StatusCode::NOT_MODIFIED;
+                }
+            }
             Coder::Zipped(..) => coding::mark(&mut self.headers),
         }
     }
@@ -268,6 +275,7 @@ impl Asked {
         let mut head = Head {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
+            holds_plain: is_held(&call.headers, &plain_tag),
             plain_tag,
         };
         head.set(CACHE_CONTROL, "no-cache");

@@ -157,6 +157,7 @@ fn error(job: &JobRow) -> Option<String> {
     }
     Some(match job.slices.failed {
         0 => "the provider has no data for some of the series".into(),
+        1 if job.slices.total == 1 => "the slice failed".to_owned(),
         failed => format!("{failed} of {} slices failed", job.slices.total),
     })
 }

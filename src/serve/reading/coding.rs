@@ -44,8 +44,11 @@ impl Coding {
 
     /// Begins an answer of so many bytes or more.
     pub(in crate::serve) fn begin(&self, bytes: usize) -> Coder {
-        if !self.is_asked || bytes < LEAST {
+        if !self.is_asked {
             return Coder::default();
+        }
+        if bytes < LEAST {
+            return Coder::Denied(Vec::new());
         }
         match Arc::clone(&self.turns).try_acquire_owned() {
             Ok(turn) => Coder::Zipped(Box::new(Zip {
