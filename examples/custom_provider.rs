@@ -26,7 +26,7 @@ fn main() {
 }
 
 /// What the command line says of it, and how it is made.
-pub fn spec(folder: &Path) -> Spec {
+pub(crate) fn spec(folder: &Path) -> Spec {
     let folder = folder.to_path_buf();
     Spec {
         name: NAME.into(),

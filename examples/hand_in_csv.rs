@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Stores the candles of a table with a header. What is stored already stays; what differs is kept in `conflicts`.
-pub fn hand_in(
+pub(crate) fn hand_in(
     file: &Path,
     symbol: &str,
     timeframe: &str,

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The last five candles, oldest first: start in Unix seconds, close and volume.
-pub fn last_five(
+pub(crate) fn last_five(
     file: &Path,
     symbol: &str,
     timeframe: &str,

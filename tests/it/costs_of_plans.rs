@@ -1,6 +1,8 @@
 //! What a plan needs before it begins: a key only where something is asked of a provider that wants one, room on the disk,
 //! and no more of either than the part of a file that can be done.
 
+use candlefile::Store;
+use candlefile::store::JobFilter;
 use serde_json::json;
 
 use crate::exchange::Reply;
@@ -275,4 +277,22 @@ fn the_status_of_a_job_with_very_many_slices_lists_those_that_matter() {
         ),
         (100, &json!(0))
     );
+}
+
+#[test]
+fn the_time_left_falls_between_two_slices_and_is_not_told_when_the_next_is_overdue() {
+    let home = Home::in_memory();
+    large_job(&home, 40);
+    home.sql(
+        "UPDATE backfill_progress SET status = 'pending' WHERE slice_id > (SELECT min(slice_id) + 9 FROM backfill_progress);
+         UPDATE backfill_progress SET started_at = 1000, completed_at = 1100 WHERE status <> 'pending'",
+    );
+    let store = Store::read(&home.db_path()).unwrap();
+    let job = store.jobs(&JobFilter::All, 1100).unwrap().remove(0);
+    let left = |now| store.eta(&job, now).unwrap();
+    // Ten slices took 100 seconds, and thirty are left.
+    assert_eq!(left(1100), Some(300.0));
+    assert_eq!(left(1140), Some(260.0));
+    assert_eq!(left(1399), Some(1.0));
+    assert_eq!(left(1400), None);
 }

@@ -56,6 +56,11 @@ fn what_cannot_be_done_is_said_with_the_next_step_and_leaves_nothing() {
             1,
             &["missing does not exist", "mkdir -p"],
         ),
+        (
+            "-o old.csv/out.csv",
+            1,
+            &["old.csv is a file, not a folder", "-o"],
+        ),
         ("-o folder --format csv", 1, &["folder is a folder"]),
         ("-o old.csv", 1, &["old.csv exists", "--overwrite"]),
         (

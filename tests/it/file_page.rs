@@ -38,6 +38,17 @@ fn samples() -> Vec<(&'static str, String)> {
     samples
 }
 
+/// A packed file names the version of the program, so that its bytes are others with the next one.
+fn of_any_program(printed: &str) -> String {
+    let lines = printed
+        .lines()
+        .map(|line| match line.split_once("sha256 ") {
+            Some((before, rest)) => format!("{before}sha256 {}", &rest[64..]),
+            None => line.to_owned(),
+        });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn every_command_of_the_page_prints_what_the_page_shows() {
     let home = first_hour();
@@ -45,7 +56,11 @@ fn every_command_of_the_page_prints_what_the_page_shows() {
     assert_eq!(samples.len(), PAGE.matches("$ candlefile").count());
     for (command, printed) in samples {
         let run = home.cli(command.split(' ')).run().ok();
-        assert_eq!(run.stdout, printed, "{command}");
+        assert_eq!(
+            of_any_program(&run.stdout),
+            of_any_program(&printed),
+            "{command}"
+        );
     }
     // What it tells of in passing.
     let verify = "candlefile verify 2024.db";

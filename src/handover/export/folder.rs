@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::handover::outfile::{TargetError, check_free, folder_of, part_name, rename_to_new};
-use crate::store::{StoreError, is_working};
+use crate::store::is_working;
 
 /// What every folder holds.
 pub(super) const PART: &str = "part-0.parquet";
@@ -31,10 +31,7 @@ impl Folder {
     pub fn new(path: &Path, overwrite: bool) -> Result<Folder, TargetError> {
         let around = folder_of(path);
         if !around.is_dir() {
-            return Err(match StoreError::no_folder(around) {
-                StoreError::NotAFolder(file) => not(&file, "a file, not a folder"),
-                _ => TargetError::NoFolder(around.to_path_buf()),
-            });
+            return Err(TargetError::no_folder(around));
         }
         if path.file_name().is_none() {
             return Err(not(path, "no name for a new folder"));

@@ -15,6 +15,7 @@ pub(crate) use taken::check as check_free;
 use taken::check_part;
 
 use crate::run::shell::quoted;
+use crate::store::StoreError;
 
 /// Why a file could not be written under its name.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +85,17 @@ impl TargetError {
         }
     }
 
+    /// A folder that is not there, or a file on the way to it.
+    pub fn no_folder(folder: &Path) -> TargetError {
+        match StoreError::no_folder(folder) {
+            StoreError::NotAFolder(path) => TargetError::NotAFile {
+                path,
+                what: "a file, not a folder",
+            },
+            _ => TargetError::NoFolder(folder.to_path_buf()),
+        }
+    }
+
     /// What the system says of a path.
     pub fn io(path: &Path, source: io::Error) -> TargetError {
         let path = path.to_path_buf();
@@ -140,7 +152,7 @@ impl Target {
     pub fn new(path: &Path, overwrite: bool, inputs: &[&Path]) -> Result<Target, TargetError> {
         let folder = folder_of(path);
         if !folder.is_dir() {
-            return Err(TargetError::NoFolder(folder.to_path_buf()));
+            return Err(TargetError::no_folder(folder));
         }
         let not_a_file = |what| TargetError::NotAFile {
             path: path.to_path_buf(),

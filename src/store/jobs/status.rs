@@ -5,7 +5,6 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::market::Policy;
-use crate::model::span::SpanSet;
 use crate::run::owner;
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
@@ -127,22 +126,6 @@ impl Store {
         Ok(count.cast_unsigned())
     }
 
-    /// What of a series was given up in any job, whether or not it was fetched since.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn given_up(&self, series_id: i64) -> Result<SpanSet, StoreError> {
-        let sql = "SELECT start_ts, end_ts FROM backfill_progress WHERE series_id = ? AND status = 'failed'";
-        let read = || -> rusqlite::Result<SpanSet> {
-            let mut select = self.connection.prepare_cached(sql)?;
-            let spans = select.query_map([series_id], |row| {
-                crate::store::candles::read::span_of(row, 0)
-            })?;
-            spans.collect()
-        };
-        read().map_err(told(&self.path))
-    }
-
     /// Slices of a job, by series and time, so many at most.
     ///
     /// # Errors
@@ -205,31 +188,32 @@ impl Store {
         rows.collect()
     }
 
-    /// Seconds until a running job has asked for everything, if the rest goes as the last ten minutes did; `None` where
-    /// no slice was done in them.
+    /// Seconds until a running job has asked for everything, if the rest goes as the slices of the last ten minutes did: it
+    /// falls from one slice to the next, and is `None` where none was done in them, or the next one is overdue.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn eta(&self, job: &JobRow, now: i64) -> Result<Option<f64>, StoreError> {
         let index = self.index_of(job)?;
         let sql = format!(
-            "SELECT count(*), min(started_at) FROM backfill_progress {index}
+            "SELECT count(*), min(started_at), max(completed_at) FROM backfill_progress {index}
              WHERE job_id = ?1 AND status IN ('completed', 'failed') AND completed_at > ?2"
         );
         let since = now - PACE_OF;
-        let (done, began): (u32, Option<i64>) = self
+        let (done, began, last): (u32, Option<i64>, Option<i64>) = self
             .connection
             .prepare_cached(&sql)
             .and_then(|mut select| {
                 select.query_row(params![job.job_id, since], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
                 })
             })
             .map_err(told(&self.path))?;
-        let took = now - began.unwrap_or(since).max(since);
+        let (began, last) = (began.unwrap_or(since).max(since), last.unwrap_or(now));
         #[allow(clippy::cast_precision_loss)] // An estimate.
-        let eta = took.max(1) as f64 / f64::from(done) * job.slices.pending as f64;
-        Ok((done > 0).then_some(eta))
+        let eta = (last - began).max(1) as f64 / f64::from(done) * job.slices.pending as f64
+            - (now - last) as f64;
+        Ok((done > 0 && eta > 0.0).then_some(eta))
     }
 
     /// The unfinished jobs without a living owner, oldest first.
