@@ -26,6 +26,7 @@ pub mod backfill;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod handover;
+pub mod http;
 pub mod model;
 pub mod monitor;
 pub mod plan;

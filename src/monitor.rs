@@ -129,7 +129,7 @@ pub struct Slow {
     pub span: Span,
     /// Since when, Unix seconds.
     pub since: i64,
-    /// Which attempt it is, of [`ATTEMPTS`](crate::provider::retry::ATTEMPTS) at most.
+    /// Which attempt it is, of [`ATTEMPTS`](crate::http::retry::ATTEMPTS) at most.
     pub attempt: u32,
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::http::rate::Rate;
 use crate::model::span::Span;
-use crate::provider::rate::Rate;
 use crate::provider::{Ask, Expected, Provider, Stamps, Tries};
 use crate::store::Target;
 

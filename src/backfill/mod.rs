@@ -27,11 +27,11 @@ pub use update::{sources, update_of};
 
 use std::sync::Arc;
 
+use crate::http::rate::Rate;
 use crate::model::market::Policy;
 use crate::model::span::Span;
 use crate::monitor::Monitor;
 use crate::provider::Provider;
-use crate::provider::rate::Rate;
 use crate::run::clock::{Cancel, Clock};
 use crate::run::owner::Owner;
 use crate::store::{

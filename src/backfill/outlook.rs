@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::http::rate::Rate;
 use crate::provider::Waiting;
-use crate::provider::rate::Rate;
 use crate::run::pace::Pace;
 
 /// The stretch of time whose slices say how long the rest takes.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::http::rate::{Pace, Rate, Turn, Turns};
 use crate::provider::Provider;
-use crate::provider::rate::{Pace, Rate, Turn, Turns};
 use crate::run::clock::Clock;
 use crate::store::{Place, Store, StoreError, Window};
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::http::NoClient;
 use crate::model::range::BadRange;
 use crate::provider::{BadKey, ProviderError, next_of_unreachable};
 #[cfg(feature = "serve")]
@@ -190,8 +191,12 @@ impl Said {
             };
             return said(kind, error.next(), Exit::Failed);
         }
-        if let Some(error) = error.downcast_ref::<ProviderError>() {
-            let next = next_of_unreachable(&error.message);
+        let provider = error
+            .downcast_ref()
+            .map(|error: &ProviderError| &error.message);
+        let client = error.downcast_ref().map(|NoClient(message)| message);
+        if let Some(message) = provider.or(client) {
+            let next = next_of_unreachable(message);
             return said("provider", next.into(), Exit::Failed);
         }
         said(

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backfill::Runner;
+use crate::http::rate::Rate;
 use crate::monitor::Monitor;
-use crate::provider::rate::Rate;
 use crate::provider::{BadBaseUrl, Key, Provider, Setup, Spec};
 use crate::store::JobRow;
 use crate::{Cancel, Clock, Policy, SystemClock};

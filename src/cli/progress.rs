@@ -7,9 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::http::retry::ATTEMPTS;
 use crate::monitor::{LOCKS_REFUSED, Meter, Monitor, Reading, Slow, Snapshot};
 use crate::provider::Waiting;
-use crate::provider::retry::ATTEMPTS;
 use crate::store::Left;
 use console::Term;
 

@@ -1,34 +1,23 @@
 //! Step two: one slice becomes pages of candles. A provider never sees the store.
 //!
-//! Each provider builds requests and reads answers; `http` alone sends. What a stamp means for the span that was
-//! asked is decided here, once for all providers.
+//! Each provider builds requests and reads answers; `http` alone sends. What of an answer's rows is a candle of what was asked
+//! is decided in `admit`, once for all providers.
 
 mod admit;
-mod body;
-mod failure;
-mod http;
-mod origin;
 pub mod polygon;
-pub mod rate;
 mod registry;
-pub mod retry;
 pub mod sample;
 
+pub use crate::http::{BadBaseUrl, BadKey, BaseUrl, Dated, Key, Limits, Tries, Waiting};
 pub use admit::{Number, Page, Row, Values};
-pub use body::Limits;
-#[cfg(feature = "serve")]
-pub(crate) use http::Teller;
-pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 pub use registry::{Make, Registry, Setup, Spec};
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-use std::time::Duration;
 
 use chrono::{NaiveDate, Weekday};
-use rate::Pace;
 
+use crate::http::rate::Pace;
+use crate::http::{Failed, Kind, NoClient};
 use crate::model::market::Market;
 use crate::model::span::Span;
 use crate::model::symbol::{AssetClass, Symbol};
@@ -55,32 +44,6 @@ pub struct Ask {
     pub tries: Tries,
 }
 
-/// How a page is being asked for, told while it is. Its copies are one.
-#[derive(Clone, Debug, Default)]
-pub struct Tries(Arc<(AtomicI64, AtomicU32)>);
-
-impl Tries {
-    /// A request is sent now, Unix seconds: the attempt of this number, from one on.
-    pub fn sent(&self, attempt: u32, now: i64) {
-        let _ = self
-            .0
-            .0
-            .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-        self.0.1.store(attempt, Ordering::Relaxed);
-    }
-
-    /// It is not under way: what it waits for is the provider's limit.
-    pub fn waits(&self) {
-        self.0.0.store(0, Ordering::Relaxed);
-    }
-
-    /// Since when it is under way, Unix seconds, and which attempt it is.
-    pub(crate) fn under_way(&self) -> Option<(i64, u32)> {
-        let since = self.0.0.load(Ordering::Relaxed);
-        (since > 0).then(|| (since, self.0.1.load(Ordering::Relaxed)))
-    }
-}
-
 /// Where the next page of a chain is; its text is the provider's own and is never stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor(String);
@@ -100,22 +63,6 @@ impl Cursor {
 /// Milliseconds by start: two for one candle are a contradiction, on two pages as on one.
 pub type Stamps = HashMap<i64, i64>;
 
-/// When an answer was given, by the provider's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dated {
-    /// When the provider gave it, Unix seconds: nothing in it is newer.
-    pub at: i64,
-    /// Seconds that a cache has kept it since.
-    pub age: i64,
-}
-
-impl Dated {
-    /// What the provider's clock shows, Unix seconds.
-    pub fn now(self) -> i64 {
-        self.at.saturating_add(self.age)
-    }
-}
-
 /// Why a page could not be had, after everything that may be tried again was tried.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -126,6 +73,32 @@ pub struct ProviderError {
     pub message: String,
     /// How many requests were made for the page.
     pub attempts: u32,
+}
+
+impl From<Failed<ErrorKind>> for ProviderError {
+    fn from(failed: Failed<ErrorKind>) -> ProviderError {
+        ProviderError {
+            kind: match failed.kind {
+                Kind::Answer => ErrorKind::Slice,
+                Kind::Read(kind) => kind,
+                Kind::Unreachable => ErrorKind::Unreachable,
+                Kind::Throttled { resume_at } => ErrorKind::Throttled { resume_at },
+                Kind::Cancelled => ErrorKind::Cancelled,
+            },
+            message: failed.message,
+            attempts: failed.attempts,
+        }
+    }
+}
+
+impl From<NoClient> for ProviderError {
+    fn from(NoClient(message): NoClient) -> ProviderError {
+        ProviderError {
+            kind: ErrorKind::Unreachable,
+            message,
+            attempts: 0,
+        }
+    }
 }
 
 /// What mends it where a provider cannot be reached, by what was said of that.
@@ -172,15 +145,6 @@ pub enum ErrorKind {
     },
     /// The job was told to stop.
     Cancelled,
-}
-
-/// What a provider is waiting for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Waiting {
-    /// The rate that was set.
-    Rate(Duration),
-    /// The pause that a 429 asked for.
-    Limit(Duration),
 }
 
 /// An estimate of an answer.

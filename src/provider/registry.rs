@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::rate::Rate;
 use super::{BaseUrl, Key, Provider, ProviderError, polygon, sample};
+use crate::http::rate::Rate;
 use crate::model::symbol::AssetClass;
 use crate::run::clock::Clock;
 

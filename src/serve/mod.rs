@@ -37,9 +37,9 @@ use axum::http::{Request, Response, StatusCode};
 use axum::routing::{MethodFilter, on};
 use tokio::sync::{Semaphore, watch};
 
+use crate::http::rate::Rate;
 use crate::model::market::Policy;
 use crate::provider::Provider;
-use crate::provider::rate::Rate;
 use crate::run::clock::{Cancel, Clock};
 use crate::store::{Place, Store, StoreError};
 use answer::Fault;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use candlefile::provider::rate::{Limiter, Rate};
+use candlefile::http::rate::{Limiter, Rate};
 use candlefile::{Cancel, Clock, ManualClock};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

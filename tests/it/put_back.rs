@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use candlefile::provider::rate::{Limiter, Pace};
+use candlefile::http::rate::{Limiter, Pace};
 use candlefile::provider::{ErrorKind, Limits, Waiting};
 use candlefile::{Cancel, Candle, JobStatus, ManualClock};
 

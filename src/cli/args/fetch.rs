@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::http::rate::Rate;
 use crate::model::range::Moment;
-use crate::provider::rate::Rate;
 use crate::{Symbol, Timeframe};
 use clap::Args;
 

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 
 use super::rows::{Rows, row};
 use super::{LIMIT, NEXT_LIMIT, next_page};
+use crate::http::Heard;
+use crate::http::{Failure, Kind, words};
 use crate::model::symbol::AssetClass;
-use crate::provider::failure::{Failure, words};
-use crate::provider::http::Heard;
 use crate::provider::{Ask, Dated, ErrorKind, Page};
 
 /// More characters than a number or a truth value has.
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 /// Turns a status and a body into a page, or says why it is none.
-pub(super) fn read(heard: Heard<'_>, ask: &Ask, prefix: &str) -> Result<Page, Failure> {
+pub(super) fn read(heard: Heard<'_>, ask: &Ask, prefix: &str) -> Result<Page, Failure<ErrorKind>> {
     let Heard {
         status,
         dated,
@@ -75,6 +75,7 @@ pub(super) fn read(heard: Heard<'_>, ask: &Ask, prefix: &str) -> Result<Page, Fa
     if !(200..300).contains(&status) {
         return Err(refusal(heard));
     }
+    let body = body.unwrap_or_default();
     // Fields by their order in a list would be read as well.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(odd("it is no JSON object"));
@@ -98,7 +99,7 @@ pub(super) fn read(heard: Heard<'_>, ask: &Ask, prefix: &str) -> Result<Page, Fa
 }
 
 /// A 2xx is data only if its body says so and speaks of what was asked.
-fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure> {
+fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure<ErrorKind>> {
     match answer.status.as_deref() {
         Some("OK" | "DELAYED") => {}
         Some(status) => {
@@ -147,7 +148,7 @@ fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure> {
 
 /// What is counted must be there, unless it is on a page that follows.
 #[allow(clippy::cast_precision_loss)] // At most so many rows as were asked for.
-fn check_counts(answer: &Answer<'_>) -> Result<(), Failure> {
+fn check_counts(answer: &Answer<'_>) -> Result<(), Failure<ErrorKind>> {
     let held = answer
         .results
         .as_ref()
@@ -166,12 +167,14 @@ fn check_counts(answer: &Answer<'_>) -> Result<(), Failure> {
 }
 
 /// The answer contradicts itself or the question, and so is none: it is asked for again like a body that broke off.
-fn contradiction(why: String) -> Failure {
+fn contradiction(why: String) -> Failure<ErrorKind> {
     Failure::Again(why)
 }
 
 /// A number or a truth value. A long text in its place must not get into an error.
-fn simple<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<Option<T>, Failure> {
+fn simple<'a, T: Deserialize<'a>>(
+    raw: Option<&'a RawValue>,
+) -> Result<Option<T>, Failure<ErrorKind>> {
     let Some(raw) = raw.map(RawValue::get) else {
         return Ok(None);
     };
@@ -181,23 +184,27 @@ fn simple<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<Option<T>
     serde_json::from_str(raw).map_err(|error| odd(&error.to_string()))
 }
 
-fn odd(why: &str) -> Failure {
+fn odd(why: &str) -> Failure<ErrorKind> {
     Failure::Again(format!("the answer is not what it should be: {why}"))
 }
 
-pub(super) fn wrong(message: String) -> Failure {
-    Failure::Final(ErrorKind::Slice, message)
+pub(super) fn wrong(message: String) -> Failure<ErrorKind> {
+    Failure::Final(Kind::Answer, message)
 }
 
 /// What a 4xx means. 403 has `message` and comes in three wordings, 401 has `error`: recorded.
-fn refusal(heard: Heard<'_>) -> Failure {
+fn refusal(heard: Heard<'_>) -> Failure<ErrorKind> {
     #[derive(Deserialize)]
     struct Said {
         message: Option<Text>,
         error: Option<Text>,
     }
     let status = heard.status;
-    let said = serde_json::from_slice::<Said>(heard.body)
+    // The three kinds of 403 are told apart by their words.
+    if heard.body.is_none() && status == 403 {
+        return odd("its words are missing");
+    }
+    let said = serde_json::from_slice::<Said>(heard.body.unwrap_or_default())
         .ok()
         .and_then(|said| said.message.or(said.error))
         .map_or_else(String::new, |said| said.0);
@@ -216,7 +223,7 @@ fn refusal(heard: Heard<'_>) -> Failure {
     } else {
         format!("HTTP {status}: {said}")
     };
-    Failure::Final(kind, message)
+    Failure::Final(Kind::Read(kind), message)
 }
 
 #[cfg(test)]
@@ -228,7 +235,7 @@ mod tests {
         Heard {
             status,
             dated: None,
-            body: body.as_bytes(),
+            body: Some(body.as_bytes()),
         }
     }
 
@@ -243,7 +250,8 @@ mod tests {
         match read(heard(status, body), ask, "") {
             Ok(_) => panic!("this is no answer: {body}"),
             Err(Failure::Again(why)) => (None, why),
-            Err(Failure::Final(kind, why)) => (Some(kind), why),
+            Err(Failure::Final(Kind::Read(kind), why)) => (Some(kind), why),
+            Err(Failure::Final(_, why)) => (Some(ErrorKind::Slice), why),
         }
     }
 

@@ -17,11 +17,12 @@ use url::Url;
 
 use answer::wrong;
 
-use super::failure::Failure;
-use super::http::Http;
-use super::origin::{BaseUrl, Key};
-use super::rate::{Pace, Rate};
-use super::{Ask, Cursor, Limits, Page, Provider, ProviderError, Setup, Spec, Waiting};
+use super::{
+    Ask, BaseUrl, Cursor, ErrorKind, Key, Limits, Page, Provider, ProviderError, Setup, Spec,
+    Waiting,
+};
+use crate::http::rate::{Pace, Rate};
+use crate::http::{Authorization, Failure, Heard, Http};
 use crate::model::market::date_of;
 use crate::model::symbol::AssetClass;
 use crate::model::timeframe::Timeframe;
@@ -114,7 +115,7 @@ impl Polygon {
         clock: Arc<dyn Clock>,
     ) -> Result<Polygon, ProviderError> {
         Ok(Polygon {
-            http: Http::new(base, key, rate, limits, clock)?,
+            http: Http::new(base, Authorization::Bearer(key), rate, limits, clock)?,
         })
     }
 }
@@ -156,14 +157,13 @@ impl Provider for Polygon {
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
-        self.http.get(&path, &ask.tries, cancel, &|heard| {
-            let prefix = self.http.base().prefix();
-            answer::read(heard, ask, prefix)
-        })
+        let prefix = self.http.base().prefix();
+        let read = |heard: Heard<'_>| answer::read(heard, ask, prefix);
+        Ok(self.http.get(&path, &ask.tries, cancel, &read)?)
     }
 
     fn key(&self) -> Option<&Key> {
-        Some(self.http.key())
+        self.http.key()
     }
 
     fn requests(&self) -> u64 {
@@ -230,7 +230,7 @@ fn first_request(ask: &Ask) -> String {
 
 /// The next page's path and query: `next_url` names a host of its own and carries no key, so that only these are kept,
 /// and the path must stay under the endpoint that was asked.
-fn next_page(next_url: &str, ask: &Ask, prefix: &str) -> Result<Cursor, Failure> {
+fn next_page(next_url: &str, ask: &Ask, prefix: &str) -> Result<Cursor, Failure<ErrorKind>> {
     let odd = || wrong("the next page's address leaves the endpoint that was asked".to_owned());
     if next_url.len() > NEXT_LIMIT {
         return Err(wrong(format!(

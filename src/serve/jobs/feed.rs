@@ -9,9 +9,9 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::http::retry::ATTEMPTS;
 use crate::monitor::Slow;
 use crate::provider::Waiting;
-use crate::provider::retry::ATTEMPTS;
 use crate::run::pace::Pace;
 use crate::serve::api::{job, time};
 use crate::serve::jobs::events::Ids;

@@ -11,8 +11,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::provider::retry::{ATTEMPTS, backoff};
-use crate::provider::{BaseUrl, ProviderError, Teller};
+use crate::http::retry::{ATTEMPTS, backoff};
+use crate::http::{BaseUrl, NoClient, Teller};
 use crate::run::clock::{Cancel, Clock};
 use crate::serve::jobs::crew::Crew;
 
@@ -74,7 +74,7 @@ impl Webhook {
     ///
     /// # Errors
     /// The machine's TLS roots could not be read.
-    pub fn new(url: &BaseUrl, secret: Secret) -> Result<Webhook, ProviderError> {
+    pub fn new(url: &BaseUrl, secret: Secret) -> Result<Webhook, NoClient> {
         Ok(Webhook {
             teller: Teller::new(url)?,
             secret,

@@ -1,15 +1,26 @@
-//! The only folder that sends. A provider's requests go to one origin, the key in a header, no redirects, bounded bodies and
-//! times, retries after the schedule of [`super::retry`], and one [`Limiter`] for all workers.
+//! The one way out. A server's requests go to one origin, the key in a header, no redirects, bounded bodies and times, retries
+//! after the schedule of [`retry`], and one [`Limiter`] for all workers. What a status or a body means is its reader's.
 //!
 //! No error text holds a URL or the key: URLs carry cursors, and errors end up in files and on terminals.
 
+mod body;
 mod client;
 mod environment;
+mod failure;
+mod origin;
+pub mod rate;
+pub mod retry;
 #[cfg(feature = "serve")]
 mod tell;
+mod tries;
 
+pub use body::Limits;
+pub use failure::NoClient;
+pub(crate) use failure::{Failed, Failure, Kind, words};
+pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 #[cfg(feature = "serve")]
 pub(crate) use tell::Teller;
+pub use tries::{Dated, Tries, Waiting};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,25 +28,24 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{
-    ACCEPT_ENCODING, AGE, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue,
-    RETRY_AFTER,
+    ACCEPT_ENCODING, AGE, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER,
 };
 use url::Url;
 
-use super::body::{Bodies, Limits, is_gzip};
-use super::failure::{Failure, innermost};
-use super::origin::{BaseUrl, Key};
-use super::rate::{Limiter, Rate, TooLong};
-use super::{Dated, ErrorKind, ProviderError, Tries, Waiting, retry};
-use crate::run::clock::{Cancel, Clock};
+use body::{Bodies, is_gzip};
 use client::client;
 use environment::{Proxy, Said};
+use failure::innermost;
+use rate::{Limiter, Rate, TooLong};
+
+use crate::run::clock::{Cancel, Clock};
 
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
 
-/// Makes a value of a status and a body.
-pub(crate) type Read<'a, T> = dyn Fn(Heard<'_>) -> Result<T, Failure> + 'a;
+/// Makes a value of an answer.
+pub(crate) type Read<'a, T, K> = dyn Fn(Heard<'_>) -> Result<T, Failure<K>> + 'a;
 
 /// What a server answered.
 #[derive(Clone, Copy)]
@@ -43,21 +53,54 @@ pub(crate) struct Heard<'a> {
     /// Never 429, 408, 425, a redirect or a 5xx.
     pub(crate) status: u16,
     pub(crate) dated: Option<Dated>,
-    /// The whole body.
-    pub(crate) body: &'a [u8],
+    /// The whole body; `None` for a refusal whose body did not come whole, which another try may bring.
+    pub(crate) body: Option<&'a [u8]>,
+}
+
+/// How a request says who sends it.
+pub(crate) enum Authorization {
+    /// `Authorization: Bearer` and the key.
+    Bearer(Key),
+    /// A header of its own that holds the key.
+    #[allow(dead_code)] // The providers that want it are still to come.
+    Header(HeaderName, Key),
+    /// Not at all.
+    #[allow(dead_code)]
+    Nobody,
+}
+
+impl Authorization {
+    fn key(&self) -> Option<&Key> {
+        match self {
+            Authorization::Bearer(key) | Authorization::Header(_, key) => Some(key),
+            Authorization::Nobody => None,
+        }
+    }
+
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let (name, value) = match self {
+            Authorization::Bearer(key) => (AUTHORIZATION, format!("Bearer {}", key.text())),
+            Authorization::Header(name, key) => (name.clone(), key.text().to_owned()),
+            Authorization::Nobody => return None,
+        };
+        // A key is visible ASCII, as a header's value is.
+        let mut value = HeaderValue::from_str(&value).expect("a key fits a header");
+        value.set_sensitive(true);
+        Some((name, value))
+    }
 }
 
 /// What came of one request.
-enum Once {
+enum Once<K> {
     Limited(Option<Duration>),
     /// In short, and whole for where nothing was ever heard.
     NoConnection(String, String),
     Again(String, Option<Duration>),
-    Final(ErrorKind, String),
+    Final(Kind<K>, String),
 }
 
-impl From<Failure> for Once {
-    fn from(failure: Failure) -> Once {
+impl<K> From<Failure<K>> for Once<K> {
+    fn from(failure: Failure<K>) -> Once<K> {
         match failure {
             Failure::Again(message) => Once::Again(message, None),
             Failure::Final(kind, message) => Once::Final(kind, message),
@@ -65,12 +108,11 @@ impl From<Failure> for Once {
     }
 }
 
-/// A client for one provider.
+/// A client for one server.
 pub(crate) struct Http {
     client: Client,
     base: BaseUrl,
-    key: Key,
-    header: HeaderValue,
+    authorization: Authorization,
     limits: Limits,
     limiter: Limiter,
     clock: Arc<dyn Clock>,
@@ -87,21 +129,16 @@ impl Http {
     /// The machine's TLS roots could not be read.
     pub(crate) fn new(
         base: BaseUrl,
-        key: Key,
+        authorization: Authorization,
         rate: Option<Rate>,
         limits: Limits,
         clock: Arc<dyn Clock>,
-    ) -> Result<Http, ProviderError> {
+    ) -> Result<Http, NoClient> {
         let client = client(&base, limits.connect, limits.stall)?;
-        // A key is visible ASCII, as a header's value is.
-        let mut header =
-            HeaderValue::from_str(&format!("Bearer {}", key.text())).expect("a key fits a header");
-        header.set_sensitive(true);
         Ok(Http {
             client,
             base,
-            key,
-            header,
+            authorization,
             limits,
             limiter: Limiter::new(rate),
             clock,
@@ -132,15 +169,15 @@ impl Http {
     }
 
     /// Gets a path under the base URL and reads the answer, trying again after the rules.
-    pub(crate) fn get<T>(
+    pub(crate) fn get<T, K>(
         &self,
         path_and_query: &str,
         tries: &Tries,
         cancel: &Cancel,
-        read: &Read<'_, T>,
-    ) -> Result<T, ProviderError> {
+        read: &Read<'_, T, K>,
+    ) -> Result<T, Failed<K>> {
         let mut attempts = 0;
-        let error = |attempts, kind, message: &str| ProviderError {
+        let error = |attempts, kind, message: &str| Failed {
             kind,
             message: self.scrub(message),
             attempts,
@@ -148,13 +185,13 @@ impl Http {
         let Some(url) = self.base.join(path_and_query) else {
             return Err(error(
                 attempts,
-                ErrorKind::Slice,
+                Kind::Answer,
                 "the next page's address leaves the provider's origin",
             ));
         };
         loop {
             let Some(sent) = self.limiter.acquire(self.clock.as_ref(), cancel) else {
-                return Err(error(attempts, ErrorKind::Cancelled, "stopped"));
+                return Err(error(attempts, Kind::Cancelled, "stopped"));
             };
             self.sent.fetch_add(1, Ordering::Relaxed);
             attempts += 1;
@@ -181,9 +218,9 @@ impl Http {
             {
                 return Err(match unheard {
                     Some(whole) if !self.heard.load(Ordering::Relaxed) => {
-                        error(attempts, ErrorKind::Unreachable, &whole)
+                        error(attempts, Kind::Unreachable, &whole)
                     }
-                    _ => error(attempts, ErrorKind::Slice, &message),
+                    _ => error(attempts, Kind::Answer, &message),
                 });
             }
             self.clock.sleep(
@@ -193,13 +230,13 @@ impl Http {
         }
     }
 
-    fn once<T>(&self, url: Url, cancel: &Cancel, read: &Read<'_, T>) -> Result<T, Once> {
+    fn once<T, K>(&self, url: Url, cancel: &Cancel, read: &Read<'_, T, K>) -> Result<T, Once<K>> {
         let began = Instant::now();
-        let response = self
-            .client
-            .get(url)
-            .header(AUTHORIZATION, self.header.clone())
-            .header(ACCEPT_ENCODING, "gzip")
+        let mut request = self.client.get(url).header(ACCEPT_ENCODING, "gzip");
+        if let Some((name, value)) = self.authorization.header() {
+            request = request.header(name, value);
+        }
+        let response = request
             .send()
             .map_err(|error| send_failure(&error.without_url(), &self.base))?;
         self.heard.store(true, Ordering::Relaxed);
@@ -217,7 +254,7 @@ impl Http {
         self.limiter.answered(self.clock.as_ref());
         match status {
             300..400 => Err(Once::Final(
-                ErrorKind::Slice,
+                Kind::Answer,
                 format!("HTTP {status}: a redirect, and none is followed"),
             )),
             408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
@@ -232,13 +269,13 @@ impl Http {
         }
     }
 
-    fn answer<T>(
+    fn answer<T, K>(
         &self,
         response: Response,
         began: Instant,
         cancel: &Cancel,
-        read: &dyn Fn(&[u8]) -> Result<T, Failure>,
-    ) -> Result<T, Once> {
+        read: &dyn Fn(Option<&[u8]>) -> Result<T, Failure<K>>,
+    ) -> Result<T, Once<K>> {
         let status = response.status().as_u16();
         let encoding = response.headers().get(CONTENT_ENCODING);
         let length = response.content_length();
@@ -247,18 +284,22 @@ impl Http {
                 self.bodies
                     .receive(response, length, is_gzip, began, self.limits, cancel)
             })
-            .and_then(|body| self.bodies.open(&body, read));
+            .and_then(|body| self.bodies.open(&body, |body| read(Some(body))));
         match answer {
             Ok(answer) => Ok(answer?),
-            // The three kinds of 403 are told apart by their words: another try may bring them.
-            Err(failure @ Failure::Again(_)) if status == 403 => Err(failure.into()),
-            // Any other refusal is one, whatever is wrong with its words.
-            Err(_) if !(200..300).contains(&status) && !cancel.is_cancelled() => Ok(read(b"")?),
-            Err(failure) => Err(failure.into()),
+            Err(failure) if (200..300).contains(&status) || cancel.is_cancelled() => {
+                Err(failure.into())
+            }
+            // A refusal is one, whatever is wrong with its words, unless they are what tells it apart.
+            Err(Failure::Again(why)) => match read(None) {
+                Err(Failure::Again(_)) => Err(Once::Again(why, None)),
+                refused => Ok(refused?),
+            },
+            Err(Failure::Final(..)) => Ok(read(Some(b""))?),
         }
     }
 
-    fn throttled(&self, attempts: u32, too_long: TooLong) -> ProviderError {
+    fn throttled<K>(&self, attempts: u32, too_long: TooLong) -> Failed<K> {
         let resume_at =
             self.clock.now() + i64::try_from(too_long.wait.as_secs()).unwrap_or(i64::MAX / 2);
         // Without anything to go by, what the smallest plan of the field grants.
@@ -266,8 +307,8 @@ impl Http {
             0 => 5,
             fitting => fitting,
         };
-        ProviderError {
-            kind: ErrorKind::Throttled { resume_at },
+        Failed {
+            kind: Kind::Throttled { resume_at },
             message: format!(
                 "the provider's limit (429) lasts longer than 15 minutes; --rate {fitting}/min would fit"
             ),
@@ -276,22 +317,25 @@ impl Http {
     }
 
     /// The key, for taking it out of what a server repeats.
-    pub(super) fn key(&self) -> &Key {
-        &self.key
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.authorization.key()
     }
 
     /// An error's text without the key, cut to a length.
     fn scrub(&self, message: &str) -> String {
-        let message = self.key.taken_out_of(message);
+        let message = match self.key() {
+            Some(key) => key.taken_out_of(message),
+            None => message.to_owned(),
+        };
         message.chars().take(WORDS_LIMIT).collect()
     }
 }
 
-fn send_failure(error: &reqwest::Error, base: &BaseUrl) -> Once {
+fn send_failure<K>(error: &reqwest::Error, base: &BaseUrl) -> Once<K> {
     let cause = innermost(error);
     if error.is_builder() {
         Once::Final(
-            ErrorKind::Slice,
+            Kind::Answer,
             format!("the request could not be made: {cause}"),
         )
     } else if error.is_connect() {
@@ -311,9 +355,9 @@ fn is_of_tunnel(error: &dyn std::error::Error) -> bool {
     texts.any(|text| text.starts_with("tunnel error") && !text.contains("underlying connection"))
 }
 
-fn no_connection(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once {
+fn no_connection<K>(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once<K> {
     let address = base.address();
-    let unreachable = |message| Once::Final(ErrorKind::Unreachable, message);
+    let unreachable = |message| Once::Final(Kind::Unreachable, message);
     if cause.to_lowercase().contains("certificate") {
         return unreachable(format!(
             "the provider's TLS certificate is not accepted: {cause}"
@@ -340,13 +384,13 @@ fn no_connection(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once {
 }
 
 /// A proxy was reached, and gives no way to the provider.
-fn refused_by(proxy: &Proxy, cause: &str, base: &BaseUrl) -> Once {
+fn refused_by<K>(proxy: &Proxy, cause: &str, base: &BaseUrl) -> Once<K> {
     let said = if cause.contains("authorization required") {
         Said::Status(407)
     } else {
         proxy.ask(base)
     };
-    let unreachable = |message| Once::Final(ErrorKind::Unreachable, message);
+    let unreachable = |message| Once::Final(Kind::Unreachable, message);
     match said {
         Said::Status(407) => unreachable(format!(
             "{proxy} wants a user and a password, or others: HTTP 407"

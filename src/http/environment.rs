@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::provider::origin::BaseUrl;
+use super::origin::BaseUrl;
 
 /// A proxy that has refused is asked why for so long, at each step.
 const PATIENCE: Duration = Duration::from_secs(5);

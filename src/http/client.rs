@@ -5,16 +5,15 @@ use std::time::Duration;
 use reqwest::blocking::Client;
 
 use super::environment::{self, Proxy};
-use crate::provider::failure::innermost;
-use crate::provider::origin::BaseUrl;
-use crate::provider::{ErrorKind, ProviderError};
+use super::failure::{NoClient, innermost};
+use super::origin::BaseUrl;
 
 /// A client for one origin: https unless it is this machine, no redirects, no referer, no header of ours.
 pub(super) fn client(
     base: &BaseUrl,
     connect: Duration,
     stall: Duration,
-) -> Result<Client, ProviderError> {
+) -> Result<Client, NoClient> {
     let loopback = base.is_loopback();
     // An error says that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -34,16 +33,16 @@ pub(super) fn client(
         // Nothing to verify: the machine's roots need not be read, or even be there.
         builder = builder.tls_certs_only([]);
     } else if let Some(missing) = environment::missing_roots() {
-        return Err(unreachable(format!("the TLS roots are missing: {missing}")));
+        return Err(NoClient(format!("the TLS roots are missing: {missing}")));
     }
     if let Some(proxy) = environment::proxy(base).filter(Proxy::is_socks) {
-        return Err(unreachable(format!(
+        return Err(NoClient(format!(
             "{proxy} speaks SOCKS, and only HTTP proxies can be used"
         )));
     }
     builder.build().map_err(|error| {
         let roots = environment::empty_roots().filter(|_| !base.is_plain());
-        unreachable(match roots {
+        NoClient(match roots {
             Some(empty) => format!("the TLS roots are missing: {empty}"),
             None => format!(
                 "the HTTP client could not be set up: {}",
@@ -51,12 +50,4 @@ pub(super) fn client(
             ),
         })
     })
-}
-
-fn unreachable(message: String) -> ProviderError {
-    ProviderError {
-        kind: ErrorKind::Unreachable,
-        message,
-        attempts: 0,
-    }
 }

@@ -7,9 +7,9 @@ use reqwest::header::RETRY_AFTER;
 use url::Url;
 
 use super::client::client;
-use crate::provider::failure::innermost;
-use crate::provider::origin::BaseUrl;
-use crate::provider::{ProviderError, retry};
+use super::failure::{NoClient, innermost};
+use super::origin::BaseUrl;
+use super::retry;
 
 /// Posts to one URL.
 pub(crate) struct Teller {
@@ -22,7 +22,7 @@ impl Teller {
     ///
     /// # Errors
     /// The machine's TLS roots could not be read.
-    pub(crate) fn new(base: &BaseUrl) -> Result<Teller, ProviderError> {
+    pub(crate) fn new(base: &BaseUrl) -> Result<Teller, NoClient> {
         const CONNECT: Duration = Duration::from_secs(5);
         const ANSWER: Duration = Duration::from_secs(10);
         Ok(Teller {

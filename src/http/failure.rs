@@ -1,19 +1,51 @@
 //! Why an answer is none, in words that are fit for one line. What a server says is never taken over whole.
 
-use super::ErrorKind;
 use crate::model::plain::turns;
 
 /// Characters of each word, and of all but the last word, that are kept of what a server says of itself: to be cut further
 /// once the key has been taken out.
 const SAID_LIMIT: usize = 4096;
 
-/// Why an answer is none.
-pub(crate) enum Failure {
+/// Why an answer is none. `K` is what its reader knows of that.
+pub(crate) enum Failure<K> {
     /// Asking again may help.
     Again(String),
     /// Asking again cannot help.
-    Final(ErrorKind, String),
+    Final(Kind<K>, String),
 }
+
+/// What a request that came to nothing means.
+#[derive(Debug)]
+pub(crate) enum Kind<K> {
+    /// This answer is none.
+    Answer,
+    /// What the reader knows of it.
+    Read(K),
+    /// Nothing answers at the address.
+    Unreachable,
+    /// The server's limit lasts longer than is waited for.
+    Throttled {
+        /// When to go on, Unix seconds.
+        resume_at: i64,
+    },
+    /// It was told to stop.
+    Cancelled,
+}
+
+/// Why a request came to nothing, after everything that may be tried again was tried.
+#[derive(Debug)]
+pub(crate) struct Failed<K> {
+    pub(crate) kind: Kind<K>,
+    /// What happened; never holds a key or a URL.
+    pub(crate) message: String,
+    /// How many requests were made.
+    pub(crate) attempts: u32,
+}
+
+/// Why nothing can be sent: the machine's TLS roots or its proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoClient(pub(crate) String);
 
 /// The beginning of what a server says of itself, made fit for one line.
 pub(crate) fn words(text: &str) -> String {

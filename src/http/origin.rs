@@ -28,7 +28,7 @@ impl FromStr for BaseUrl {
             text: text.to_owned(),
             why,
         };
-        let url = Url::parse(text).map_err(|_| bad("write it like https://api.massive.com"))?;
+        let url = Url::parse(text).map_err(|_| bad("write it like https://api.example.com"))?;
         if !url.username().is_empty() || url.password().is_some() {
             // The text is not repeated: it holds a password.
             return Err(BadBaseUrl {
@@ -48,7 +48,7 @@ impl FromStr for BaseUrl {
             "http" => Err(bad(
                 "http is for this machine only (127.0.0.1, localhost), elsewhere it must be https",
             )),
-            _ => Err(bad("write it like https://api.massive.com")),
+            _ => Err(bad("write it like https://api.example.com")),
         }
     }
 }

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 
-use super::ErrorKind;
-use super::failure::{Failure, innermost};
+use super::failure::{Failure, Kind, innermost};
 use crate::run::clock::Cancel;
 
 /// Largest body, as it came and decompressed; a full page of 50,000 candles has 5 to 7 MB, and a fourth of it as it comes.
@@ -89,7 +88,12 @@ impl Body<'_> {
     }
 
     /// Makes room for more bytes.
-    fn grow(&mut self, more: usize, patience: Duration, cancel: &Cancel) -> Result<(), Failure> {
+    fn grow<K>(
+        &mut self,
+        more: usize,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> Result<(), Failure<K>> {
         let mut held = lock(&self.of.held);
         if !self.is_the_one {
             held = self.of.wait_while(held, patience, cancel, |held| {
@@ -138,7 +142,7 @@ impl Read for Pieces<'_> {
 impl Bodies {
     /// Receives a body through the limits, once there is room for its length, or for a usual one where none is told. The
     /// request was sent at `sent`; waiting for others is not this answer's time, and does not last longer than it may.
-    pub(super) fn receive(
+    pub(super) fn receive<K>(
         &self,
         mut from: impl Read,
         length: Option<u64>,
@@ -146,7 +150,7 @@ impl Bodies {
         sent: Instant,
         limits: Limits,
         cancel: &Cancel,
-    ) -> Result<Body<'_>, Failure> {
+    ) -> Result<Body<'_>, Failure<K>> {
         let length = length.map_or(USUAL, |length| {
             usize::try_from(length).unwrap_or(usize::MAX)
         });
@@ -185,13 +189,13 @@ impl Bodies {
         }
     }
 
-    fn room_for(
+    fn room_for<K>(
         &self,
         room: usize,
         is_gzip: bool,
         patience: Duration,
         cancel: &Cancel,
-    ) -> Result<Body<'_>, Failure> {
+    ) -> Result<Body<'_>, Failure<K>> {
         let mut held = self.wait_while(lock(&self.held), patience, cancel, |held| {
             held.bytes > 0 && held.bytes + room > HELD_LIMIT
         })?;
@@ -206,13 +210,13 @@ impl Bodies {
         })
     }
 
-    fn wait_while<'a>(
+    fn wait_while<'a, K>(
         &self,
         mut held: MutexGuard<'a, Held>,
         patience: Duration,
         cancel: &Cancel,
         waits: impl Fn(&Held) -> bool,
-    ) -> Result<MutexGuard<'a, Held>, Failure> {
+    ) -> Result<MutexGuard<'a, Held>, Failure<K>> {
         let asks = Instant::now();
         while waits(&held) {
             if cancel.is_cancelled() {
@@ -232,11 +236,11 @@ impl Bodies {
     ///
     /// # Errors
     /// The body cannot be opened.
-    pub(super) fn open<T>(
+    pub(super) fn open<T, K>(
         &self,
         body: &Body<'_>,
         make: impl FnOnce(&[u8]) -> T,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, Failure<K>> {
         let mut room = lock(&self.open);
         room.clear();
         // One byte more tells a body that is too large from one that just fits.
@@ -258,17 +262,17 @@ impl Bodies {
     }
 }
 
-fn stopped() -> Failure {
-    Failure::Final(ErrorKind::Cancelled, "stopped".to_owned())
+fn stopped<K>() -> Failure<K> {
+    Failure::Final(Kind::Cancelled, "stopped".to_owned())
 }
 
-fn broke_off(error: &std::io::Error) -> Failure {
+fn broke_off<K>(error: &std::io::Error) -> Failure<K> {
     Failure::Again(format!("the answer broke off: {}", innermost(error)))
 }
 
-fn too_large() -> Failure {
+fn too_large<K>() -> Failure<K> {
     let why = "the answer is larger than 16 MiB".to_owned();
-    Failure::Final(ErrorKind::Slice, why)
+    Failure::Final(Kind::Answer, why)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -276,7 +280,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What a `Content-Encoding` says of a body; nothing but gzip was said to be understood.
-pub(super) fn is_gzip(encoding: Option<&[u8]>) -> Result<bool, Failure> {
+pub(super) fn is_gzip<K>(encoding: Option<&[u8]>) -> Result<bool, Failure<K>> {
     match encoding.unwrap_or_default().to_ascii_lowercase().as_slice() {
         b"" | b"identity" => Ok(false),
         b"gzip" | b"x-gzip" => Ok(true),
