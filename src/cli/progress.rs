@@ -384,7 +384,7 @@ mod tests {
             key: crate::SeriesKey {
                 symbol: symbol.parse().expect("a symbol"),
                 timeframe: "1m".parse().expect("a timeframe"),
-                source: "polygon".into(),
+                source: "somewhere".into(),
                 adjusted: false,
             },
             span: crate::Span::new(0, 60).expect("a span"),

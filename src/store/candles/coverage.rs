@@ -9,7 +9,7 @@ use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::AssetClass;
 use crate::model::timeframe::Timeframe;
 use crate::plan::EmptySpan;
-use crate::store::candles::rows::candle_of;
+use crate::store::candles::columns::{candle_of, selected};
 use crate::store::file::stamp::stamp;
 use crate::store::{FORMAT, SeriesKey, Store, StoreError, told};
 
@@ -99,8 +99,8 @@ impl Store {
         found: &mut BTreeMap<i64, Candle>,
     ) -> rusqlite::Result<()> {
         let mut select = self.connection.prepare_cached(&format!(
-            "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
-             WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts {order} LIMIT ?"
+            "SELECT {} FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts {order} LIMIT ?",
+            selected()
         ))?;
         let mut wanted = i64::try_from(count).unwrap_or(i64::MAX);
         for span in spans {

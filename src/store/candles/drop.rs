@@ -8,6 +8,7 @@ use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::store::candles::coverage::{forget_empty, uncover};
 use crate::store::candles::series::check_unclaimed;
+use crate::store::file::schema::TABLES;
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::{SeriesRow, Store, StoreError, told};
 
@@ -121,8 +122,8 @@ fn forget_part(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<
         tx.execute(&sql, within)
     };
     let gone = forget("candle_data")?;
-    for table in ["rejected", "conflicts", "restatements", "quality_issues"] {
-        forget(table)?;
+    for table in TABLES.iter().filter(|table| table.is_of_candles()) {
+        forget(&table.name)?;
     }
     uncover(tx, series_id, span)?;
     forget_empty(tx, series_id, span)?;

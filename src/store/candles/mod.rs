@@ -2,6 +2,7 @@
 
 pub(in crate::store) mod batch;
 pub(in crate::store) mod books;
+pub(in crate::store) mod columns;
 pub(in crate::store) mod coverage;
 pub(in crate::store) mod drop;
 pub(in crate::store) mod holes;

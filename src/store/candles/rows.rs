@@ -1,19 +1,51 @@
 //! Rows on their way into the file: inserted, and each one that is there already judged.
 
-use rusqlite::{Connection, OptionalExtension, Statement, params};
+use std::sync::LazyLock;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params, params_from_iter};
 
 use crate::model::candle::{Candle, Rejected};
 use crate::model::market::Market;
 use crate::model::span::{Span, SpanSet};
+use crate::store::candles::columns::{AFTER, candle_of, named, parameters, selected, values_of};
 use crate::store::candles::coverage::{cover, coverage_touching, empty_spans};
 use crate::store::file::flags::Gone;
-use crate::store::file::stamp::stamp;
 use crate::store::{Beginning, Counts, StoreError, told};
 
-const INSERT_NEW: &str = "INSERT OR IGNORE INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-const REPLACE: &str = "REPLACE INTO candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static INSERT_NEW: LazyLock<String> = LazyLock::new(|| written("INSERT OR IGNORE"));
+static REPLACE: LazyLock<String> = LazyLock::new(|| written("REPLACE"));
+static STORED: LazyLock<String> = LazyLock::new(|| {
+    let selected = selected();
+    format!("SELECT {selected}, slice_id FROM candle_data WHERE series_id = ? AND ts = ?")
+});
+static PROVISIONAL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? AND slice_id <> ?",
+        selected()
+    )
+});
+/// `IS` takes two absent values for the same.
+static KEEP_CONFLICT: LazyLock<String> = LazyLock::new(|| {
+    let (names, values) = (named(""), parameters(4));
+    format!(
+        "INSERT INTO conflicts (series_id, ts, seen_at, {names}) SELECT ?1, ?2, ?3, {values} WHERE NOT EXISTS (
+         SELECT 1 FROM conflicts WHERE series_id = ?1 AND ts = ?2 AND ({names}) IS ({values}))"
+    )
+});
+static RESTATEMENT: LazyLock<String> = LazyLock::new(|| {
+    let (names, values) = (named("old_"), parameters(5));
+    format!(
+        "INSERT INTO restatements (series_id, ts, action, seen_at, {names}) VALUES (?1, ?2, ?3, ?4, {values})"
+    )
+});
+
+fn written(how: &str) -> String {
+    let (names, values) = (named(""), parameters(4));
+    format!(
+        "{how} INTO candle_data (series_id, ts, slice_id, {names}) VALUES (?1, ?2, ?3, {values})"
+    )
+}
 
 /// Rows of one series on their way into the file.
 pub(in crate::store) struct Rows<'a> {
@@ -52,7 +84,7 @@ impl RowError {
 impl Rows<'_> {
     /// Inserts ascending candles and judges every one that is there already.
     pub(in crate::store) fn insert(&mut self, candles: &[Candle]) -> Result<(), RowError> {
-        let mut insert = self.tx.prepare_cached(INSERT_NEW)?;
+        let mut insert = self.tx.prepare_cached(&INSERT_NEW)?;
         let mut before = None;
         for c in candles {
             if self.put(&mut insert, c)? == 1 {
@@ -69,12 +101,11 @@ impl Rows<'_> {
 
     /// `OR IGNORE` swallows more than a taken key: only a look says what it was.
     fn judge_ignored(&mut self, candle: &Candle, same_answer: bool) -> Result<(), RowError> {
-        let sql = "SELECT ts, open, high, low, close, volume, vwap, trades, slice_id FROM candle_data WHERE series_id = ? AND ts = ?";
         let stored = self
             .tx
-            .prepare_cached(sql)?
+            .prepare_cached(&STORED)?
             .query_row([self.series_id, candle.ts], |row| {
-                Ok((candle_of(row)?, row.get::<_, Option<i64>>(8)?))
+                Ok((candle_of(row)?, row.get::<_, Option<i64>>(AFTER)?))
             })
             .optional()?;
         let Some((stored, slice_id)) = stored else {
@@ -96,7 +127,7 @@ impl Rows<'_> {
         }
         self.counts.restated += 1;
         self.log_restatement(&stored, "replaced")?;
-        self.put(&mut *self.tx.prepare_cached(REPLACE)?, candle)?;
+        self.put(&mut *self.tx.prepare_cached(&REPLACE)?, candle)?;
         self.confirm(candle.ts)?;
         self.forget_flags(candle.ts, Gone::Values)?;
         self.judge_quality(candle)
@@ -104,14 +135,13 @@ impl Rows<'_> {
 
     /// Runs one of the two statements that write a candle; says how many rows it wrote.
     fn put(&self, statement: &mut Statement<'_>, c: &Candle) -> rusqlite::Result<usize> {
-        let Rows {
-            series_id,
-            slice_id,
-            ..
-        } = self;
-        statement.execute(params![
-            series_id, c.ts, c.open, c.high, c.low, c.close, c.volume, c.vwap, c.trades, slice_id
-        ])
+        bind(
+            statement,
+            self.series_id,
+            c.ts,
+            &self.slice_id,
+            &values_of(c),
+        )
     }
 
     fn is_covered(&self, ts: i64) -> Result<bool, RowError> {
@@ -126,43 +156,24 @@ impl Rows<'_> {
 
     /// Once per distinct value.
     fn keep_conflict(&self, c: &Candle) -> Result<(), RowError> {
-        let sql = "INSERT INTO conflicts (series_id, ts, open, high, low, close, volume, vwap, trades, seen_at)
-                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT EXISTS (SELECT 1 FROM conflicts
-                   WHERE series_id = ?1 AND ts = ?2 AND (open, high, low, close) = (?3, ?4, ?5, ?6)
-                   AND volume IS ?7 AND vwap IS ?8 AND trades IS ?9)";
-        let values = params![
+        let mut insert = self.tx.prepare_cached(&KEEP_CONFLICT)?;
+        bind(
+            &mut insert,
             self.series_id,
             c.ts,
-            c.open,
-            c.high,
-            c.low,
-            c.close,
-            c.volume,
-            c.vwap,
-            c.trades,
-            self.seen_at
-        ];
-        self.tx.prepare_cached(sql)?.execute(values)?;
+            &self.seen_at,
+            &values_of(c),
+        )?;
         Ok(())
     }
 
     fn log_restatement(&self, old: &Candle, action: &str) -> Result<(), RowError> {
-        let sql = "INSERT INTO restatements (series_id, ts, action, old_open, old_high, old_low, old_close, old_volume,
-                   old_vwap, old_trades, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let values = params![
-            self.series_id,
-            old.ts,
-            action,
-            old.open,
-            old.high,
-            old.low,
-            old.close,
-            old.volume,
-            old.vwap,
-            old.trades,
-            self.seen_at
-        ];
-        self.tx.prepare_cached(sql)?.execute(values)?;
+        let key = params![self.series_id, old.ts, action, self.seen_at];
+        let values = values_of(old);
+        let values = values.iter().map(|value| value as &dyn ToSql);
+        self.tx
+            .prepare_cached(&RESTATEMENT)?
+            .execute(params_from_iter(key.iter().copied().chain(values)))?;
         Ok(())
     }
 
@@ -193,9 +204,7 @@ impl Rows<'_> {
         };
         let fresh =
             SpanSet::from(proven).subtract(&coverage_touching(self.tx, self.series_id, proven)?);
-        let sql = "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
-                   WHERE series_id = ? AND ts >= ? AND ts < ? AND slice_id <> ?";
-        let mut select = self.tx.prepare_cached(sql)?;
+        let mut select = self.tx.prepare_cached(&PROVISIONAL)?;
         let mut rows = Vec::new();
         for span in fresh.iter() {
             let found = select.query_map(
@@ -253,16 +262,15 @@ pub(in crate::store) fn has_candles(
         .query_row([series_id], |row| row.get(0))
 }
 
-/// A candle from the first eight columns `ts, open, high, low, close, volume, vwap, trades`.
-pub(in crate::store) fn candle_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candle> {
-    Ok(Candle {
-        ts: stamp(row, 0)?,
-        open: row.get(1)?,
-        high: row.get(2)?,
-        low: row.get(3)?,
-        close: row.get(4)?,
-        volume: row.get(5)?,
-        vwap: row.get(6)?,
-        trades: row.get(7)?,
-    })
+/// Runs a statement whose first three parameters are a candle's key and one more.
+fn bind(
+    statement: &mut Statement<'_>,
+    series_id: i64,
+    ts: i64,
+    third: &dyn ToSql,
+    values: &[Value],
+) -> rusqlite::Result<usize> {
+    let key: [&dyn ToSql; 3] = [&series_id, &ts, third];
+    let values = values.iter().map(|value| value as &dyn ToSql);
+    statement.execute(params_from_iter(key.into_iter().chain(values)))
 }

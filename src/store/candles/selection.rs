@@ -8,8 +8,8 @@ use crate::model::candle::Candle;
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
+use crate::store::candles::columns::{AFTER, candle_of, selected};
 use crate::store::candles::coverage::slice_of;
-use crate::store::candles::rows::candle_of;
 use crate::store::file::stamp::{stamp, stamp_if_any};
 use crate::store::packed::write::Oddity;
 use crate::store::{Counted, SeriesRow, Store, StoreError, told};
@@ -137,8 +137,8 @@ impl Store {
         let told = |error| E::from(told(&self.path)(error));
         let slice = slice_of("candle_data", "main", self.format);
         let sql = format!(
-            "SELECT ts, open, high, low, close, volume, vwap, trades, {slice} FROM candle_data
-             WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts"
+            "SELECT {}, {slice} FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts",
+            selected()
         );
         let mut select = self.connection.prepare_cached(&sql).map_err(told)?;
         let mut rows = select
@@ -152,7 +152,7 @@ impl Store {
                 return Err(self.out_of_order(candle.ts).into());
             }
             before = Some(candle.ts);
-            each(candle, row.get(8).map_err(told)?)?;
+            each(candle, row.get(AFTER).map_err(told)?)?;
             read += 1;
             if read % BATCH as u64 == 0 {
                 self.meter.add(BATCH as u64);
@@ -258,11 +258,13 @@ impl Store {
 
 impl Candles<'_> {
     fn read(&mut self, after: i64) -> Result<(), StoreError> {
-        let sql = "SELECT ts, open, high, low, close, volume, vwap, trades FROM candle_data
-                   WHERE series_id = ?1 AND ts > ?2 ORDER BY ts LIMIT ?3";
+        let sql = format!(
+            "SELECT {} FROM candle_data WHERE series_id = ?1 AND ts > ?2 ORDER BY ts LIMIT ?3",
+            selected()
+        );
         let rows = || -> rusqlite::Result<Vec<Candle>> {
             let mut rows = Vec::with_capacity(BATCH);
-            let mut select = self.store.connection.prepare_cached(sql)?;
+            let mut select = self.store.connection.prepare_cached(&sql)?;
             let limit = BATCH.try_into().unwrap_or(i64::MAX);
             for row in select.query_map([self.series_id, after, limit], candle_of)? {
                 rows.push(row?);

@@ -10,6 +10,7 @@ use crate::store::file::link::Closing;
 use crate::store::file::migrate::came_after;
 use crate::store::file::open::{SCHEMA, read_immutable};
 use crate::store::file::path::{check_exists, check_path, check_settled, is_there, real};
+use crate::store::file::schema::TABLES;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::packed::seal::SQL;
 use crate::store::packed::write::loose;
@@ -71,7 +72,7 @@ impl Store {
         // Tables that somebody has added are theirs.
         let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (SELECT value FROM json_each(?))";
         let ours = self.connection.prepare(tables).and_then(|mut select| {
-            let names = serde_json::json!(table_names()?).to_string();
+            let names = table_names();
             select
                 .query_map([names], |row| row.get(0))?
                 .collect::<rusqlite::Result<Vec<String>>>()
@@ -144,11 +145,13 @@ impl Store {
     /// An index over an expression, or over a part, is a stranger's program, too.
     fn strange_indices(&self) -> Result<Vec<String>, StoreError> {
         self.lines(
-            "SELECT DISTINCT 'the index ' || l.name || ' is none of the format''s' FROM sqlite_schema AS t,
-                pragma_index_list(t.name) AS l, pragma_index_xinfo(l.name) AS x
-             WHERE t.type = 'table' AND (x.cid = -2 OR l.partial) AND t.name IN ('series', 'candle_data', 'coverage',
-                'empty_spans', 'backfill_jobs', 'backfill_series', 'backfill_progress', 'backfill_totals', 'rejected', 'conflicts',
-                'restatements', 'quality_issues', 'candle_quality', 'sends')",
+            &format!(
+                "SELECT DISTINCT 'the index ' || l.name || ' is none of the format''s' FROM sqlite_schema AS t,
+                    pragma_index_list(t.name) AS l, pragma_index_xinfo(l.name) AS x
+                 WHERE t.type = 'table' AND (x.cid = -2 OR l.partial)
+                    AND t.name IN (SELECT value FROM json_each('{}'))",
+                table_names()
+            ),
             |_| true,
         )
     }
@@ -201,13 +204,9 @@ impl Store {
     }
 }
 
-fn table_names() -> rusqlite::Result<Vec<String>> {
-    let memory = Connection::open_in_memory()?;
-    memory.execute_batch(SCHEMA)?;
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table'";
-    let mut select = memory.prepare(sql)?;
-    let names = select.query_map([], |row| row.get(0))?;
-    names.collect()
+fn table_names() -> String {
+    let names: Vec<&str> = TABLES.iter().map(|table| table.name.as_str()).collect();
+    serde_json::json!(names).to_string()
 }
 
 /// To the letter, comments included, or by the columns of tables: a column that was added to an older file stands without

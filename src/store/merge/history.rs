@@ -5,6 +5,7 @@
 use rusqlite::{Connection, params};
 
 use crate::model::candle::Unstorable;
+use crate::store::candles::columns::{named, selected};
 use crate::store::candles::coverage::{HOURS_SINCE, SEVERAL_HOURS};
 
 /// Copies the history of the attached file, once its series are known.
@@ -74,26 +75,24 @@ pub(super) fn add(tx: &Connection, format: i32) -> rusqlite::Result<()> {
                     (row.ts, row.reason, row.raw, row.seen_at, slice.ours)))"
     );
     tx.execute(&sql, params![newest, Unstorable::OffGrid.to_string()])?;
-    tx.execute_batch(
-        "INSERT INTO main.conflicts (series_id, ts, open, high, low, close, volume, vwap, trades, seen_at)
-            SELECT ours, ts, open, high, low, close, volume, vwap, trades, seen_at
+    let (candle, old) = (selected(), named("old_"));
+    tx.execute_batch(&format!(
+        "INSERT INTO main.conflicts (series_id, {candle}, seen_at) SELECT ours, {candle}, seen_at
             FROM input.conflicts JOIN temp.added_series ON theirs = series_id;
-         INSERT INTO main.restatements (series_id, ts, action, old_open, old_high, old_low, old_close, old_volume, old_vwap,
-                old_trades, seen_at)
-            SELECT ours, ts, action, old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trades, seen_at
+         INSERT INTO main.restatements (series_id, ts, action, {old}, seen_at) SELECT ours, ts, action, {old}, seen_at
             FROM input.restatements JOIN temp.added_series ON theirs = series_id
-            EXCEPT SELECT * FROM main.restatements",
-    )
+            EXCEPT SELECT series_id, ts, action, {old}, seen_at FROM main.restatements"
+    ))
 }
 
 /// A conflict is kept once per distinct value, and not with the value that is stored.
 pub(super) fn tidy(tx: &Connection) -> rusqlite::Result<()> {
-    tx.execute_batch(
-        "DELETE FROM main.conflicts WHERE rowid NOT IN (SELECT min(rowid) FROM main.conflicts
-            GROUP BY series_id, ts, open, high, low, close, volume, vwap, trades);
+    tx.execute_batch(&format!(
+        "DELETE FROM main.conflicts WHERE rowid NOT IN (SELECT min(rowid) FROM main.conflicts GROUP BY series_id, {});
          DELETE FROM main.conflicts AS odd WHERE EXISTS (SELECT 1 FROM main.candle_data AS held
-            WHERE (held.series_id, held.ts) = (odd.series_id, odd.ts)
-            AND (held.open, held.high, held.low, held.close, held.volume, held.vwap, held.trades) IS
-                (odd.open, odd.high, odd.low, odd.close, odd.volume, odd.vwap, odd.trades))",
-    )
+            WHERE (held.series_id, held.ts) = (odd.series_id, odd.ts) AND ({}) IS ({}))",
+        selected(),
+        named("held."),
+        named("odd.")
+    ))
 }

@@ -17,7 +17,8 @@ impl Pair<'_> {
             SELECT ?1, issue.ts, check_name, detail FROM input.quality_issues AS issue
             JOIN input.candle_data AS theirs ON theirs.series_id = ?2 AND theirs.ts = issue.ts
             JOIN main.candle_data AS ours ON ours.series_id = ?1 AND ours.ts = issue.ts
-            WHERE issue.series_id = ?2 AND NOT ({DIFFERENT}) ON CONFLICT DO NOTHING"
+            WHERE issue.series_id = ?2 AND NOT ({}) ON CONFLICT DO NOTHING",
+            *DIFFERENT
         );
         self.tx
             .prepare_cached(&sql)?

@@ -1,9 +1,12 @@
 //! The rows of a series: those of the added file, ours, and what becomes of each. Whatever gives way is kept.
 
+use std::sync::LazyLock;
+
 use rusqlite::params_from_iter;
 
 use super::Pair;
 use crate::model::span::{Span, SpanSet};
+use crate::store::candles::columns::{named, selected};
 use crate::store::candles::coverage::slice_of;
 
 /// In all statements: ?1 and ?2 are our series and theirs, ?3 and ?4 a span, ?5 is now.
@@ -11,8 +14,8 @@ const OURS: &str = "main.candle_data AS ours LEFT JOIN input.candle_data AS thei
     WHERE ours.series_id = ?1 AND ours.ts >= ?3 AND ours.ts < ?4";
 const THEIRS: &str = "input.candle_data AS theirs LEFT JOIN main.candle_data AS ours ON ours.series_id = ?1 AND ours.ts = theirs.ts
     WHERE theirs.series_id = ?2 AND theirs.ts >= ?3 AND theirs.ts < ?4";
-pub(super) const DIFFERENT: &str = "(ours.open, ours.high, ours.low, ours.close, ours.volume, ours.vwap, ours.trades) IS NOT
-    (theirs.open, theirs.high, theirs.low, theirs.close, theirs.volume, theirs.vwap, theirs.trades)";
+pub(super) static DIFFERENT: LazyLock<String> =
+    LazyLock::new(|| format!("({}) IS NOT ({})", named("ours."), named("theirs.")));
 const IN_BOTH: &str = "ours.ts IS NOT NULL AND theirs.ts IS NOT NULL";
 /// Outside of what is covered: what was handed in gives way to no answer.
 const OURS_FETCHED: &str = "ours.slice_id IS NOT NULL";
@@ -67,12 +70,12 @@ impl Pair<'_> {
         let slice = slice_of("theirs", "input", self.format);
         // Not `OR IGNORE`, which would pass over rows that cannot be stored.
         let sql = format!(
-            "INSERT INTO main.candle_data (series_id, ts, open, high, low, close, volume, vwap, trades, slice_id)
-             SELECT ?1, ts, open, high, low, close, volume, vwap, trades,
+            "INSERT INTO main.candle_data (series_id, {candle}, slice_id) SELECT ?1, {candle},
                 iif({slice} IS NULL, NULL, coalesce(
                     (SELECT ours FROM temp.added_slices AS slice WHERE slice.theirs = theirs.slice_id), 0))
              FROM input.candle_data AS theirs WHERE series_id = ?2 AND ts >= ?3 AND ts < ?4 AND {which} ORDER BY ts
-             ON CONFLICT DO NOTHING"
+             ON CONFLICT DO NOTHING",
+            candle = selected()
         );
         self.added.added += self.run(span, &sql)?;
         Ok(())
@@ -85,7 +88,8 @@ impl Pair<'_> {
         for table in ["quality_issues", "candle_data"] {
             let sql = format!(
                 "DELETE FROM main.{table} WHERE series_id = ?1 AND ts IN
-                 (SELECT ours.ts FROM {OURS} AND {DIFFERENT} AND {which})"
+                 (SELECT ours.ts FROM {OURS} AND {different} AND {which})",
+                different = *DIFFERENT
             );
             self.run(span, &sql)?;
         }
@@ -101,11 +105,11 @@ impl Pair<'_> {
 
     fn log_restated(&self, span: Span, old: &str, new: &str, rows: &str) -> rusqlite::Result<u64> {
         let sql = format!(
-            "INSERT INTO main.restatements (series_id, ts, action, old_open, old_high, old_low, old_close, old_volume,
-                old_vwap, old_trades, seen_at)
-             SELECT ?1, {old}.ts, iif({new}.ts IS NULL, 'removed', 'replaced'), {old}.open, {old}.high, {old}.low,
-                {old}.close, {old}.volume, {old}.vwap, {old}.trades, ?5
-             FROM {rows} AND {DIFFERENT}"
+            "INSERT INTO main.restatements (series_id, ts, action, {}, seen_at)
+             SELECT ?1, {old}.ts, iif({new}.ts IS NULL, 'removed', 'replaced'), {}, ?5 FROM {rows} AND {}",
+            named("old_"),
+            named(&format!("{old}.")),
+            *DIFFERENT
         );
         self.run(span, &sql)
     }
@@ -113,10 +117,11 @@ impl Pair<'_> {
     /// Counts every one; those that are known are taken out again in the end.
     fn keep_conflicts(&mut self, span: Span, which: &str) -> rusqlite::Result<()> {
         let sql = format!(
-            "INSERT INTO main.conflicts (series_id, ts, open, high, low, close, volume, vwap, trades, seen_at)
-             SELECT ?1, theirs.ts, theirs.open, theirs.high, theirs.low, theirs.close, theirs.volume, theirs.vwap,
-                theirs.trades, ?5
-             FROM {THEIRS} AND {DIFFERENT} AND {which}"
+            "INSERT INTO main.conflicts (series_id, {}, seen_at) SELECT ?1, theirs.ts, {}, ?5
+             FROM {THEIRS} AND {} AND {which}",
+            selected(),
+            named("theirs."),
+            *DIFFERENT
         );
         self.added.conflicting += self.run(span, &sql)?;
         Ok(())

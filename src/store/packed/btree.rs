@@ -5,6 +5,9 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
+use rusqlite::types::Value;
+
+use crate::store::candles::columns::{NAMES, values_of};
 use crate::store::packed::write::Row;
 
 /// Bytes of a page.
@@ -203,9 +206,9 @@ fn short(number: usize) -> [u8; 2] {
 
 /// A row of `candle_data` as a record, its length before it.
 fn encode(record: &mut Vec<u8>, series_id: i64, (candle, slice_id): &Row) {
-    // The length, the header's length, and the type of each of ten columns; filled in below.
+    // The length, the header's length, and the type of each column; filled in below.
     const TYPES: usize = 2;
-    const HEADER: usize = TYPES + 10;
+    const HEADER: usize = TYPES + 2 + NAMES.len() + 1;
     record.clear();
     record.resize(HEADER, 0);
     let mut column = TYPES;
@@ -214,28 +217,30 @@ fn encode(record: &mut Vec<u8>, series_id: i64, (candle, slice_id): &Row) {
         record.extend_from_slice(value);
         column += 1;
     };
-    for number in [series_id, candle.ts] {
-        let (kind, width) = width(number);
-        put(record, kind, &number.to_be_bytes()[8 - width..]);
-    }
-    for price in [candle.open, candle.high, candle.low, candle.close] {
-        put(record, 7, &price.to_be_bytes());
-    }
-    for real in [candle.volume, candle.vwap] {
-        match real {
-            Some(real) => put(record, 7, &real.to_be_bytes()),
-            None => put(record, 0, &[]),
+    put_number(record, Some(series_id), &mut put);
+    put_number(record, Some(candle.ts), &mut put);
+    for value in values_of(candle) {
+        match value {
+            Value::Real(real) => put(record, 7, &real.to_be_bytes()),
+            Value::Integer(number) => put_number(record, Some(number), &mut put),
+            _ => put(record, 0, &[]),
         }
     }
-    for number in [candle.trades, *slice_id] {
-        match number.map(|number| (width(number), number)) {
-            Some(((kind, width), number)) => put(record, kind, &number.to_be_bytes()[8 - width..]),
-            None => put(record, 0, &[]),
-        }
-    }
+    put_number(record, *slice_id, &mut put);
     // Both are far below 128, from where on they would take two bytes.
     record[0] = u8::try_from(record.len() - 1).unwrap_or(u8::MAX);
     record[1] = u8::try_from(HEADER - 1).unwrap_or(u8::MAX);
+}
+
+fn put_number(
+    record: &mut Vec<u8>,
+    number: Option<i64>,
+    put: &mut impl FnMut(&mut Vec<u8>, u8, &[u8]),
+) {
+    match number.map(|number| (width(number), number)) {
+        Some(((kind, width), number)) => put(record, kind, &number.to_be_bytes()[8 - width..]),
+        None => put(record, 0, &[]),
+    }
 }
 
 /// The type of an integer in a record, and its bytes.

@@ -1,67 +1,71 @@
 //! How the file came to hold what it holds, table by table: read as it stands, to be kept in a packed file.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use rusqlite::types::Value;
 
+use crate::store::candles::columns::{named, selected};
 use crate::store::{Store, StoreError, told};
 
 /// A table of the history.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Table {
     name: &'static str,
-    columns: &'static str,
+    columns: String,
     /// Which column holds the series' row, if one does.
     series: Option<usize>,
 }
 
 /// A row of a table.
-pub(crate) type HistoryRow = (Table, Vec<Value>);
+pub(crate) type HistoryRow = (&'static Table, Vec<Value>);
 
 /// When a series was made, and when and from where to where its end was asked last.
 pub(crate) type Times = [Option<i64>; 4];
 
 /// Jobs without who ran them: a process on a host is gone where the file goes.
-const TABLES: [Table; 7] = [
+static TABLES: LazyLock<[Table; 7]> = LazyLock::new(|| {
+    [
     Table {
         name: "empty_spans",
-        columns: "series_id, start_ts, end_ts, asked_at",
+        columns: "series_id, start_ts, end_ts, asked_at".into(),
         series: Some(0),
     },
     Table {
         name: "backfill_series",
-        columns: "job_id, series_id, start_ts, end_ts, status, error",
+        columns: "job_id, series_id, start_ts, end_ts, status, error".into(),
         series: Some(1),
     },
     Table {
         name: "backfill_jobs",
         columns: "job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words, end_words, source, delay_s,
-                  final_after_s, created_at, started_at, completed_at, resume_at, error",
+                  final_after_s, created_at, started_at, completed_at, resume_at, error".into(),
         series: None,
     },
     Table {
         name: "backfill_progress",
         columns: "slice_id, job_id, series_id, start_ts, end_ts, status, attempts, records_fetched, records_inserted,
                   records_duplicate, records_restated, records_conflicting, records_rejected, records_removed, error,
-                  started_at, completed_at",
+                  started_at, completed_at".into(),
         series: Some(2),
     },
     Table {
         name: "rejected",
-        columns: "series_id, ts, reason, raw, slice_id, seen_at",
+        columns: "series_id, ts, reason, raw, slice_id, seen_at".into(),
         series: Some(0),
     },
     Table {
         name: "conflicts",
-        columns: "series_id, ts, open, high, low, close, volume, vwap, trades, seen_at",
+        columns: format!("series_id, {}, seen_at", selected()),
         series: Some(0),
     },
     Table {
         name: "restatements",
-        columns: "series_id, ts, action, old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trades, seen_at",
+        columns: format!("series_id, ts, action, {}, seen_at", named("old_")),
         series: Some(0),
     },
-];
+    ]
+});
 
 impl Table {
     pub(in crate::store) fn insert(&self) -> String {
@@ -82,7 +86,7 @@ impl Store {
     ) -> Result<(), E> {
         let told = |error| E::from(told(&self.path)(error));
         let mut jobs = HashSet::<String>::new();
-        for table in TABLES {
+        for table in TABLES.iter() {
             let sql = format!("SELECT {} FROM {} ORDER BY 1, 2", table.columns, table.name);
             let mut select = self.connection.prepare(&sql).map_err(told)?;
             let width = select.column_count();
