@@ -87,7 +87,7 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
         && let Some(edge) = Span::new(tail.from, i64::MAX)
         && !wanted.force
     {
-        let rests = rests(market, known, tail, now);
+        let rests = rests(market, known, wanted, tail, frontier, now);
         let has_news = |span: &Span| {
             if rests {
                 false
@@ -123,14 +123,29 @@ pub fn is_not_due(
         force: true,
         ..wanted
     };
-    let rests = |tail| !wanted.force && rests(market, known, tail, now);
+    let frontier = market.frontier(now, policy);
+    let rests = |tail| !wanted.force && rests(market, known, wanted, tail, frontier, now);
     known.tail.is_some_and(rests)
         && plan(market, known, wanted, policy, now) != plan(market, known, forced, policy, now)
 }
 
 /// Whether the live edge is left alone. The longer it had been quiet when it was asked last, the longer: after 20 days with
-/// trading hours for 1, then 2, 4, 8, 16 and 20 of them.
-fn rests(market: &Market, known: &Known, tail: Tail, now: i64) -> bool {
+/// trading hours for 1, then 2, 4, 8, 16 and 20 of them. Who wants a part of what was never asked, and not all up to now, is
+/// not put off.
+fn rests(
+    market: &Market,
+    known: &Known,
+    wanted: Wanted,
+    tail: Tail,
+    frontier: Frontier,
+    now: i64,
+) -> bool {
+    let newest = market.last_trading_candle_before(frontier.closed);
+    let is_part =
+        wanted.span.start() > tail.from || newest.is_some_and(|ts| ts >= wanted.span.end());
+    if is_part && wanted.span.end() > tail.to {
+        return false;
+    }
     let Some(last_ts) = known.last_ts.filter(|_| tail.asked_at <= now) else {
         return false;
     };

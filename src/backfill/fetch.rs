@@ -296,15 +296,21 @@ impl Fetcher {
         let mut chain = Chain::new(market, span, frontier);
         let mut pages = self.pages(series, span, frontier.closed);
         loop {
-            let (judged, seen_at) = match pages.next().and_then(|(page, at)| {
-                if at < now {
-                    chain.hold_back(market.frontier(at, self.policy));
-                }
-                let judged = chain.judge(page).map_err(|why| odd(&why))?;
-                Ok((judged, at))
-            }) {
-                Ok(judged) => judged,
+            let (page, seen_at) = match pages.next() {
+                Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
+            };
+            if seen_at < now {
+                chain.hold_back(market.frontier(seen_at, self.policy));
+            }
+            let judged = match chain.judge(page) {
+                Ok(judged) => judged,
+                Err(why) => {
+                    if let Some(proven) = chain.proven() {
+                        send(Message::Belied { progress, proven })?;
+                    }
+                    return Ok(Err(odd(&why)));
+                }
             };
             let Judged {
                 candles,

@@ -12,6 +12,8 @@ pub(crate) enum Message {
     Started { progress: Progress, at: i64 },
     /// A page to store.
     Page(Box<PageMessage>),
+    /// A later page of a slice has belied what the pages before it seemed to prove: it has to be asked for again.
+    Belied { progress: Progress, proven: Span },
     /// A slice was given up; what was stored of it stays.
     Failed {
         series: usize,

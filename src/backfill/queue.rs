@@ -83,6 +83,9 @@ pub(super) const BEFORE_HISTORY: &str = "not asked: the plan's history begins la
 pub(super) const CLASS_REFUSED: &str = "not asked: the plan does not include this asset class";
 pub(super) const SYMBOL_REFUSED: &str = "not asked: the plan does not include this symbol";
 
+/// A candle is beside a span that begins or ends no more than so many seconds from it: two weeks, with all their holidays.
+const BESIDE: i64 = 14 * 86_400;
+
 /// So many symbols that are refused speak for their class.
 const REFUSED_OF_CLASS: usize = 2;
 
@@ -108,7 +111,7 @@ struct Lane {
     life: Option<Span>,
     /// Slices without an answer but nothing, held back.
     silent: Vec<Nothing>,
-    /// Those of them that lie between candles.
+    /// Those of them that lie between candles, or right beside some.
     doubtful: VecDeque<Progress>,
 }
 
@@ -133,22 +136,44 @@ impl Lane {
         })
     }
 
-    /// Whether a candle is known, or may yet come, on both sides of a span; whether both are known.
-    fn surrounds(&self, span: Span) -> (bool, bool) {
+    /// Whether that there is nothing in a span is doubtful: candles are known on both sides of it, or right beside it. Whether
+    /// it may yet become so.
+    fn doubts(&self, span: Span) -> Doubt {
         let asked = self.in_flight.iter().filter_map(|work| match work {
             Work::Slice { progress, .. } => Some(progress.span),
             Work::Recheck { .. } => None,
         });
-        let pending = [self.pending.front(), self.pending.back()];
-        let pending = pending.into_iter().flatten().map(|progress| progress.span);
-        let open: Vec<Span> = asked.chain(pending).collect();
+        let at = self.pending.partition_point(|other| other.span < span);
+        let neighbours = [at.checked_sub(1), Some(at)].into_iter().flatten();
+        let neighbours = neighbours.filter_map(|at| self.pending.get(at));
+        let ends = [self.pending.front(), self.pending.back()];
+        let pending = ends.into_iter().flatten().chain(neighbours);
+        let open: Vec<Span> = asked.chain(pending.map(|progress| progress.span)).collect();
+        let is_beside = |other: &Span| {
+            other.start() < span.end() + BESIDE && span.start() < other.end() + BESIDE
+        };
         let before = self.life.is_some_and(|life| life.start() < span.start());
         let after = self.life.is_some_and(|life| life.end() > span.end());
+        if before && after || self.life.as_ref().is_some_and(is_beside) {
+            return Doubt::Is;
+        }
         let maybe_before = open.iter().any(|open| open.start() < span.start());
         let maybe_after = open.iter().any(|open| open.start() > span.start());
-        let maybe = (before || maybe_before) && (after || maybe_after);
-        (maybe, before && after)
+        let may_surround = (before || maybe_before) && (after || maybe_after);
+        if may_surround || open.iter().any(is_beside) {
+            Doubt::May
+        } else {
+            Doubt::None
+        }
     }
+}
+
+/// What is thought of a slice for which the provider had nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    Is,
+    May,
+    None,
 }
 
 /// All slices of a job.
@@ -288,10 +313,12 @@ impl Queue {
     fn judge_silent(&mut self, series: usize) {
         let lane = &mut self.lanes[series];
         for nothing in std::mem::take(&mut lane.silent) {
-            match lane.surrounds(nothing.progress.span) {
-                (_, true) => lane.doubtful.push_back(nothing.progress),
-                (true, false) => lane.silent.push(nothing),
-                (false, false) => self.nothing.push(nothing),
+            match lane.doubts(nothing.progress.span) {
+                // What is not proven is asked again soon.
+                _ if nothing.end.proven.is_none() => self.nothing.push(nothing),
+                Doubt::Is => lane.doubtful.push_back(nothing.progress),
+                Doubt::May => lane.silent.push(nothing),
+                Doubt::None => self.nothing.push(nothing),
             }
         }
     }
@@ -347,12 +374,16 @@ mod tests {
     use super::*;
     use crate::model::span::Span;
 
+    fn days(from: i64, to: i64) -> Span {
+        Span::new(from * 86_400, to * 86_400).expect("not empty")
+    }
+
     fn slices(n: i64) -> Vec<Progress> {
         (0..n)
             .map(|k| Progress {
                 slice_id: k,
                 series_id: 0,
-                span: Span::new(k * 10, k * 10 + 10).expect("not empty"),
+                span: days(k * 30, k * 30 + 30),
             })
             .collect()
     }
@@ -574,38 +605,69 @@ mod tests {
 
     #[test]
     fn nothing_between_candles_is_asked_for_again_once_there_are_candles_after_it() {
-        let life = Span::new(0, 10);
+        let life = Some(days(0, 15));
         let (mut queue, works) = in_flight(3, life);
         queue.done(works[0], nothing(works[0]), life);
         assert_eq!((queue.next(), queue.take_nothing()), (Next::Wait, vec![]));
-        queue.done(works[1], Verdict::Settled, Span::new(0, 30));
+        let life = Some(days(0, 90));
+        queue.done(works[1], Verdict::Settled, life);
         let Next::Do(work @ Work::Slice { again: true, .. }) = queue.next() else {
             panic!("it is asked for again")
         };
-        queue.done(work, Verdict::Settled, Span::new(0, 30));
+        queue.done(work, Verdict::Settled, life);
         assert_eq!((queue.next(), queue.take_nothing()), (Next::Done, vec![]));
     }
 
     #[test]
-    fn nothing_at_either_end_of_a_life_is_believed_as_soon_as_it_is_known_to_be_the_end() {
-        let life = Span::new(0, 10);
-        let (mut queue, works) = in_flight(4, life);
-        queue.done(works[0], nothing(works[0]), life);
-        queue.done(works[2], nothing(works[2]), life);
-        assert_eq!((queue.next(), silent(&mut queue)), (Next::Wait, vec![3]));
-        queue.done(works[1], nothing(works[1]), life);
-        assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![1, 2]));
-
-        let (mut queue, works) = in_flight(3, None);
-        queue.done(works[1], nothing(works[1]), None);
-        assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![2]));
-        queue.done(works[0], nothing(works[0]), None);
+    fn nothing_right_beside_candles_is_asked_for_again_unless_it_proves_nothing() {
+        for (life, is_doubtful) in [
+            (Some(days(0, 16)), false),
+            (Some(days(0, 17)), true),
+            (Some(days(0, 30)), true),
+            (None, false),
+        ] {
+            let (mut queue, works) = in_flight(2, life);
+            queue.done(works[0], nothing(works[0]), life);
+            let next = queue.next();
+            let is_asked_again = matches!(next, Next::Do(Work::Slice { again: true, .. }));
+            assert_eq!(is_asked_again, is_doubtful, "{life:?} {next:?}");
+        }
+        let life = Some(days(0, 30));
+        let (mut queue, works) = in_flight(2, life);
+        let Verdict::Nothing(end, at) = nothing(works[0]) else {
+            panic!("nothing")
+        };
+        let end = End {
+            proven: None,
+            ..end
+        };
+        queue.done(works[0], Verdict::Nothing(end, at), life);
         assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![1]));
     }
 
     #[test]
+    fn nothing_at_either_end_of_a_life_is_believed_once_its_neighbours_have_been_heard() {
+        let life = Some(days(0, 15));
+        let (mut queue, works) = in_flight(4, life);
+        queue.done(works[0], nothing(works[0]), life);
+        queue.done(works[2], nothing(works[2]), life);
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Wait, vec![]));
+        queue.done(works[1], nothing(works[1]), life);
+        assert_eq!(
+            (queue.next(), silent(&mut queue)),
+            (Next::Done, vec![1, 3, 2])
+        );
+
+        let (mut queue, works) = in_flight(3, None);
+        queue.done(works[1], nothing(works[1]), None);
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Wait, vec![]));
+        queue.done(works[0], nothing(works[0]), None);
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![2, 1]));
+    }
+
+    #[test]
     fn a_silent_slice_whose_neighbours_are_given_up_is_not_waited_for() {
-        let life = Span::new(0, 10);
+        let life = Some(days(0, 15));
         let mut queue = queue(&[(AssetClass::Index, 4)]);
         let first = take(&mut queue).2;
         queue.done(first, Verdict::Settled, life);

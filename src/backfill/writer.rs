@@ -196,6 +196,7 @@ impl<'a> Ledger<'a> {
         match message {
             Message::Started { progress, at } => batch.slice_started(progress.slice_id, at),
             Message::Page(page) => self.take_page(batch, *page, now),
+            Message::Belied { progress, proven } => batch.take_back(progress.series_id, proven),
             Message::Failed {
                 series,
                 progress,

@@ -18,6 +18,7 @@ pub struct ListDocument {
 impl ListDocument {
     /// Writes the fields of `head`, and begins the list of this name.
     pub fn begin(head: &Value, list: &str) -> Result<ListDocument> {
+        super::output::begins();
         let mut out = BufWriter::new(std::io::stdout().lock());
         let head = head.to_string();
         let fields = head.strip_suffix('}').unwrap_or(&head);

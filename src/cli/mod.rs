@@ -40,7 +40,9 @@ mod zone;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::time::Duration;
 
+use crate::handover::pack::PackError;
 use crate::{Registry, StoreError, TargetError};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
@@ -77,17 +79,19 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Command::Backfill(args) => backfill::run(&cli.global, args),
         Command::Update(args) => update::run(&cli.global, &args),
         Command::Resume(args) => resume::run(&cli.global, &args),
-        Command::Status(args) => status::run(&cli.global, &args),
-        Command::List(args) => list::run(&cli.global, &args),
-        Command::Info(args) => info::run(&cli.global, &args),
-        Command::Show(args) => show::run(&cli.global, &args),
-        Command::Pack(args) => once_more(|| pack::run(&cli.global, &args)),
-        Command::Verify(args) => once_more(|| verify::run(&cli.global, &args)),
+        Command::Status(args) => anew(|| status::run(&cli.global, &args)),
+        Command::List(args) => anew(|| list::run(&cli.global, &args)),
+        Command::Info(args) => anew(|| info::run(&cli.global, &args)),
+        Command::Show(args) => anew(|| show::run(&cli.global, &args)),
+        Command::Pack(args) => anew(|| pack::run(&cli.global, &args)),
+        Command::Verify(args) => anew(|| verify::run(&cli.global, &args)),
         Command::Export(args) => export::run(&cli.global, args),
-        Command::Sql(args) => sql::run(&cli.global, &args),
+        // What comes from stdin comes once.
+        Command::Sql(args) if args.sql == "-" => sql::run(&cli.global, &args),
+        Command::Sql(args) => anew(|| sql::run(&cli.global, &args)),
         Command::Drop(args) => drop::run(&cli.global, &args),
-        Command::Diff(args) => once_more(|| diff::run(&cli.global, &args)),
-        Command::Merge(args) => once_more(|| merge::run(&cli.global, &args)),
+        Command::Diff(args) => anew(|| diff::run(&cli.global, &args)),
+        Command::Merge(args) => anew(|| merge::run(&cli.global, &args)),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&cli.global, args),
         Command::Providers => providers::run(&cli.global),
@@ -121,15 +125,41 @@ fn paths_of(words: &[OsString]) -> impl Iterator<Item = &Path> {
     named.map(|(_, path)| Path::new(path))
 }
 
-/// For those who print nothing before they have read everything: a file that was left with the header of a log is read
-/// without a lock, and once more where it was written meanwhile.
-fn once_more(run: impl Fn() -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-    let is_changed =
-        |error: &anyhow::Error| matches!(error.downcast_ref(), Some(StoreError::Changed(_)));
-    match run() {
-        Err(error) if is_changed(&error) => run(),
-        other => other,
+/// For those who only read. Beside writers who come and go a file is at times between two states, and who may not write it
+/// cannot bring it into either: it is read anew, as long as nothing was printed.
+fn anew(run: impl Fn() -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    for pause in ANEW_AFTER {
+        match run() {
+            Err(error) if may_pass(&error) && !output::has_printed() => std::thread::sleep(pause),
+            other => return other,
+        }
     }
+    run()
+}
+
+/// Pauses before a file is read anew.
+const ANEW_AFTER: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+];
+
+fn may_pass(error: &anyhow::Error) -> bool {
+    let store = match error.downcast_ref() {
+        Some(PackError::Store(error)) => Some(error),
+        _ => error.downcast_ref::<StoreError>(),
+    };
+    matches!(
+        store,
+        Some(
+            StoreError::Changed(_)
+                | StoreError::Interrupted(_)
+                | StoreError::ReadOnly(_)
+                | StoreError::NoRight { .. }
+                | StoreError::CannotOpen(_)
+                | StoreError::OnlyReads
+        )
+    )
 }
 
 /// Writes what the library traces to stderr.
@@ -202,10 +232,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_meanwhile_is_read_once_more_and_only_once() {
+    fn what_was_between_two_states_is_read_anew_and_not_for_ever() {
         let read = |wrong: u32, error: fn() -> StoreError| {
             let times = Cell::new(0);
-            let outcome = once_more(|| {
+            let outcome = anew(|| {
                 times.set(times.get() + 1);
                 if times.get() <= wrong {
                     return Err(error().into());
@@ -217,7 +247,12 @@ mod tests {
         let changed = || StoreError::Changed("market.db".into());
         assert_eq!(read(0, changed), (1, true));
         assert_eq!(read(1, changed), (2, true));
-        assert_eq!(read(2, changed), (2, false));
-        assert_eq!(read(1, || StoreError::OnlyReads), (1, false));
+        assert_eq!(read(3, changed), (4, true));
+        assert_eq!(read(9, changed), (4, false));
+        assert_eq!(read(1, || StoreError::OnlyReads), (2, true));
+        assert_eq!(
+            read(1, || StoreError::NotFound("market.db".into())),
+            (1, false)
+        );
     }
 }

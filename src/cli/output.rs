@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::model::market::date_of;
 use crate::run::shell::quoted;
@@ -179,8 +180,22 @@ pub fn say(text: impl std::fmt::Display) {
     stderr::say(format!("{text}\n").into_bytes());
 }
 
+/// Whether anything was written to stdout.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a result was begun: then it cannot be made anew.
+pub fn has_printed() -> bool {
+    PRINTED.load(Ordering::Relaxed)
+}
+
+/// A result begins that is written without the help of this module.
+pub fn begins() {
+    PRINTED.store(true, Ordering::Relaxed);
+}
+
 /// Where results are written: after what was said before them.
 fn stdout() -> std::io::StdoutLock<'static> {
+    begins();
     stderr::settle();
     std::io::stdout().lock()
 }

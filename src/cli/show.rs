@@ -188,6 +188,7 @@ impl Shown<'_> {
 
 /// CSV; of several series each row begins with its series.
 fn csv(all: &[Shown<'_>]) -> Result<()> {
+    output::begins();
     let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
     let several = all.len() > 1;
     if several {

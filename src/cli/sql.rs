@@ -163,6 +163,7 @@ impl TakeRows for Csv {
     type Error = anyhow::Error;
 
     fn columns(&mut self, names: Vec<String>) -> Result<()> {
+        output::begins();
         Ok(self.0.write_record(names)?)
     }
 

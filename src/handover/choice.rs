@@ -133,11 +133,13 @@ impl Choice {
     /// # Errors
     /// A symbol or timeframe that the file does not hold, a reversed range, a file without series.
     pub fn of(&self, series: Vec<SeriesRow>) -> Result<Vec<Chosen>, BadChoice> {
-        // One of which nothing is known is there for its empty answers alone.
-        let series: Vec<SeriesRow> = series
-            .into_iter()
-            .filter(|held| held.candles > 0 || !held.coverage.is_empty())
-            .collect();
+        // One of which nothing is known is there for its empty answers, or for a job that is still to ask, alone.
+        let is_known = |held: &SeriesRow| held.candles > 0 || !held.coverage.is_empty();
+        self.of_all(series.into_iter().filter(is_known).collect())
+    }
+
+    /// The same, and those of which nothing is known but that they were asked for.
+    pub(super) fn of_all(&self, series: Vec<SeriesRow>) -> Result<Vec<Chosen>, BadChoice> {
         if series.is_empty() {
             return Err(BadChoice::Nothing);
         }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use itertools::{EitherOrBoth, Itertools};
 
 use crate::handover::outfile::is_same;
+use crate::handover::verify::is_as_packed;
 use crate::model::candle::Candle;
 use crate::model::manifest::{Entry, Manifest};
 use crate::model::span::{Span, SpanSet};
@@ -101,7 +102,8 @@ impl SeriesDifference {
 }
 
 /// Compares two files, each read at one instant. All rows are counted; of each kind the first `limit` are kept. Of two
-/// packed files the manifests are believed, so that only series whose digests differ are read. The meter of A tells how far
+/// packed files that nobody changed since, by their digests, the manifests are believed, so that only series whose digests
+/// differ are read. The meter of A tells how far
 /// it is, where B has the same.
 ///
 /// # Errors
@@ -115,10 +117,12 @@ pub fn diff(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> 
 }
 
 fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
-    let manifests = a
-        .seal()?
-        .zip(b.seal()?)
-        .map(|(a, b)| (a.manifest, b.manifest));
+    let manifests = match a.seal()?.zip(b.seal()?) {
+        Some((of_a, of_b)) if is_as_packed(a.path())? && is_as_packed(b.path())? => {
+            Some((of_a.manifest, of_b.manifest))
+        }
+        _ => None,
+    };
     if manifests
         .as_ref()
         .is_some_and(|(a, b)| (a.format, a.digest) == (b.format, b.digest))

@@ -119,6 +119,16 @@ fn digests(mut file: impl Read + Seek) -> std::io::Result<((Digest, Digest), boo
     Ok(((has.into(), said), true))
 }
 
+/// Whether a packed file is as it was packed, by the digest of all its bytes.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn is_as_packed(path: &Path) -> Result<bool, StoreError> {
+    let found = digests(Store::bytes(path)?).map_err(|error| unreadable(path, &error))?;
+    let ((has, said), is_marked) = found;
+    Ok(is_marked && has == said)
+}
+
 struct Judging(Verdict);
 
 impl Judging {

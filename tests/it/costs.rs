@@ -230,3 +230,28 @@ fn an_update_says_how_many_series_were_not_due_and_force_asks_them() {
     assert_eq!(forced["not_due"], 0);
     assert!(server.hits() >= 2, "{forced}");
 }
+
+#[test]
+fn who_asks_for_a_part_that_was_never_asked_is_not_put_off() {
+    let halted = (label("2024-01-20"), label("2024-03-01"));
+    let (mut bench, start) = (Bench::new(), label("2024-01-02"));
+    let trades = |ts: &i64| !(halted.0..halted.1).contains(ts);
+    let days = (start..label("2024-04-01")).step_by(DAY as usize);
+    bench
+        .provider
+        .offer("AAPL 1d", candles(days.filter(trades)));
+    for day in ["2024-01-19", "2024-02-20", "2024-02-28"] {
+        bench.update("AAPL 1d", start, ny(&format!("{day} 21:00")));
+    }
+    let now = ny("2024-03-07 12:00");
+    assert_eq!(bench.update("AAPL 1d", start, now).requests, 0, "it rests");
+    for part in [
+        span(label("2024-03-01"), label("2024-03-02")),
+        span(start, label("2024-03-05")),
+    ] {
+        let report = bench.backfill(now, "AAPL 1d", part);
+        assert!(report.requests > 0, "it was never asked for");
+        let last = bench.stamps("AAPL 1d").last().copied();
+        assert_eq!(last, Some(part.end() - DAY));
+    }
+}

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::harness::{Home, Run};
 use crate::reports::fields;
@@ -200,6 +202,16 @@ fn one_row_in_a_long_series_is_found_wherever_it_stands_and_zeros_have_no_sign()
     run(&home, "diff market.db copy.db").ok();
 }
 
+/// Gives a packed file that was changed the digest of what it holds now.
+fn seal_anew(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let end = bytes.len() - 32;
+    bytes[end..].fill(0);
+    let digest = Sha256::digest(&bytes);
+    bytes[end..].copy_from_slice(&digest);
+    fs::write(path, bytes).unwrap();
+}
+
 #[test]
 fn of_two_packed_files_only_series_with_other_digests_are_read() {
     let home = two(&format!(
@@ -215,9 +227,12 @@ fn of_two_packed_files_only_series_with_other_digests_are_read() {
     // What is not read is not missed.
     for pack in ["same.db", "b.db"] {
         fs::set_permissions(home.path(pack), fs::Permissions::from_mode(0o644)).unwrap();
-        let pack = rusqlite::Connection::open(home.path(pack)).unwrap();
-        pack.execute_batch("UPDATE candle_data SET open = 9 WHERE series_id > 1")
-            .unwrap();
+        let change = |sql: &str| {
+            let pack = rusqlite::Connection::open(home.path(pack)).unwrap();
+            pack.execute_batch(sql).unwrap();
+        };
+        change("UPDATE candle_data SET open = 9 WHERE series_id > 1");
+        seal_anew(&home.path(pack));
     }
     run(&home, "diff a.db same.db").ok();
     let found = run(&home, "diff a.db b.db --json").exit(3).json();
@@ -254,4 +269,38 @@ fn packed_series_whose_candles_were_exchanged_are_not_the_same() {
     }
     let said = run(&home, "diff a.db b.db --json").exit(3).json();
     assert_eq!(said["series"].as_array().map(Vec::len), Some(4), "{said}");
+}
+
+#[test]
+fn packed_files_that_were_changed_are_compared_by_what_is_in_them() {
+    let home = Home::new();
+    let words = "backfill AAPL MSFT --provider sample --start 2024-01-02 --end 2024-02-29";
+    home.cli(words.split(' ')).run().ok();
+    for file in ["a.db", "b.db"] {
+        home.cli(["pack", "-o", file]).run().ok();
+    }
+    home.cli(["diff", "a.db", "b.db"]).run().ok();
+    std::fs::copy(home.path("b.db"), home.path("c.db")).unwrap();
+    let change = |file: &str, sql: &str| {
+        std::process::Command::new("chmod")
+            .args(["u+w", file])
+            .current_dir(home.path(""))
+            .status()
+            .unwrap();
+        rusqlite::Connection::open(home.path(file))
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
+    };
+    change(
+        "b.db",
+        "UPDATE candle_data SET close = close + 1 WHERE ts = 1704153600 AND series_id = 1",
+    );
+    home.cli(["diff", "a.db", "b.db"]).run().exit(3);
+    change(
+        "c.db",
+        "DELETE FROM candle_data WHERE ts = 1704153600 AND series_id = 1",
+    );
+    let said = home.cli(["diff", "a.db", "c.db"]).run().exit(1);
+    said.says(&["c.db", "verify"]);
 }

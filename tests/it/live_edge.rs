@@ -420,7 +420,8 @@ fn a_last_day_that_stays_absent_is_asked_for_once_more_when_a_week_has_proven_it
         (0, 1, friday),
         (3, 0, friday),
         (6, 0, friday),
-        (7, 1, friday + DAY),
+        // And to make sure, since it lies right beside candles.
+        (7, 2, friday + DAY),
         (8, 0, friday + DAY),
     ] {
         let report = bench.backfill(saturday + days * DAY, "AAPL 1d", week);

@@ -586,3 +586,39 @@ fn what_cannot_be_packed_is_said_and_leaves_nothing() {
         .json();
     assert_eq!(json["error"]["kind"], "series", "the kind of the error");
 }
+
+#[test]
+fn a_copy_with_its_history_goes_on_with_all_that_a_job_is_still_to_ask() {
+    let home = Home::new();
+    let server =
+        Server::scripted(|request| (request.n > 3).then(|| Reply::json(404, "{}".to_owned())));
+    let words = "AAPL MSFT SPY QQQ NVDA -t 1d --start 2024-01-02 --end 2024-01-31 --workers 1";
+    let first = home.backfill(&server, &format!("{words} --json")).exit(3);
+    assert_eq!(first.json()["status"], "partial");
+    home.cli(["pack", "--with-history", "-o", "copy.db"])
+        .run()
+        .ok();
+    home.cli(["verify", "copy.db"]).run().ok();
+    let slices = |db: &str| {
+        let status = home.cli(["--db", db, "status", "--json"]).without_db();
+        status.run().ok().json()["jobs"][0]["slices"].clone()
+    };
+    assert_eq!(slices("copy.db"), slices("market.db"));
+    std::process::Command::new("chmod")
+        .args(["u+w", "copy.db"])
+        .current_dir(home.path(""))
+        .status()
+        .unwrap();
+    let server = Server::start();
+    home.to(&server, ["--db", "copy.db", "resume"])
+        .without_db()
+        .run()
+        .ok();
+    let held = Db::open(&home.path("copy.db"));
+    for symbol in ["AAPL", "MSFT", "SPY", "QQQ", "NVDA"] {
+        assert!(!held.candles(symbol, "1d").is_empty(), "{symbol}");
+    }
+    // Without its history there is nothing to go on with.
+    home.cli(["pack", "-o", "data.db"]).run().ok();
+    assert!(Db::open(&home.path("data.db")).count("SELECT count(*) FROM series") < 5);
+}

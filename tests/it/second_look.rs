@@ -84,7 +84,7 @@ fn nothing_between_candles_counts_when_it_is_said_twice() {
 }
 
 #[test]
-fn nothing_before_the_first_candle_after_the_last_or_without_any_is_asked_for_once() {
+fn nothing_before_the_first_candle_or_after_the_last_is_asked_for_once_unless_it_lies_beside_one() {
     let (cells, whole) = cells();
     for (has, workers) in [(0, 1), (0, 4), (3, 1), (3, 4), (4, 1), (4, 4)] {
         let mut bench = Bench::new();
@@ -93,7 +93,8 @@ fn nothing_before_the_first_candle_after_the_last_or_without_any_is_asked_for_on
             bench.provider.offer(SERIES, candles(hours(*cell)));
         }
         let report = bench.backfill(now(), SERIES, whole);
-        assert_eq!(report.requests, 4, "candles in cell {has}");
+        let beside = u64::from(has < cells.len());
+        assert_eq!(report.requests, 4 + beside, "candles in cell {has}");
         let (held, again) = (bench.stamps(SERIES).len(), now() + HOUR);
         assert_eq!(held, cells.get(has).map_or(0, |cell| hours(*cell).count()));
         assert_eq!(bench.backfill(again, SERIES, whole).requests, 0);
@@ -267,4 +268,48 @@ fn where_nothing_trades_nothing_is_asked_for_once() {
     let report = bench.backfill(utc("2024-12-01 00:00"), "AAPL 1m", weekend);
     assert_eq!(report.status, JobStatus::Completed);
     assert_eq!(bench.provider.take_spans(), [weekend], "asked for once");
+}
+
+#[test]
+fn what_a_page_seemed_to_prove_is_taken_back_where_a_later_one_belies_it() {
+    let whole = cells().0[1];
+    let mut bench = Bench::new();
+    bench.provider.offer(SERIES, candles(hours(whole)));
+    let mut is_first = true;
+    bench.provider.script(move |ask, cursor| {
+        let rows: Vec<_> = candles(hours(ask.span)).collect();
+        // The newer half comes first, and the older one after it.
+        let (older, newer) = rows.split_at(rows.len() / 2);
+        match cursor {
+            None if std::mem::take(&mut is_first) => {
+                let first = page(ask, newer.iter().copied());
+                Some(Ok(first.followed_by(Some(Cursor::new("more")))))
+            }
+            Some(_) => Some(Ok(page(ask, older.iter().copied()))),
+            None => None,
+        }
+    });
+    let report = bench.backfill(now(), SERIES, whole);
+    assert_eq!(report.status, JobStatus::Partial);
+    assert_eq!(bench.coverage(SERIES), []);
+    let report = bench.backfill(now(), SERIES, whole);
+    assert_eq!(report.status, JobStatus::Completed);
+    assert_eq!(bench.stamps(SERIES), hours(whole).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_right_beside_known_candles_is_believed_only_when_it_is_said_twice() {
+    let whole = cells().0[1];
+    let day = |n: i64| span(whole.start() + n * DAY, whole.start() + (n + 1) * DAY);
+    // Before what is held, and after it.
+    for (first, second, third) in [(5, 6, 7), (7, 6, 5)] {
+        let mut bench = Bench::new();
+        bench.provider.offer(SERIES, candles(hours(whole)));
+        bench.backfill(now(), SERIES, day(first));
+        loses(&bench, day(second));
+        bench.backfill(now(), SERIES, day(second));
+        bench.backfill(now(), SERIES, day(third));
+        let stamps = bench.stamps(SERIES);
+        assert_eq!(stamps.len(), 3 * 24, "a day is missing: {stamps:?}");
+    }
 }

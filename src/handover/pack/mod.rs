@@ -149,7 +149,13 @@ fn fill(
     let root = Packing::begin(&name, path, !options.compat)?;
     let file = part.file().try_clone().map_err(told)?;
     store.at_one_instant(|| {
-        let chosen = choice.of(store.whole_series()?)?;
+        let series = store.whole_series()?;
+        // Jobs go on in a copy with its history, with all that they are to ask.
+        let chosen = if options.history {
+            choice.of_all(series)?
+        } else {
+            choice.of(series)?
+        };
         store.meter().begin("packing", Chosen::about(&chosen));
         let read = |sender| Reading::new(store, sender, cancel, options.history).candles(chosen);
         let write = |batches| write(file, root, batches).map_err(told);

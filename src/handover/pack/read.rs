@@ -112,13 +112,12 @@ impl<'a> Reading<'a> {
             Ok::<(), PackError>(())
         })?;
         self.store.check_books(held, span, read)?;
-        if kept.candles > 0 || !coverage.is_empty() {
-            hand_over(number, rows)?;
-        }
         self.left_out += left_out;
-        if kept.candles == 0 && coverage.is_empty() {
+        let is_asked_alone = self.history && held.candles == 0 && span == Span::EVERYTHING;
+        if kept.candles == 0 && coverage.is_empty() && !is_asked_alone {
             return Ok(None);
         }
+        hand_over(number, rows)?;
         Ok(Some(Entry {
             key: held.key.clone(),
             week_start: held.week_start,

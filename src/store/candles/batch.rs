@@ -9,7 +9,9 @@ use crate::model::candle::{Candle, Rejected};
 use crate::model::market::Market;
 use crate::model::span::{Span, SpanSet};
 use crate::plan::{EmptySpan, Tail};
-use crate::store::candles::coverage::{cover, coverage, empty_spans, forget_empty, insert_empty};
+use crate::store::candles::coverage::{
+    cover, coverage, empty_spans, forget_empty, insert_empty, uncover,
+};
 use crate::store::candles::rows::{RowError, Rows, has_candles};
 use crate::store::file::begin::Writing;
 use crate::store::jobs::create::give_sign;
@@ -147,6 +149,14 @@ impl Batch<'_> {
         let counts = rows.counts;
         self.count(page.slice_id, counts)?;
         Ok(counts)
+    }
+
+    /// Takes back that a span of a series was answered for good. Its candles stay, as provisional ones.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn take_back(&self, series_id: i64, span: Span) -> Result<(), StoreError> {
+        uncover(&self.tx, series_id, span).map_err(told(self.path))
     }
 
     /// Marks a slice as completed, and keeps in mind where the provider had nothing.

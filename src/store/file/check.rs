@@ -177,7 +177,7 @@ impl Store {
             |_| true,
         )?);
         if self.format >= TOTALS_SINCE {
-            let sums = sums(None);
+            let sums = sums("main", None);
             found.extend(self.lines(
                 &format!(
                     "SELECT 'the totals of job ' || job_id || ' are not those of its slices' FROM (

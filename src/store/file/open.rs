@@ -172,6 +172,11 @@ impl Store {
             Found::Ours(FORMAT) => {}
             Found::Ours(_) => migrate(&store)?,
         }
+        if id == APPLICATION_ID {
+            // What a statement with a trigger writes aside, a few pages, would go to a file otherwise.
+            let memory = store.connection.pragma_update(None, "temp_store", "memory");
+            memory.map_err(told)?;
+        }
         totals::keep(&store.connection).map_err(told)?;
         Ok(store)
     }

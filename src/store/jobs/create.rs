@@ -10,6 +10,7 @@ use crate::model::span::Span;
 use crate::run::owner::{self, Owner};
 use crate::store::candles::series::bind;
 use crate::store::jobs::status::ITS_PROCESS_IS_GONE;
+use crate::store::jobs::totals;
 use crate::store::{JobStatus, Left, SeriesKey, Store, StoreError, told};
 
 /// The version that stands in the file for what this program does.
@@ -329,6 +330,7 @@ pub(in crate::store) fn insert_slices(
 ) -> rusqlite::Result<Vec<Progress>> {
     let sql = "INSERT INTO backfill_progress (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
     let mut insert = connection.prepare_cached(sql)?;
+    totals::add(connection, job_id, slices.len())?;
     slices
         .iter()
         .map(|&span| {

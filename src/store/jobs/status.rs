@@ -257,7 +257,7 @@ fn job_rows(format: i32, chosen: &str) -> String {
         "j.rate, j.workers"
     };
     let totals = if format < TOTALS_SINCE {
-        format!("({})", sums(Some(chosen)))
+        format!("({})", sums("main", Some(chosen)))
     } else {
         "backfill_totals".to_owned()
     };

@@ -17,6 +17,7 @@ use crate::run::clock::Cancel;
 use crate::store::candles::read::key_of;
 use crate::store::candles::series::{bind, known_in};
 use crate::store::file::stamp::stamp_if_any;
+use crate::store::jobs::totals;
 use crate::store::{Counted, FORMAT, SeriesKey, Store, StoreError, told};
 
 /// Steps of SQLite's machine between two looks at whether it is cancelled: some milliseconds.
@@ -146,6 +147,7 @@ fn add_attached(
         pairs.push((ours, theirs));
     }
     history::add(tx, other.format).map_err(told)?;
+    totals::refill(tx).map_err(told)?;
     for (ours, theirs) in pairs {
         let mut pair = Pair {
             tx,
