@@ -109,9 +109,7 @@ impl Siege {
     }
 
     fn with(token: Option<&'static str>, name: Option<&str>) -> Siege {
-        let home = Home::new();
-        let dates = "backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-05";
-        home.cli(dates.split(' ')).run().ok();
+        let home = Home::of_sample("AAPL --start 2024-01-02 --end 2024-01-05");
         let job = home.db().text("SELECT job_id FROM backfill_jobs");
         let mut cli = home.serve_sample();
         if let Some(token) = token {

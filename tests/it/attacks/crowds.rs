@@ -81,8 +81,7 @@ fn followers_who_never_read_hold_up_neither_the_job_nor_anybody_else() {
 #[test]
 fn twenty_of_the_largest_bodies_at_once_keep_nobody_out() {
     const LARGEST: usize = 1 << 20;
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     // Read to its end it is refused, for its last symbol is none.
     let symbols = |count| vec!["A".repeat(40); count].join(r#"",""#);
     let start = format!(
@@ -116,9 +115,7 @@ fn twenty_of_the_largest_bodies_at_once_keep_nobody_out() {
 
 #[test]
 fn the_longest_list_of_jobs_keeps_nobody_out() {
-    let home = Home::new();
-    let dates = "backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-05";
-    home.cli(dates.split(' ')).run().ok();
+    let home = Home::of_sample("AAPL --start 2024-01-02 --end 2024-01-05");
     // A thousand like it.
     home.sql(
         "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, source, delay_s, created_at)
@@ -149,9 +146,7 @@ fn the_longest_list_of_jobs_keeps_nobody_out() {
 
 #[test]
 fn callers_of_candles_who_never_read_keep_nobody_out() {
-    let home = Home::new();
-    let day = "backfill AAPL -t 1m --provider sample --start 2024-01-02 --end 2024-01-02";
-    home.cli(day.split(' ')).run().ok();
+    let home = Home::of_sample("AAPL -t 1m --start 2024-01-02 --end 2024-01-02");
     // More than all buffers on the way to a caller take.
     home.sql(
         "INSERT INTO candle_data (series_id, ts, open, high, low, close, volume)

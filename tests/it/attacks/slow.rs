@@ -16,16 +16,12 @@ use super::attack::open_sockets;
 use crate::support::harness::Home;
 use crate::support::running::eventually;
 use crate::support::seeded::say;
+use crate::support::serving::host;
 use crate::support::serving::{Serving, read_answer};
 
 const BODY: &str = "POST /api/v1/backfill HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{";
 /// As long as one who does not attack may wait for an answer.
 pub(crate) const SOON: Duration = Duration::from_secs(3);
-
-pub(crate) fn host(serving: &Serving, text: &str) -> Vec<u8> {
-    let host = format!("127.0.0.1:{}", serving.port);
-    text.replace("{host}", &host).into_bytes()
-}
 
 /// Others are answered soon.
 pub(crate) fn is_well(serving: &Serving) {
@@ -65,8 +61,7 @@ fn a_caller_that_dawdles_is_sent_away_in_time() {
     const AWAY: &str = "";
     const LATE: &str = "HTTP/1.1 408 Request Timeout";
     const ASKED: &str = "GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n";
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     let twice = format!("{ASKED}{ASKED}");
     let half = format!("{ASKED}GET /he");
     let sockets = open_sockets(serving.id());
@@ -136,9 +131,7 @@ fn read_slowly(mut stream: TcpStream, stop: &AtomicBool) {
 
 #[test]
 fn a_caller_that_never_reads_its_answers_is_sent_away_in_time_and_one_that_reads_slowly_stays() {
-    let home = Home::new();
-    let words = "backfill AAPL -t 1m --provider sample --start 2022-01-03 --end 2023-12-29";
-    home.cli(words.split(' ')).run().ok();
+    let home = Home::of_sample("AAPL -t 1m --start 2022-01-03 --end 2023-12-29");
     let slow_server = Serving::start(home.serve_sample());
     let mut slow = slow_server.connect();
     let asked = "GET /api/v1/historical/AAPL?timeframe=1m&start=2022-01-03&end=2023-12-29&format=csv HTTP/1.1\r\nHost: {host}\r\n\r\n";
@@ -149,8 +142,7 @@ fn a_caller_that_never_reads_its_answers_is_sent_away_in_time_and_one_that_reads
         thread::spawn(move || read_slowly(slow, &stop))
     };
 
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     let sockets = open_sockets(serving.id());
     let job = large_job(&serving);
     let asked = format!("GET /api/v1/backfill/status/{job} HTTP/1.1\r\nHost: {{host}}\r\n\r\n");
@@ -201,8 +193,7 @@ fn ten_thousand_idle_connections_keep_nobody_out() {
     if !allow_files(14_000) {
         return;
     }
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     let sockets = open_sockets(serving.id());
     let mut idle = Vec::new();
     for n in 0..10_000 {
@@ -225,8 +216,7 @@ fn ten_thousand_idle_connections_keep_nobody_out() {
 
 #[test]
 fn callers_that_ask_and_do_not_go_on_keep_nobody_out() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     let job = large_job(&serving);
     let asked = format!("GET /api/v1/backfill/status/{job} HTTP/1.1\r\nHost: {{host}}\r\n\r\n");
     let (body, asked) = (host(&serving, BODY), host(&serving, &asked.repeat(40)));
@@ -270,8 +260,7 @@ fn with_few_files_to_open_there_are_some_left_for_the_work() {
 
 #[test]
 fn a_refusal_is_read_although_its_caller_still_sends() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     let sockets = open_sockets(serving.id());
     for _ in 0..50 {
         let mut stream = serving.connect();

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::reports::{fields, is_utc};
 use crate::support::checker::{self, check_books};
+use crate::support::documents::{fields, is_utc};
 use crate::support::harness::Home;
 use crate::support::oracle::{day_of, span};
 use crate::support::server::Server;
@@ -15,9 +15,7 @@ fn list_shows_every_series_from_the_books_alone() {
     let (home, server) = (Home::new(), Server::start());
     home.backfill(&server, &format!("MSFT AAPL -t 1d,1h {DATES}"))
         .ok();
-    home.cli(format!("backfill SPY {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    home.sample(&format!("SPY {DATES}")).ok();
     let list = home.cli(["list", "--json"]).run().ok().json();
     fields(&list, "series");
     let series = list["series"].as_array().unwrap();
@@ -201,10 +199,10 @@ fn show_cuts_by_tail_and_by_dates_and_writes_csv() {
 
 #[test]
 fn drop_forgets_a_series_whole_and_frees_its_name() {
-    let (home, server) = (Home::new(), Server::start());
-    home.cli(format!("backfill AAPL MSFT -t 1d,1h {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    let (home, server) = (
+        Home::of_sample(&format!("AAPL MSFT -t 1d,1h {DATES}")),
+        Server::start(),
+    );
     home.cli("drop AAPL -t 1d --yes".split(' ')).run().ok();
     let db = home.db();
     assert!(db.candles("AAPL", "1d").is_empty() && db.coverage("AAPL", "1d").is_empty());

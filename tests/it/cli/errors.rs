@@ -2,47 +2,11 @@
 
 use std::fs;
 
+use crate::support::documents::refused;
 use crate::support::harness::{Home, KEY};
 use crate::support::server::Server;
 
-pub(crate) const DATES: &str = "--start 2024-01-02 --end 2024-01-05";
-
-/// Runs `words` (split at spaces, `_` stands for one) for a person and for a script: both times the same exit code, a
-/// message with these words and a next step, no request, and every file as it was.
-pub(crate) fn refused(home: &Home, server: &Server, words: &str, code: i32, names: &[&str]) {
-    let before = home.files();
-    let args = || words.split(' ').map(|word| word.replace('_', " "));
-    home.to(server, args()).run().exit(code).says(names);
-    let run = home.to(server, args()).arg("--json").run().exit(code);
-    let document = run.json();
-    let error = document["error"]
-        .as_object()
-        .unwrap_or_else(|| panic!("no error document\n{run:?}"));
-    let mut fields: Vec<&String> = error.keys().collect();
-    fields.sort();
-    assert_eq!(fields, ["kind", "message", "next"], "{run:?}");
-    for field in fields {
-        assert!(
-            error[field]
-                .as_str()
-                .is_some_and(|text| !text.trim().is_empty()),
-            "{field} says nothing\n{run:?}"
-        );
-    }
-    let message = error["message"].as_str().unwrap().to_lowercase();
-    let next = error["next"].as_str().unwrap().to_lowercase();
-    for name in names {
-        assert!(
-            message.contains(&name.to_lowercase()) || next.contains(&name.to_lowercase()),
-            "{name:?} is not named\n{run:?}"
-        );
-    }
-    assert_eq!(server.hits(), 0, "{words}");
-    assert!(
-        home.files() == before,
-        "{words}: a file was made or changed"
-    );
-}
+const DATES: &str = "--start 2024-01-02 --end 2024-01-05";
 
 #[test]
 fn values_that_are_wrong_by_themselves_are_usage_errors() {
@@ -152,9 +116,7 @@ fn a_key_goes_over_plain_http_to_this_machine_only() {
 fn who_reads_an_error_elsewhere_is_told_whole_file_names() {
     let home = Home::new();
     let whole = |name: &str| home.path(name).display().to_string();
-    home.cli("backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-05".split(' '))
-        .run()
-        .ok();
+    home.sample("AAPL --start 2024-01-02 --end 2024-01-05").ok();
     fs::write(home.path("there.csv"), "").unwrap();
     fs::write(home.path("odd.db"), "x".repeat(4096)).unwrap();
     for (words, named, code) in [

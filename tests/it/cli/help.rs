@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::errors::refused;
+use crate::support::documents::refused;
 use crate::support::harness::Home;
 use crate::support::server::Server;
 
@@ -175,9 +175,7 @@ fn completions_are_written_for_every_shell_and_know_every_command() {
 
 #[test]
 fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
-    let home = Home::new();
-    let fill = "backfill AAPL MSFT X:BTCUSD X:ETHUSD --provider sample --start 2024-01-02 --end 2024-01-05";
-    home.cli(fill.split(' ')).run().ok();
+    let home = Home::of_sample("AAPL MSFT X:BTCUSD X:ETHUSD --start 2024-01-02 --end 2024-01-05");
     std::fs::rename(home.db_path(), home.path("other.db")).unwrap();
     let script = |shell: &str| home.cli(["completions", shell]).run().ok().stdout;
     for (shell, place) in [

@@ -7,8 +7,8 @@ use candlefile::store::FORMAT;
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::errors::refused;
-use super::reports::fields;
+use crate::support::documents::fields;
+use crate::support::documents::refused;
 use crate::support::harness::Home;
 use crate::support::server::Server;
 

@@ -1,9 +1,8 @@
 //! The reports of jobs, and the field names in them that scripts rely on.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
+use crate::support::documents::{fields, is_utc};
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::oracle::day_of;
@@ -11,29 +10,7 @@ use crate::support::server::Server;
 
 const DATES: &str = "--start 2024-01-08 --end 2024-01-31";
 
-/// A later version may add fields; it may not lose one of these.
-#[track_caller]
-pub(crate) fn fields(value: &Value, names: &str) {
-    let have: BTreeSet<&str> = value
-        .as_object()
-        .unwrap_or_else(|| panic!("not an object: {value}"))
-        .keys()
-        .map(String::as_str)
-        .collect();
-    for name in names.split(' ') {
-        assert!(have.contains(name), "{name} is not in {value}");
-    }
-}
-
 const RECORDS: &str = "fetched inserted duplicate restated conflicting rejected";
-
-pub(crate) fn is_utc(value: &Value) {
-    let text = value.as_str().unwrap_or_else(|| panic!("no time: {value}"));
-    assert!(
-        text.ends_with('Z') && chrono::DateTime::parse_from_rfc3339(text).is_ok(),
-        "{text}"
-    );
-}
 
 #[test]
 fn the_report_of_a_backfill_has_these_fields() {

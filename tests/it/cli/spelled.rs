@@ -1,6 +1,6 @@
 //! What comes from outside and is spelled otherwise: symbols, zones, keys, and the words of a server.
 
-use super::errors::refused;
+use crate::support::documents::refused;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::server::Server;
@@ -95,10 +95,7 @@ fn a_range_without_a_session_is_told_by_what_trades_when() {
 
 #[test]
 fn a_zone_is_understood_as_people_say_it() {
-    let home = Home::new();
-    home.cli(format!("backfill AAPL --provider sample -t 1h {WEEK}").split(' '))
-        .run()
-        .ok();
+    let home = Home::of_sample(&format!("AAPL -t 1h {WEEK}"));
     let shown = |zone: &str, local: &str| {
         let words = [
             "show", "AAPL", "-t", "1h", "--tail", "1", "--json", "--tz", zone,

@@ -4,18 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::errors::refused;
+use crate::support::documents::refused;
 use crate::support::harness::Home;
 use crate::support::server::Server;
 
 fn filled() -> Home {
-    let home = Home::new();
-    home.cli(
-        "backfill AAPL --provider sample -t 1d,1m --start 2024-01-02 --end 2024-01-31".split(' '),
-    )
-    .run()
-    .ok();
-    home
+    Home::of_sample("AAPL -t 1d,1m --start 2024-01-02 --end 2024-01-31")
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
-use super::errors::refused;
+use crate::support::documents::refused;
 use crate::support::exchange::{Gate, Reply};
 use crate::support::harness::Home;
 use crate::support::running::{Running, eventually};
@@ -14,14 +14,7 @@ use crate::support::seeded::say;
 use crate::support::server::Server;
 
 fn filled() -> Home {
-    let home = Home::new();
-    home.cli(
-        "backfill AAPL X:BTCUSD --provider sample -t 1d,1m --start 2024-03-04 --end 2024-03-15"
-            .split(' '),
-    )
-    .run()
-    .ok();
-    home
+    Home::of_sample("AAPL X:BTCUSD -t 1d,1m --start 2024-03-04 --end 2024-03-15")
 }
 
 /// What a terminal of this width shows; nothing where no pseudo terminal can be had.

@@ -5,7 +5,7 @@ use std::fs;
 use chrono::{Days, Months, NaiveDate};
 use serde_json::Value;
 
-use super::errors::refused;
+use crate::support::documents::refused;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::oracle::{date, today};
@@ -96,10 +96,7 @@ fn dates_that_count_from_today_are_days_of_the_market() {
 
 #[test]
 fn what_counts_from_today_chooses_candles_that_are_held_too() {
-    let home = Home::new();
-    home.cli("backfill X:BTCUSD --provider sample --start 60d".split(' '))
-        .run()
-        .ok();
+    let home = Home::of_sample("X:BTCUSD --start 60d");
     let rows = |words: &str| home.cli(words.split(' ')).run().ok().stdout.lines().count() - 1;
     for words in ["show X:BTCUSD --csv", "export X:BTCUSD -o - --format csv"] {
         let all = rows(words);
@@ -117,10 +114,7 @@ fn what_counts_from_today_chooses_candles_that_are_held_too() {
 }
 
 fn filled() -> Home {
-    let home = Home::new();
-    let words = format!("backfill AAPL,MSFT SPY --provider sample -t 1d,1h {JANUARY}");
-    home.cli(words.split(' ')).run().ok();
-    home
+    Home::of_sample(&format!("AAPL,MSFT SPY -t 1d,1h {JANUARY}"))
 }
 
 #[test]

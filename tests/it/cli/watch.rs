@@ -65,10 +65,7 @@ fn the_followed_line_says_how_far_the_job_is_and_how_long_the_rest_takes() {
 
 #[test]
 fn where_nothing_runs_a_watch_ends_at_once() {
-    let home = Home::new();
-    home.cli("backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-05".split(' '))
-        .run()
-        .ok();
+    let home = Home::of_sample("AAPL --start 2024-01-02 --end 2024-01-05");
     let run = home.cli(["status", "--watch"]).run().ok();
     assert!(
         run.stdout.contains("completed") && run.stderr.is_empty(),

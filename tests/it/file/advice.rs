@@ -74,12 +74,7 @@ fn who_may_not_write_a_file_that_is_written_is_told_to_pack_it() {
 
 #[test]
 fn a_packed_file_is_copied_and_one_with_a_log_beside_it_is_not() {
-    let home = Home::new();
-    home.backfill(
-        &Server::start(),
-        "AAPL -t 1d --start 2024-01-02 --end 2024-02-29",
-    )
-    .ok();
+    let home = Home::filled("AAPL -t 1d --start 2024-01-02 --end 2024-02-29");
     run(&home, "pack -o out.db").ok();
     let refused = run_on(&home, "--db out.db drop AAPL -t 1d --yes").exit(1);
     assert!(refused.stderr.contains("cp out.db copy.db"), "{refused:?}");
@@ -92,12 +87,7 @@ fn a_packed_file_is_copied_and_one_with_a_log_beside_it_is_not() {
 
 #[test]
 fn a_damaged_file_is_restored_without_its_log() {
-    let home = Home::new();
-    home.backfill(
-        &Server::start(),
-        "AAPL -t 1d --start 2024-01-02 --end 2024-02-29",
-    )
-    .ok();
+    let home = Home::filled("AAPL -t 1d --start 2024-01-02 --end 2024-02-29");
     home.sql("DELETE FROM candle_data WHERE ts = (SELECT min(ts) FROM candle_data)");
     let said = run(&home, "verify market.db").exit(1).stderr;
     assert!(said.contains("restore the file from a copy"), "{said}");

@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::cli::errors::{DATES, refused};
+use crate::support::documents::refused;
 use crate::support::harness::Home;
 use crate::support::server::Server;
+
+const DATES: &str = "--start 2024-01-02 --end 2024-01-05";
 
 #[test]
 fn a_file_of_another_kind_is_refused_by_every_command_and_left_alone() {
@@ -99,10 +101,7 @@ fn commands_that_only_read_make_no_file() {
 
 #[test]
 fn a_series_of_another_source_or_adjustment_is_not_mixed() {
-    let (home, server) = (Home::new(), Server::start());
-    home.cli(format!("backfill AAPL {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    let (home, server) = (Home::of_sample(&format!("AAPL {DATES}")), Server::start());
     let before = home.db().candles("AAPL", "1d");
     for words in [
         format!("backfill AAPL {DATES}"),
@@ -133,9 +132,7 @@ fn a_series_of_another_source_or_adjustment_is_not_mixed() {
 fn a_job_id_that_is_unknown_or_ambiguous_is_refused() {
     let (home, server) = (Home::new(), Server::start());
     for symbol in ["AAPL", "MSFT"] {
-        home.cli(format!("backfill {symbol} {DATES} --provider sample").split(' '))
-            .run()
-            .ok();
+        home.sample(&format!("{symbol} {DATES}")).ok();
     }
     let jobs = home.cli(["status", "--json"]).run().ok().json();
     let id = jobs["jobs"][0]["job_id"].as_str().unwrap();
@@ -160,10 +157,7 @@ fn a_job_id_that_is_unknown_or_ambiguous_is_refused() {
 
 #[test]
 fn a_number_that_no_job_can_have_is_damage_and_not_worked_with() {
-    let (home, server) = (Home::new(), Server::start());
-    home.cli(format!("backfill AAPL {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    let (home, server) = (Home::of_sample(&format!("AAPL {DATES}")), Server::start());
     let good = fs::read(home.db_path()).unwrap();
     for damage in [
         // Candles would be closed long before they began, and the search for the first that is not would not end.
@@ -187,10 +181,7 @@ fn a_number_that_no_job_can_have_is_damage_and_not_worked_with() {
 
 #[test]
 fn a_series_that_the_file_does_not_hold_is_named() {
-    let (home, server) = (Home::new(), Server::start());
-    home.cli(format!("backfill AAPL {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    let (home, server) = (Home::of_sample(&format!("AAPL {DATES}")), Server::start());
     refused(&home, &server, "show MSFT -t 1d", 1, &["MSFT"]);
     refused(&home, &server, "show AAPL -t 1m", 1, &["AAPL", "1m"]);
     refused(&home, &server, "drop MSFT -t 1d --yes", 1, &["MSFT"]);
@@ -198,10 +189,7 @@ fn a_series_that_the_file_does_not_hold_is_named() {
 
 #[test]
 fn drop_without_a_yes_asks_nobody_and_drops_nothing() {
-    let (home, server) = (Home::new(), Server::start());
-    home.cli(format!("backfill AAPL {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    let (home, server) = (Home::of_sample(&format!("AAPL {DATES}")), Server::start());
     refused(&home, &server, "drop AAPL -t 1d", 2, &["--yes"]);
     assert_eq!(home.db().candles("AAPL", "1d").len(), 4);
 }

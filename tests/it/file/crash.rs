@@ -68,11 +68,7 @@ fn one_interrupt_keeps_what_was_fetched_and_resume_goes_on() {
     let words = "--json backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let running = home.to(&server, words.split(' ')).spawn();
     server.wait_for(4);
-    eventually("three pages are stored", || {
-        home.db()
-            .count("SELECT coalesce(sum(candles), 0) FROM series")
-            == 60
-    });
+    home.wait_for_candles(60);
     running.interrupt();
     gate.open();
     let run = running.wait().exit(130);
@@ -100,11 +96,7 @@ fn a_second_interrupt_ends_it_at_once_and_that_is_safe_too() {
     let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let mut running = home.to(&server, words.split(' ')).spawn();
     server.wait_for(4);
-    eventually("three pages are stored", || {
-        home.db()
-            .count("SELECT coalesce(sum(candles), 0) FROM series")
-            == 3_000
-    });
+    home.wait_for_candles(3_000);
     running.interrupt();
     // Two signals that are both pending are one to the kernel, so the second is sent until it is seen.
     eventually("it ends although the server holds its answer", || {

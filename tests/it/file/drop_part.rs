@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::cli::errors::refused;
 use crate::support::checker::{self, check_books};
+use crate::support::documents::refused;
 use crate::support::harness::Home;
 use crate::support::oracle::{date, label, span};
 use crate::support::server::Server;
@@ -78,9 +78,7 @@ fn an_open_end_reaches_as_far_as_anything_is_known() {
 
 #[test]
 fn everything_known_of_the_part_goes_and_nothing_else() {
-    let home = Home::new();
-    let words = format!("backfill AAPL MSFT --provider sample {JANUARY}");
-    home.cli(words.split(' ')).run().ok();
+    let home = Home::of_sample(&format!("AAPL MSFT {JANUARY}"));
     let (before, within, after) = (
         label(date("2024-01-09")),
         label(date("2024-01-10")),
@@ -132,10 +130,7 @@ fn what_was_asked_at_the_live_edge_is_forgotten_as_far_as_the_part_reaches() {
         ("2024-02-06", "2024-02-06", Some("2024-02-07")),
         ("2024-01-30", "2024-02-20", None),
     ] {
-        let home = Home::new();
-        home.cli(format!("backfill AAPL --provider sample {JANUARY}").split(' '))
-            .run()
-            .ok();
+        let home = Home::of_sample(&format!("AAPL {JANUARY}"));
         home.sql(&format!(
             "UPDATE series SET tail_asked_at = 99, tail_asked_from = {}, tail_asked_to = {}",
             tail("2024-02-05"),
@@ -161,10 +156,7 @@ fn what_was_asked_at_the_live_edge_is_forgotten_as_far_as_the_part_reaches() {
 
 #[test]
 fn a_part_that_holds_nothing_is_said_so_and_nothing_changes() {
-    let home = Home::new();
-    home.cli(format!("backfill AAPL --provider sample {JANUARY}").split(' '))
-        .run()
-        .ok();
+    let home = Home::of_sample(&format!("AAPL {JANUARY}"));
     let before = home.files();
     // It asks nobody, as there is nothing to lose.
     let words = "drop AAPL -t 1d --start 2023-01-01 --end 2023-06-30";
@@ -177,10 +169,10 @@ fn a_part_that_holds_nothing_is_said_so_and_nothing_changes() {
 
 #[test]
 fn a_part_is_not_dropped_without_a_yes_from_a_reversed_range_or_by_a_wrong_name() {
-    let (home, server) = (Home::new(), Server::start());
-    home.cli(format!("backfill AAPL MSFT ZZZ YYY XXX WWW --provider sample {JANUARY}").split(' '))
-        .run()
-        .ok();
+    let (home, server) = (
+        Home::of_sample(&format!("AAPL MSFT ZZZ YYY XXX WWW {JANUARY}")),
+        Server::start(),
+    );
     let part = "--start 2024-01-10 --end 2024-01-12";
     refused(
         &home,

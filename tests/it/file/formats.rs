@@ -106,8 +106,8 @@ fn a_file_of_an_older_format_becomes_one_of_this_format_when_it_is_written_and_h
         assert_eq!(shape(&db), shape(&fresh.db()), "format {format}");
         assert_eq!(db.candles("AAPL", "1h"), before);
         check_books(&db);
-        let words = "backfill AAPL --provider sample -t 1d --start 2024-01-02 --end 2024-03-28";
-        home.cli(words.split(' ')).run().ok();
+        home.sample("AAPL -t 1d --start 2024-01-02 --end 2024-03-28")
+            .ok();
         let status = home.cli(["status", "--json"]).run().ok().json();
         assert_eq!(status["jobs"][0]["program"], env!("CARGO_PKG_VERSION"));
     }

@@ -4,7 +4,6 @@ use crate::support::checker::{check, check_books};
 use crate::support::exchange::{Gate, Reply};
 use crate::support::harness::Home;
 use crate::support::oracle::{self, span};
-use crate::support::running::eventually;
 use crate::support::server::Server;
 
 #[test]
@@ -86,11 +85,7 @@ fn an_owner_that_lost_its_job_stops_without_writing_anything_more() {
     let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let running = home.to(&server, words.split(' ')).spawn();
     server.wait_for(3);
-    eventually("two pages are stored", || {
-        home.db()
-            .count("SELECT coalesce(sum(candles), 0) FROM series")
-            == 2_000
-    });
+    home.wait_for_candles(2_000);
     home.sql("UPDATE backfill_jobs SET owner = 'elsewhere/1/1/1'");
     gate.open();
     running.wait().exit(1);
@@ -174,11 +169,7 @@ fn an_owner_that_slept_finds_that_it_lost_its_job_and_stops() {
     let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let asleep = home.to(&server, words.split(' ')).spawn();
     server.wait_for(3);
-    eventually("two pages are stored", || {
-        home.db()
-            .count("SELECT coalesce(sum(candles), 0) FROM series")
-            == 2_000
-    });
+    home.wait_for_candles(2_000);
     seen_from_elsewhere(&home, 61);
     let status = home.cli(["status", "--json"]).run().ok().json();
     assert_eq!(status["jobs"][0]["status"], "interrupted");

@@ -103,12 +103,10 @@ fn what_a_kill_left_beside_the_file_is_removed_by_the_next_run_and_nothing_else_
 #[test]
 #[cfg(feature = "serve")]
 fn an_owner_that_is_called_like_this_process_is_another_one() {
-    use crate::serve::jobs::of_week;
     use crate::support::serving::Serving;
+    use crate::support::week::of_week;
 
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let living = Serving::start(home.serve(&provider));
+    let (home, provider, gate, living) = Serving::holding(0);
     let job = living.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     let waiting = living.backfill(&of_week("MSFT"));
@@ -139,12 +137,10 @@ fn an_owner_that_is_called_like_this_process_is_another_one() {
 #[test]
 #[cfg(feature = "serve")]
 fn a_server_takes_over_by_itself_what_one_of_another_host_left_right_here() {
-    use crate::serve::jobs::of_week;
     use crate::support::serving::Serving;
+    use crate::support::week::of_week;
 
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, gate, serving) = Serving::holding(0);
     let job = serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     serving.kill();
@@ -240,9 +236,7 @@ fn where_a_file_system_refuses_locks_the_process_decides_and_that_is_told_once()
 
 #[test]
 fn the_lock_of_a_file_that_is_private_can_be_seen_by_whoever_sees_the_file() {
-    let home = Home::new();
-    home.backfill(&Server::start(), "MSFT --start 2024-01-02 --end 2024-01-05")
-        .ok();
+    let home = Home::filled("MSFT --start 2024-01-02 --end 2024-01-05");
     std::fs::set_permissions(home.db_path(), std::fs::Permissions::from_mode(0o640)).unwrap();
     let (_server, gate, running) = held(&home);
     let [side] = sides(&home).try_into().unwrap();

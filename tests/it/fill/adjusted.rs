@@ -103,8 +103,7 @@ fn a_split_makes_an_adjusted_series_stale_before_anything_is_written() {
 // A page that repeated a stored candle under ever new cursors was followed a thousand times, all of it kept.
 #[test]
 fn a_recheck_that_does_not_advance_fails_the_series_and_is_no_split() {
-    let home = Home::new();
-    home.backfill(&Server::start(), WORDS).ok();
+    let home = Home::filled(WORDS);
     let (_, end) = span("AAPL", "1d", "2024-01-02", "2024-02-29");
     let server = Server::scripted(move |request| {
         let row = format!(
@@ -129,8 +128,7 @@ fn a_recheck_that_does_not_advance_fails_the_series_and_is_no_split() {
 
 #[test]
 fn a_recheck_that_the_plan_does_not_include_fails_each_slice_once() {
-    let home = Home::new();
-    home.backfill(&Server::start(), WORDS).ok();
+    let home = Home::filled(WORDS);
     let words = r#"{"status":"NOT_AUTHORIZED","message":"You are not entitled to this data."}"#;
     let server = Server::always(Reply::json(403, words));
     let report = home.backfill(&server, LONGER).exit(3).json();
@@ -225,8 +223,7 @@ fn single_candles_that_differ_are_no_split() {
 
 #[test]
 fn candles_that_do_not_come_again_are_asked_for_twice_and_are_no_split() {
-    let home = Home::new();
-    home.backfill(&Server::start(), WORDS).ok();
+    let home = Home::filled(WORDS);
     let nothing = Server::always(Reply::json(200, aggs::body("AAPL", true, &[], None)));
     let words = ["backfill"].into_iter().chain(LONGER.split(' '));
     let run = home.to(&nothing, words).run().exit(3);

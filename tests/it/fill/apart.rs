@@ -7,10 +7,10 @@ use candlefile::store::Window;
 use candlefile::{Cancel, JobStatus, SeriesStatus, Store, Target, merge};
 use rusqlite::params;
 
-use super::series_rules::{COIN, DAYS, LONG_PAST, cells, coin_of, january, ten_days, whole};
 use crate::support::checker::check_books;
 use crate::support::db::Db;
 use crate::support::harness::Home;
+use crate::support::long_past::{COIN, DAYS, LONG_PAST, cells, coin_of, january, ten_days, whole};
 use crate::support::scripted::{
     Bench, DAY, HOUR, candles, key, label, ny, refuse_if, span, utc, version,
 };

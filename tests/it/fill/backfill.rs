@@ -77,10 +77,7 @@ fn the_sample_is_the_same_in_every_file_whatever_the_range_and_the_workers() {
 
 #[test]
 fn days_of_the_sample_are_shaped_like_days() {
-    let home = Home::new();
-    let words =
-        "backfill AAPL I:NDX -t 1d,1m --provider sample --start 2024-01-02 --end 2024-06-28";
-    home.cli(words.split(' ')).run().ok();
+    let home = Home::of_sample("AAPL I:NDX -t 1d,1m --start 2024-01-02 --end 2024-06-28");
     let db = home.db();
     let minutes = db.candles("AAPL", "1m");
     let sessions: Vec<&[Candle]> = minutes.chunks(390).collect();

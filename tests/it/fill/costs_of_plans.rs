@@ -54,9 +54,7 @@ fn a_job_that_needs_no_more_is_resumed_without_a_key_and_one_that_does_is_named(
         }),
     );
     home.backfill(&server, &format!("MSFT {DATES}")).exit(3);
-    home.cli(format!("backfill SPY {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    home.sample(&format!("SPY {DATES}")).ok();
     home.sql("UPDATE backfill_jobs SET status = 'partial' WHERE source = 'sample'");
     let id = home
         .db()
@@ -86,9 +84,7 @@ fn an_update_of_a_file_from_several_sources_does_the_part_that_it_can() {
     let (home, server) = (Home::new(), Server::start());
     home.backfill(&server, &format!("AAPL MSFT {DATES}")).ok();
     for symbol in ["SPY", "QQQ"] {
-        home.cli(format!("backfill {symbol} {DATES} --provider sample").split(' '))
-            .run()
-            .ok();
+        home.sample(&format!("{symbol} {DATES}")).ok();
     }
     home.sql("UPDATE series SET source = 'a-friend' WHERE symbol = 'QQQ'");
     server.forget();
@@ -149,9 +145,7 @@ fn a_source_that_takes_no_more_does_not_keep_the_jobs_of_others_from_going_on() 
     for symbol in ["MSFT", "AAPL"] {
         home.backfill(&server, &format!("{symbol} {DATES}")).exit(1);
     }
-    home.cli(format!("backfill SPY {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    home.sample(&format!("SPY {DATES}")).ok();
     home.sql("UPDATE backfill_jobs SET status = 'partial'");
     server.forget();
     let run = home.to(&server, ["resume"]).run().exit(1);
@@ -218,9 +212,7 @@ fn a_server_takes_a_job_that_is_larger_than_the_free_disk_with_a_yes_alone() {
 
 /// A job that has ended with so many slices, made in SQL alone: every thousandth failed.
 fn large_job(home: &Home, slices: u32) -> String {
-    home.cli(format!("backfill SPY {DATES} --provider sample").split(' '))
-        .run()
-        .ok();
+    home.sample(&format!("SPY {DATES}")).ok();
     home.sql(&format!(
         "DELETE FROM backfill_progress;
          WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {slices})

@@ -5,8 +5,8 @@ use std::fs;
 use candlefile::Candle;
 use candlefile::provider::{ErrorKind, ProviderError};
 
-use super::series_rules::{COIN, LONG_PAST, cells, coin_of, whole};
 use crate::support::harness::Home;
+use crate::support::long_past::{COIN, LONG_PAST, cells, coin_of, whole};
 use crate::support::scripted::{Bench, candles, key, label, utc, version};
 use crate::support::server::Server;
 

@@ -5,7 +5,7 @@ use candlefile::monitor::{FailedSlice, Monitor, Snapshot};
 use candlefile::provider::ErrorKind;
 use candlefile::{Counts, JobStatus, SeriesKey, SeriesStatus, Span, StoreError};
 
-use super::series_rules::{COIN, DAYS, LONG_PAST, cells, coin_of, january, ten_days, whole};
+use crate::support::long_past::{COIN, DAYS, LONG_PAST, cells, coin_of, january, ten_days, whole};
 use crate::support::scripted::{
     Bench, DAY, HOUR, MINUTE, candles, key, ny, refuse_if, span, utc, version,
 };

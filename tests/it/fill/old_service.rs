@@ -8,7 +8,6 @@ use crate::support::checker::{self, check};
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::oracle::{self, span};
-use crate::support::running::eventually;
 use crate::support::server::Server;
 
 /// The commits a write-ahead log holds: frames whose header gives the size of the file after the commit.
@@ -29,11 +28,7 @@ fn rows_are_not_committed_one_by_one() {
     let words = "--json backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let running = home.to(&server, words.split(' ')).spawn();
     server.wait_for(4);
-    eventually("three pages are stored", || {
-        home.db()
-            .count("SELECT coalesce(sum(candles), 0) FROM series")
-            == 3_000
-    });
+    home.wait_for_candles(3_000);
     let commits = commits(&std::fs::read(home.path("market.db-wal")).unwrap());
     assert!(
         (1..100).contains(&commits),
@@ -156,11 +151,7 @@ fn progress_outlives_the_process() {
         .to(&server, ["backfill"].into_iter().chain(words.split(' ')))
         .spawn();
     server.wait_for(4);
-    eventually("three pages are stored", || {
-        home.db()
-            .count("SELECT coalesce(sum(candles), 0) FROM series")
-            == 3_000
-    });
+    home.wait_for_candles(3_000);
     running.kill();
     gate.open();
     let whole = span("AAPL", "1m", "2024-01-08", "2024-01-11");

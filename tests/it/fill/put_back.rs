@@ -7,10 +7,10 @@ use candlefile::provider::rate::{Limiter, Pace};
 use candlefile::provider::{ErrorKind, Limits, Waiting};
 use candlefile::{Cancel, Candle, JobStatus, ManualClock};
 
-use super::series_rules::{COIN, LONG_PAST, cells, coin_of, whole};
 use crate::hostile::table::{limits, run};
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
+use crate::support::long_past::{COIN, LONG_PAST, cells, coin_of, whole};
 use crate::support::scripted::{Bench, DAY, MINUTE, candles, label, ny, refuse_if, utc, version};
 use crate::support::server::Server;
 

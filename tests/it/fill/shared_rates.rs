@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use candlefile::backfill::{self, Report, Request, Runner};
 use candlefile::{Cancel, Clock, ManualClock, Policy, Polygon, SeriesKey, Span, Store, StoreError};
 
-use crate::support::exchange::{Gate, Reply};
+use crate::support::exchange::Reply;
 use crate::support::harness::{Home, KEY};
 use crate::support::oracle;
 use crate::support::server::Server;
@@ -102,14 +102,8 @@ fn two_runs_on_one_file_share_the_turns_and_the_next_run_goes_on_with_them() {
 
 #[test]
 fn the_strictest_rate_of_the_jobs_that_run_holds_for_all_and_ends_with_its_job() {
-    let (home, gate) = (Home::new(), Gate::default());
-    let held = gate.clone();
-    let server = Server::scripted(move |request| {
-        if request.ask().symbol == "SLOW" {
-            held.wait();
-        }
-        None
-    });
+    let home = Home::new();
+    let (server, gate) = Server::holding_if(|request| request.ask().symbol == "SLOW");
     let clock = Arc::new(ManualClock::at(NOW));
     drop(Store::create(&home.db_path()).unwrap());
     thread::scope(|scope| {
@@ -176,14 +170,8 @@ const JITTER: Duration = Duration::from_millis(250);
 
 #[test]
 fn a_slow_rate_holds_across_a_kill_and_beside_another_program() {
-    let (home, gate) = (Home::new(), Gate::default());
-    let held = gate.clone();
-    let server = Server::scripted(move |request| {
-        if request.n == 1 {
-            held.wait();
-        }
-        None
-    });
+    let home = Home::new();
+    let (server, gate) = Server::holding(1);
     let words = format!("backfill A B C {DATES} --rate 1/s --workers 2");
     let killed = home.to(&server, words.split(' ')).spawn();
     server.wait_for(2);
@@ -243,14 +231,8 @@ fn a_fast_rate_leaves_no_instants() {
 
 #[test]
 fn a_slow_job_waits_until_a_fast_one_that_runs_knows_of_it() {
-    let (home, gate) = (Home::new(), Gate::default());
-    let held = gate.clone();
-    let server = Server::scripted(move |request| {
-        if request.ask().symbol == "FAST" {
-            held.wait();
-        }
-        None
-    });
+    let home = Home::new();
+    let (server, gate) = Server::holding_if(|request| request.ask().symbol == "FAST");
     drop(Store::create(&home.db_path()).unwrap());
     let clock = Arc::new(ManualClock::at(NOW));
     let alone = run(&home, &server, &clock, "SLOW", "30/min").unwrap();

@@ -23,15 +23,7 @@ fn run(home: &Home, server: &Server, words: &str) -> Run {
 
 /// A server that holds back what is asked of one symbol until the gate opens.
 fn holding(symbol: &'static str) -> (Server, Gate) {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let server = Server::scripted(move |request| {
-        if request.ask().symbol == symbol {
-            held.wait();
-        }
-        None
-    });
-    (server, gate)
+    Server::holding_if(move |request| request.ask().symbol == symbol)
 }
 
 fn check_quarter(home: &Home, symbol: &str, timeframe: &str) {
@@ -54,8 +46,7 @@ fn equal_backfills_that_begin_together_ask_for_everything_once() {
     once.to(&alone, words.split(' ')).run().ok();
     let (home, server) = (Home::new(), Server::setup().page(50_000).start());
     // Made before, so that they come to plan at about the same time.
-    let before = "backfill QQQ --start 2024-01-02 --end 2024-01-02 --provider sample";
-    home.cli(before.split(' ')).run().ok();
+    home.sample("QQQ --start 2024-01-02 --end 2024-01-02").ok();
     let all = [(); 4].map(|()| home.to(&server, words.split(' ')).spawn());
     let all = all.map(Running::wait);
     for run in &all {
@@ -245,8 +236,8 @@ fn what_was_left_to_one_that_died_is_asked_for_by_the_next_run() {
 #[test]
 #[cfg(feature = "serve")]
 fn a_servers_job_leaves_to_others_what_they_fetch_and_says_so() {
-    use crate::serve::jobs::{check_week, of_week};
     use crate::support::serving::Serving;
+    use crate::support::week::{check_week, of_week};
 
     let home = Home::new();
     let (server, gate) = holding("AAPL");

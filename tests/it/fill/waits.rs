@@ -12,12 +12,11 @@ use candlefile::backfill::{Request, Runner, Stop, run};
 use candlefile::provider::ErrorKind;
 use candlefile::{Cancel, Clock, JobStatus, ManualClock, Policy, SeriesKey};
 
-use super::series_rules::{COIN, LONG_PAST, cells, coin_of, whole};
 use crate::support::exchange::PATIENCE;
 use crate::support::harness::Home;
+use crate::support::long_past::{COIN, LONG_PAST, cells, coin_of, whole};
 use crate::support::running::eventually;
 use crate::support::scripted::{key, refuse_if, utc};
-use crate::support::server::Server;
 
 #[test]
 fn a_job_that_waits_long_for_its_provider_gives_signs_of_life_meanwhile() {
@@ -124,12 +123,7 @@ const QUESTIONS: [(&str, u32); 6] = [
 // The watchdog outlived the question: a table that was read slower than `--timeout` was cut off, with exit code 1.
 #[test]
 fn an_answer_of_sql_comes_whole_however_slowly_it_is_read() {
-    let home = Home::new();
-    home.backfill(
-        &Server::start(),
-        "AAPL -t 1d --start 2024-01-02 --end 2024-01-05",
-    )
-    .ok();
+    let home = Home::filled("AAPL -t 1d --start 2024-01-02 --end 2024-01-05");
     let ask = |(how, lines): (&str, u32)| {
         let sql = format!(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {lines})

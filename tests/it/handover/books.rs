@@ -2,7 +2,6 @@
 //! ended with 0: its file was sound for ever, and its coverage said that the provider had had nothing there.
 
 use crate::support::harness::{Home, Run};
-use crate::support::server::Server;
 
 const DATES: &str = "--start 2024-01-02 --end 2024-02-29";
 /// Of a series, so that the rest is as it was.
@@ -16,9 +15,7 @@ const ROWS: [&str; 3] = [
 
 /// Two series, whole in `good.db`, and damaged in `market.db` by `sql`.
 fn damaged(sql: &str) -> Home {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL MSFT -t 1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL MSFT -t 1d {DATES}"));
     std::fs::copy(home.db_path(), home.path("good.db")).unwrap();
     home.sql(sql);
     home

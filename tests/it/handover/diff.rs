@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::cli::reports::fields;
+use crate::support::documents::fields;
 use crate::support::harness::{Home, Run};
 
 const WORDS: &str =

@@ -10,10 +10,7 @@ use crate::support::oracle::Candle as Stored;
 
 /// Three asset classes and two timeframes, from the sample provider.
 pub(crate) fn filled() -> Home {
-    let home = Home::new();
-    let words = "backfill AAPL MSFT X:BTCUSD --provider sample -t 1d,1h --start 2023-12-28 --end 2024-01-10";
-    home.cli(words.split(' ')).run().ok();
-    home
+    Home::of_sample("AAPL MSFT X:BTCUSD -t 1d,1h --start 2023-12-28 --end 2024-01-10")
 }
 
 /// Adds so many series of so many minutes from 1970 on, behind the program's back.

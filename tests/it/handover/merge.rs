@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use candlefile::{Cancel, Candle, MergeError, Merged, Store, Target, TargetError, diff, merge};
 use serde_json::json;
 
-use crate::cli::errors::refused;
-use crate::cli::reports::fields;
 use crate::support::checker::check_books;
 use crate::support::db::Db;
 use crate::support::disk::Disk;
+use crate::support::documents::fields;
+use crate::support::documents::refused;
 use crate::support::exchange::Reply;
 use crate::support::harness::{Home, Run};
 use crate::support::scripted::{Bench, DAY, candles, key, label, ny, span, utc, version};

@@ -10,9 +10,7 @@ use crate::support::harness::{Home, Run};
 
 /// `other.db` is another file of candles, `packed.db` a packed one; `note.csv` is no candlefile.
 fn home() -> Home {
-    let home = Home::new();
-    let words = "backfill AAPL -t 1d --provider sample --start 2024-01-02 --end 2024-02-29";
-    home.cli(words.split(' ')).run().ok();
+    let home = Home::of_sample("AAPL -t 1d --start 2024-01-02 --end 2024-02-29");
     fs::copy(home.db_path(), home.path("other.db")).unwrap();
     home.cli(["pack", "-o", "packed.db"]).run().ok();
     fs::write(home.path("note.csv"), "a note").unwrap();

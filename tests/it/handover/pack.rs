@@ -100,9 +100,7 @@ fn four_orders_of_filling_with_kills_in_between_give_the_same_bytes() {
 
 #[test]
 fn another_candle_gives_other_bytes() {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL -t 1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL -t 1d {DATES}"));
     let bytes = packed(&home);
     home.sql(
         "UPDATE candle_data SET close = close + 0.01 WHERE ts = (SELECT max(ts) FROM candle_data)",
@@ -112,9 +110,7 @@ fn another_candle_gives_other_bytes() {
 
 #[test]
 fn a_packed_file_says_nothing_of_where_and_when_it_came_from() {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL MSFT -t 1h,1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL MSFT -t 1h,1d {DATES}"));
     let owner = home.db().text("SELECT owner FROM backfill_jobs");
     let host = owner.split('/').next().unwrap();
     let bytes = packed(&home);
@@ -191,9 +187,7 @@ fn a_packed_file_says_nothing_of_where_and_when_it_came_from() {
 
 #[test]
 fn a_packed_file_is_judged_by_its_digests_without_this_program() {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL I:NDX -t 1d,1w {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL I:NDX -t 1d,1w {DATES}"));
     let report = home
         .cli(["pack", "-o", "out.db", "--json"])
         .run()
@@ -276,9 +270,7 @@ fn a_packed_file_is_judged_by_its_digests_without_this_program() {
 
 #[test]
 fn what_could_still_change_is_left_out_unless_the_history_is_wanted() {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL MSFT -t 1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL MSFT -t 1d {DATES}"));
     // The last two days of one series are not final yet, one of them odd.
     let cut = oracle::label(oracle::date("2024-01-30"));
     home.sql(&format!(
@@ -368,9 +360,7 @@ fn a_part_with_history_does_not_know_the_end_of_the_whole() {
 
 #[test]
 fn candles_that_were_handed_in_are_packed_without_coverage() {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL -t 1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL -t 1d {DATES}"));
     home.sql("UPDATE candle_data SET slice_id = NULL; DELETE FROM coverage");
     let report = home
         .cli(["pack", "-o", "out.db", "--json"])
@@ -390,12 +380,7 @@ fn candles_that_were_handed_in_are_packed_without_coverage() {
 
 #[test]
 fn a_part_is_packed_with_the_coverage_of_that_part() {
-    let home = Home::new();
-    home.backfill(
-        &Server::start(),
-        &format!("AAPL MSFT X:BTCUSD -t 1h,1d {DATES}"),
-    )
-    .ok();
+    let home = Home::filled(&format!("AAPL MSFT X:BTCUSD -t 1h,1d {DATES}"));
     let words = "pack AAPL X:BTCUSD -t 1h --start 2024-01-10 --end 2024-01-12 -o out.db";
     home.cli(words.split(' ')).run().ok();
     let db = immutable(&home.path("out.db"));
@@ -476,12 +461,7 @@ fn a_file_is_packed_while_a_backfill_writes_it() {
 
 #[test]
 fn a_full_disk_and_a_kill_leave_no_half_file() {
-    let home = Home::new();
-    home.backfill(
-        &Server::start(),
-        &format!("AAPL MSFT SPY X:BTCUSD -t 1m {DATES}"),
-    )
-    .ok();
+    let home = Home::filled(&format!("AAPL MSFT SPY X:BTCUSD -t 1m {DATES}"));
     let before = ["market.db"];
     let full = home
         .cli(["pack", "-o", "out.db"])
@@ -533,9 +513,7 @@ fn a_full_disk_and_a_kill_leave_no_half_file() {
 
 #[test]
 fn what_cannot_be_packed_is_said_and_leaves_nothing() {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL MSFT -t 1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL MSFT -t 1d {DATES}"));
     home.backfill(&Server::start(), &format!("AAPL -t 1h {DATES}"))
         .ok();
     home.sql("INSERT INTO series (symbol, timeframe, source, adjusted) VALUES ('GONE', '1d', 'polygon', 0)");

@@ -10,9 +10,7 @@ use crate::support::harness::Home;
 
 #[test]
 fn every_pass_tells_how_far_it_is_and_ends_at_what_there_was_to_do() {
-    let home = Home::new();
-    let fill = "backfill AAPL MSFT -t 1m,1d --provider sample --start 2024-01-02 --end 2024-02-28";
-    home.cli(fill.split(' ')).run().ok();
+    let home = Home::of_sample("AAPL MSFT -t 1m,1d --start 2024-01-02 --end 2024-02-28");
     let candles = home
         .db()
         .count("SELECT count(*) FROM candle_data")

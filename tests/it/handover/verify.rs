@@ -16,9 +16,7 @@ const DATES: &str = "--start 2024-01-02 --end 2024-01-31";
 
 /// A folder with a packed file of two series, and its path.
 fn packed() -> (Home, PathBuf) {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL MSFT -t 1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL MSFT -t 1d {DATES}"));
     home.cli(["pack", "-o", "out.db"]).run().ok();
     let path = home.path("out.db");
     (home, path)
@@ -212,9 +210,7 @@ fn a_forger_who_makes_the_bytes_right_again_is_found_by_the_manifest() {
 
 #[test]
 fn a_working_file_is_judged_by_its_books_and_the_answer_says_so() {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL MSFT -t 1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL MSFT -t 1d {DATES}"));
     let run = home.cli(["verify", "market.db"]).run().ok();
     assert!(
         run.stdout.contains("working file without a digest"),
@@ -376,9 +372,7 @@ fn nothing_in_a_hostile_file_is_run() {
 #[test]
 fn conditions_and_indices_of_strangers_in_a_working_file_are_not_run() {
     let slow = "instr(zeroblob(4000000), zeroblob(1999999) || x'01')";
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL -t 1d {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL -t 1d {DATES}"));
     home.sql(&format!(
         "PRAGMA ignore_check_constraints = ON; CREATE TABLE notes (x CHECK ({slow} = 0)); INSERT INTO notes VALUES (1)"
     ));
@@ -391,9 +385,7 @@ fn conditions_and_indices_of_strangers_in_a_working_file_are_not_run() {
 
 #[test]
 fn a_write_that_was_interrupted_is_told_and_not_looked_past() {
-    let home = Home::new();
-    home.backfill(&Server::start(), &format!("AAPL -t 1m {DATES}"))
-        .ok();
+    let home = Home::filled(&format!("AAPL -t 1m {DATES}"));
     home.cli(["pack", "-o", "out.db"]).run().ok();
     let path = home.path("out.db");
     let copy = home.path("copy.db");

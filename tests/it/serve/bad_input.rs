@@ -5,19 +5,19 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
-use std::thread;
 
-use candlefile::run::clock::{Cancel, SystemClock};
-use candlefile::serve::{Settings, Sockets};
-use candlefile::{Policy, Polygon};
+use candlefile::Polygon;
+use candlefile::run::clock::SystemClock;
+use candlefile::serve::Settings;
 use serde_json::{Value, json};
 
 use crate::support::checker::check;
 use crate::support::disk::{Disk, Failure, Fault, Kind};
 use crate::support::harness::{Home, KEY};
+use crate::support::inside::{settings, while_serving};
 use crate::support::oracle::span;
 use crate::support::server::Server;
-use crate::support::serving::{Caller, Serving};
+use crate::support::serving::Serving;
 
 const WEEK: &str = "start_date=2024-01-02&end_date=2024-01-05";
 
@@ -29,8 +29,7 @@ fn hides(home: &Home, document: &Value) {
 
 #[test]
 fn a_request_that_cannot_be_done_is_refused_with_what_is_wrong_and_what_to_do() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     let many: Vec<String> = (0..10_001).map(|n| format!("S{n}")).collect();
     for (query, words) in [
         (WEEK, "symbols"),
@@ -109,8 +108,7 @@ fn ten_thousand_symbols_are_one_job() {
 
 #[test]
 fn a_file_that_another_program_locks_is_read_and_told_to_be_locked() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (home, serving) = Serving::of_sample();
     let job = serving.backfill(&format!("symbols=AAPL&{WEEK}"));
     serving.wait_for(&job, "completed");
     let other = rusqlite::Connection::open(home.db_path()).unwrap();
@@ -133,51 +131,19 @@ fn a_file_that_another_program_locks_is_read_and_told_to_be_locked() {
     serving.stop().ok();
 }
 
-/// Stops a server of this process, also when its test has failed.
-struct Stop(Cancel);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
 #[test]
 fn a_full_disk_is_told_as_such_and_the_same_server_goes_on_once_there_is_room() {
     let home = Home::new();
     let disk = Disk::of(&home.path(""));
-    let cancel = Cancel::new();
     let provider = Server::start();
     let clock = Arc::new(SystemClock::default());
     let (url, key) = (provider.url().parse().unwrap(), KEY.parse().unwrap());
     let polygon = Polygon::new(url, key, None, clock.clone());
-    let sockets = Sockets::bind(None, 0).unwrap();
-    let caller = Caller {
-        port: sockets.port(),
-    };
     let settings = Settings {
-        db: home.db_path().canonicalize().unwrap_or(home.db_path()),
-        providers: vec![Arc::new(polygon.unwrap())],
         workers: 2,
-        rate: None,
-        policy: Policy::default(),
-        jobs: 1,
-        update_at: Vec::new(),
-        webhook: None,
-        hosts: Vec::new(),
-        token: None,
-        log_lost: std::sync::Arc::default(),
-        clock,
-        cancel: cancel.clone(),
+        ..settings(&home, Arc::new(polygon.unwrap()), clock)
     };
-    thread::scope(|scope| {
-        let stop = Stop(cancel);
-        let (is_ready, ready) = std::sync::mpsc::channel();
-        let tell = move || is_ready.send(()).unwrap();
-        let server = scope.spawn(|| candlefile::serve::serve(settings, sockets, tell));
-        ready
-            .recv_timeout(crate::support::exchange::PATIENCE)
-            .unwrap();
+    while_serving(settings, |caller| {
         let minutes = "symbols=AAPL,MSFT&timeframes=1m&start_date=2024-01-02&end_date=2024-01-31";
         let before = caller.backfill(&format!("symbols=AAPL,MSFT&{WEEK}"));
         caller.wait_for(&before, "completed");
@@ -216,8 +182,6 @@ fn a_full_disk_is_told_as_such_and_the_same_server_goes_on_once_there_is_room() 
             .post(&format!("/api/v1/backfill/{job}/resume"))
             .is(202);
         caller.wait_for(&job, "completed");
-        drop(stop);
-        server.join().unwrap().unwrap();
     });
     for symbol in ["AAPL", "MSFT"] {
         check(

@@ -7,15 +7,14 @@ use std::net::{Shutdown, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::attacks::slow::host;
 use crate::support::harness::Home;
 use crate::support::running::eventually;
+use crate::support::serving::host;
 use crate::support::serving::{Serving, read_answer};
 
 #[test]
 fn who_has_said_all_that_he_wants_to_say_is_answered() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     let week = "symbols=AAPL&start_date=2024-01-02&end_date=2024-01-05";
     for (line, status) in [
         ("GET /health", 200),
@@ -41,8 +40,7 @@ fn who_has_said_all_that_he_wants_to_say_is_answered() {
 
 #[test]
 fn a_caller_of_old_is_told_that_the_connection_ends() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     for line in [
         "GET /health",
         "GET /assets/app.js",
@@ -153,8 +151,7 @@ fn a_file_that_may_not_grow_any_more_is_not_ready() {
 
 #[test]
 fn a_whole_answer_ends_without_a_reset_and_the_port_can_be_taken_again_at_once() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (home, serving) = Serving::of_sample();
     let port = serving.port;
     for target in ["/health", "/assets/app.js", "/api/v1/symbols"] {
         let mut stream = serving.connect();
@@ -194,10 +191,7 @@ fn a_port_that_somebody_else_has_on_the_other_of_this_machines_own_addresses_is_
 // Callers were let in and waited without an answer for as long as somebody read the file, and a stop was a failure.
 #[test]
 fn a_server_that_waits_for_its_file_lets_nobody_in_and_stops_cleanly() {
-    let home = Home::new();
-    home.cli("backfill AAPL --provider sample --start 2024-01-02 --end 2024-03-28".split(' '))
-        .run()
-        .ok();
+    let home = Home::of_sample("AAPL --start 2024-01-02 --end 2024-03-28");
     let reader = home.db();
     reader.0.execute_batch("BEGIN").unwrap();
     assert!(reader.count("SELECT count(*) FROM candles") > 0);

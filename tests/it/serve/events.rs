@@ -54,9 +54,7 @@ fn refusing(symbol: &'static str) -> (Server, Gate) {
 
 #[test]
 fn a_follower_is_told_of_each_commit_while_the_job_goes_on_and_of_its_end() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(1);
-    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
+    let (home, _provider, gate, serving) = Serving::holding_one_worker(1);
     let job_id = serving.backfill(&of_week("AAPL,MSFT"));
     let mut following = serving.follow(&job_id);
     let told = following.until(|event| is_done(event, 1));
@@ -172,9 +170,7 @@ fn a_slice_that_is_given_up_is_told_with_why() {
 
 #[test]
 fn a_job_is_followed_from_the_queue_on() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (_home, provider, gate, serving) = Serving::holding(0);
     serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     let waiting = serving.backfill(&of_week("MSFT"));
@@ -188,9 +184,7 @@ fn a_job_is_followed_from_the_queue_on() {
 
 #[test]
 fn a_job_that_is_resumed_is_told_with_what_it_did_before() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(1);
-    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
+    let (home, _provider, gate, serving) = Serving::holding_one_worker(1);
     let job_id = serving.backfill(&of_week("AAPL,MSFT,SPY"));
     let mut following = serving.follow(&job_id);
     following.until(|event| is_done(event, 1));
@@ -321,9 +315,7 @@ fn a_job_of_the_command_line_is_followed_like_the_servers_own() {
 
 #[test]
 fn when_the_server_stops_the_stream_ends() {
-    let home = Home::new();
-    let (provider, _gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (_home, _provider, _gate, serving) = Serving::holding(0);
     let job_id = serving.backfill(&of_week("AAPL"));
     let mut following = serving.follow(&job_id);
     following.next().unwrap();
@@ -374,9 +366,7 @@ fn whoever_reads_slowly_goes_on_with_the_state_now() {
 
 #[test]
 fn sixty_four_follow_at_once_and_the_next_one_is_told_to_come_back() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (_home, _provider, gate, serving) = Serving::holding(0);
     let job_id = serving.backfill(&of_week("AAPL"));
     let mut followers: Vec<Following> = (0..64).map(|_| serving.follow(&job_id)).collect();
     let target = format!("/api/v1/backfill/{job_id}/events");

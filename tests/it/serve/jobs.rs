@@ -3,41 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::support::checker::{check, check_books};
-use crate::support::exchange::{Gate, Reply};
+use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::oracle::span;
 use crate::support::running::eventually;
 use crate::support::server::Server;
 use crate::support::serving::Serving;
-
-const WEEK: [&str; 2] = ["2024-01-02", "2024-01-05"];
-
-pub(crate) fn of_week(symbols: &str) -> String {
-    format!(
-        "symbols={symbols}&start_date={}&end_date={}",
-        WEEK[0], WEEK[1]
-    )
-}
-
-pub(crate) fn check_week(home: &Home, symbol: &str) {
-    check(
-        &home.db(),
-        symbol,
-        "1d",
-        span(symbol, "1d", WEEK[0], WEEK[1]),
-    );
-}
-
-/// The symbols the provider was asked for, in order.
-pub(crate) fn asked(provider: &Server) -> Vec<String> {
-    let requests = provider.requests();
-    requests.iter().map(|r| r.ask().symbol).collect()
-}
+use crate::support::week::{WEEK, asked, check_week, of_week};
 
 #[test]
 fn the_two_calls_of_the_old_service_work_unchanged() {
-    let (home, provider) = (Home::new(), Server::start());
-    let serving = Serving::start(home.serve(&provider));
+    let (home, _provider, serving) = Serving::of_provider();
     let asked = serving
         .post("/api/v1/backfill?symbols=AAPL&start_date=2024-11-01&end_date=2024-11-15")
         .is(202)
@@ -66,8 +42,7 @@ fn the_two_calls_of_the_old_service_work_unchanged() {
 
 #[test]
 fn a_body_asks_for_the_same_as_a_query() {
-    let (home, provider) = (Home::new(), Server::start());
-    let serving = Serving::start(home.serve(&provider));
+    let (home, _provider, serving) = Serving::of_provider();
     let body = json!({
         "symbols": ["AAPL", "MSFT,AAPL"], "start_date": WEEK[0], "end_date": WEEK[1], "timeframes": ["1d", "1h"],
         "adjusted": false,
@@ -90,12 +65,7 @@ fn a_body_asks_for_the_same_as_a_query() {
 fn killed_with_six_jobs_in_the_queue_a_new_server_ends_all_of_them_in_their_order() {
     let home = Home::new();
     let symbols = ["F", "E", "D", "C", "B", "A"];
-    let gate = Gate::default();
-    let held = gate.clone();
-    let provider = Server::scripted(move |_| {
-        held.wait();
-        None
-    });
+    let (provider, gate) = Server::holding_if(|_| true);
     let serving = Serving::start(home.serve(&provider));
     let jobs = symbols.map(|symbol| serving.backfill(&of_week(symbol)));
     provider.wait_for(1);
@@ -123,9 +93,7 @@ fn killed_with_six_jobs_in_the_queue_a_new_server_ends_all_of_them_in_their_orde
 
 #[test]
 fn what_another_program_found_without_its_process_is_taken_over_too() {
-    let home = Home::new();
-    let (provider, _gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, _gate, serving) = Serving::holding(0);
     let jobs = ["AAPL", "MSFT"].map(|symbol| serving.backfill(&of_week(symbol)));
     provider.wait_for(1);
     serving.kill();
@@ -145,9 +113,7 @@ fn what_another_program_found_without_its_process_is_taken_over_too() {
 
 #[test]
 fn what_was_left_on_another_host_waits_for_somebody_to_resume_it() {
-    let home = Home::new();
-    let (provider, _gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, _gate, serving) = Serving::holding(0);
     let job = serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     serving.kill();
@@ -166,9 +132,7 @@ fn what_was_left_on_another_host_waits_for_somebody_to_resume_it() {
 
 #[test]
 fn a_clean_stop_puts_what_runs_back_into_the_queue_and_a_new_server_goes_on() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(1);
-    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
+    let (home, provider, gate, serving) = Serving::holding_one_worker(1);
     let first = serving.backfill(&of_week("AAPL,MSFT"));
     let second = serving.backfill(&of_week("SPY"));
     provider.wait_for(2);
@@ -194,9 +158,7 @@ fn a_clean_stop_puts_what_runs_back_into_the_queue_and_a_new_server_goes_on() {
 
 #[test]
 fn the_same_request_is_answered_with_the_job_that_waits_or_runs_and_later_with_a_new_one() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (_home, provider, gate, serving) = Serving::holding(0);
     let first = serving.backfill(&of_week("AAPL,MSFT"));
     provider.wait_for(1);
     let waiting = serving.backfill(&of_week("SPY"));
@@ -226,12 +188,7 @@ fn the_same_request_is_answered_with_the_job_that_waits_or_runs_and_later_with_a
 #[test]
 fn as_many_jobs_run_at_once_as_were_asked_for() {
     let home = Home::new();
-    let gate = Gate::default();
-    let held = gate.clone();
-    let provider = Server::scripted(move |_| {
-        held.wait();
-        None
-    });
+    let (provider, gate) = Server::holding_if(|_| true);
     let serving = Serving::start(home.serve(&provider).args("--jobs 2"));
     let jobs = ["AAPL", "MSFT", "SPY"].map(|symbol| serving.backfill(&of_week(symbol)));
     provider.wait_for(2);
@@ -248,9 +205,7 @@ fn as_many_jobs_run_at_once_as_were_asked_for() {
 
 #[test]
 fn a_job_whose_series_was_bound_otherwise_while_it_waited_fails_and_the_next_one_runs() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, gate, serving) = Serving::holding(0);
     serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     let waiting = serving.backfill(&of_week("MSFT"));
@@ -326,8 +281,8 @@ fn an_update_is_due_for_each_source_of_which_the_file_holds_anything() {
     let (home, provider) = (Home::new(), Server::start());
     home.backfill(&provider, "X:BTCUSD --start 2024-01-02 --end 2024-01-05")
         .ok();
-    let words = "backfill X:ETHUSD --provider sample --start 2024-01-02 --end 2024-01-05";
-    home.cli(words.split(' ')).run().ok();
+    home.sample("X:ETHUSD --start 2024-01-02 --end 2024-01-05")
+        .ok();
     // One of the two was asked for today already.
     home.to(&provider, ["update"]).run().ok();
     home.sql("DELETE FROM backfill_jobs WHERE command = 'update' AND source = 'sample'");
@@ -354,8 +309,7 @@ fn an_update_is_due_for_each_source_of_which_the_file_holds_anything() {
 
 #[test]
 fn recent_jobs_are_told_newest_first_and_no_more_than_were_asked_for() {
-    let (home, provider) = (Home::new(), Server::start());
-    let serving = Serving::start(home.serve(&provider));
+    let (_home, _provider, serving) = Serving::of_provider();
     let many: Vec<String> = (0..150).map(|n| format!("S{n}")).collect();
     let mut jobs = ["AAPL", "MSFT"]
         .map(|symbol| serving.backfill(&of_week(symbol)))
@@ -385,9 +339,7 @@ fn recent_jobs_are_told_newest_first_and_no_more_than_were_asked_for() {
 
 #[test]
 fn a_job_that_is_resumed_while_it_still_stops_goes_on() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, gate, serving) = Serving::holding(0);
     let job = serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     for how in ["cancel", "resume"] {
@@ -403,9 +355,7 @@ fn a_job_that_is_resumed_while_it_still_stops_goes_on() {
 
 #[test]
 fn a_request_for_adjusted_prices_is_not_the_one_for_raw_ones_that_runs() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (_home, provider, gate, serving) = Serving::holding(0);
     let job = serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     let adjusted = format!("/api/v1/backfill?{}&adjusted=true", of_week("AAPL"));

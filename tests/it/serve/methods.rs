@@ -1,6 +1,5 @@
 //! Methods that a path does not take: each is told what the path takes, before anything else of the call is judged.
 
-use crate::support::harness::Home;
 use crate::support::serving::Serving;
 
 /// What is wrong with a call's body, or nothing.
@@ -14,8 +13,7 @@ const BODIES: &[(&str, &str)] = &[
 
 #[test]
 fn a_method_that_is_not_there_is_told_those_of_its_path_before_a_body_is_judged() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     let document = serving.get("/api/v1/openapi.json").is(200).json();
     let mut paths = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -49,8 +47,7 @@ fn a_method_that_is_not_there_is_told_those_of_its_path_before_a_body_is_judged(
 
 #[test]
 fn where_there_is_nothing_there_are_no_methods() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     for path in ["/nothing", "/api/v1/backfill/", "/assets/nothing.js"] {
         for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
             for (headers, body) in BODIES {

@@ -279,8 +279,7 @@ fn calls_that_are_generated_from_the_document_are_answered_as_it_says() {
         let why = "CANDLEFILE_PYTHON names no interpreter (.ci/python makes one)";
         return say(format!("skipped: {why}"));
     };
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (home, serving) = Serving::of_sample();
     let tool = std::path::Path::new(&python).with_file_name("schemathesis");
     let judged = Command::new(tool)
         .current_dir(home.path(""))

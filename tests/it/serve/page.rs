@@ -63,14 +63,7 @@ fn asks_for_msft(request: &Request) -> bool {
 
 /// Does `name` with a provider that holds back MSFT; at `place` it is let go.
 fn held_at(name: &str, place: &str) {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let provider = Server::scripted(move |request| {
-        if asks_for_msft(request) {
-            held.wait();
-        }
-        None
-    });
+    let (provider, gate) = Server::holding_if(asks_for_msft);
     let home = Home::new();
     let serving = Serving::start(home.serve(&provider));
     let Some(mut scenario) = Scenario::start(name, &serving.url()) else {
@@ -155,9 +148,7 @@ fn what_the_provider_refuses_is_one_line_and_its_next_step_is_not_to_ask_again()
 
 /// A file of sample data with a hole in AAPL's days.
 fn with_a_hole() -> Home {
-    let home = Home::new();
-    let fill = "backfill AAPL MSFT --provider sample -t 1d,1m --start 2024-01-02 --end 2024-03-28";
-    home.cli(fill.split(' ')).run().ok();
+    let home = Home::of_sample("AAPL MSFT -t 1d,1m --start 2024-01-02 --end 2024-03-28");
     let drop = "drop AAPL -t 1d --start 2024-02-05 --end 2024-02-16 --yes";
     home.cli(drop.split(' ')).run().ok();
     home
@@ -183,15 +174,14 @@ fn a_chart_draws_what_it_names_whatever_fails_or_comes_late() {
 
 #[test]
 fn a_server_that_goes_away_is_told_and_found_again() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (home, serving) = Serving::of_sample();
     let port = serving.port.to_string();
     let Some(mut scenario) = Scenario::start("restart", &serving.url()) else {
         return;
     };
     scenario.at("opened", || drop(serving.stop().ok()));
-    let fill = "backfill AAPL --provider sample -t 1d --start 2024-01-02 --end 2024-01-31";
-    home.cli(fill.split(' ')).run().ok();
+    home.sample("AAPL -t 1d --start 2024-01-02 --end 2024-01-31")
+        .ok();
     let mut again = None;
     scenario.at("missed", || {
         let serve = ["serve", "--provider", "sample", "--port", &port];
@@ -223,8 +213,7 @@ fn where_a_token_is_asked_for_nothing_else_is_until_there_is_one() {
 
 #[test]
 fn the_form_says_what_is_wrong_with_it() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (_home, serving) = Serving::of_sample();
     if let Some(scenario) = Scenario::start("form", &serving.url()) {
         scenario.ends();
     }
@@ -232,8 +221,7 @@ fn the_form_says_what_is_wrong_with_it() {
 
 #[test]
 fn ten_thousand_series_are_a_page_of_fifty_and_asked_about_two_at_a_time() {
-    let home = Home::new();
-    let serving = Serving::start(home.serve_sample());
+    let (home, serving) = Serving::of_sample();
     home.sql(
         "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9999)
          INSERT INTO series (symbol, timeframe, source, adjusted)

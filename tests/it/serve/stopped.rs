@@ -7,18 +7,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::jobs::{asked, check_week, of_week};
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::running::eventually;
 use crate::support::server::Server;
 use crate::support::serving::Serving;
+use crate::support::week::{asked, check_week, of_week};
 
 #[test]
 fn a_cancelled_job_keeps_what_it_saved_and_goes_on_with_the_rest_when_it_is_resumed() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(1);
-    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
+    let (home, provider, gate, serving) = Serving::holding_one_worker(1);
     let job = serving.backfill(&of_week("AAPL,MSFT"));
     provider.wait_for(2);
     eventually("AAPL is saved", || {
@@ -56,9 +54,7 @@ fn a_cancelled_job_keeps_what_it_saved_and_goes_on_with_the_rest_when_it_is_resu
 
 #[test]
 fn a_job_that_is_cancelled_while_it_waits_never_begins() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (_home, provider, gate, serving) = Serving::holding(0);
     let first = serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     let waiting = serving.backfill(&of_week("MSFT"));
@@ -112,9 +108,7 @@ fn resume_asks_again_for_what_failed_and_nothing_else() {
 
 #[test]
 fn a_living_servers_jobs_are_left_alone_by_everybody_else() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, gate, serving) = Serving::holding(0);
     let running = serving.backfill(&of_week("AAPL"));
     let waiting = serving.backfill(&of_week("MSFT"));
     provider.wait_for(1);
@@ -148,9 +142,7 @@ fn a_living_servers_jobs_are_left_alone_by_everybody_else() {
 
 #[test]
 fn what_a_server_that_has_stopped_had_queued_waits_and_goes_on_with_whoever_comes_next() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, gate, serving) = Serving::holding(0);
     let running = serving.backfill(&of_week("AAPL"));
     let waiting = serving.backfill(&of_week("MSFT"));
     let third = serving.backfill(&of_week("SPY"));
@@ -188,9 +180,7 @@ fn what_a_server_that_has_stopped_had_queued_waits_and_goes_on_with_whoever_come
 
 #[test]
 fn a_job_that_was_cancelled_stays_so_when_the_server_stops_before_it_has_ended() {
-    let home = Home::new();
-    let (provider, _gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, _gate, serving) = Serving::holding(0);
     let job = serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     serving
@@ -203,9 +193,7 @@ fn a_job_that_was_cancelled_stays_so_when_the_server_stops_before_it_has_ended()
 
 #[test]
 fn a_job_that_is_resumed_while_it_stops_goes_on() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, gate, serving) = Serving::holding(0);
     let job = serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     // It stops at once, or not yet: both ways it goes on.
@@ -222,9 +210,7 @@ fn a_job_that_is_resumed_while_it_stops_goes_on() {
 
 #[test]
 fn a_job_that_waits_is_resumed_by_doing_nothing() {
-    let home = Home::new();
-    let (provider, gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (_home, provider, gate, serving) = Serving::holding(0);
     serving.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     let waiting = serving.backfill(&of_week("MSFT"));
@@ -240,9 +226,7 @@ fn a_job_that_waits_is_resumed_by_doing_nothing() {
 
 #[test]
 fn a_job_that_a_dead_server_left_stays_cancelled() {
-    let home = Home::new();
-    let (provider, _gate) = Server::holding(0);
-    let dead = Serving::start(home.serve(&provider));
+    let (home, provider, _gate, dead) = Serving::holding(0);
     dead.backfill(&of_week("AAPL"));
     provider.wait_for(1);
     let left = dead.backfill(&of_week("MSFT"));
@@ -276,9 +260,7 @@ fn a_job_from_a_provider_that_the_server_lacks_is_not_taken_into_its_queue() {
 
 #[test]
 fn a_stop_does_not_wait_for_a_file_that_another_program_locks() {
-    let home = Home::new();
-    let (provider, _gate) = Server::holding(0);
-    let serving = Serving::start(home.serve(&provider));
+    let (home, provider, _gate, serving) = Serving::holding(0);
     serving.backfill(&of_week("AAPL"));
     let waiting = serving.backfill(&of_week("MSFT"));
     provider.wait_for(1);

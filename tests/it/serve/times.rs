@@ -9,10 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use candlefile::provider::ErrorKind;
-use candlefile::serve::{Settings, Sockets, Webhook};
-use candlefile::{Cancel, Clock, Policy};
+use candlefile::serve::{Settings, Webhook};
+use candlefile::{Cancel, Clock};
 
 use crate::support::harness::Home;
+use crate::support::inside::{self, settings};
 use crate::support::running::eventually;
 use crate::support::scripted::{HOUR, Scripted, candles, job, key, refuse_if, span, utc};
 use crate::support::serving::Caller;
@@ -58,15 +59,6 @@ impl Clock for Hands {
     }
 }
 
-/// Stops a server of this process, also when its test has failed.
-struct Stop(Cancel);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
 /// A server of this process, while `test` calls it.
 fn while_serving(
     home: &Home,
@@ -75,38 +67,12 @@ fn while_serving(
     (update_at, webhook): (&[&str], Option<Webhook>),
     test: impl FnOnce(&Caller),
 ) {
-    let cancel = Cancel::new();
-    let sockets = Sockets::bind(None, 0).unwrap();
-    let caller = Caller {
-        port: sockets.port(),
-    };
     let settings = Settings {
-        db: home.db_path(),
-        providers: vec![provider.clone()],
-        workers: 1,
-        rate: None,
-        policy: Policy::default(),
-        jobs: 1,
         update_at: update_at.iter().map(|time| time.parse().unwrap()).collect(),
         webhook,
-        hosts: Vec::new(),
-        token: None,
-        log_lost: Arc::default(),
-        clock: clock.clone(),
-        cancel: cancel.clone(),
+        ..settings(home, provider.clone(), clock.clone())
     };
-    thread::scope(|scope| {
-        let stop = Stop(cancel);
-        let (is_ready, ready) = std::sync::mpsc::channel();
-        let tell = move || is_ready.send(()).unwrap();
-        let server = scope.spawn(|| candlefile::serve::serve(settings, sockets, tell));
-        ready
-            .recv_timeout(crate::support::exchange::PATIENCE)
-            .unwrap();
-        test(&caller);
-        drop(stop);
-        server.join().unwrap().unwrap();
-    });
+    inside::while_serving(settings, test);
 }
 
 /// A file with some hours of a coin, and a provider that has a week of them.

@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use candlefile::run::clock::Cancel;
-use candlefile::serve::{Settings, Sockets};
-use candlefile::{Clock, Policy, Sample, SystemClock};
+use candlefile::{Clock, Sample, SystemClock};
 
 use crate::support::harness::Home;
-use crate::support::serving::{Caller, Serving};
+use crate::support::inside::{settings, while_serving};
+use crate::support::serving::Serving;
 
 #[test]
 fn dates_mean_over_http_what_they_mean_on_the_command_line() {
@@ -78,48 +77,12 @@ impl Clock for Ahead {
     }
 }
 
-/// Stops a server of this process, also when its test has failed.
-struct Stop(Cancel);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
 #[test]
 fn what_counts_from_today_is_not_taken_for_unchanged_on_another_day() {
-    let home = Home::new();
-    let words = "backfill AAPL --provider sample --start 2024-01-02 --end 2024-01-31";
-    home.cli(words.split(' ')).run().ok();
-    let (cancel, clock) = (Cancel::new(), Arc::new(Ahead::default()));
-    let sockets = Sockets::bind(None, 0).unwrap();
-    let caller = Caller {
-        port: sockets.port(),
-    };
-    let settings = Settings {
-        db: home.db_path().canonicalize().unwrap(),
-        providers: vec![Arc::new(Sample::default())],
-        workers: 1,
-        rate: None,
-        policy: Policy::default(),
-        jobs: 1,
-        update_at: Vec::new(),
-        webhook: None,
-        hosts: Vec::new(),
-        token: None,
-        log_lost: Arc::default(),
-        clock: clock.clone(),
-        cancel: cancel.clone(),
-    };
-    thread::scope(|scope| {
-        let _stop = Stop(cancel);
-        let (is_ready, ready) = std::sync::mpsc::channel();
-        let tell = move || is_ready.send(()).unwrap();
-        scope.spawn(|| candlefile::serve::serve(settings, sockets, tell));
-        ready
-            .recv_timeout(crate::support::exchange::PATIENCE)
-            .unwrap();
+    let home = Home::of_sample("AAPL --start 2024-01-02 --end 2024-01-31");
+    let clock = Arc::new(Ahead::default());
+    let settings = settings(&home, Arc::new(Sample::default()), clock.clone());
+    while_serving(settings, |caller| {
         for format in ["json", "csv"] {
             let tag = |range: &str| {
                 let path = format!("/api/v1/historical/AAPL?format={format}&{range}");

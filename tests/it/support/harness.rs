@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::db::Db;
 use super::exchange::PATIENCE;
-use super::running::Running;
+use super::running::{Running, eventually};
 use super::server::Server;
 
 /// The key of every test. It may be seen in the headers of a request to the configured origin and nowhere else.
@@ -30,6 +30,20 @@ pub(crate) struct Home(TempDir);
 impl Home {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A folder whose file `backfill WORDS` has filled from the embedded sample data.
+    pub(crate) fn of_sample(words: &str) -> Self {
+        let home = Self::new();
+        home.sample(words).ok();
+        home
+    }
+
+    /// A folder whose file `backfill WORDS` has filled from the fake provider.
+    pub(crate) fn filled(words: &str) -> Self {
+        let home = Self::new();
+        home.backfill(&Server::start(), words).ok();
+        home
     }
 
     /// A folder in memory where the machine has one: for hundreds of runs that do not ask what the disk does.
@@ -68,6 +82,21 @@ impl Home {
             ["--json", "backfill"].into_iter().chain(words.split(' ')),
         )
         .run()
+    }
+
+    /// `backfill WORDS` from the embedded sample data.
+    pub(crate) fn sample(&self, words: &str) -> Run {
+        self.cli(["backfill", "--provider", "sample"])
+            .args(words)
+            .run()
+    }
+
+    /// Waits until so many candles are stored.
+    pub(crate) fn wait_for_candles(&self, count: i64) {
+        let stored = "SELECT coalesce(sum(candles), 0) FROM series";
+        eventually(&format!("{count} candles are stored"), || {
+            self.db().count(stored) == count
+        });
     }
 
     pub(crate) fn db(&self) -> Db {

@@ -5,10 +5,14 @@ pub(crate) mod aggs;
 pub(crate) mod checker;
 pub(crate) mod db;
 pub(crate) mod disk;
+pub(crate) mod documents;
 pub(crate) mod exchange;
 #[cfg(feature = "serve")]
 pub(crate) mod following;
 pub(crate) mod harness;
+#[cfg(feature = "serve")]
+pub(crate) mod inside;
+pub(crate) mod long_past;
 pub(crate) mod oracle;
 pub(crate) mod running;
 pub(crate) mod scripted;
@@ -18,3 +22,5 @@ pub(crate) mod server;
 pub(crate) mod serving;
 pub(crate) mod small_job;
 mod vfs;
+#[cfg(feature = "serve")]
+pub(crate) mod week;

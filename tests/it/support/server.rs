@@ -116,10 +116,17 @@ impl Server {
 
     /// Holds back the request with this number until the gate is opened.
     pub(crate) fn holding(number: usize) -> (Self, Gate) {
+        Self::holding_if(move |request| request.n == number)
+    }
+
+    /// Holds back each request of this kind until the gate is opened.
+    pub(crate) fn holding_if(
+        is_held: impl Fn(&Request) -> bool + Send + Sync + 'static,
+    ) -> (Self, Gate) {
         let gate = Gate::default();
         let held = gate.clone();
         let server = Self::scripted(move |request| {
-            if request.n == number {
+            if is_held(request) {
                 held.wait();
             }
             None

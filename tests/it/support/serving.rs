@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use serde_json::Value;
 
-use super::exchange::PATIENCE;
+use super::exchange::{Gate, PATIENCE};
 use super::harness::{Cli, Home, Run};
 use super::running::{Running, eventually};
 use super::server::Server;
@@ -55,6 +55,37 @@ impl Serving {
     /// Starts the server, and waits until it says where.
     pub(crate) fn start(cli: Cli) -> Self {
         Self::try_start(cli).unwrap_or_else(|run| panic!("it does not serve\n{run:?}"))
+    }
+
+    /// The server in a folder of its own, from the embedded sample data.
+    pub(crate) fn of_sample() -> (Home, Self) {
+        let home = Home::new();
+        let serving = Self::start(home.serve_sample());
+        (home, serving)
+    }
+
+    /// The server in a folder of its own, from a fake provider.
+    pub(crate) fn of_provider() -> (Home, Server, Self) {
+        let (home, provider) = (Home::new(), Server::start());
+        let serving = Self::start(home.serve(&provider));
+        (home, provider, serving)
+    }
+
+    /// The same, from a provider that holds back the request with this number.
+    pub(crate) fn holding(number: usize) -> (Home, Server, Gate, Self) {
+        Self::holding_with(number, |cli| cli)
+    }
+
+    /// The same with one worker, so that what comes after the request that is held is not asked for.
+    pub(crate) fn holding_one_worker(number: usize) -> (Home, Server, Gate, Self) {
+        Self::holding_with(number, |cli| cli.args("--workers 1"))
+    }
+
+    fn holding_with(number: usize, options: impl FnOnce(Cli) -> Cli) -> (Home, Server, Gate, Self) {
+        let home = Home::new();
+        let (provider, gate) = Server::holding(number);
+        let serving = Self::start(options(home.serve(&provider)));
+        (home, provider, gate, serving)
     }
 
     /// Starts the server, or gives the run that has ended without one.
@@ -151,6 +182,12 @@ impl Caller {
         });
         job
     }
+}
+
+/// A request as it is sent, with the server's name in place of `{host}`.
+pub(crate) fn host(serving: &Serving, text: &str) -> Vec<u8> {
+    let host = format!("127.0.0.1:{}", serving.port);
+    text.replace("{host}", &host).into_bytes()
 }
 
 /// Reads an answer until the end of its connection.
