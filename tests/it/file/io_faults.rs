@@ -9,6 +9,7 @@ use candlefile::{Store, StoreError};
 
 use crate::support::checker::Saved;
 use crate::support::disk::{Disk, Failure, Fault, KINDS, Kind};
+use crate::support::harness::folder_in_memory;
 use crate::support::seeded::{rounds, say};
 use crate::support::small_job::{Size, TINY, complete, recovered, run_all};
 
@@ -28,7 +29,7 @@ struct Place {
 
 impl Place {
     fn new() -> Place {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder_in_memory();
         let disk = Disk::of(folder.path());
         Place { folder, disk }
     }

@@ -1,4 +1,4 @@
-//! The file: how it is opened, held, damaged by nobody, and whole after whatever happened to the program, the disk or the power.
+//! The file: how it is opened and held, and what is left of it whatever happens to the program, the disk, the power or its place.
 
 mod advice;
 mod at_rest;

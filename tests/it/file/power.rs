@@ -14,6 +14,7 @@ use fastrand::Rng;
 
 use crate::support::checker::Saved;
 use crate::support::disk::{Disk, Event};
+use crate::support::harness::folder_in_memory;
 use crate::support::seeded::{first_seed, rounds, say, size};
 use crate::support::small_job::{Size, complete, recovered, run_all};
 
@@ -33,7 +34,7 @@ struct Mark {
 }
 
 fn record() -> (Vec<Event>, Vec<Mark>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_in_memory();
     let path = folder.path().join("market.db");
     let disk = Disk::of(folder.path());
     disk.record();
@@ -184,7 +185,7 @@ fn round((log, marks): &(Vec<Event>, Vec<Mark>), seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let position = rng.usize(0..=log.len());
     let damage = rng.choice(DAMAGES).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_in_memory();
     // Commanded for its speed: nothing in it needs to be synced.
     let _disk = Disk::of(folder.path());
     for (name, body) in image(&log[..position], damage, &mut rng) {

@@ -27,6 +27,16 @@ const NOBODY: u32 = 65_534;
 /// A folder for one test.
 pub(crate) struct Home(TempDir);
 
+/// A folder in memory where the machine has enough of it for the tests, and on the disk otherwise.
+pub(crate) fn folder_in_memory() -> TempDir {
+    const MEMORY: &str = "/dev/shm";
+    let is_roomy = fs4::available_space(MEMORY).is_ok_and(|free| free > 1 << 30);
+    let folder = is_roomy.then(|| tempfile::tempdir_in(MEMORY).ok());
+    folder
+        .flatten()
+        .unwrap_or_else(|| tempfile::tempdir().unwrap())
+}
+
 impl Home {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
@@ -48,7 +58,7 @@ impl Home {
 
     /// A folder in memory where the machine has one: for hundreds of runs that do not ask what the disk does.
     pub(crate) fn in_memory() -> Self {
-        tempfile::tempdir_in("/dev/shm").map_or_else(|_| Self::new(), Self)
+        Self(folder_in_memory())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -139,9 +149,38 @@ impl Home {
     pub(crate) fn assert_no_key_on_disk(&self) {
         for (path, bytes) in self.files() {
             assert!(
-                !bytes.windows(KEY.len()).any(|w| w == KEY.as_bytes()),
+                !holds(&bytes, KEY.as_bytes()),
                 "the key is in {}",
                 path.display()
+            );
+        }
+    }
+}
+
+/// Whether `part` stands anywhere in `bytes`. Only one byte in each stretch as long as `part` is looked at, and its surroundings
+/// where it could belong to one: tests are not optimized, and megabytes are searched.
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    let length = part.len();
+    (length - 1..bytes.len()).step_by(length).any(|at| {
+        let end = bytes.len().min(at + length);
+        part.contains(&bytes[at])
+            && bytes[at + 1 - length..end]
+                .windows(length)
+                .any(|window| window == part)
+    })
+}
+
+#[test]
+fn a_key_is_found_wherever_it_stands_and_no_part_of_one_is() {
+    let key = KEY.as_bytes();
+    for before in 0..3 * key.len() {
+        for after in [0, 1, key.len()] {
+            let with = |key: &[u8]| [&vec![b'-'; before], key, &vec![0; after]].concat();
+            assert!(holds(&with(key), key), "{before} {after}");
+            assert!(!holds(&with(&key[1..]), key), "{before} {after}");
+            assert!(
+                !holds(&with(&key[..key.len() - 1]), key),
+                "{before} {after}"
             );
         }
     }

@@ -1,5 +1,5 @@
-//! What the tests share: the harness, the fake provider and its oracle, the server's client, the checker and the disk that fails.
-//! Nothing in here is a test.
+//! What the tests share: the harness, the fake provider and its oracle, the server's client, the checker and the disk
+//! that fails.
 
 pub(crate) mod aggs;
 pub(crate) mod checker;

@@ -277,7 +277,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Bench {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = super::harness::folder_in_memory();
         let store = Store::create(&folder.path().join("market.db")).unwrap();
         Bench {
             folder,
