@@ -263,8 +263,11 @@ impl<'a> Walk<'a> {
                     day: weekdays(date),
                     part: (ts - open) as f64 / (close - open) as f64,
                 };
+                // A minute opens where the one before it has closed.
+                let mut price = self.price(moment(minute));
                 while minute < close.min(last) {
-                    let next = self.minute(minute, moment(minute), moment(minute + 60));
+                    let next = self.minute(minute, price, moment(minute), moment(minute + 60));
+                    price = next.close;
                     value += next.vwap.unwrap_or(next.close) * next.volume.unwrap_or(0.0);
                     made = Some(match made {
                         None => Candle { ts, ..next },
@@ -296,8 +299,8 @@ impl<'a> Walk<'a> {
         end
     }
 
-    fn minute(&self, ts: i64, from: Moment, to: Moment) -> Candle {
-        let (open, close) = (self.price(from), self.price(to));
+    fn minute(&self, ts: i64, open: f64, from: Moment, to: Moment) -> Candle {
+        let close = self.price(to);
         let noise = mix(self.seed ^ ts.cast_unsigned());
         let wick = open * 0.0005 * from.bustle();
         let high = cents(open.max(close) + wick * unit(noise));

@@ -1,0 +1,18 @@
+//! The command line: what is typed, what is printed for whom, and what is said when it cannot be done.
+
+mod commands;
+pub(crate) mod errors;
+mod hang_up;
+mod help;
+mod info;
+mod inputs;
+#[cfg(target_os = "linux")]
+mod mute;
+pub(crate) mod reports;
+mod said;
+mod signals;
+mod spelled;
+mod sql;
+mod terminal;
+mod typed;
+mod watch;

@@ -1,0 +1,259 @@
+//! The file is moved, deleted or replaced while it is in use. What was committed is in the file that was held, a newcomer
+//! sees its own rows alone, and nobody says that all is well.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::support::checker::Saved;
+use crate::support::db::Db;
+use crate::support::exchange::Gate;
+use crate::support::harness::Home;
+use crate::support::running::{Running, eventually};
+use crate::support::server::Server;
+#[cfg(feature = "serve")]
+use crate::support::serving::Serving;
+
+const OTHER: &str = "backfill MSFT -t 1d --start 2024-01-02 --end 2024-01-31";
+const WORDS: &str = "backfill AAPL -t 1m --start 2024-01-02 --end 2024-06-28 --workers 1";
+
+/// A backfill of a file in a folder of its own, which has stored a part and waits for more; and another file.
+fn begun(words: &str) -> (Home, Running, Gate) {
+    let (server, gate) = Server::holding(2);
+    let home = Home::new();
+    fs::create_dir(home.path("data")).unwrap();
+    let fill = |db: &str, words: &str| {
+        home.to(&server, words.split(' '))
+            .without_db()
+            .arg("--db")
+            .arg(db)
+    };
+    fill("other.db", OTHER).run().ok();
+    let running = fill("data/m.db", words).spawn();
+    server.wait_for(3);
+    eventually("a part is stored", || {
+        Db::open(&home.path("data/m.db")).count("SELECT coalesce(sum(candles), 0) FROM series") > 0
+    });
+    std::mem::forget(server);
+    (home, running, gate)
+}
+
+fn bytes_of_log(path: &Path) -> u64 {
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    fs::metadata(log).map_or(0, |found| found.len())
+}
+
+/// What is done to the file, how, and what is said of it.
+type Move = (&'static str, fn(&Home), &'static str);
+
+#[test]
+fn a_file_that_is_not_in_its_place_any_more_is_given_up_with_what_was_saved_in_it() {
+    let moves: [Move; 5] = [
+        (
+            "moved",
+            |home| fs::rename(home.path("data/m.db"), home.path("data/n.db")).unwrap(),
+            "data/n.db",
+        ),
+        (
+            "deleted",
+            |home| {
+                fs::hard_link(home.path("data/m.db"), home.path("kept.db")).unwrap();
+                fs::remove_file(home.path("data/m.db")).unwrap();
+            },
+            "kept.db",
+        ),
+        (
+            "replaced",
+            |home| {
+                fs::hard_link(home.path("data/m.db"), home.path("kept.db")).unwrap();
+                fs::rename(home.path("other.db"), home.path("data/m.db")).unwrap();
+            },
+            "kept.db",
+        ),
+        (
+            "its folder moved",
+            |home| fs::rename(home.path("data"), home.path("moved")).unwrap(),
+            "moved/m.db",
+        ),
+        (
+            "its folder replaced",
+            |home| {
+                fs::rename(home.path("data"), home.path("moved")).unwrap();
+                fs::create_dir(home.path("data")).unwrap();
+                fs::rename(home.path("other.db"), home.path("data/m.db")).unwrap();
+            },
+            "moved/m.db",
+        ),
+    ];
+    for (how, go, kept) in moves {
+        let (home, running, gate) = begun(WORDS);
+        let before = Saved::check_file(&home.path("data/m.db"));
+        let other = Db::open(&home.path("other.db")).count("SELECT count(*) FROM candles");
+        go(&home);
+        // Noticed while nothing comes, too.
+        let run = running.wait().exit(1);
+        gate.open();
+        run.says(&["data/m.db", "was moved, deleted or replaced", "next:"]);
+        assert_eq!(bytes_of_log(&home.path("data/m.db")), 0, "{how}");
+        assert_eq!(bytes_of_log(&home.path(kept)), 0, "{how}");
+        let after = Saved::check_file(&home.path(kept));
+        after.assert_holds(&before);
+        let list = |db: &str| {
+            home.cli(["--db", db, "list", "--json"])
+                .without_db()
+                .run()
+                .ok()
+                .json()
+        };
+        assert!(
+            list(kept)["series"][0]["candles"].as_u64().unwrap() > 0,
+            "{how}"
+        );
+        if how.contains("replaced") {
+            let series = &list("data/m.db")["series"];
+            assert_eq!(
+                (&series[0]["symbol"], &series[0]["candles"]),
+                (&json!("MSFT"), &json!(other)),
+                "{how}"
+            );
+            assert_eq!(series.as_array().unwrap().len(), 1);
+            home.cli(["verify", "data/m.db"]).run().ok();
+        }
+    }
+}
+
+#[test]
+fn a_file_that_another_is_written_into_is_given_up_and_keeps_the_new_rows_alone() {
+    let (home, running, gate) = begun(WORDS);
+    fs::copy(home.path("other.db"), home.path("data/m.db")).unwrap();
+    running
+        .wait()
+        .exit(1)
+        .says(&["was moved, deleted or replaced"]);
+    gate.open();
+    assert_eq!(bytes_of_log(&home.path("data/m.db")), 0);
+    let listed = home
+        .cli(["--db", "data/m.db", "list", "--json"])
+        .without_db()
+        .run()
+        .ok()
+        .json();
+    assert_eq!(listed["series"][0]["symbol"], "MSFT");
+    home.cli(["verify", "data/m.db"]).run().ok();
+}
+
+// It was written on into a log without a name: what was told to be saved went with the process.
+#[test]
+fn a_log_that_is_removed_under_a_run_is_worked_off_and_the_run_says_so() {
+    for replace in [false, true] {
+        let (home, running, gate) = begun(WORDS);
+        let path = home.path("data/m.db");
+        let log = PathBuf::from(format!("{}-wal", path.display()));
+        let held =
+            |path: &Path| Db::open(path).count("SELECT coalesce(sum(candles), 0) FROM series");
+        let before = held(&path);
+        if replace {
+            fs::write(home.path("data/other"), "a log of something else").unwrap();
+            fs::rename(home.path("data/other"), &log).unwrap();
+        } else {
+            fs::remove_file(&log).unwrap();
+        }
+        let run = running.wait().exit(1);
+        run.says(&[
+            "the log of",
+            "was removed or replaced",
+            "run the same command again",
+        ]);
+        gate.open();
+        let verify = ["verify", "data/m.db"];
+        if replace {
+            let _ = fs::remove_file(&log);
+        }
+        home.cli(verify).run().ok();
+        assert_eq!(held(&path), before, "what was saved is in the file");
+    }
+}
+
+#[test]
+fn a_link_is_followed_and_one_that_leads_elsewhere_meanwhile_is_noticed() {
+    let link = |home: &Home, to: &str| {
+        let new = home.path("new-link");
+        std::os::unix::fs::symlink(home.path(to), &new).unwrap();
+        fs::rename(new, home.path("data/m.db")).unwrap();
+    };
+    let (server, gate) = Server::holding(1);
+    let home = Home::new();
+    for folder in ["data", "real"] {
+        fs::create_dir(home.path(folder)).unwrap();
+    }
+    link(&home, "real/a.db");
+    let fill = |words: &str| {
+        home.to(&server, words.split(' '))
+            .without_db()
+            .arg("--db")
+            .arg("data/m.db")
+    };
+    fill(OTHER).run().ok();
+    let names = |folder: &str| -> Vec<_> {
+        let entries = fs::read_dir(home.path(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    assert_eq!(
+        (names("data"), names("real")),
+        (vec!["m.db".into()], vec!["a.db".into()])
+    );
+    fs::copy(home.path("real/a.db"), home.path("real/b.db")).unwrap();
+    let running = fill(WORDS).spawn();
+    server.wait_for(2);
+    link(&home, "real/b.db");
+    running
+        .wait()
+        .exit(1)
+        .says(&["data/m.db", "was moved, deleted or replaced"]);
+    gate.open();
+    let other = fs::read(home.path("real/b.db")).unwrap();
+    fill("list").run().ok();
+    assert!(fs::read(home.path("real/b.db")).unwrap() == other);
+}
+
+#[test]
+#[cfg(feature = "serve")]
+fn a_server_whose_file_is_gone_answers_503_and_touches_nothing_that_came_in_its_place() {
+    let provider = Server::start();
+    let home = Home::new();
+    home.to(&provider, OTHER.split(' ')).run().ok();
+    fs::copy(home.db_path(), home.path("new.db")).unwrap();
+    let serving = Serving::start(home.serve(&provider));
+    assert_eq!(serving.get("/api/v1/symbols").status, 200);
+    assert_eq!(serving.get("/ready").status, 200);
+    fs::rename(home.db_path(), home.path("old.db")).unwrap();
+    let new = fs::read(home.path("new.db")).unwrap();
+    for newcomer in [false, true] {
+        if newcomer {
+            fs::rename(home.path("new.db"), home.db_path()).unwrap();
+        }
+        for target in ["/api/v1/symbols", "/ready", "/api/v1/backfill/recent"] {
+            let answer = serving.get(target);
+            assert_eq!(answer.status, 503, "{target}");
+            let again = answer.header("retry-after");
+            assert_eq!(again, Some("1"), "when {target} may be tried again");
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            assert!(text.contains("moved, deleted or replaced"), "{text}");
+        }
+        let asked = "/api/v1/backfill?symbols=AAPL&start_date=2024-01-02&end_date=2024-01-31";
+        assert_eq!(serving.post(asked).status, 503);
+    }
+    // Every handle is closed.
+    let handles = format!("/proc/{}/fd", serving.id());
+    eventually("the file is let go of", || {
+        let open = fs::read_dir(&handles)
+            .unwrap()
+            .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        open.into_iter()
+            .all(|path| !path.display().to_string().ends_with("old.db"))
+    });
+    serving.stop().ok();
+    assert!(fs::read(home.db_path()).unwrap() == new);
+    assert_eq!(bytes_of_log(&home.db_path()), 0);
+}

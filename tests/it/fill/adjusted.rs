@@ -1,0 +1,365 @@
+//! Adjusted series: kept apart from raw ones, and never made of two adjustments.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candlefile::JobStatus;
+use serde_json::json;
+
+use crate::support::aggs;
+use crate::support::checker::check;
+use crate::support::exchange::Reply;
+use crate::support::harness::Home;
+use crate::support::oracle::{self, span};
+use crate::support::scripted::{Bench, DAY, HOUR, candles, key, label, market, utc};
+use crate::support::server::Server;
+
+const WORDS: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-02-29";
+const LONGER: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-04-30";
+
+#[test]
+fn an_adjusted_series_that_did_not_change_grows_at_the_cost_of_one_request_more() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, WORDS).ok();
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| request.param("adjusted") == Some("true"))
+    );
+    check(
+        &home.db(),
+        "AAPL",
+        "1d",
+        span("AAPL", "1d", "2024-01-02", "2024-02-29"),
+    );
+    server.forget();
+    home.backfill(&server, WORDS).ok();
+    assert_eq!(server.hits(), 0);
+    let listed = home.cli(["list"]).run().ok();
+    assert!(listed.stdout.contains("polygon adjusted"), "{listed:?}");
+    let report = home.backfill(&server, LONGER).ok().json();
+    assert_eq!((server.hits(), &report["requests"]), (2, &json!(2)));
+    assert_eq!(
+        (
+            &report["records"]["duplicate"],
+            &report["records"]["conflicting"]
+        ),
+        (&json!(0), &json!(0))
+    );
+    check(
+        &home.db(),
+        "AAPL",
+        "1d",
+        span("AAPL", "1d", "2024-01-02", "2024-04-30"),
+    );
+}
+
+#[test]
+fn a_split_makes_an_adjusted_series_stale_before_anything_is_written() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, WORDS).ok();
+    home.backfill(&server, "MSFT -t 1d --start 2024-01-02 --end 2024-02-29")
+        .ok();
+    let before = home.db().candles("AAPL", "1d");
+    server.split(0.25);
+    let run = home.backfill(&server, LONGER).exit(3);
+    let report = run.json();
+    assert_eq!(
+        (&report["status"], &report["series"][0]["status"]),
+        (&json!("partial"), &json!("stale"))
+    );
+    assert!(
+        report["series"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("split"),
+        "{run:?}"
+    );
+    assert_eq!(report["records"]["inserted"], 0);
+    assert_eq!(home.db().candles("AAPL", "1d"), before);
+    check(
+        &home.db(),
+        "AAPL",
+        "1d",
+        span("AAPL", "1d", "2024-01-02", "2024-02-29"),
+    );
+    // The way out that it names.
+    home.cli("drop AAPL -t 1d --yes".split(' ')).run().ok();
+    home.backfill(&server, LONGER).ok();
+    let after = home.db().candles("AAPL", "1d");
+    assert_eq!(after[0].close, before[0].close * 0.25);
+    // A raw series does not care.
+    home.backfill(&server, "MSFT -t 1d --start 2024-01-02 --end 2024-04-30")
+        .ok();
+    check(
+        &home.db(),
+        "MSFT",
+        "1d",
+        span("MSFT", "1d", "2024-01-02", "2024-04-30"),
+    );
+}
+
+// A page that repeated a stored candle under ever new cursors was followed a thousand times, all of it kept.
+#[test]
+fn a_recheck_that_does_not_advance_fails_the_series_and_is_no_split() {
+    let home = Home::filled(WORDS);
+    let (_, end) = span("AAPL", "1d", "2024-01-02", "2024-02-29");
+    let server = Server::scripted(move |request| {
+        let row = format!(
+            r#"{{"t":{},"o":1,"h":1,"l":1,"c":1,"v":1}}"#,
+            (end - 86_400) * 1_000
+        );
+        let body = format!(
+            r#"{{"status":"OK","results":[{row},{row}],"next_url":"{}?cursor={}"}}"#,
+            request.path(),
+            request.n
+        );
+        Some(Reply::json(200, body))
+    });
+    let report = home.backfill(&server, LONGER).exit(3).json();
+    let series = &report["series"][0];
+    assert_eq!(series["status"], "failed", "{report}");
+    let error = series["error"].as_str().unwrap();
+    assert!(error.contains("could not be checked"), "{error}");
+    assert!(error.contains("does not advance"), "{error}");
+    assert_eq!(server.hits(), 2);
+}
+
+#[test]
+fn a_recheck_that_the_plan_does_not_include_fails_each_slice_once() {
+    let home = Home::filled(WORDS);
+    let words = r#"{"status":"NOT_AUTHORIZED","message":"You are not entitled to this data."}"#;
+    let server = Server::always(Reply::json(403, words));
+    let report = home.backfill(&server, LONGER).exit(3).json();
+    assert_eq!(report["failed"].as_array().unwrap().len(), 1, "{report}");
+    let attempts = "SELECT attempts FROM backfill_progress WHERE status = 'failed'";
+    assert_eq!(home.db().count(attempts), 1);
+    assert_eq!(server.hits(), 1);
+}
+
+// Candles of which a longer delay says that they have not closed yet were missed in the answer, and called split.
+#[test]
+fn a_recheck_goes_by_what_is_stored_and_not_by_this_jobs_delay() {
+    let (home, server) = (Home::new(), Server::start());
+    let ago = |days| oracle::today("AAPL") - chrono::Days::new(days);
+    let words = |from| {
+        let (start, end) = (ago(from), ago(30));
+        format!("AAPL -t 1d --adjusted --start {start} --end {end}")
+    };
+    home.backfill(&server, &words(60)).ok();
+    let longer = format!("{} --delay 100d", words(200));
+    let report = home.backfill(&server, &longer).ok().json();
+    assert_eq!(report["series"][0]["status"], "completed", "{report}");
+    assert!(
+        report["records"]["inserted"].as_u64() > Some(50),
+        "{report}"
+    );
+}
+
+/// A provider that halves what lies before a day, once the split of that day is entered.
+fn entering(day: &'static str) -> (Server, Arc<AtomicBool>) {
+    let entered = Arc::new(AtomicBool::new(false));
+    let is_entered = Arc::clone(&entered);
+    let day = oracle::label(oracle::date(day));
+    let server = Server::scripted(move |request| {
+        let ask = request.ask();
+        let factor = |ts| {
+            if is_entered.load(Ordering::SeqCst) && ts < day {
+                0.5
+            } else {
+                1.0
+            }
+        };
+        let rows: Vec<String> = oracle::candles("AAPL", "1d", ask.span)
+            .map(|candle| aggs::row("AAPL", "1d", &candle, factor(candle.ts)))
+            .collect();
+        Some(Reply::json(200, aggs::body("AAPL", true, &rows, None)))
+    });
+    (server, entered)
+}
+
+// A split was entered eleven days late. The newest candles stood where they had stood, all before its day was halved, and
+// from the next longer range on the series was in two scales.
+#[test]
+fn a_split_that_is_entered_late_is_seen_at_the_oldest_candles() {
+    for (first, then) in [
+        ("--start 2024-01-02 --end 2024-03-28", LONGER),
+        (
+            "--start 2024-02-15 --end 2024-03-28",
+            "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-03-28",
+        ),
+    ] {
+        let home = Home::new();
+        let (server, entered) = entering("2024-03-01");
+        home.backfill(&server, &format!("AAPL -t 1d --adjusted {first}"))
+            .ok();
+        let before = home.db().candles("AAPL", "1d");
+        entered.store(true, Ordering::SeqCst);
+        let report = home.backfill(&server, then).exit(3).json();
+        let series = &report["series"][0];
+        assert_eq!(series["status"], "stale", "{report}");
+        let error = series["error"].as_str().unwrap();
+        assert!(error.contains("a factor of 0.5"), "{error}");
+        assert_eq!(home.db().candles("AAPL", "1d"), before);
+        let words = ["backfill"].into_iter().chain(then.split(' '));
+        let run = home.to(&server, words).run().exit(3);
+        assert!(run.stdout.contains("drop AAPL -t 1d"), "{run:?}");
+    }
+}
+
+// A volume that came late to the newest candle, and a corrected close, were called a split, and `drop` advised.
+#[test]
+fn single_candles_that_differ_are_no_split() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, WORDS).ok();
+    home.sql(
+        "UPDATE candle_data SET close = close * 1.02 WHERE ts = (SELECT max(ts) FROM candle_data);
+         UPDATE candle_data SET volume = 7, high = high * 1.01 WHERE ts = (SELECT min(ts) FROM candle_data)",
+    );
+    let report = home.backfill(&server, LONGER).ok().json();
+    assert_eq!(report["series"][0]["status"], "completed", "{report}");
+}
+
+#[test]
+fn candles_that_do_not_come_again_are_asked_for_twice_and_are_no_split() {
+    let home = Home::filled(WORDS);
+    let nothing = Server::always(Reply::json(200, aggs::body("AAPL", true, &[], None)));
+    let words = ["backfill"].into_iter().chain(LONGER.split(' '));
+    let run = home.to(&nothing, words).run().exit(3);
+    assert!(run.stdout.contains("did not give them again"), "{run:?}");
+    assert!(!run.stdout.contains("drop"), "{run:?}");
+    assert_eq!(nothing.hits(), 2);
+    let once = Server::scripted(|request| {
+        let nothing = aggs::body("AAPL", true, &[], None);
+        (request.n == 0).then(|| Reply::json(200, nothing))
+    });
+    home.backfill(&once, LONGER).ok();
+    assert_eq!(once.hits(), 3);
+}
+
+// A plan's history ended later every day, in silence: once the oldest candles were not given any more, no update passed.
+#[test]
+fn candles_that_a_plan_left_behind_are_not_checked_and_those_after_them_are() {
+    let start = label("2023-01-01");
+    let whole = crate::support::scripted::span(start, start + 200 * DAY);
+    let mut coin = key("X:BTCUSD 1h");
+    coin.adjusted = true;
+    let hours = |from: i64, to: i64| candles((from..to).step_by(HOUR as usize));
+    let held = crate::support::scripted::span(whole.start(), whole.end() - 40 * DAY);
+    for (gone, kept) in [
+        (
+            crate::support::scripted::span(whole.start(), whole.start() + 100 * DAY),
+            true,
+        ),
+        (
+            crate::support::scripted::span(held.end() - 30 * DAY, held.end()),
+            false,
+        ),
+    ] {
+        let mut bench = Bench::new();
+        bench
+            .provider
+            .offer("X:BTCUSD 1h", hours(whole.start(), whole.end()));
+        let now = utc("2024-01-01 00:00");
+        bench.run(now, &[(coin.clone(), held)]);
+        for hour in (gone.start()..gone.end()).step_by(HOUR as usize) {
+            bench.provider.withdraw("X:BTCUSD 1h", hour);
+        }
+        let report = bench.run(now, &[(coin.clone(), whole)]);
+        let expected = if kept {
+            JobStatus::Completed
+        } else {
+            JobStatus::Partial
+        };
+        assert_eq!(report.status, expected, "{:?}", report.failed);
+    }
+}
+
+// What a plan has left behind could say nothing of a split that was entered late, and the newest candles stood where they had.
+#[test]
+fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_more() {
+    let start = label("2023-01-01");
+    for (timeframe, step, most_asked) in [("1d", DAY, 2), ("1h", HOUR, 2 + 3 + 1)] {
+        let name = format!("X:BTCUSD {timeframe}");
+        let mut coin = key(&name);
+        coin.adjusted = true;
+        let whole = crate::support::scripted::span(start, start + 300 * DAY);
+        let held = crate::support::scripted::span(start, start + 240 * DAY);
+        for (gone_days, split_day) in [(30, 230), (150, 232), (3, 60), (100, 130)] {
+            let mut bench = Bench::new();
+            let stamps = |span: candlefile::Span| (span.start()..span.end()).step_by(step as usize);
+            bench.provider.offer(&name, candles(stamps(whole)));
+            let now = utc("2024-01-01 00:00");
+            bench.run(now, &[(coin.clone(), held)]);
+            let split = start + split_day * DAY;
+            let halved = |candle: candlefile::Candle| candlefile::Candle {
+                open: candle.open * 0.5,
+                high: candle.high * 0.5,
+                low: candle.low * 0.5,
+                close: candle.close * 0.5,
+                ..candle
+            };
+            let now_given = candles(stamps(whole));
+            let now_given = now_given.map(|one| if one.ts < split { halved(one) } else { one });
+            bench.provider.offer(&name, now_given.collect::<Vec<_>>());
+            for ts in stamps(crate::support::scripted::span(
+                start,
+                start + gone_days * DAY,
+            )) {
+                bench.provider.withdraw(&name, ts);
+            }
+            bench.provider.take_asked();
+            let report = bench.run(now, &[(coin.clone(), whole)]);
+            let asked = bench.provider.take_spans().len();
+            let case =
+                format!("{timeframe}: {gone_days} days are gone, a split on day {split_day}");
+            assert_eq!(
+                report.series[0].status,
+                candlefile::SeriesStatus::Stale,
+                "{case}"
+            );
+            assert!(asked <= most_asked, "{case}: {asked} requests");
+        }
+    }
+}
+
+#[test]
+fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_cell() {
+    const COIN: &str = "X:BTCUSD 1h";
+    let start = utc("2023-01-01 00:00");
+    let whole = crate::support::scripted::span(start, start + 300 * DAY);
+    let cells = market(COIN).cut_at_cells(whole);
+    let mut coin = key(COIN);
+    coin.adjusted = true;
+    let mut bench = Bench::new();
+    let hours = (whole.start()..whole.end()).step_by(HOUR as usize);
+    bench.provider.offer(COIN, candles(hours));
+    let now = utc("2024-01-01 00:00");
+    let held = [(0, 2), (4, 7)].map(|(from, to): (usize, usize)| {
+        let span = crate::support::scripted::span(cells[from].start(), cells[to].end());
+        (coin.clone(), span)
+    });
+    for part in held {
+        bench.run(now, &[part]);
+    }
+    bench.provider.take_asked();
+    bench.run(
+        now,
+        &[(
+            coin.clone(),
+            crate::support::scripted::span(whole.start(), cells[7].end()),
+        )],
+    );
+    let asked = bench.provider.take_spans();
+    let edge = |cell: usize, at_end: bool| {
+        let (start, end) = (cells[cell].start(), cells[cell].end());
+        if at_end {
+            crate::support::scripted::span(end - 5 * HOUR, end)
+        } else {
+            crate::support::scripted::span(start, start + 5 * HOUR)
+        }
+    };
+    let checked = [edge(0, false), edge(2, true), edge(4, false), edge(7, true)];
+    assert_eq!(asked, [&checked[..], &[cells[3]]].concat());
+}

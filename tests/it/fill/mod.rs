@@ -1,0 +1,31 @@
+//! What a backfill asks for, how often and when, and what of the answers counts.
+
+mod accounting;
+mod adjusted;
+mod algebra;
+mod apart;
+mod backfill;
+mod clocks;
+mod costs;
+mod costs_of_plans;
+mod days;
+mod each_of;
+mod edge;
+mod examples;
+mod job_rules;
+mod live_edge;
+mod market_properties;
+mod missing;
+mod nothing;
+mod old_service;
+mod plan_properties;
+mod put_back;
+mod rate;
+mod recorded;
+mod series_rules;
+mod settings;
+mod shared_rates;
+mod sharing;
+mod update;
+mod waits;
+mod ways_out;

@@ -1,0 +1,295 @@
+//! Where the provider had nothing. A hole of fifteen days, a halt and a delisting in daily candles were told nowhere: only
+//! whole answers without a row were, so that it hung on how the requests happened to be cut; and a day that the provider
+//! had put in later could not be asked for again by any option.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{Datelike, Timelike, Weekday};
+use serde_json::{Value, json};
+
+use crate::support::aggs::{body, row};
+use crate::support::exchange::Reply;
+use crate::support::harness::Home;
+use crate::support::oracle::{self, Candle, DAY, Span, date, label};
+use crate::support::server::Server;
+
+/// Whether the provider has mended what it lacked.
+type Mended = Arc<AtomicBool>;
+
+/// Every candle that AAPL can have in a span: none is absent by chance.
+fn all(timeframe: &str, span: Span) -> impl Iterator<Item = Candle> {
+    let is_label = timeframe.ends_with(['d', 'w', 'o']);
+    let is_open = move |ts: &i64| {
+        let time = chrono::DateTime::from_timestamp(*ts, 0).unwrap();
+        let local = time.with_timezone(&oracle::zone("AAPL"));
+        let day = if is_label {
+            time.weekday()
+        } else {
+            local.weekday()
+        };
+        let is_weekday = !matches!(day, Weekday::Sat | Weekday::Sun);
+        is_weekday && (is_label || (4..20).contains(&local.hour()))
+    };
+    let is_daily = timeframe == "1d" || !is_label;
+    oracle::grid(timeframe, span)
+        .filter(move |ts| !is_daily || is_open(ts))
+        .map(|ts| Candle {
+            ts,
+            open: 1.0,
+            high: 2.5,
+            low: 0.5,
+            close: 2.0,
+            volume: Some(100.0),
+            vwap: None,
+            trades: None,
+        })
+}
+
+/// A provider without candles from one market date to another, both without.
+fn without(from: &str, to: &str) -> (Server, Mended) {
+    let hole = label(date(from))..label(date(to)) + DAY;
+    let mended = Mended::default();
+    let is_mended = Arc::clone(&mended);
+    let server = Server::scripted(move |request| {
+        let ask = request.ask();
+        // New York's night has no candle.
+        let night = if ask.dated { 0 } else { 6 * 3600 };
+        let rows: Vec<String> = all(&ask.timeframe, ask.span)
+            .filter(|c| is_mended.load(Ordering::SeqCst) || !hole.contains(&(c.ts - night)))
+            .map(|candle| row(&ask.symbol, &ask.timeframe, &candle, 1.0))
+            .collect();
+        Some(Reply::json(200, body(&ask.symbol, false, &rows, None)))
+    });
+    (server, mended)
+}
+
+const STEPS: [(&str, i64); 4] = [("15m", 900), ("4h", 4 * 3600), ("1d", DAY), ("1w", 7 * DAY)];
+
+/// From the end of the last candle before a position to the first one after it.
+fn around(home: &Home, timeframe: &str, step: i64, at: i64) -> Span {
+    let candles = home.db().candles("AAPL", timeframe);
+    let after = candles.iter().position(|candle| candle.ts > at).unwrap();
+    (candles[after - 1].ts + step, candles[after].ts)
+}
+
+fn text(ts: i64) -> Value {
+    let time = chrono::DateTime::from_timestamp(ts, 0).unwrap();
+    json!(time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// As they are told, without those of other series.
+fn told(all: &Value, timeframe: &str) -> Vec<(Value, Value)> {
+    let all = all
+        .as_array()
+        .unwrap_or_else(|| panic!("none: {all}"))
+        .iter();
+    let ours = all.filter(|one| one.get("timeframe").is_none_or(|is| is == timeframe));
+    ours.map(|one| (one["start"].clone(), one["end"].clone()))
+        .collect()
+}
+
+fn json_of(home: &Home, words: &str) -> Value {
+    let words = ["--json"].into_iter().chain(words.split(' '));
+    home.cli(words).run().ok().json()
+}
+
+fn listed(home: &Home, timeframe: &str) -> Vec<(Value, Value)> {
+    let list = json_of(home, "list");
+    let series = list["series"].as_array().unwrap();
+    let one = series.iter().find(|one| one["timeframe"] == timeframe);
+    told(&one.unwrap()["nothing_from_provider"], timeframe)
+}
+
+#[test]
+fn a_hole_is_told_everywhere_whatever_the_timeframe_and_however_the_requests_were_cut() {
+    let (server, _) = without("2024-04-01", "2024-04-12");
+    let (whole, pieces) = (Home::new(), Home::new());
+    let words = "AAPL -t 15m,4h,1d,1w --start 2024-03-04 --end 2024-05-24";
+    let report = whole.backfill(&server, words).ok().json();
+    for range in [
+        "--start 2024-05-06 --end 2024-05-24",
+        "--start 2024-03-04 --end 2024-04-08",
+        "--start 2024-03-04 --end 2024-04-10",
+        "--start 2024-03-04 --end 2024-05-24",
+    ] {
+        pieces.backfill(&server, &format!("AAPL -t 15m,4h,1d,1w {range}"));
+    }
+    let id = report["job_id"].as_str().unwrap();
+    let status = json_of(&whole, &format!("status {id}"));
+    let info = json_of(&whole, "info");
+    for (timeframe, step) in STEPS {
+        let hole = around(&whole, timeframe, step, label(date("2024-04-05")));
+        let expected = [(text(hole.0), text(hole.1))];
+        for all in [&report, &status["jobs"][0], &info] {
+            assert_eq!(told(&all["nothing_from_provider"], timeframe), expected);
+        }
+        assert_eq!(listed(&whole, timeframe), expected);
+        assert_eq!(listed(&pieces, timeframe), expected);
+    }
+    for (words, says) in [
+        ("list", "nothing from 2024-03-30 to 2024-04-14"),
+        ("info", "nothing from the provider: AAPL 1d 2024-0"),
+        ("info", "4 stretches that the provider had nothing for"),
+        (
+            &format!("status {id}"),
+            "nothing from the provider: AAPL 15m 2024-0",
+        ),
+    ] {
+        let said = whole.cli(words.split(' ')).run().ok().stdout;
+        assert!(said.contains(says), "{words}: {says}\n{said}");
+    }
+    let again = whole
+        .to(&server, ["backfill"].into_iter().chain(words.split(' ')))
+        .run()
+        .ok()
+        .stdout;
+    assert!(
+        again.contains("nothing from the provider: AAPL 1d"),
+        "{again}"
+    );
+    assert!(!again.contains("nothing was missing"), "{again}");
+}
+
+#[test]
+#[cfg(feature = "serve")]
+fn a_server_tells_of_it_too() {
+    use crate::support::serving::Serving;
+
+    let (server, _) = without("2024-04-01", "2024-04-12");
+    let home = Home::new();
+    let report = home
+        .backfill(&server, "AAPL -t 1d --start 2024-03-04 --end 2024-05-24")
+        .ok()
+        .json();
+    let serving = Serving::start(home.serve(&server));
+    let stretch = around(&home, "1d", DAY, label(date("2024-04-05")));
+    let expected = [(text(stretch.0), text(stretch.1))];
+    let coverage = serving.get("/api/v1/coverage/AAPL?timeframe=1d").is(200);
+    assert_eq!(
+        told(&coverage.json()["nothing_from_provider"], "1d"),
+        expected
+    );
+    let status = serving.status(report["job_id"].as_str().unwrap());
+    assert_eq!(told(&status["nothing_from_provider"], "1d"), expected);
+    assert_eq!(status["nothing_from_provider"][0]["symbol"], "AAPL");
+}
+
+#[test]
+fn five_days_with_trading_hours_are_told_and_four_are_not() {
+    for (from, to, is_told) in [
+        ("2024-04-08", "2024-04-11", false),
+        ("2024-04-08", "2024-04-12", true),
+        ("2024-04-11", "2024-04-16", false),
+        ("2024-04-11", "2024-04-17", true),
+        // The end of what is covered.
+        ("2024-05-21", "2024-06-30", false),
+        ("2024-05-20", "2024-06-30", true),
+        // Its beginning.
+        ("2024-01-01", "2024-03-07", false),
+        ("2024-01-01", "2024-03-08", true),
+    ] {
+        let (server, _) = without(from, to);
+        let home = Home::new();
+        let words = "AAPL -t 1d,1h --start 2024-03-04 --end 2024-05-24";
+        let report = home.backfill(&server, words).ok().json();
+        for timeframe in ["1d", "1h"] {
+            let count = told(&report["nothing_from_provider"], timeframe).len();
+            assert_eq!(
+                count,
+                usize::from(is_told),
+                "{timeframe} {from} {to}\n{report}"
+            );
+        }
+    }
+}
+
+#[test]
+fn of_weeks_and_months_one_is_enough() {
+    let (server, _) = without("2024-04-01", "2024-04-07");
+    let home = Home::new();
+    let words = "AAPL -t 1w,1mo,1d --start 2024-01-01 --end 2024-06-29";
+    let report = home.backfill(&server, words).ok().json();
+    let nothing = |timeframe| told(&report["nothing_from_provider"], timeframe);
+    assert_eq!(
+        nothing("1mo"),
+        [(json!("2024-04-01T00:00:00Z"), json!("2024-05-01T00:00:00Z"))]
+    );
+    assert_eq!(
+        nothing("1w"),
+        [(json!("2024-04-07T00:00:00Z"), json!("2024-04-14T00:00:00Z"))]
+    );
+    server.forget();
+    home.backfill(
+        &server,
+        "AAPL -t 1w,1mo --start 2024-01-01 --end 2024-06-29 --refetch-empty",
+    )
+    .ok();
+    let mut asked: Vec<Span> = server.asked().into_iter().map(|ask| ask.span).collect();
+    asked.dedup();
+    let at = |day| label(date(day));
+    assert!(
+        asked.contains(&(at("2024-04-07"), at("2024-04-14"))),
+        "{asked:?}"
+    );
+    assert!(
+        asked.contains(&(at("2024-04-01"), at("2024-05-01"))),
+        "{asked:?}"
+    );
+    assert_eq!(asked.len(), 2);
+}
+
+#[test]
+fn a_day_without_a_candle_is_asked_for_again_when_told_to_and_nothing_else_is() {
+    // April has no holiday, and a day that is there in part is there.
+    let (server, mended) = without("2024-04-16", "2024-04-16");
+    let home = Home::new();
+    let words = "AAPL -t 1d,15m,4h --start 2024-04-02 --end 2024-04-29";
+    home.backfill(&server, words).ok();
+    mended.store(true, Ordering::SeqCst);
+    server.forget();
+    assert_eq!(
+        home.backfill(&server, &format!("{words} --force"))
+            .ok()
+            .json()["requests"],
+        0
+    );
+    let plan = home.backfill(&server, &format!("{words} --refetch-empty --dry-run"));
+    assert_eq!(
+        (plan.ok().json()["plan"]["slices"].clone(), server.hits()),
+        (json!(3), 0)
+    );
+    home.backfill(&server, &format!("{words} --refetch-empty"))
+        .ok();
+    let day = label(date("2024-04-16"));
+    for ask in server.asked() {
+        let midnight = if ask.timeframe == "1d" {
+            day
+        } else {
+            day + 4 * 3600
+        };
+        let (start, end) = ask.span;
+        // A candle of four hours may reach over midnight.
+        assert!((midnight - 4 * 3600..=midnight).contains(&start), "{ask:?}");
+        assert!(
+            (midnight + DAY - 4 * 3600..midnight + DAY + 4 * 3600).contains(&end),
+            "{ask:?}"
+        );
+    }
+    for timeframe in ["1d", "15m", "4h"] {
+        let span = home.db().coverage("AAPL", timeframe)[0];
+        assert!(
+            all(timeframe, span).eq(home.db().candles("AAPL", timeframe)),
+            "{timeframe}"
+        );
+    }
+    server.forget();
+    let again = home
+        .to(&server, ["backfill", "--refetch-empty"])
+        .args(words)
+        .run()
+        .ok()
+        .stdout;
+    assert_eq!(server.hits(), 0, "{:?}", server.asked());
+    assert!(again.contains("nothing was missing"), "{again}");
+}

@@ -1,0 +1,321 @@
+//! The plan against a naive model: sets of candle starts, one by one, instead of spans.
+
+use std::collections::BTreeSet;
+
+use candlefile::plan::{EmptySpan, Known, Tail, Wanted, plan};
+use candlefile::{AssetClass, Market, Policy, Span, SpanSet, Timeframe};
+use chrono::{Datelike, Weekday};
+use proptest::prelude::*;
+
+use crate::support::scripted::{DAY, HOUR, MINUTE};
+
+type Set = BTreeSet<i64>;
+
+/// Everything that a plan is made of, on a line of candles that are counted from the first.
+#[derive(Clone, Debug)]
+struct Case {
+    market: Market,
+    line: Vec<i64>,
+    known: Known,
+    wanted: Wanted,
+    now: i64,
+}
+
+/// Candles of a market around an instant: lines that cross a cut, a weekend or a change of the clock.
+fn lines() -> impl Strategy<Value = (Market, Vec<i64>)> {
+    use AssetClass::{Crypto, Index, Stock};
+    use Timeframe::{Day, Hours, Minutes, Month, Week};
+    let markets = prop::sample::select(vec![
+        (Stock, Day),
+        (Stock, Minutes(30)),
+        (Stock, Hours(4)),
+        (Stock, Week),
+        (Index, Hours(1)),
+        (Index, Day),
+        (Crypto, Hours(1)),
+        (Crypto, Minutes(15)),
+        (Crypto, Month),
+    ]);
+    // Around midnights at which minutes of stocks (day 19,725 since 1970) and of coins (day 19,720) are cut.
+    let days = prop::sample::select(vec![19_725i64, 19_720, 19_792, 20_030]);
+    (markets, days, -60 * HOUR..10 * HOUR, 20usize..180).prop_map(
+        |((class, timeframe), day, offset, count)| {
+            let market = Market::new(class, timeframe, Weekday::Sun);
+            let mut line = vec![market.label(day * DAY + offset)];
+            while line.len() <= count {
+                line.push(market.next(line[line.len() - 1]));
+            }
+            (market, line)
+        },
+    )
+}
+
+/// Which cell a candle lies in, by the calendar: one that holds a midnight lies in the cell that it begins.
+fn cell(market: &Market, ts: i64) -> i64 {
+    let days = if market.class() == AssetClass::Stock {
+        75
+    } else {
+        34
+    };
+    let day = i64::from(market.date(market.next(ts) - 1).num_days_from_ce() - 719_163);
+    if market.timeframe().is_label() {
+        0
+    } else {
+        day.div_euclid(days)
+    }
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let part = || (any::<prop::sample::Index>(), any::<prop::sample::Index>());
+    let parts = (
+        part(),
+        prop::collection::vec(part(), 0..4),
+        prop::collection::vec((part(), 0..50 * HOUR), 0..3),
+        prop::option::of((part(), 0..20 * DAY)),
+        any::<(bool, bool, bool, bool)>(),
+        any::<prop::sample::Index>(),
+        prop_oneof![Just(0), 0..HOUR, 0..30 * HOUR],
+    );
+    (lines(), parts).prop_map(
+        |((market, line), (wanted, covered, empty, tail, flags, now, after))| {
+            let (has_candles, force, refetch_empty, at_the_cut) = flags;
+            // Often just after a cut.
+            let cut = (1..line.len())
+                .find(|&n| at_the_cut && cell(&market, line[n - 1]) != cell(&market, line[n]));
+            let now = cut.map_or(now.index(line.len()), |n| n - 1);
+            let now = market.end_instant(line[now]) + after;
+            let cut = |(a, b): (prop::sample::Index, prop::sample::Index)| {
+                let (a, b) = (a.index(line.len() - 1), b.index(line.len() - 1));
+                Span::new(line[a.min(b)], line[a.max(b) + 1]).unwrap()
+            };
+
+            let empty: Vec<EmptySpan> = empty
+                .into_iter()
+                .map(|(at, age)| EmptySpan {
+                    span: cut(at),
+                    asked_at: now - age,
+                })
+                .collect();
+            // With a candle in the series its empty spans are covered.
+            let remembered = empty.iter().map(|empty| empty.span).filter(|_| has_candles);
+            let coverage: SpanSet = covered.into_iter().map(cut).chain(remembered).collect();
+            let tail = tail.map(|(at, age)| Tail {
+                from: cut(at).start(),
+                to: cut(at).end(),
+                asked_at: now - age,
+            });
+            let known = Known {
+                has_candles,
+                last_ts: None,
+                coverage,
+                empty,
+                tail,
+            };
+            // What is asked never goes beyond the candle that holds now.
+            let begun = Span::new(line[0], market.next(market.label(now - 1))).unwrap();
+            let wanted = Wanted {
+                span: cut(wanted).intersect(begun).unwrap_or(begun),
+                force,
+                refetch_empty,
+            };
+            Case {
+                market,
+                line,
+                known,
+                wanted,
+                now,
+            }
+        },
+    )
+}
+
+impl Case {
+    fn planned(&self) -> Vec<Span> {
+        plan(
+            &self.market,
+            &self.known,
+            self.wanted,
+            Policy::default(),
+            self.now,
+        )
+    }
+
+    fn starts_in(&self, holds: impl Fn(i64) -> bool) -> Set {
+        self.line.iter().copied().filter(|&ts| holds(ts)).collect()
+    }
+
+    /// Candles that need no further question.
+    fn answered(&self) -> Set {
+        let Wanted { refetch_empty, .. } = self.wanted;
+        let is_empty = |ts| self.known.empty.iter().any(|empty| empty.span.contains(ts));
+        let still_empty = |ts| {
+            let fresh = |empty: &&EmptySpan| self.now - empty.asked_at < 24 * HOUR;
+            self.known
+                .empty
+                .iter()
+                .filter(fresh)
+                .any(|empty| empty.span.contains(ts))
+        };
+        self.starts_in(|ts| match (refetch_empty, self.known.has_candles) {
+            (true, _) => self.known.coverage.contains(ts) && !is_empty(ts),
+            (false, true) => self.known.coverage.contains(ts),
+            (false, false) => self.known.coverage.contains(ts) || still_empty(ts),
+        })
+    }
+
+    /// Closed candles that were asked for and are not answered.
+    fn missing(&self) -> Set {
+        let answered = self.answered();
+        let is_closed = |ts| self.market.closed_at(ts, Policy::default()) <= self.now;
+        self.starts_in(|ts| {
+            self.wanted.span.contains(ts) && is_closed(ts) && !answered.contains(&ts)
+        })
+    }
+
+    /// Missing candles at the live edge that have come about since it was asked.
+    fn news(&self, tail: Tail) -> Set {
+        let policy = Policy::default();
+        let is_news = |ts: i64| {
+            let (closed, settled) = (
+                self.market.closed_at(ts, policy),
+                self.market.final_at(ts, policy),
+            );
+            ts >= tail.to
+                || closed > tail.asked_at
+                || settled <= self.now && settled > tail.asked_at
+        };
+        let trades = |ts: i64| self.market.trading_close(ts).is_some();
+        let found = self.missing().into_iter();
+        found
+            .filter(|&ts| ts >= tail.from && trades(ts) && is_news(ts))
+            .collect()
+    }
+
+    fn starts_of(&self, planned: &[Span]) -> Set {
+        self.starts_in(|ts| planned.iter().any(|slice| slice.contains(ts)))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(1500) })]
+
+    #[test]
+    fn slices_are_whole_candles_of_what_was_asked_ascending_and_each_within_a_cell(case in cases()) {
+        let planned = case.planned();
+        prop_assert!(planned.windows(2).all(|pair| pair[0].end() <= pair[1].start()));
+        for slice in planned {
+            prop_assert_eq!(slice.intersect(case.wanted.span), Some(slice));
+            prop_assert_eq!(case.market.floor(slice.start()), slice.start());
+            prop_assert_eq!(case.market.floor(slice.end()), slice.end());
+            prop_assert_eq!(cell(&case.market, slice.start()), cell(&case.market, slice.end() - 1));
+        }
+    }
+
+    #[test]
+    fn no_candle_is_asked_for_that_was_answered(case in cases()) {
+        let planned = case.starts_of(&case.planned());
+        prop_assert!(planned.is_disjoint(&case.answered()));
+    }
+
+    #[test]
+    fn every_closed_candle_before_the_tail_is_answered_or_asked_for(mut case in cases()) {
+        let tail = case.known.tail.map_or(i64::MAX, |tail| tail.from);
+        let planned = case.starts_of(&case.planned());
+        prop_assert!(case.missing().iter().all(|ts| *ts >= tail || planned.contains(ts)));
+        case.wanted.force = true;
+        let forced = case.starts_of(&case.planned());
+        prop_assert!(case.missing().is_subset(&forced));
+    }
+
+    #[test]
+    fn the_tail_is_asked_for_when_there_is_news_in_it_and_only_then(
+        mut case in cases(), age in 0..20 * DAY, end in any::<prop::sample::Index>(),
+    ) {
+        case.wanted.force = false;
+        case.known.has_candles = true;
+        let missing = case.missing();
+        prop_assume!(!missing.is_empty());
+        let tail: Vec<i64> = missing.iter().copied().skip(missing.len() / 2).collect();
+        let (from, to) = (tail[0], case.market.next(tail[end.index(tail.len())]));
+        let tail = Tail { from, to, asked_at: case.now - age };
+        case.known.tail = Some(tail);
+        let planned = case.starts_of(&case.planned());
+        let news = case.news(tail);
+        prop_assert!(news.is_subset(&planned));
+        // Without news a piece is asked for only once its absent candles prove something: when it is a week old.
+        let week_old = case.market.label(case.now - 7 * DAY);
+        for slice in case.planned().into_iter().filter(|slice| slice.start() >= from) {
+            prop_assert!(news.iter().any(|ts| slice.contains(*ts)) || slice.end() <= week_old, "{slice:?}");
+        }
+    }
+
+    #[test]
+    fn an_edge_that_brought_nothing_yet_is_asked_again_after_a_day(mut case in cases(), age in 0..50 * HOUR) {
+        case.known = Known { tail: None, empty: Vec::new(), has_candles: false, ..case.known };
+        case.wanted = Wanted { force: false, refetch_empty: false, ..case.wanted };
+        let missing = case.missing();
+        prop_assume!(!missing.is_empty());
+        let (from, to) = (*missing.first().unwrap(), case.wanted.span.end());
+        case.known.tail = Some(Tail { from, to, asked_at: case.now - age });
+        prop_assert_eq!(case.planned().is_empty(), age < 24 * HOUR);
+        case.wanted.refetch_empty = true;
+        prop_assert!(!case.planned().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_planned_when_all_is_covered(mut case in cases(), force in any::<bool>()) {
+        case.wanted = Wanted { refetch_empty: false, force, ..case.wanted };
+        case.known.coverage = case.wanted.span.into();
+        prop_assert!(case.planned().is_empty());
+    }
+
+    #[test]
+    fn every_slice_holds_a_candle_that_has_closed(case in cases()) {
+        let is_closed = |ts| case.market.closed_at(ts, Policy::default()) <= case.now;
+        for slice in case.planned() {
+            prop_assert!(is_closed(slice.start()), "{slice:?}");
+        }
+    }
+}
+
+#[test]
+fn the_cut_is_where_the_calendar_says() {
+    let market = Market::new(AssetClass::Stock, Timeframe::Minutes(1), Weekday::Sun);
+    let cut = market.midnight(chrono::NaiveDate::from_ymd_opt(2024, 1, 3).unwrap());
+    let asked = Span::new(cut - MINUTE, cut + MINUTE).unwrap();
+    let wanted = Wanted {
+        span: asked,
+        force: false,
+        refetch_empty: false,
+    };
+    let planned = plan(
+        &market,
+        &Known::default(),
+        wanted,
+        Policy::default(),
+        cut + 40 * DAY,
+    );
+    assert_eq!(
+        planned,
+        [Span::new(cut - MINUTE, cut), Span::new(cut, cut + MINUTE)].map(Option::unwrap)
+    );
+}
+
+#[test]
+fn a_series_without_any_candle_is_asked_again_after_24_hours_to_the_second() {
+    let market = Market::new(AssetClass::Crypto, Timeframe::Day, Weekday::Sun);
+    let span = Span::new(0, 10 * DAY).unwrap();
+    let asked_at = 20 * DAY;
+    let known = Known {
+        empty: vec![EmptySpan { span, asked_at }],
+        ..Known::default()
+    };
+    let wanted = Wanted {
+        span,
+        force: false,
+        refetch_empty: false,
+    };
+    let planned = |now| plan(&market, &known, wanted, Policy::default(), now);
+    assert_eq!(planned(asked_at + 24 * HOUR - 1), []);
+    assert_eq!(planned(asked_at + 24 * HOUR), [span]);
+}
