@@ -9,6 +9,7 @@ mod fetch;
 mod idle;
 mod judge;
 mod message;
+mod next;
 mod outlook;
 mod pages;
 mod planning;
@@ -21,8 +22,9 @@ mod update;
 mod writer;
 
 pub use estimate::Estimate;
+pub use next::{Obstacle, next_of};
 pub use planning::{left_of, targets};
-pub use report::{NothingFrom, Report, SeriesReport, next_of_refused, next_without_data, no_data};
+pub use report::{NothingFrom, Report, SeriesReport, no_data};
 pub use update::{sources, update_of};
 
 use std::sync::Arc;

@@ -152,6 +152,11 @@ pub fn next_of_unreachable(why: &str) -> &'static str {
 pub enum ErrorKind {
     /// This slice fails.
     Slice,
+    /// The provider refuses this slice for good: asking again brings the same.
+    Refused {
+        /// Whether it says that for what the plan includes.
+        by_plan: bool,
+    },
     /// The slice lies before the plan's history, and so does everything older.
     OutsideHistory,
     /// The plan gives today's candles only after the end of the day.
