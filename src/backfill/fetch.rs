@@ -190,7 +190,10 @@ impl Fetcher {
             }
             ErrorKind::Cancelled => return Err(Ended),
             ErrorKind::Unauthorized => Stop::Unauthorized(error.message.clone()),
-            ErrorKind::Unreachable => Stop::Unreachable(error.message.clone()),
+            ErrorKind::Unreachable(why) => Stop::Unreachable {
+                message: error.message.clone(),
+                why,
+            },
             ErrorKind::Throttled { resume_at } => Stop::Throttled {
                 message: error.message.clone(),
                 resume_at,

@@ -32,8 +32,8 @@ use std::sync::Arc;
 use crate::model::market::Policy;
 use crate::model::span::Span;
 use crate::monitor::Monitor;
-use crate::provider::Provider;
 use crate::provider::rate::Rate;
+use crate::provider::{Provider, Unreachable};
 use crate::run::clock::{Cancel, Clock};
 use crate::run::owner::Owner;
 use crate::store::{
@@ -85,7 +85,12 @@ pub enum Stop {
     /// The provider does not accept the key.
     Unauthorized(String),
     /// Nothing answers at the provider's address.
-    Unreachable(String),
+    Unreachable {
+        /// What happened.
+        message: String,
+        /// What keeps it from being reached.
+        why: Unreachable,
+    },
     /// The provider's limit lasts longer than a job waits.
     Throttled {
         /// What would help.

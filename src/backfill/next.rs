@@ -8,7 +8,7 @@ use super::{Report, Stop};
 use crate::model::next::{Named, Next};
 use crate::model::span::Span;
 use crate::model::symbol::AssetClass;
-use crate::provider::{ErrorKind, next_of_unreachable};
+use crate::provider::ErrorKind;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, SliceFilter, Store, StoreError};
 
 /// Failed slices that are looked at for a recorded job's next step.
@@ -127,9 +127,7 @@ impl Report {
                 let provider = self.provider.clone();
                 Next::Then(vec![Next::CheckKey { provider }, resume])
             }
-            (Some(Stop::Unreachable(why)), _) => {
-                Next::Then(vec![Next::words(next_of_unreachable(why)), resume])
-            }
+            (Some(Stop::Unreachable { why, .. }), _) => Next::Then(vec![why.next(), resume]),
             (Some(Stop::Throttled { resume_at, .. }), _) => Next::Wait {
                 until: *resume_at,
                 then: Box::new(resume),

@@ -184,7 +184,7 @@ pub(super) fn left_words(jobs: &[&str]) -> String {
 fn stop_words(stop: Option<&Stop>) -> Option<&str> {
     match stop? {
         Stop::Unauthorized(message)
-        | Stop::Unreachable(message)
+        | Stop::Unreachable { message, .. }
         | Stop::Throttled { message, .. } => Some(message),
         Stop::Cancelled => Some("stopped on request"),
         Stop::Defect => Some("a fetcher stopped unexpectedly"),
@@ -257,7 +257,7 @@ pub(super) fn make(
         .iter()
         .all(|series| series.status == SeriesStatus::Completed);
     let status = match &ledger.stop {
-        Some(Stop::Unauthorized(_) | Stop::Unreachable(_) | Stop::Defect) => JobStatus::Failed,
+        Some(Stop::Unauthorized(_) | Stop::Unreachable { .. } | Stop::Defect) => JobStatus::Failed,
         Some(Stop::Cancelled | Stop::Throttled { .. }) => JobStatus::Interrupted,
         None if complete => JobStatus::Completed,
         None => JobStatus::Partial,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::model::range::BadRange;
-use crate::provider::{BadKey, ProviderError, next_of_unreachable};
+use crate::provider::{BadKey, ProviderError};
 #[cfg(feature = "serve")]
 use crate::run::shell::quoted;
 use crate::{BadChoice, ExportError, MergeError, Next, StoreError, TargetError};
@@ -194,8 +194,7 @@ impl Said {
             return said(kind, error.next(), Exit::Failed);
         }
         if let Some(error) = error.downcast_ref::<ProviderError>() {
-            let next = next_of_unreachable(&error.message);
-            return said("provider", Next::words(next), Exit::Failed);
+            return said("provider", error.next(), Exit::Failed);
         }
         said(
             "io",

@@ -352,7 +352,7 @@ fn clocks(offset: i64) -> String {
 fn kind(report: &Report) -> &'static str {
     match report.stop {
         Some(Stop::Unauthorized(_)) => "key",
-        Some(Stop::Unreachable(_)) => "provider",
+        Some(Stop::Unreachable { .. }) => "provider",
         Some(Stop::Throttled { .. }) => "rate",
         _ => "job",
     }

@@ -1,6 +1,7 @@
 //! Why an answer is none, in words that are fit for one line. What a server says is never taken over whole.
 
-use super::ErrorKind;
+use super::{ErrorKind, ProviderError};
+use crate::model::next::Next;
 use crate::model::plain::turns;
 
 /// Characters of each word, and of all but the last word, that are kept of what a server says of itself: to be cut further
@@ -13,6 +14,58 @@ pub(crate) enum Failure {
     Again(String),
     /// Asking again cannot help.
     Final(ErrorKind, String),
+}
+
+/// What keeps a provider from being reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unreachable {
+    /// Nothing answers, or not in a way that says more.
+    Network,
+    /// What answers speaks no TLS.
+    Plain,
+    /// Its certificate is not accepted.
+    Certificate,
+    /// A variable names TLS roots that cannot be used.
+    Roots,
+    /// A proxy that a variable names.
+    Proxy,
+    /// That proxy wants a user and a password.
+    ProxyUser,
+}
+
+impl Unreachable {
+    /// What to do about it.
+    pub fn next(self) -> Next {
+        Next::words(match self {
+            Unreachable::Network => "check the network and --base-url",
+            Unreachable::Plain => {
+                "check the port of --base-url; on this machine it may begin with http://"
+            }
+            Unreachable::Certificate => {
+                "check --base-url, SSL_CERT_FILE and the machine's TLS roots"
+            }
+            Unreachable::Roots => {
+                "let that variable name certificates in PEM form, or unset it for the machine's own"
+            }
+            Unreachable::Proxy => {
+                "check that variable and the proxy, or except the provider's host with NO_PROXY"
+            }
+            Unreachable::ProxyUser => {
+                "write the proxy's user and password into that variable, like http://user:password@host:port"
+            }
+        })
+    }
+}
+
+impl ProviderError {
+    /// What to do about one that keeps a provider from being asked at all.
+    pub fn next(&self) -> Next {
+        match self.kind {
+            ErrorKind::Unreachable(why) => why.next(),
+            _ => Unreachable::Network.next(),
+        }
+    }
 }
 
 /// The beginning of what a server says of itself, made fit for one line.

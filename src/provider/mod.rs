@@ -16,6 +16,7 @@ pub mod sample;
 
 pub use admit::{Number, Page, Row, Values};
 pub use body::Limits;
+pub use failure::Unreachable;
 #[cfg(feature = "serve")]
 pub(crate) use http::Teller;
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
@@ -128,24 +129,6 @@ pub struct ProviderError {
     pub attempts: u32,
 }
 
-/// What mends it where a provider cannot be reached, by what was said of that.
-pub fn next_of_unreachable(why: &str) -> &'static str {
-    let is_of_proxy = why.contains("_PROXY") || why.contains("_proxy");
-    if is_of_proxy && why.contains("HTTP 407") {
-        "write the proxy's user and password into that variable, like http://user:password@host:port"
-    } else if is_of_proxy {
-        "check that variable and the proxy, or except the provider's host with NO_PROXY"
-    } else if why.contains(" names ") {
-        "let that variable name certificates in PEM form, or unset it for the machine's own"
-    } else if why.contains("certificate") {
-        "check --base-url, SSL_CERT_FILE and the machine's TLS roots"
-    } else if why.contains("without TLS") {
-        "check the port of --base-url; on this machine it may begin with http://"
-    } else {
-        "check the network and --base-url"
-    }
-}
-
 /// What a failed page means for the rest of the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -169,7 +152,7 @@ pub enum ErrorKind {
     /// The key is not accepted: the job fails.
     Unauthorized,
     /// Nothing answers at the provider's address: the job fails.
-    Unreachable,
+    Unreachable(Unreachable),
     /// The provider's limit lasts longer than a job waits: it is interrupted.
     Throttled {
         /// When to go on, Unix seconds.

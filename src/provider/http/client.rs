@@ -7,7 +7,7 @@ use reqwest::blocking::Client;
 use super::environment::{self, Proxy};
 use crate::provider::failure::innermost;
 use crate::provider::origin::BaseUrl;
-use crate::provider::{ErrorKind, ProviderError};
+use crate::provider::{ErrorKind, ProviderError, Unreachable};
 
 /// A client for one origin: https unless it is this machine, no redirects, no referer, no header of ours.
 pub(super) fn client(
@@ -34,28 +34,32 @@ pub(super) fn client(
         // Nothing to verify: the machine's roots need not be read, or even be there.
         builder = builder.tls_certs_only([]);
     } else if let Some(missing) = environment::missing_roots() {
-        return Err(unreachable(format!("the TLS roots are missing: {missing}")));
+        let message = format!("the TLS roots are missing: {missing}");
+        return Err(unreachable(Unreachable::Roots, message));
     }
     if let Some(proxy) = environment::proxy(base).filter(Proxy::is_socks) {
-        return Err(unreachable(format!(
-            "{proxy} speaks SOCKS, and only HTTP proxies can be used"
-        )));
+        let message = format!("{proxy} speaks SOCKS, and only HTTP proxies can be used");
+        return Err(unreachable(Unreachable::Proxy, message));
     }
     builder.build().map_err(|error| {
         let roots = environment::empty_roots().filter(|_| !base.is_plain());
-        unreachable(match roots {
-            Some(empty) => format!("the TLS roots are missing: {empty}"),
-            None => format!(
-                "the HTTP client could not be set up: {}",
-                innermost(&error.without_url())
-            ),
-        })
+        if let Some(empty) = roots {
+            let message = format!("the TLS roots are missing: {empty}");
+            return unreachable(Unreachable::Roots, message);
+        }
+        let why = if base.is_plain() {
+            Unreachable::Network
+        } else {
+            Unreachable::Certificate
+        };
+        let cause = innermost(&error.without_url());
+        unreachable(why, format!("the HTTP client could not be set up: {cause}"))
     })
 }
 
-fn unreachable(message: String) -> ProviderError {
+fn unreachable(why: Unreachable, message: String) -> ProviderError {
     ProviderError {
-        kind: ErrorKind::Unreachable,
+        kind: ErrorKind::Unreachable(why),
         message,
         attempts: 0,
     }
