@@ -213,6 +213,9 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
 /// What is in a job's way, so that going on with it alone does not mend it.
 fn obstacle(store: &Store, detail: &JobDetail) -> Result<Option<Obstacle>> {
     let recorded = Obstacle::recorded(store, &detail.job)?;
+    if detail.job.status != JobStatus::Partial {
+        return Ok(recorded);
+    }
     let mut series = detail.series.iter();
     let stale = series.find(|series| series.status == SeriesStatus::Stale);
     Ok(recorded.or_else(|| Some(Obstacle::Stale(stale?.key.clone()))))

@@ -194,6 +194,24 @@ fn what_a_jobs_status_advises_works_as_it_is_typed_on_whichever_file_it_is() {
 }
 
 #[test]
+fn the_status_of_a_job_with_a_stale_series_says_to_drop_it_and_not_to_go_on() {
+    let (home, server) = (Home::new(), Server::start());
+    let fill = |words: &str, exit: i32| {
+        let words = format!("backfill AAPL --adjusted --db other.db {words}");
+        let run = home.to(&server, words.split(' ')).without_db().run();
+        run.exit(exit).stdout
+    };
+    fill("--start 2024-01-02 --end 2024-02-29", 0);
+    server.split(0.5);
+    let report = fill("--start 2024-01-02 --end 2024-03-28", 3);
+    let drop = "candlefile --db other.db drop AAPL -t 1d, then backfill it anew";
+    assert_eq!(report.lines().last().unwrap(), format!("next: {drop}"));
+    let db = crate::db::Db::open(&home.path("other.db"));
+    let job = db.text("SELECT job_id FROM backfill_jobs WHERE status = 'partial'");
+    assert_eq!(next_of(&home, &format!("--db other.db status {job}")), drop);
+}
+
+#[test]
 fn the_usual_file_is_named_where_it_was_named_and_not_where_nobody_did() {
     let home = Home::new();
     let words = format!("backfill SPY {DATES} --provider sample");
