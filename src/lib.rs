@@ -44,6 +44,7 @@ pub use handover::outfile::{Target, TargetError};
 pub use model::candle::Candle;
 pub use model::digest::{CandleDigest, Digest};
 pub use model::market::{Market, Policy};
+pub use model::next::Next;
 pub use model::range::Range;
 pub use model::span::{Span, SpanSet};
 pub use model::symbol::{AssetClass, Symbol};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::span::Span;
-use crate::provider::Waiting;
+use crate::provider::{ErrorKind, Waiting};
 use crate::store::{Counts, Left, SeriesKey};
 
 /// What is told where a file system refuses locks.
@@ -142,6 +142,8 @@ pub struct FailedSlice {
     pub span: Span,
     /// Why.
     pub error: String,
+    /// What that means for asking again.
+    pub kind: ErrorKind,
     /// Requests made for the page that failed; none where the slice was not asked at all.
     pub attempts: u32,
 }

@@ -8,7 +8,7 @@ use std::thread::ThreadId;
 
 use super::Stop;
 use super::judge::{Chain, Judged};
-use super::message::{End, Message, Nothing, PageMessage};
+use super::message::{End, GivenUp, Message, Nothing, PageMessage};
 use super::queue::{Verdict, Work};
 use crate::model::candle::Candle;
 use crate::model::market::{Market, Policy};
@@ -115,29 +115,27 @@ impl Fetcher {
             Work::Recheck { series } => match self.recheck(series) {
                 Ok(None) => Ok(Verdict::Settled),
                 Ok(Some(error)) => {
-                    let at = self.clock.now();
+                    let why = GivenUp {
+                        kind: ErrorKind::Slice,
+                        error,
+                        attempts: 0,
+                        at: self.clock.now(),
+                    };
                     send(Message::SeriesOver {
                         series,
                         stale: true,
-                        error,
-                        attempts: 0,
-                        at,
+                        why,
                     })?;
                     Ok(Verdict::SeriesOver)
                 }
                 Err(error) => {
                     let verdict = self.verdict(&error, &send)?;
-                    let ProviderError {
-                        message, attempts, ..
-                    } = error;
-                    let error = format!("the stored candles could not be checked: {message}");
-                    let at = self.clock.now();
+                    let mut why = GivenUp::for_error(error, self.clock.now());
+                    why.error = format!("the stored candles could not be checked: {}", why.error);
                     send(Message::SeriesOver {
                         series,
                         stale: false,
-                        error,
-                        attempts,
-                        at,
+                        why,
                     })?;
                     Ok(if verdict == Verdict::NotEntitled {
                         verdict
@@ -159,17 +157,10 @@ impl Fetcher {
                 Ok(Some(Nothing { end, seen_at, .. })) => Ok(Verdict::Nothing(end, seen_at)),
                 Err(error) => {
                     let verdict = self.verdict(&error, &send)?;
-                    let ProviderError {
-                        message: error,
-                        attempts,
-                        ..
-                    } = error;
                     send(Message::Failed {
                         series,
                         progress,
-                        error,
-                        attempts,
-                        at: self.clock.now(),
+                        why: GivenUp::for_error(error, self.clock.now()),
                     })?;
                     Ok(verdict)
                 }
@@ -194,10 +185,15 @@ impl Fetcher {
         let stop = match error.kind {
             ErrorKind::OutsideHistory => return Ok(Verdict::OutsideHistory),
             ErrorKind::NotEntitled => return Ok(Verdict::NotEntitled),
-            ErrorKind::Slice | ErrorKind::TodayBeforeEnd { .. } => return Ok(Verdict::Failed),
+            ErrorKind::Slice | ErrorKind::Refused { .. } | ErrorKind::TodayBeforeEnd { .. } => {
+                return Ok(Verdict::Failed);
+            }
             ErrorKind::Cancelled => return Err(Ended),
             ErrorKind::Unauthorized => Stop::Unauthorized(error.message.clone()),
-            ErrorKind::Unreachable => Stop::Unreachable(error.message.clone()),
+            ErrorKind::Unreachable(why) => Stop::Unreachable {
+                message: error.message.clone(),
+                why,
+            },
             ErrorKind::Throttled { resume_at } => Stop::Throttled {
                 message: error.message.clone(),
                 resume_at,

@@ -3,6 +3,7 @@
 use super::Stop;
 use crate::model::candle::{Candle, Rejected};
 use crate::model::span::Span;
+use crate::provider::{ErrorKind, ProviderError};
 use crate::store::{Beginning, Progress};
 
 /// What a fetcher tells the writer.
@@ -18,20 +19,37 @@ pub(crate) enum Message {
     Failed {
         series: usize,
         progress: Progress,
-        error: String,
-        attempts: u32,
-        at: i64,
+        why: GivenUp,
     },
     /// Nothing of a series may be fetched: its stored candles are stale, or could not be checked.
     SeriesOver {
         series: usize,
         stale: bool,
-        error: String,
-        attempts: u32,
-        at: i64,
+        why: GivenUp,
     },
     /// The job has to stop.
     Stop(Stop),
+}
+
+/// Why slices were given up.
+#[derive(Debug)]
+pub(crate) struct GivenUp {
+    pub(crate) kind: ErrorKind,
+    pub(crate) error: String,
+    pub(crate) attempts: u32,
+    pub(crate) at: i64,
+}
+
+impl GivenUp {
+    /// For what a provider says.
+    pub(crate) fn for_error(error: ProviderError, at: i64) -> GivenUp {
+        GivenUp {
+            kind: error.kind,
+            error: error.message,
+            attempts: error.attempts,
+            at,
+        }
+    }
 }
 
 /// A page on its way into the file.

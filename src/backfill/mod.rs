@@ -9,6 +9,7 @@ mod fetch;
 mod idle;
 mod judge;
 mod message;
+mod next;
 mod outlook;
 mod pages;
 mod planning;
@@ -21,8 +22,9 @@ mod update;
 mod writer;
 
 pub use estimate::Estimate;
+pub use next::{Obstacle, next_of};
 pub use planning::{left_of, targets};
-pub use report::{NothingFrom, Report, SeriesReport, next_of_refused, next_without_data, no_data};
+pub use report::{NothingFrom, Report, SeriesReport, no_data};
 pub use update::{sources, update_of};
 
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use crate::http::rate::Rate;
 use crate::model::market::Policy;
 use crate::model::span::Span;
 use crate::monitor::Monitor;
-use crate::provider::Provider;
+use crate::provider::{Provider, Unreachable};
 use crate::run::clock::{Cancel, Clock};
 use crate::run::owner::Owner;
 use crate::store::{
@@ -83,7 +85,12 @@ pub enum Stop {
     /// The provider does not accept the key.
     Unauthorized(String),
     /// Nothing answers at the provider's address.
-    Unreachable(String),
+    Unreachable {
+        /// What happened.
+        message: String,
+        /// What keeps it from being reached.
+        why: Unreachable,
+    },
     /// The provider's limit lasts longer than a job waits.
     Throttled {
         /// What would help.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Runner;
 use super::fetch::{Fetcher, Series, UnderWay};
-use super::message::Message;
+use super::message::{GivenUp, Message};
 use super::queue::{self, Next, Queue};
 use super::writer::Ledger;
 use crate::monitor::Monitor;
@@ -124,18 +124,17 @@ impl Shared {
             let unasked = queue.take_unasked();
             if !unasked.is_empty() {
                 let at = self.fetcher.clock.now();
-                for queue::Unasked {
-                    series,
-                    progress,
-                    why,
-                } in unasked
-                {
-                    let failed = Message::Failed {
-                        series,
-                        progress,
-                        error: why.to_owned(),
+                for one in unasked {
+                    let why = GivenUp {
+                        kind: one.kind(),
+                        error: one.why.to_owned(),
                         attempts: 0,
                         at,
+                    };
+                    let failed = Message::Failed {
+                        series: one.series,
+                        progress: one.progress,
+                        why,
                     };
                     to_writer.send(failed).ok()?;
                 }

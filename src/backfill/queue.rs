@@ -19,6 +19,7 @@ use super::message::{End, Nothing};
 use crate::model::span::Span;
 use crate::model::symbol::{AssetClass, Symbol};
 use crate::model::timeframe::Timeframe;
+use crate::provider::ErrorKind;
 use crate::store::Progress;
 
 /// Something to fetch.
@@ -77,6 +78,16 @@ pub(crate) struct Unasked {
     pub(crate) progress: Progress,
     /// Why.
     pub(crate) why: &'static str,
+}
+
+impl Unasked {
+    /// What it means that it is not asked.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self.why {
+            BEFORE_HISTORY => ErrorKind::OutsideHistory,
+            _ => ErrorKind::NotEntitled,
+        }
+    }
 }
 
 pub(super) const BEFORE_HISTORY: &str = "not asked: the plan's history begins later";
@@ -560,7 +571,10 @@ mod tests {
         }
         assert_eq!(asked, [0, 0, 1, 3, 4, 4]);
         let unasked = queue.take_unasked();
-        assert!(unasked.iter().all(|one| one.why == SYMBOL_REFUSED));
+        let is_refused = |one: &Unasked| one.why == SYMBOL_REFUSED;
+        assert!(unasked.iter().all(is_refused));
+        let is_for_the_plan = |one: &Unasked| one.kind() == ErrorKind::NotEntitled;
+        assert!(unasked.iter().all(is_for_the_plan));
         assert_eq!(unasked.len(), 1 + 2 + 1);
     }
 

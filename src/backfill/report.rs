@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use chrono::Weekday;
 
-use super::queue::{BEFORE_HISTORY, CLASS_REFUSED, SYMBOL_REFUSED};
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::span::Span;
-use crate::model::symbol::{AssetClass, Symbol};
+use crate::model::symbol::Symbol;
 use crate::monitor::FailedSlice;
 use crate::store::{
     Counts, JobStatus, Left, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError,
@@ -135,70 +134,9 @@ pub fn no_data(key: &SeriesKey, asked: Span) -> String {
 }
 
 /// Whether what may have been meant trades at other times.
-fn is_of_another_class(symbol: &Symbol, likely: &[Symbol]) -> bool {
+pub(super) fn is_of_another_class(symbol: &Symbol, likely: &[Symbol]) -> bool {
     let other = likely.first();
     other.is_some_and(|other| other.asset_class() != symbol.asset_class())
-}
-
-/// What to do about series without data, of which each was asked for in a span.
-pub fn next_without_data(asked: impl Iterator<Item = (SeriesKey, Span)>) -> &'static str {
-    // Holidays come one, or two, at a time.
-    const FEW: usize = 3;
-    let days = |(key, span): (SeriesKey, Span)| {
-        let market = key.market(Weekday::Sun);
-        let first = market.date(span.start());
-        let symbol = &key.symbol;
-        if symbol.asset_class() == AssetClass::Crypto
-            || is_of_another_class(symbol, &symbol.likely_spellings())
-        {
-            FEW
-        } else if market.trades_within(span) {
-            market.trading_days(
-                first.pred_opt().unwrap_or(first),
-                market.date(span.end() - 1),
-                FEW,
-            )
-        } else {
-            0
-        }
-    };
-    match asked.map(days).max() {
-        Some(0) => "ask for a range with days on which it trades",
-        Some(days) if days < FEW => {
-            "check the spelling of the symbols without data, or ask for more days: these may be holidays"
-        }
-        _ => "check the spelling of the symbols without data",
-    }
-}
-
-/// What mends failures of which the provider refused every one, so that asking again alone does not; `None` where one of
-/// them may pass by itself. Their words are those that were recorded.
-pub fn next_of_refused<'a>(errors: impl Iterator<Item = &'a str>) -> Option<&'static str> {
-    // What may be answered at another time.
-    const PASSING: [&str; 2] = ["408", "425"];
-    let mut is_plan = true;
-    let mut any = false;
-    for error in errors {
-        any = true;
-        if [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY].contains(&error) {
-            continue;
-        }
-        let (_, words) = error.split_once("HTTP ")?;
-        let status = words.get(..3)?;
-        if !status.starts_with('4') || PASSING.contains(&status) {
-            return None;
-        }
-        is_plan &= status == "403";
-    }
-    match (any, is_plan) {
-        (false, _) => None,
-        (true, true) => Some(
-            "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes",
-        ),
-        (true, false) => Some(
-            "the provider refuses it, and asking again mends that only once it does not: look at its reasons and at the symbols",
-        ),
-    }
 }
 
 impl Report {
@@ -246,7 +184,7 @@ pub(super) fn left_words(jobs: &[&str]) -> String {
 fn stop_words(stop: Option<&Stop>) -> Option<&str> {
     match stop? {
         Stop::Unauthorized(message)
-        | Stop::Unreachable(message)
+        | Stop::Unreachable { message, .. }
         | Stop::Throttled { message, .. } => Some(message),
         Stop::Cancelled => Some("stopped on request"),
         Stop::Defect => Some("a fetcher stopped unexpectedly"),
@@ -319,7 +257,7 @@ pub(super) fn make(
         .iter()
         .all(|series| series.status == SeriesStatus::Completed);
     let status = match &ledger.stop {
-        Some(Stop::Unauthorized(_) | Stop::Unreachable(_) | Stop::Defect) => JobStatus::Failed,
+        Some(Stop::Unauthorized(_) | Stop::Unreachable { .. } | Stop::Defect) => JobStatus::Failed,
         Some(Stop::Cancelled | Stop::Throttled { .. }) => JobStatus::Interrupted,
         None if complete => JobStatus::Completed,
         None => JobStatus::Partial,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::fetch::{Fetcher, Series};
-use super::message::{End, Message, PageMessage};
+use super::message::{End, GivenUp, Message, PageMessage};
 use super::outlook::{Look, Outlook};
 use super::{Job, Runner, Stop};
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
@@ -200,24 +200,16 @@ impl<'a> Ledger<'a> {
             Message::Failed {
                 series,
                 progress,
-                error,
-                attempts,
-                at,
+                why,
             } => {
-                self.slice_failed(batch, series, progress, &error, attempts, at)?;
+                self.slice_failed(batch, series, progress, &why)?;
                 self.end_series(batch, series)
             }
-            Message::SeriesOver {
-                series,
-                stale,
-                error,
-                attempts,
-                at,
-            } => {
+            Message::SeriesOver { series, stale, why } => {
                 let mut open: Vec<Progress> = self.states[series].open.values().copied().collect();
                 open.sort_by_key(|progress| progress.span);
                 for progress in open {
-                    self.slice_failed(batch, series, progress, &error, attempts, at)?;
+                    self.slice_failed(batch, series, progress, &why)?;
                 }
                 if stale {
                     self.states[series].status = SeriesStatus::Stale;
@@ -296,20 +288,25 @@ impl<'a> Ledger<'a> {
         batch: &Batch<'_>,
         series: usize,
         progress: Progress,
-        error: &str,
-        attempts: u32,
-        at: i64,
+        why: &GivenUp,
     ) -> Result<(), StoreError> {
-        batch.slice_failed(progress.slice_id, error, attempts, at)?;
+        let GivenUp {
+            kind,
+            error,
+            attempts,
+            at,
+        } = why;
+        batch.slice_failed(progress.slice_id, error, *attempts, *at)?;
         let state = &mut self.states[series];
         state.open.remove(&progress.slice_id);
         state.status = SeriesStatus::Failed;
-        state.error.get_or_insert_with(|| error.to_owned());
+        state.error.get_or_insert_with(|| error.clone());
         self.news.push(FailedSlice {
             key: self.series[series].key.clone(),
             span: progress.span,
-            error: error.to_owned(),
-            attempts,
+            error: error.clone(),
+            kind: *kind,
+            attempts: *attempts,
         });
         Ok(())
     }

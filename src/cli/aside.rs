@@ -40,6 +40,7 @@ impl Aside {
     /// The error, where it is not the source's.
     pub fn leave_out(
         &mut self,
+        global: &Global,
         source: &str,
         what: String,
         error: anyhow::Error,
@@ -51,7 +52,7 @@ impl Aside {
         if !is_the_sources {
             return Err(error);
         }
-        let (source, said) = (source.to_owned(), Said::of(&error));
+        let (source, said) = (source.to_owned(), Said::of(global, &error));
         self.left_out.push(LeftOut { source, what, said });
         Ok(())
     }

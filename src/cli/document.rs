@@ -1,12 +1,12 @@
 //! One JSON document on stdout with a list that is written item by item: what is long is not held in memory.
 
 use std::io::{BufWriter, StdoutLock, Write};
-use std::path::Path;
 
 use crate::StoreError;
 use anyhow::Result;
 use serde_json::Value;
 
+use super::args::Global;
 use super::error::{Exit, Said};
 
 /// A document that has begun. It ends as one: a file that cannot be read to its end says so in the same one.
@@ -34,11 +34,11 @@ impl ListDocument {
     }
 
     /// Ends the list, and writes the fields that follow it or the error.
-    pub fn end(mut self, outcome: Result<Value>, db: &Path) -> Result<Exit> {
+    pub fn end(mut self, outcome: Result<Value>, global: &Global) -> Result<Exit> {
         let (rest, exit) = match outcome {
             Ok(rest) => (rest, Exit::Complete),
             Err(error) if error.is::<StoreError>() => {
-                let said = Said::of(&error).on(db);
+                let said = Said::of(global, &error);
                 (said.document(), said.exit)
             }
             Err(error) => return Err(error),

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use crate::http::NoClient;
 use crate::model::range::BadRange;
-use crate::provider::{BadKey, ProviderError, next_of_unreachable};
+use crate::provider::{BadKey, ProviderError};
 #[cfg(feature = "serve")]
 use crate::run::shell::quoted;
-use crate::{BadChoice, ExportError, MergeError, StoreError, TargetError};
+use crate::{BadChoice, ExportError, MergeError, Next, StoreError, TargetError};
 use serde_json::json;
 
-use super::output;
+use super::args::Global;
+use super::{next, output};
 
 /// Exit codes are a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +65,53 @@ pub enum CliError {
     NoProvider(String),
 }
 
+impl CliError {
+    fn next(&self) -> Next {
+        match self {
+            CliError::Usage { next, .. } => Next::words(next.clone()),
+            CliError::NoKey { keys, without } => {
+                let set = Next::words(format!("set {}", keys.join(" or ")));
+                let sample = without.as_ref().map(|name| {
+                    Next::words(format!("try it on made-up data with --provider {name}"))
+                });
+                Next::Or([set].into_iter().chain(sample).collect())
+            }
+            CliError::BadKey { name, .. } => {
+                Next::words(format!("set {name} to the key alone, on one line"))
+            }
+            #[cfg(feature = "serve")]
+            CliError::BadToken { path, why } => Next::words(how_to_make_a_token(path, why)),
+            CliError::NoProvider(_) => Next::Providers.shows("lists those there are"),
+        }
+    }
+}
+
+#[cfg(feature = "serve")]
+fn how_to_make_a_token(path: &Path, why: &str) -> String {
+    let make = |path: &Path| format!("(umask 077; openssl rand -hex 32 > {})", quoted(path));
+    // What is there may be anything, and is not to be written over.
+    if path.is_file() {
+        let mut other = path.as_os_str().to_owned();
+        other.push(".new");
+        let close = format!(", or close it: chmod 600 {}", quoted(path));
+        let close = if why == super::serve::OPEN {
+            close
+        } else {
+            String::new()
+        };
+        format!("make another one: {}{close}", make(other.as_ref()))
+    } else if let Some(StoreError::NotAFolder(file)) = path.parent().map(StoreError::no_folder) {
+        format!(
+            "{} is a file, not a folder: name a token file elsewhere",
+            file.display()
+        )
+    } else if path.exists() {
+        format!("make one: {}, and name that", make("token".as_ref()))
+    } else {
+        format!("make one: {}", make(path))
+    }
+}
+
 fn unset(keys: &[String]) -> String {
     match keys {
         [one] => format!("{one} is not set"),
@@ -80,12 +128,12 @@ pub struct Said {
 }
 
 impl Said {
-    pub fn of(error: &anyhow::Error) -> Said {
+    pub fn of(global: &Global, error: &anyhow::Error) -> Said {
         let message = format!("{error:#}");
-        let said = |kind, next: String, exit| Said {
+        let said = |kind, next: Next, exit| Said {
             message: message.clone(),
             kind,
-            next,
+            next: next::text(global, &next),
             exit,
         };
         if let Some(error) = error.downcast_ref::<StoreError>() {
@@ -124,62 +172,17 @@ impl Said {
                 BadRange::Reversed { .. } => "exchange --start and --end",
                 _ => "choose a --start that has begun, or leave --end out for now",
             };
-            return said("usage", next.into(), Exit::Usage);
+            return said("usage", Next::words(next), Exit::Usage);
         }
         if let Some(error) = error.downcast_ref::<CliError>() {
-            return match error {
-                CliError::Usage { next, .. } => said("usage", next.clone(), Exit::Usage),
-                CliError::NoKey { keys, without } => {
-                    let set = format!("set {}", keys.join(" or "));
-                    let next = match without {
-                        Some(name) => {
-                            format!("{set}, or try it on made-up data with --provider {name}")
-                        }
-                        None => set,
-                    };
-                    said("key", next, Exit::Failed)
-                }
-                CliError::BadKey { name, .. } => said(
-                    "key",
-                    format!("set {name} to the key alone, on one line"),
-                    Exit::Failed,
-                ),
+            let (kind, exit) = match error {
+                CliError::Usage { .. } => ("usage", Exit::Usage),
+                CliError::NoKey { .. } | CliError::BadKey { .. } => ("key", Exit::Failed),
                 #[cfg(feature = "serve")]
-                CliError::BadToken { path, why } => {
-                    let make = |path: &Path| {
-                        format!("(umask 077; openssl rand -hex 32 > {})", quoted(path))
-                    };
-                    // What is there may be anything, and is not to be written over.
-                    let next = if path.is_file() {
-                        let mut other = path.as_os_str().to_owned();
-                        other.push(".new");
-                        let close = format!(", or close it: chmod 600 {}", quoted(path));
-                        let close = if why == super::serve::OPEN {
-                            close
-                        } else {
-                            String::new()
-                        };
-                        format!("make another one: {}{close}", make(other.as_ref()))
-                    } else if let Some(StoreError::NotAFolder(file)) =
-                        path.parent().map(StoreError::no_folder)
-                    {
-                        format!(
-                            "{} is a file, not a folder: name a token file elsewhere",
-                            file.display()
-                        )
-                    } else if path.exists() {
-                        format!("make one: {}, and name that", make("token".as_ref()))
-                    } else {
-                        format!("make one: {}", make(path))
-                    };
-                    said("token", next, Exit::Failed)
-                }
-                CliError::NoProvider(_) => said(
-                    "provider",
-                    "`candlefile providers` lists those there are".into(),
-                    Exit::Failed,
-                ),
+                CliError::BadToken { .. } => ("token", Exit::Failed),
+                CliError::NoProvider(_) => ("provider", Exit::Failed),
             };
+            return said(kind, error.next(), exit);
         }
         #[cfg(feature = "serve")]
         if let Some(error) = error.downcast_ref::<crate::serve::ServeError>() {
@@ -191,26 +194,19 @@ impl Said {
             };
             return said(kind, error.next(), Exit::Failed);
         }
-        let provider = error
-            .downcast_ref()
-            .map(|error: &ProviderError| &error.message);
-        let client = error.downcast_ref().map(|NoClient(message)| message);
-        if let Some(message) = provider.or(client) {
-            let next = next_of_unreachable(message);
-            return said("provider", next.into(), Exit::Failed);
+        if let Some(error) = error.downcast_ref::<ProviderError>() {
+            return said("provider", error.next(), Exit::Failed);
+        }
+        if let Some(error) = error.downcast_ref::<NoClient>() {
+            return said("provider", error.why.next(), Exit::Failed);
         }
         said(
             "io",
-            "check the terminal, the pipe or the file, then run the same command again".into(),
+            Next::words(
+                "check the terminal, the pipe or the file, then run the same command again",
+            ),
             Exit::Failed,
         )
-    }
-
-    /// With the file in use in every command that it names: another file's series must not be dropped.
-    pub fn on(mut self, db: &Path) -> Said {
-        let with_file = format!("`{}", output::command(db, ""));
-        self.next = self.next.replace("`candlefile ", &with_file);
-        self
     }
 
     /// With a file's whole name in the message: who reads it elsewhere, in a mail or a log, does not know where it was run.

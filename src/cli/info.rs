@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use crate::backfill::NothingFrom;
 use crate::store::{FORMAT, FileInfo, JobFilter, JobRow, OddRows, SeriesRow};
-use crate::{Clock, JobStatus, Span, Store, StoreError, SystemClock, Timeframe};
+use crate::{Clock, JobStatus, Next, Span, Store, StoreError, SystemClock, Timeframe};
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::args::{Global, Info};
 use super::datasette;
 use super::error::{Exit, Said};
+use super::next;
 use super::output::{self, bytes, count, of, short, time};
-use super::report::{nothing_document, print_nothing};
+use super::report::{nothing_document, print_nothing, where_odd};
 
 /// The newest so many jobs are named.
 const JOBS: usize = 3;
@@ -53,7 +54,7 @@ fn newer(global: &Global, error: StoreError) -> Result<Exit> {
         return Err(error.into());
     };
     let size = std::fs::metadata(&global.db).map_or(0, |metadata| metadata.len());
-    let said = Said::of(&error.into()).on(&global.db);
+    let said = Said::of(global, &error.into());
     if global.json {
         let mut document = said.document();
         document["path"] = json!(global.db.display().to_string());
@@ -200,10 +201,9 @@ impl Glance {
 
     fn next(&self, global: &Global) -> Option<String> {
         (self.file.format < FORMAT).then(|| {
-            let update = output::command(&global.db, "update");
-            format!(
-                "the first command that writes, like `{update}`, brings it up to format {FORMAT}"
-            )
+            let update = Next::Update.after("the first command that writes, like");
+            let update = next::text(global, &update);
+            format!("{update}, brings it up to format {FORMAT}")
         })
     }
 
@@ -300,8 +300,8 @@ impl Glance {
             line("sources", each.join(", "))?;
         }
         line("missing", self.missing().to_string())?;
-        print_nothing(&self.nothing)?;
-        if let Some(odd) = output::where_odd(&global.db, self.odd) {
+        print_nothing(global, &self.nothing)?;
+        if let Some(odd) = where_odd(global, self.odd) {
             line("odd", odd)?;
         }
         for (index, job) in self.jobs.iter().take(JOBS).enumerate() {

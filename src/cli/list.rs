@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::args::{Global, List, flat};
 use super::error::Exit;
 use super::output::{self, count, days, days_without, short, time};
+use super::report::where_odd;
 use super::table;
 
 /// Titles of the table of series.
@@ -39,7 +40,7 @@ pub fn run(global: &Global, args: &List) -> Result<Exit> {
         for (_, _, odd) in &series {
             all += *odd;
         }
-        if let Some(odd) = output::where_odd(&global.db, all) {
+        if let Some(odd) = where_odd(global, all) {
             output::print(odd)?;
         }
     }

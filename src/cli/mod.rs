@@ -18,6 +18,7 @@ mod jobs;
 mod list;
 mod man;
 mod merge;
+mod next;
 mod output;
 mod pack;
 mod planned;
@@ -66,7 +67,12 @@ pub fn main_with(registry: Registry, words: impl IntoIterator<Item = OsString>) 
 
 fn run(registry: Registry, words: &[OsString]) -> i32 {
     let parsed = args::command(&registry).try_get_matches_from(words);
-    let mut cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let parsed = parsed.and_then(|matches| {
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        cli.global.db_source = matches.value_source("db");
+        Ok(cli)
+    });
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, words).code(),
     };
@@ -103,7 +109,7 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Err(error) if output::is_broken_pipe(&error) => Exit::Complete.code(),
         Err(error) => {
             let named = error.downcast_ref().and_then(StoreError::path);
-            let mut said = Said::of(&error).on(named.unwrap_or(&db));
+            let mut said = Said::of(&cli.global, &error);
             if !std::io::stderr().is_terminal() {
                 let of_target = error.downcast_ref().map(TargetError::path);
                 said = said.with_whole_name(named.or(of_target).unwrap_or(&db));
@@ -212,13 +218,10 @@ fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {
         .iter()
         .filter_map(|word| word.to_str())
         .find(|word| commands.iter().any(|name| name == word));
-    let next = named.map_or("see `candlefile --help`".into(), |name| {
-        format!("see `candlefile {name} --help`")
-    });
     Said {
         message,
         kind: "usage",
-        next,
+        next: next::help(named),
         exit: Exit::Usage,
     }
     .print(true);

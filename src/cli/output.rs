@@ -1,12 +1,9 @@
 //! How things are written: times, counts, JSON.
 
 use std::io::{BufWriter, IsTerminal, Write};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::model::market::date_of;
-use crate::run::shell::quoted;
-use crate::store::OddRows;
 use crate::{Counts, SeriesKey, Span, Timeframe};
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, Weekday};
@@ -96,20 +93,6 @@ pub fn sum(records: Counts) -> Option<String> {
         sum += &format!("; {} removed", count(records.removed));
     }
     Some(sum)
-}
-
-/// Where to look for rows that are not among the candles; `None` where there are none.
-pub fn where_odd(db: &Path, odd: OddRows) -> Option<String> {
-    let look = |number: u64, what: &str, table: &str| {
-        (number > 0).then(|| {
-            let sql = command(db, &format!("sql 'select * from {table}'"));
-            format!("{}: {sql}", of(number, what))
-        })
-    };
-    let rejected = look(odd.rejected, "rejected row", "rejected");
-    let conflicting = look(odd.conflicting, "conflicting row", "conflicts");
-    let both: Vec<String> = rejected.into_iter().chain(conflicting).collect();
-    (!both.is_empty()).then(|| both.join("; "))
 }
 
 /// Bytes for people.
@@ -235,14 +218,6 @@ pub fn plain(error: &std::io::Error) -> String {
         .next()
         .unwrap_or(&text)
         .to_lowercase()
-}
-
-/// A command of this program on the file in use, to be typed as it stands.
-pub fn command(db: &Path, words: &str) -> String {
-    if db == Path::new("market.db") {
-        return format!("candlefile {words}");
-    }
-    format!("candlefile --db {} {words}", quoted(db))
 }
 
 #[cfg(test)]

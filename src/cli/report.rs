@@ -2,20 +2,18 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::backfill::{
-    NothingFrom, Report, SeriesReport, Stop, next_of_refused, next_without_data,
-};
+use crate::backfill::{NothingFrom, Report, SeriesReport, Stop};
 use crate::monitor::FailedSlice;
-use crate::provider::{Spec, next_of_unreachable};
 use crate::store::{Left, OddRows};
-use crate::{Counts, JobStatus, SeriesKey, SeriesStatus};
+use crate::{Counts, JobStatus, Next, SeriesKey, SeriesStatus};
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::args::Global;
 use super::aside::Aside;
 use super::error::{Exit, Said};
-use super::output::{self, command, days, days_without, of, time};
+use super::next;
+use super::output::{self, days, days_without, of, time};
 
 /// Lines of one kind for people: of failed slices `status` lists all.
 const LISTED: usize = 20;
@@ -131,7 +129,7 @@ fn document(global: &Global, report: &Report) -> Value {
         .error()
         .filter(|_| report.stop != Some(Stop::Cancelled))
     {
-        let (kind, next) = (kind(report), next_step(global, report));
+        let (kind, next) = (kind(report), next::text(global, &report.next()));
         let said = Said {
             message: message.to_owned(),
             kind,
@@ -152,7 +150,7 @@ pub fn nothing_document(nothing: &NothingFrom) -> Value {
 }
 
 /// The stretches for which the provider had nothing, a line each.
-pub fn print_nothing(all: &[NothingFrom]) -> Result<()> {
+pub fn print_nothing(global: &Global, all: &[NothingFrom]) -> Result<()> {
     for nothing in all.iter().take(LISTED) {
         output::print(format!(
             "  nothing from the provider: {} {} {}",
@@ -163,9 +161,11 @@ pub fn print_nothing(all: &[NothingFrom]) -> Result<()> {
     }
     if all.len() > LISTED {
         let more = all.len() - LISTED;
+        let list = Next::List { json: true }.shows("tells");
         output::print(format!(
-            "  and {}, of which `candlefile list --json` tells",
-            of(more as u64, "more such stretch")
+            "  and {}, of which {}",
+            of(more as u64, "more such stretch"),
+            next::text(global, &list)
         ))?;
     }
     Ok(())
@@ -209,7 +209,21 @@ pub fn odd(global: &Global, records: Counts) -> Option<String> {
         rejected: records.rejected,
         conflicting: records.conflicting,
     };
-    output::where_odd(&global.db, odd)
+    where_odd(global, odd)
+}
+
+/// Where to look for rows that are not among the candles; `None` where there are none.
+pub fn where_odd(global: &Global, odd: OddRows) -> Option<String> {
+    let look = |number: u64, what: &str, table: &str| {
+        (number > 0).then(|| {
+            let look = Next::Sql(format!("select * from {table}").into());
+            next::text(global, &look.after(format!("{}:", of(number, what))))
+        })
+    };
+    let rejected = look(odd.rejected, "rejected row", "rejected");
+    let conflicting = look(odd.conflicting, "conflicting row", "conflicts");
+    let both: Vec<String> = rejected.into_iter().chain(conflicting).collect();
+    (!both.is_empty()).then(|| both.join("; "))
 }
 
 fn print_one(global: &Global, report: &Report) -> Result<()> {
@@ -250,7 +264,7 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     {
         output::print(format!("  {line}"))?;
     }
-    print_nothing(&report.nothing_from_provider)?;
+    print_nothing(global, &report.nothing_from_provider)?;
     for series in report
         .series
         .iter()
@@ -272,7 +286,7 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     if let Some(error) = report.error() {
         output::print(format!("  {error}"))?;
     }
-    output::print(format!("next: {}", next_step(global, report)))
+    output::print(format!("next: {}", next::text(global, &report.next())))
 }
 
 /// What failed, a line for all that failed alike.
@@ -338,73 +352,8 @@ fn clocks(offset: i64) -> String {
 fn kind(report: &Report) -> &'static str {
     match report.stop {
         Some(Stop::Unauthorized(_)) => "key",
-        Some(Stop::Unreachable(_)) => "provider",
+        Some(Stop::Unreachable { .. }) => "provider",
         Some(Stop::Throttled { .. }) => "rate",
         _ => "job",
-    }
-}
-
-/// What to type next, or to do before.
-fn next_step(global: &Global, report: &Report) -> String {
-    let db = &global.db;
-    let resume = command(db, "resume");
-    let named =
-        |series: &SeriesReport| format!("{} -t {}", series.key.symbol, series.key.timeframe);
-    let stale = report
-        .series
-        .iter()
-        .find(|series| series.status == SeriesStatus::Stale);
-    let only_no_data = report.series.iter().all(|series| {
-        matches!(
-            series.status,
-            SeriesStatus::Completed | SeriesStatus::NoData
-        )
-    });
-    if let (Some(job), None, [other, ..], []) = (
-        &report.job_id,
-        &report.stop,
-        report.left_to().as_slice(),
-        report.failed.as_slice(),
-    ) {
-        return format!(
-            "{} waits for job {other} and takes what it leaves; {} shows how far that is",
-            command(db, &format!("resume {job} --wait")),
-            command(db, &format!("status {other}"))
-        );
-    }
-    let errors = report.failed.iter().map(|failed| failed.error.as_str());
-    let refused = next_of_refused(errors).filter(|_| report.stop.is_none());
-    if let Some(look) = refused {
-        return format!("{look}; then {resume}");
-    }
-    match (&report.stop, report.status) {
-        (Some(Stop::Unauthorized(_)), _) => {
-            let spec = global.registry.get(&report.provider);
-            let keys = spec.map_or_else(String::new, Spec::keys_in_words);
-            format!("check {keys}, then {resume}")
-        }
-        (Some(Stop::Unreachable(why)), _) => {
-            format!("{}, then {resume}", next_of_unreachable(why))
-        }
-        (Some(Stop::Throttled { resume_at, .. }), _) => {
-            format!("from {} on: {resume}", time(*resume_at))
-        }
-        (None, JobStatus::Partial) if only_no_data => {
-            let without = report.series.iter();
-            let without = without.filter(|series| series.status == SeriesStatus::NoData);
-            next_without_data(without.map(|series| (series.key.clone(), series.span))).into()
-        }
-        (None, JobStatus::Partial) => match stale {
-            Some(stale) => format!(
-                "{}, then backfill it anew",
-                command(db, &format!("drop {}", named(stale)))
-            ),
-            None => resume,
-        },
-        (None, JobStatus::Completed) => match report.series.first() {
-            Some(first) => command(db, &format!("show {}", named(first))),
-            None => command(db, "list"),
-        },
-        _ => resume,
     }
 }

@@ -31,7 +31,9 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
                 runs.push((job, runner, targets));
             }
             Err(error) if args.job.is_some() => return Err(error),
-            Err(error) => aside.leave_out(&job.source, format!("job {}", job.job_id), error)?,
+            Err(error) => {
+                aside.leave_out(global, &job.source, format!("job {}", job.job_id), error)?;
+            }
         }
     }
     let cost = runs

@@ -1,7 +1,5 @@
 //! `candlefile show`: the candles of series, newest last.
 
-use std::path::Path;
-
 use crate::store::SeriesRow;
 use crate::{Candle, Choice, Selection, Store, StoreError, Symbol, Timeframe};
 use anyhow::Result;
@@ -26,7 +24,7 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     if args.csv {
         csv(&all)?;
     } else if global.json {
-        return json(&all, &global.db);
+        return json(global, &all);
     } else {
         for (index, shown) in all.iter().enumerate() {
             if index > 0 {
@@ -217,7 +215,7 @@ fn csv(all: &[Shown<'_>]) -> Result<()> {
 }
 
 /// JSON; of several series they are named first, and each candle says whose it is.
-fn json(all: &[Shown<'_>], db: &Path) -> Result<Exit> {
+fn json(global: &Global, all: &[Shown<'_>]) -> Result<Exit> {
     let head = match all {
         [one] => one.head(),
         several => json!({ "series": several.iter().map(Shown::head).collect::<Vec<Value>>() }),
@@ -237,7 +235,7 @@ fn json(all: &[Shown<'_>], db: &Path) -> Result<Exit> {
         })
     };
     let read = read();
-    document.end(read.map(|()| json!({})), db)
+    document.end(read.map(|()| json!({})), global)
 }
 
 /// Decimals that a number needs to be read back exactly.

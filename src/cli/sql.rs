@@ -1,7 +1,6 @@
 //! `candlefile sql`: a question in SQL about the file. That it only reads is enforced below, in the store.
 
 use std::io::{Read, StdoutLock};
-use std::path::Path;
 use std::time::Duration;
 
 use crate::Store;
@@ -30,14 +29,12 @@ pub fn run(global: &Global, args: &Sql) -> Result<Exit> {
     let sql = statement(&args.sql)?;
     let most = (args.limit > 0).then_some(args.limit);
     let clock = SqlClock::new(args.timeout);
-    end_with(&clock, &global.db);
+    end_with(&clock, global);
     if global.json {
         let mut answer = Json(None);
         let asked = store.sql(&sql, most, &clock, &mut answer);
         return match answer.0 {
-            Some(document) => {
-                document.end(asked.map(|more| json!({ "truncated": more })), &global.db)
-            }
+            Some(document) => document.end(asked.map(|more| json!({ "truncated": more })), global),
             None => asked.map(|_| Exit::Complete),
         };
     }
@@ -62,14 +59,14 @@ pub fn run(global: &Global, args: &Sql) -> Result<Exit> {
 }
 
 /// Ends the process where a hostile file holds SQLite up within one step. It only reads: nothing is lost.
-fn end_with(clock: &SqlClock, db: &Path) {
-    let (clock, db) = (clock.clone(), db.to_path_buf());
+fn end_with(clock: &SqlClock, global: &Global) {
+    let (clock, global) = (clock.clone(), global.clone());
     std::thread::spawn(move || {
         while !clock.is_over(GRACE) {
             std::thread::sleep(GRACE / 4);
         }
         // Stdout may be in the hands of the one that is held up.
-        let said = Said::of(&clock.error().into()).on(&db);
+        let said = Said::of(&global, &clock.error().into());
         said.print(false);
         stderr::settle();
         std::process::exit(said.exit.code());

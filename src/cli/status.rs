@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::backfill::{NothingFrom, no_data};
+use crate::backfill::{NothingFrom, Obstacle, next_of, no_data};
 use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, SliceStatus};
 use crate::{
     Cancel, Clock, Counts, JobStatus, SeriesStatus, Store, Symbol, SystemClock, Timeframe,
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, Status};
 use super::error::Exit;
+use super::next;
 use super::output::{self, count, of, time};
 use super::progress::Following;
 use super::report::{nothing_document, odd, print_nothing};
@@ -161,14 +162,15 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     if let Some(error) = &job.error {
         output::print(format!("  {error}"))?;
     }
-    print_nothing(&nothing_of(store, detail)?)?;
+    print_nothing(global, &nothing_of(store, detail)?)?;
     let without = detail.series.iter();
     let without = without.filter(|series| series.status == SeriesStatus::NoData);
-    for series in without.take(LISTED as usize) {
+    for series in without.clone().take(LISTED as usize) {
         output::print(format!("  no data: {}", no_data(&series.key, series.span)))?;
     }
-    if let Some(resume_at) = job.resume_at {
-        output::print(format!("  from {} on: candlefile resume", time(resume_at)))?;
+    let without = without.map(|series| (series.key.clone(), series.span));
+    if let Some(next) = next_of(job, obstacle(store, detail)?.as_ref(), without) {
+        output::print(format!("  next: {}", next::text(global, &next)))?;
     }
     let slices = listed(store, job, LISTED)?;
     let left_out = left_out(job, &slices);
@@ -206,6 +208,17 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         ))?;
     }
     Ok(())
+}
+
+/// What is in a job's way, so that going on with it alone does not mend it.
+fn obstacle(store: &Store, detail: &JobDetail) -> Result<Option<Obstacle>> {
+    let recorded = Obstacle::recorded(store, &detail.job)?;
+    if detail.job.status != JobStatus::Partial {
+        return Ok(recorded);
+    }
+    let mut series = detail.series.iter();
+    let stale = series.find(|series| series.status == SeriesStatus::Stale);
+    Ok(recorded.or_else(|| Some(Obstacle::Stale(stale?.key.clone()))))
 }
 
 /// The slices that are worth a line: all of a small job.

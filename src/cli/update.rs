@@ -81,7 +81,12 @@ fn plan(held: &Store, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned
         return Err(refused.remove(0).2);
     }
     for (source, series, error) in refused {
-        aside.leave_out(&source, format!("{series} series"), error)?;
+        aside.leave_out(
+            fetching.global(),
+            &source,
+            format!("{series} series"),
+            error,
+        )?;
     }
     Ok((runs, aside))
 }

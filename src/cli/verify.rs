@@ -1,5 +1,6 @@
 //! `candlefile verify`: whether a file is what it was packed as, and sound.
 
+use crate::Next;
 use crate::handover::verify::{Check, Verdict, verify};
 use crate::monitor::Meter;
 use crate::store::how_to_restore;
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use super::args::{Global, Verify};
 use super::error::Exit;
+use super::next;
 use super::output::{self, of};
 use super::progress::Passing;
 use super::signals::end_on_signals;
@@ -52,11 +54,12 @@ pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
     }
     if !global.json {
         let next = if verdict.packed {
-            "get the file again from whoever packed it".to_owned()
+            Next::words("get the file again from whoever packed it")
         } else {
-            let restore = how_to_restore(&args.file);
-            format!("{restore}, or fill a new one with --db")
+            let restore = Next::words(how_to_restore(&args.file));
+            Next::Or(vec![restore, Next::NewFile])
         };
+        let next = next::text(global, &next);
         output::say(format!(
             "candlefile: {} is not as it should be\n  next: {next}",
             args.file.display()

@@ -2,6 +2,7 @@
 //! No I/O.
 
 use crate::model::nearest::nearest;
+use crate::model::next::Next;
 use crate::model::range::{Moment, are_reversed};
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
@@ -104,9 +105,11 @@ impl BadChoice {
     }
 
     /// What to do about it.
-    pub fn next(&self) -> String {
+    pub fn next(&self) -> Next {
+        let list = Next::List { json: false };
         let listed = |names: Vec<String>| {
-            format!("it holds {}; `candlefile list` shows all", names.join(", "))
+            let names = Next::words(format!("it holds {}", names.join(", ")));
+            Next::And(vec![names, list.clone().shows("shows all")])
         };
         match self {
             BadChoice::UnknownSymbol { nearest, .. } => {
@@ -115,14 +118,16 @@ impl BadChoice {
             BadChoice::UnknownTimeframe { held, .. } => {
                 listed(held.iter().map(Timeframe::to_string).collect())
             }
-            BadChoice::Reversed { .. } => "exchange --start and --end".into(),
-            BadChoice::Nothing => "fill it with `candlefile backfill`".into(),
-            BadChoice::Empty => {
-                "choose another range; `candlefile list` shows what there is".into()
-            }
-            BadChoice::Provisional(_) => {
-                "ask again with `candlefile update`, or keep them with --with-history".into()
-            }
+            BadChoice::Reversed { .. } => Next::words("exchange --start and --end"),
+            BadChoice::Nothing => Next::Backfill.after("fill it with"),
+            BadChoice::Empty => Next::And(vec![
+                Next::words("choose another range"),
+                list.shows("shows what there is"),
+            ]),
+            BadChoice::Provisional(_) => Next::Or(vec![
+                Next::Update.after("ask again with"),
+                Next::words("keep them with --with-history"),
+            ]),
         }
     }
 }

@@ -9,6 +9,7 @@ use itertools::{EitherOrBoth, Itertools};
 
 use crate::handover::outfile::{Target, TargetError};
 use crate::model::market::date_of;
+use crate::model::next::{Named, Next};
 use crate::model::scale::{Checked, Moved, moved};
 use crate::run::clock::Cancel;
 use crate::store::{Added, SeriesKey, SeriesRow, Store, StoreError};
@@ -73,21 +74,44 @@ pub enum MergeError {
 
 impl MergeError {
     /// What to do about it.
-    pub fn next(&self) -> String {
+    pub fn next(&self) -> Next {
+        let drop = |series: &SeriesRow| Next::Drop {
+            series: Some(Named::new(&series.key.symbol, series.key.timeframe)),
+            yes: true,
+        };
         match self {
             MergeError::Store(error) => error.next(),
             MergeError::Target(error) => error.next(),
-            MergeError::Cancelled => "nothing was left behind; run the same command again".into(),
-            MergeError::Scales { series, .. } => format!(
-                "see which of them is of before the split, fill it anew (candlefile --db FILE drop {} -t {} --yes, and backfill), and merge again",
-                series.key.symbol, series.key.timeframe
-            ),
-            MergeError::Bound { second, found, .. } => format!(
-                "make one of them without the series, like candlefile --db {} pack --with-history -o copy.db && chmod u+w copy.db && candlefile --db copy.db drop {} -t {} --yes, and merge that",
-                second.display(),
-                found.key.symbol,
-                found.key.timeframe
-            ),
+            MergeError::Cancelled => {
+                Next::words("nothing was left behind; run the same command again")
+            }
+            MergeError::Scales {
+                first,
+                second,
+                series,
+                ..
+            } => Next::Then(vec![
+                Next::Or(vec![drop(series).on(first), drop(series).on(second)]).after(
+                    "see which of them is of before the split, and drop the series from it:",
+                ),
+                Next::words("backfill it anew and merge again"),
+            ]),
+            MergeError::Bound { second, found, .. } => {
+                let copy = Path::new("copy.db");
+                let pack = Next::Pack {
+                    with_history: true,
+                    output: copy.into(),
+                };
+                let commands = vec![
+                    pack.on(second),
+                    Next::words(format!("chmod u+w {}", copy.display())),
+                    drop(found).on(copy),
+                ];
+                Next::Then(vec![
+                    Next::Chain(commands).after("make one of them without the series:"),
+                    Next::words("merge that"),
+                ])
+            }
         }
     }
 }

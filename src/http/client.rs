@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::blocking::Client;
 
 use super::environment::{self, Proxy};
-use super::failure::{NoClient, innermost};
+use super::failure::{NoClient, Unreachable, innermost};
 use super::origin::BaseUrl;
 
 /// A client for one origin: https unless it is this machine, no redirects, no referer, no header of ours.
@@ -33,21 +33,29 @@ pub(super) fn client(
         // Nothing to verify: the machine's roots need not be read, or even be there.
         builder = builder.tls_certs_only([]);
     } else if let Some(missing) = environment::missing_roots() {
-        return Err(NoClient(format!("the TLS roots are missing: {missing}")));
+        let message = format!("the TLS roots are missing: {missing}");
+        return Err(unreachable(Unreachable::Roots, message));
     }
     if let Some(proxy) = environment::proxy(base).filter(Proxy::is_socks) {
-        return Err(NoClient(format!(
-            "{proxy} speaks SOCKS, and only HTTP proxies can be used"
-        )));
+        let message = format!("{proxy} speaks SOCKS, and only HTTP proxies can be used");
+        return Err(unreachable(Unreachable::Proxy, message));
     }
     builder.build().map_err(|error| {
         let roots = environment::empty_roots().filter(|_| !base.is_plain());
-        NoClient(match roots {
-            Some(empty) => format!("the TLS roots are missing: {empty}"),
-            None => format!(
-                "the HTTP client could not be set up: {}",
-                innermost(&error.without_url())
-            ),
-        })
+        if let Some(empty) = roots {
+            let message = format!("the TLS roots are missing: {empty}");
+            return unreachable(Unreachable::Roots, message);
+        }
+        let why = if base.is_plain() {
+            Unreachable::Network
+        } else {
+            Unreachable::Certificate
+        };
+        let cause = innermost(&error.without_url());
+        unreachable(why, format!("the HTTP client could not be set up: {cause}"))
     })
+}
+
+fn unreachable(why: Unreachable, message: String) -> NoClient {
+    NoClient { why, message }
 }

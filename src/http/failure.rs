@@ -1,5 +1,6 @@
 //! Why an answer is none, in words that are fit for one line. What a server says is never taken over whole.
 
+use crate::model::next::Next;
 use crate::model::plain::turns;
 
 /// Characters of each word, and of all but the last word, that are kept of what a server says of itself: to be cut further
@@ -21,8 +22,8 @@ pub(crate) enum Kind<K> {
     Answer,
     /// What the reader knows of it.
     Read(K),
-    /// Nothing answers at the address.
-    Unreachable,
+    /// Nothing answers at the address, or not in a way that can be used.
+    Unreachable(Unreachable),
     /// The server's limit lasts longer than is waited for.
     Throttled {
         /// When to go on, Unix seconds.
@@ -44,8 +45,55 @@ pub(crate) struct Failed<K> {
 
 /// Why nothing can be sent: the machine's TLS roots or its proxy.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct NoClient(pub(crate) String);
+#[error("{message}")]
+pub struct NoClient {
+    /// What keeps the server from being reached.
+    pub why: Unreachable,
+    /// In words.
+    pub message: String,
+}
+
+/// What keeps a provider from being reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unreachable {
+    /// Nothing answers, or not in a way that says more.
+    Network,
+    /// What answers speaks no TLS.
+    Plain,
+    /// Its certificate is not accepted.
+    Certificate,
+    /// A variable names TLS roots that cannot be used.
+    Roots,
+    /// A proxy that a variable names.
+    Proxy,
+    /// That proxy wants a user and a password.
+    ProxyUser,
+}
+
+impl Unreachable {
+    /// What to do about it.
+    pub fn next(self) -> Next {
+        Next::words(match self {
+            Unreachable::Network => "check the network and --base-url",
+            Unreachable::Plain => {
+                "check the port of --base-url; on this machine it may begin with http://"
+            }
+            Unreachable::Certificate => {
+                "check --base-url, SSL_CERT_FILE and the machine's TLS roots"
+            }
+            Unreachable::Roots => {
+                "let that variable name certificates in PEM form, or unset it for the machine's own"
+            }
+            Unreachable::Proxy => {
+                "check that variable and the proxy, or except the provider's host with NO_PROXY"
+            }
+            Unreachable::ProxyUser => {
+                "write the proxy's user and password into that variable, like http://user:password@host:port"
+            }
+        })
+    }
+}
 
 /// The beginning of what a server says of itself, made fit for one line.
 pub(crate) fn words(text: &str) -> String {

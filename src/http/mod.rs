@@ -15,8 +15,8 @@ mod tell;
 mod tries;
 
 pub use body::Limits;
-pub use failure::NoClient;
 pub(crate) use failure::{Failed, Failure, Kind, words};
+pub use failure::{NoClient, Unreachable};
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 #[cfg(feature = "serve")]
 pub(crate) use tell::Teller;
@@ -93,8 +93,8 @@ impl Authorization {
 /// What came of one request.
 enum Once<K> {
     Limited(Option<Duration>),
-    /// In short, and whole for where nothing was ever heard.
-    NoConnection(String, String),
+    /// In short, and whole with what keeps it away for where nothing was ever heard.
+    NoConnection(String, String, Unreachable),
     Again(String, Option<Duration>),
     Final(Kind<K>, String),
 }
@@ -209,7 +209,7 @@ impl Http {
                     continue;
                 }
                 Err(Once::Final(kind, message)) => return Err(error(attempts, kind, &message)),
-                Err(Once::NoConnection(message, whole)) => (message, None, Some(whole)),
+                Err(Once::NoConnection(message, whole, why)) => (message, None, Some((whole, why))),
                 Err(Once::Again(message, retry_after)) => (message, retry_after, None),
             };
             let message = self.scrub(&message);
@@ -217,8 +217,8 @@ impl Http {
             if attempts >= retry::ATTEMPTS || retry_after.is_some_and(|wait| wait > retry::PATIENCE)
             {
                 return Err(match unheard {
-                    Some(whole) if !self.heard.load(Ordering::Relaxed) => {
-                        error(attempts, Kind::Unreachable, &whole)
+                    Some((whole, why)) if !self.heard.load(Ordering::Relaxed) => {
+                        error(attempts, Kind::Unreachable(why), &whole)
                     }
                     _ => error(attempts, Kind::Answer, &message),
                 });
@@ -357,28 +357,32 @@ fn is_of_tunnel(error: &dyn std::error::Error) -> bool {
 
 fn no_connection<K>(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once<K> {
     let address = base.address();
-    let unreachable = |message| Once::Final(Kind::Unreachable, message);
+    let unreachable = |why, message| Once::Final(Kind::Unreachable(why), message);
     if cause.to_lowercase().contains("certificate") {
-        return unreachable(format!(
-            "the provider's TLS certificate is not accepted: {cause}"
-        ));
+        let message = format!("the provider's TLS certificate is not accepted: {cause}");
+        return unreachable(Unreachable::Certificate, message);
     }
     let proxy = environment::proxy(base);
     if cause.contains("InvalidContentType") {
         // Whichever was expected to speak it first.
-        let at = proxy.filter(Proxy::is_behind_tls);
-        let at = at.map_or_else(|| address.to_owned(), |proxy| proxy.to_string());
-        return unreachable(format!(
-            "{at} answers without TLS, as a port for plain HTTP does"
-        ));
+        let proxy = proxy.filter(Proxy::is_behind_tls);
+        let why = proxy
+            .as_ref()
+            .map_or(Unreachable::Plain, |_| Unreachable::Proxy);
+        let at = proxy.map_or_else(|| address.to_owned(), |proxy| proxy.to_string());
+        let message = format!("{at} answers without TLS, as a port for plain HTTP does");
+        return unreachable(why, message);
     }
     match proxy {
         Some(proxy) if is_of_tunnel => refused_by(&proxy, cause, base),
         proxy => {
             let message = format!("no connection: {cause}");
+            let why = proxy
+                .as_ref()
+                .map_or(Unreachable::Network, |_| Unreachable::Proxy);
             let at = proxy.map_or_else(|| address.to_owned(), |proxy| proxy.to_string());
             let whole = format!("nothing answers at {at}: {message}");
-            Once::NoConnection(message, whole)
+            Once::NoConnection(message, whole, why)
         }
     }
 }
@@ -390,23 +394,25 @@ fn refused_by<K>(proxy: &Proxy, cause: &str, base: &BaseUrl) -> Once<K> {
     } else {
         proxy.ask(base)
     };
-    let unreachable = |message| Once::Final(Kind::Unreachable, message);
+    let final_at = |why, message| Once::Final(Kind::Unreachable(why), message);
+    let unreachable = |message| final_at(Unreachable::Proxy, message);
     match said {
-        Said::Status(407) => unreachable(format!(
-            "{proxy} wants a user and a password, or others: HTTP 407"
-        )),
+        Said::Status(407) => final_at(
+            Unreachable::ProxyUser,
+            format!("{proxy} wants a user and a password, or others: HTTP 407"),
+        ),
         Said::Status(status @ 400..500) => {
             unreachable(format!("{proxy} refuses the way out: HTTP {status}"))
         }
         Said::NoHttp => unreachable(format!("{proxy} does not speak HTTP")),
         Said::Status(status) => {
             let message = format!("{proxy} finds no way to the provider: HTTP {status}");
-            Once::NoConnection(message.clone(), message)
+            Once::NoConnection(message.clone(), message, Unreachable::Proxy)
         }
         Said::Nothing => {
             let cause = cause.trim_start_matches("tunnel error: ");
             let message = format!("{proxy} gives no way to the provider: {cause}");
-            Once::NoConnection(message.clone(), message)
+            Once::NoConnection(message.clone(), message, Unreachable::Proxy)
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod holes;
 pub mod manifest;
 pub mod market;
 pub mod nearest;
+pub mod next;
 pub mod plain;
 pub mod range;
 pub(crate) mod scale;

@@ -8,7 +8,9 @@ pub mod polygon;
 mod registry;
 pub mod sample;
 
-pub use crate::http::{BadBaseUrl, BadKey, BaseUrl, Dated, Key, Limits, Tries, Waiting};
+pub use crate::http::{
+    BadBaseUrl, BadKey, BaseUrl, Dated, Key, Limits, Tries, Unreachable, Waiting,
+};
 pub use admit::{Number, Page, Row, Values};
 pub use registry::{Make, Registry, Setup, Spec};
 
@@ -19,6 +21,7 @@ use chrono::{NaiveDate, Weekday};
 use crate::http::rate::Pace;
 use crate::http::{Failed, Kind, NoClient};
 use crate::model::market::Market;
+use crate::model::next::Next;
 use crate::model::span::Span;
 use crate::model::symbol::{AssetClass, Symbol};
 use crate::run::clock::Cancel;
@@ -75,13 +78,23 @@ pub struct ProviderError {
     pub attempts: u32,
 }
 
+impl ProviderError {
+    /// What to do about one that keeps a provider from being asked at all.
+    pub fn next(&self) -> Next {
+        match self.kind {
+            ErrorKind::Unreachable(why) => why.next(),
+            _ => Unreachable::Network.next(),
+        }
+    }
+}
+
 impl From<Failed<ErrorKind>> for ProviderError {
     fn from(failed: Failed<ErrorKind>) -> ProviderError {
         ProviderError {
             kind: match failed.kind {
                 Kind::Answer => ErrorKind::Slice,
                 Kind::Read(kind) => kind,
-                Kind::Unreachable => ErrorKind::Unreachable,
+                Kind::Unreachable(why) => ErrorKind::Unreachable(why),
                 Kind::Throttled { resume_at } => ErrorKind::Throttled { resume_at },
                 Kind::Cancelled => ErrorKind::Cancelled,
             },
@@ -92,30 +105,12 @@ impl From<Failed<ErrorKind>> for ProviderError {
 }
 
 impl From<NoClient> for ProviderError {
-    fn from(NoClient(message): NoClient) -> ProviderError {
+    fn from(NoClient { why, message }: NoClient) -> ProviderError {
         ProviderError {
-            kind: ErrorKind::Unreachable,
+            kind: ErrorKind::Unreachable(why),
             message,
             attempts: 0,
         }
-    }
-}
-
-/// What mends it where a provider cannot be reached, by what was said of that.
-pub fn next_of_unreachable(why: &str) -> &'static str {
-    let is_of_proxy = why.contains("_PROXY") || why.contains("_proxy");
-    if is_of_proxy && why.contains("HTTP 407") {
-        "write the proxy's user and password into that variable, like http://user:password@host:port"
-    } else if is_of_proxy {
-        "check that variable and the proxy, or except the provider's host with NO_PROXY"
-    } else if why.contains(" names ") {
-        "let that variable name certificates in PEM form, or unset it for the machine's own"
-    } else if why.contains("certificate") {
-        "check --base-url, SSL_CERT_FILE and the machine's TLS roots"
-    } else if why.contains("without TLS") {
-        "check the port of --base-url; on this machine it may begin with http://"
-    } else {
-        "check the network and --base-url"
     }
 }
 
@@ -125,6 +120,11 @@ pub fn next_of_unreachable(why: &str) -> &'static str {
 pub enum ErrorKind {
     /// This slice fails.
     Slice,
+    /// The provider refuses this slice for good: asking again brings the same.
+    Refused {
+        /// Whether it says that for what the plan includes.
+        by_plan: bool,
+    },
     /// The slice lies before the plan's history, and so does everything older.
     OutsideHistory,
     /// The plan gives today's candles only after the end of the day.
@@ -137,7 +137,7 @@ pub enum ErrorKind {
     /// The key is not accepted: the job fails.
     Unauthorized,
     /// Nothing answers at the provider's address: the job fails.
-    Unreachable,
+    Unreachable(Unreachable),
     /// The provider's limit lasts longer than a job waits: it is interrupted.
     Throttled {
         /// When to go on, Unix seconds.

@@ -1,8 +1,8 @@
-//! Paths in advice that is to be copied to a shell.
+//! Words in advice that is to be copied to a shell.
 
 use std::path::Path;
 
-/// A path as a shell reads it.
+/// A path, or any other word, as a shell reads it.
 ///
 /// ```
 /// use candlefile::run::shell::quoted;
@@ -11,8 +11,8 @@ use std::path::Path;
 /// ```
 pub fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if path.chars().all(is_plain) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._:-".contains(c);
+    if !path.is_empty() && path.chars().all(is_plain) {
         path
     } else {
         format!("'{}'", path.replace('\'', "'\\''"))

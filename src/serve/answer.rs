@@ -8,7 +8,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::next;
 use super::reading::coding::{self, Coding};
+use crate::model::next::Next;
 use crate::model::range::BadRange;
 use crate::store::StoreError;
 
@@ -158,41 +160,27 @@ impl From<BadRange> for Fault {
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Fault {
-        const JOBS: &str = "GET /api/v1/backfill/recent lists the jobs";
         let (status, kind, next) = match &error {
-            StoreError::NoSeries { held, .. } if held.is_empty() => {
-                let next = "the file is empty: fill it with POST /api/v1/backfill".to_owned();
-                (StatusCode::NOT_FOUND, "series", next)
+            StoreError::NoSeries { .. } => {
+                (StatusCode::NOT_FOUND, "series", next::text(&error.next()))
             }
-            StoreError::NoSeries { held, .. } => {
-                let next = format!(
-                    "it holds {}; GET /api/v1/symbols lists all",
-                    held.join(", ")
-                );
-                (StatusCode::NOT_FOUND, "series", next)
-            }
-            StoreError::Bound {
-                symbol, timeframe, ..
-            } => {
-                let next = format!(
-                    "forget the series with `candlefile drop {symbol} -t {timeframe}`, or serve another file"
-                );
-                (StatusCode::CONFLICT, "series", next)
-            }
-            StoreError::NoJob(_) => (StatusCode::NOT_FOUND, "job", JOBS.into()),
+            StoreError::Bound { .. } => (StatusCode::CONFLICT, "series", next::text(&error.next())),
+            StoreError::NoJob(_) => (StatusCode::NOT_FOUND, "job", next::text(&error.next())),
             StoreError::AmbiguousJob { .. } => {
-                let next = format!("write more of the id; {JOBS}");
-                (StatusCode::CONFLICT, "job", next)
+                (StatusCode::CONFLICT, "job", next::text(&error.next()))
             }
             StoreError::Owned { .. } => {
                 let next = "wait for it, or stop the process that runs it".into();
                 (StatusCode::CONFLICT, "owned", next)
             }
             StoreError::Ended { .. } => {
-                let next = "ask for what is missing with POST /api/v1/backfill".into();
-                (StatusCode::CONFLICT, "job", next)
+                let next = Next::Backfill.after("ask for what is missing with");
+                (StatusCode::CONFLICT, "job", next::text(&next))
             }
-            StoreError::LostJob(_) => (StatusCode::CONFLICT, "owned", JOBS.into()),
+            StoreError::LostJob(_) => {
+                let next = Next::Status { job: None }.shows("lists the jobs");
+                (StatusCode::CONFLICT, "owned", next::text(&next))
+            }
             StoreError::Full(_) => {
                 let next = "make room on the server's disk; everything reported is saved".into();
                 (StatusCode::INSUFFICIENT_STORAGE, "disk_full", next)
@@ -209,8 +197,8 @@ impl From<StoreError> for Fault {
             _ => {
                 tracing::error!(%error, "the file");
                 let next =
-                    "look at the server's own messages, and at the file with `candlefile info`";
-                (StatusCode::INTERNAL_SERVER_ERROR, "file", next.into())
+                    Next::Info.after("look at the server's own messages, and at the file with");
+                (StatusCode::INTERNAL_SERVER_ERROR, "file", next::text(&next))
             }
         };
         let message = match kind {

@@ -10,6 +10,7 @@ mod api;
 mod door;
 mod jobs;
 mod metrics;
+mod next;
 mod openapi;
 mod page;
 mod params;
@@ -39,6 +40,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::http::rate::Rate;
 use crate::model::market::Policy;
+use crate::model::next::Next;
 use crate::provider::Provider;
 use crate::run::clock::{Cancel, Clock};
 use crate::store::{Place, Store, StoreError};
@@ -127,18 +129,16 @@ fn plain(error: &std::io::Error) -> String {
 
 impl ServeError {
     /// What to do about it.
-    pub fn next(&self) -> String {
-        match self {
+    pub fn next(&self) -> Next {
+        Next::words(match self {
             ServeError::Bind { why, .. } => match why.kind() {
-                std::io::ErrorKind::AddrInUse => {
-                    "choose another --port, or stop that program".into()
-                }
-                std::io::ErrorKind::PermissionDenied => "choose a --port above 1023".into(),
-                _ => "leave --listen out, or name an address of this machine".into(),
+                std::io::ErrorKind::AddrInUse => "choose another --port, or stop that program",
+                std::io::ErrorKind::PermissionDenied => "choose a --port above 1023",
+                _ => "leave --listen out, or name an address of this machine",
             },
-            ServeError::Store(error) => error.next(),
-            ServeError::Runtime(_) => "look at the limits of threads and open files".into(),
-        }
+            ServeError::Store(error) => return error.next(),
+            ServeError::Runtime(_) => "look at the limits of threads and open files",
+        })
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use rusqlite::ffi;
 
 use super::FORMAT;
+use crate::model::next::{Named, Next};
 use crate::run::shell::quoted;
 use crate::store::file::rights::{check_log_readable, check_readable, check_writable, is_left};
-use crate::store::file::standing::{how_to_copy, how_to_restore};
+use crate::store::file::standing::{COPY, how_to_copy, how_to_restore};
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
 /// in [`StoreError::next`].
@@ -293,55 +294,63 @@ impl StoreError {
     }
 
     /// What to do about what keeps the file from being opened or held.
-    fn next_to_open(&self) -> String {
+    fn next_to_open(&self) -> Next {
         match self {
             StoreError::NoRight {
                 path,
                 what: "folder",
                 right,
-            } if *right == "write" => format!(
-                "a file that is written has others beside it: get the right from the owner of {}, or name a file elsewhere with --db",
-                path.display()
-            ),
-            StoreError::NoRight { path, right, .. } => format!(
+            } if *right == "write" => Next::Or(vec![
+                Next::words(format!(
+                    "a file that is written has others beside it: get the right from the owner of {}",
+                    path.display()
+                )),
+                Next::FileElsewhere,
+            ]),
+            StoreError::NoRight { path, right, .. } => Next::words(format!(
                 "get the right to {right} it from the owner of {}",
                 path.display()
+            )),
+            StoreError::ReadOnlyMedium(path) if path.is_dir() => Next::FileElsewhere,
+            StoreError::ReadOnlyMedium(path) if is_left(path) => BRING_IN.after(
+                "a program that was stopped has left something beside it: mount it for writing, and let it be brought in with",
             ),
-            StoreError::ReadOnlyMedium(path) if path.is_dir() => {
-                "name a file elsewhere with --db".into()
+            StoreError::ReadOnlyMedium(_) => {
+                let pack = Next::Pack {
+                    with_history: false,
+                    output: COPY.into(),
+                };
+                pack.after("go on with a copy elsewhere:")
             }
-            StoreError::ReadOnlyMedium(path) if is_left(path) => format!(
-                "a program that was stopped has left something beside it: mount it for writing, and let it be brought in with candlefile --db {} list",
-                quoted(path)
-            ),
-            StoreError::ReadOnlyMedium(path) => format!(
-                "go on with a copy elsewhere: candlefile --db {} pack -o copy.db",
-                quoted(path)
-            ),
             StoreError::CannotOpen(_) => {
-                "look at its -wal, -shm and -journal, and at the limit of open files".into()
+                Next::words("look at its -wal, -shm and -journal, and at the limit of open files")
             }
             StoreError::Moved {
                 now: Some(now), ..
-            } => format!(
-                "what was saved is in {0}: go on with it there, --db {0}, or put it back first",
-                quoted(now)
+            } => Next::Or(vec![
+                Next::File(now.clone()).after(format!(
+                    "what was saved is in {}: go on with it there,",
+                    quoted(now)
+                )),
+                Next::words("put it back first"),
+            ]),
+            StoreError::Moved { now: None, .. } => Next::words(
+                "what was saved went with it: put it back, or run the same command again to fill what is there now",
             ),
-            StoreError::Moved { now: None, .. } => {
-                "what was saved went with it: put it back, or run the same command again to fill what is there now".into()
-            }
-            StoreError::NoThreads => {
-                "look at the limits of threads and processes (ulimit -u, a container's), or take fewer --workers".into()
-            }
-            StoreError::LogGone(path) => format!(
-                "nothing more was written; what was saved was brought into the file: look with candlefile verify {}, then run the same command again",
-                quoted(path)
+            StoreError::NoThreads => Next::words(
+                "look at the limits of threads and processes (ulimit -u, a container's), or take fewer --workers",
             ),
-            StoreError::StrangeLog(path) => format!(
+            StoreError::LogGone(path) => Next::Then(vec![
+                Next::Verify(path.clone()).after(
+                    "nothing more was written; what was saved was brought into the file: look with",
+                ),
+                Next::words("run the same command again"),
+            ]),
+            StoreError::StrangeLog(path) => Next::words(format!(
                 "when no program uses the file any more, take the log away: rm {}",
                 quoted(path)
-            ),
-            _ => "run the same command again".into(),
+            )),
+            _ => Next::words("run the same command again"),
         }
     }
 
@@ -355,26 +364,45 @@ impl StoreError {
     }
 
     /// What to do about it.
-    pub fn next(&self) -> String {
+    pub fn next(&self) -> Next {
+        let next = self.next_on_it();
+        match self.path() {
+            Some(file) => next.on(file),
+            None => next,
+        }
+    }
+
+    /// The same on the file that it names, if it names one.
+    fn next_on_it(&self) -> Next {
+        let list = Next::List { json: false };
         match self {
-            StoreError::NotFound(_) => {
-                "name another file, or fill this one with `candlefile backfill`".into()
+            StoreError::NotFound(_) => Next::Or(vec![
+                Next::words("name another file"),
+                Next::Backfill.after("fill this one with"),
+            ]),
+            StoreError::Empty(_) => Next::Backfill.after("fill it with"),
+            StoreError::NoFolder(path) => {
+                Next::words(format!("create it first: mkdir -p {}", quoted(path)))
             }
-            StoreError::Empty(_) => "fill it with `candlefile backfill`".into(),
-            StoreError::NoFolder(path) => format!("create it first: mkdir -p {}", quoted(path)),
-            StoreError::NotAFolder(_) => "name another folder".into(),
-            StoreError::NotAFile { .. } | StoreError::Foreign(_) => "name another file".into(),
-            StoreError::NotAPath(text) => {
-                format!("write the path as ./{text} if you mean a file of that name")
+            StoreError::NotAFolder(_) => Next::words("name another folder"),
+            StoreError::NotAFile { .. } | StoreError::Foreign(_) => {
+                Next::words("name another file")
             }
-            StoreError::Newer { .. } => "use a newer candlefile for this file".into(),
-            StoreError::ReadOnly(path) => format!(
-                "make it writable, or go on with a copy: {}, then --db copy.db",
-                how_to_copy(path)
-            ),
-            StoreError::ReadOnlyFolder(_) => {
-                "make the folder writable, or name a file elsewhere with --db".into()
-            }
+            StoreError::NotAPath(text) => Next::words(format!(
+                "write the path as ./{text} if you mean a file of that name"
+            )),
+            StoreError::Newer { .. } => Next::words("use a newer candlefile for this file"),
+            StoreError::ReadOnly(path) => Next::Or(vec![
+                Next::words("make it writable"),
+                Next::Then(vec![
+                    how_to_copy(path).after("go on with a copy:"),
+                    Next::File(COPY.into()),
+                ]),
+            ]),
+            StoreError::ReadOnlyFolder(_) => Next::Or(vec![
+                Next::words("make the folder writable"),
+                Next::FileElsewhere,
+            ]),
             StoreError::NoRight { .. }
             | StoreError::ReadOnlyMedium(_)
             | StoreError::CannotOpen(_)
@@ -387,64 +415,108 @@ impl StoreError {
             StoreError::Bound {
                 symbol, timeframe, ..
             } => {
-                format!(
-                    "forget the series with `candlefile drop {symbol} -t {timeframe}`, or use another file with --db"
-                )
+                let drop = Next::Drop {
+                    series: Some(Named {
+                        symbol: symbol.clone(),
+                        timeframe: timeframe.clone(),
+                    }),
+                    yes: false,
+                };
+                Next::Or(vec![
+                    drop.after("forget the series with"),
+                    Next::AnotherFile,
+                ])
             }
             StoreError::NoSeries { held, .. } if held.is_empty() => {
-                "the file is empty: fill it with `candlefile backfill`".into()
+                Next::Backfill.after("the file is empty: fill it with")
             }
-            StoreError::NoSeries { held, .. } => {
-                format!("it holds {}; `candlefile list` shows all", held.join(", "))
-            }
-            StoreError::NoJob(_) => "`candlefile status` lists the jobs".into(),
-            StoreError::AmbiguousJob { .. } => {
-                "write more of the id; `candlefile status` lists the jobs".into()
-            }
-            StoreError::Owned { .. } => "wait for it, or stop that process first".into(),
-            StoreError::NoOwner { .. } => "mend what it says of the folder, then run the same command again".into(),
-            StoreError::OwnedBefore { .. } => "wait for it or stop that process, which an older version began; then run the same command again".into(),
-            StoreError::Ended { .. } => "ask for it anew with `candlefile backfill`".into(),
-            StoreError::LostJob(_) => "`candlefile status` shows who runs it".into(),
+            StoreError::NoSeries { held, .. } => Next::And(vec![
+                Next::words(format!("it holds {}", held.join(", "))),
+                list.shows("shows all"),
+            ]),
             StoreError::Vanished { .. } => {
-                "please report this; nothing of the batch was stored".into()
+                Next::words("please report this; nothing of the batch was stored")
             }
-            StoreError::Interrupted(path) => format!(
-                "let somebody who may write the file and its folder take it back: candlefile --db {} list",
-                quoted(path)
+            StoreError::Interrupted(_) => {
+                BRING_IN.after("let somebody who may write the file and its folder take it back:")
+            }
+            StoreError::LogLeft { .. } => {
+                BRING_IN.after("let somebody who may write the file and its folder do so:")
+            }
+            StoreError::Full(_) => Next::words(
+                "make room or lift the limit, then run the same command again; everything reported is saved",
             ),
-            StoreError::LogLeft { path, .. } => format!(
-                "let somebody who may write the file and its folder do so: candlefile --db {} list",
-                quoted(path)
-            ),
-            StoreError::BadSql(_) => {
-                "see what there is with `candlefile sql \"select name from sqlite_schema\"`".into()
-            }
-            StoreError::OnlyReads => {
-                "write one select; candles come and go with `candlefile backfill` and `drop`".into()
-            }
-            StoreError::TooSlow(_) => {
-                "filter on symbol, timeframe and ts, or allow more with --timeout".into()
-            }
-            StoreError::Full(_) => {
-                "make room or lift the limit, then run the same command again; everything reported is saved"
-                    .into()
-            }
-            StoreError::Busy(_) => "try again when the other process has ended".into(),
+            StoreError::Busy(_) => Next::words("try again when the other process has ended"),
             StoreError::Damaged { path, .. } => {
-                format!("{}, or fill a new one with --db", how_to_restore(path))
+                Next::Or(vec![Next::words(how_to_restore(path)), Next::NewFile])
             }
-            StoreError::Books { path, .. } => format!(
-                "candlefile verify {} says all that is wrong; {}, or drop the series and fetch it again",
-                quoted(path),
-                how_to_restore(path)
-            ),
+            StoreError::Books { path, .. } => Next::And(vec![
+                Next::Verify(path.clone()).shows("says all that is wrong"),
+                Next::words(format!(
+                    "{}, or drop the series and fetch it again",
+                    how_to_restore(path)
+                )),
+            ]),
+            StoreError::NoJob(_)
+            | StoreError::AmbiguousJob { .. }
+            | StoreError::Owned { .. }
+            | StoreError::NoOwner { .. }
+            | StoreError::OwnedBefore { .. }
+            | StoreError::Ended { .. }
+            | StoreError::LostJob(_) => self.next_of_job(),
+            StoreError::BadSql(_) | StoreError::OnlyReads | StoreError::TooSlow(_) => {
+                self.next_of_question()
+            }
             StoreError::Sqlite { .. } => {
-                "check the file and its folder, then run the same command again".into()
+                Next::words("check the file and its folder, then run the same command again")
             }
         }
     }
+
+    /// What to do about what is wrong with a job.
+    fn next_of_job(&self) -> Next {
+        let jobs = || Next::Status { job: None }.shows("lists the jobs");
+        match self {
+            StoreError::NoJob(_) => jobs(),
+            StoreError::AmbiguousJob { .. } => {
+                Next::And(vec![Next::words("write more of the id"), jobs()])
+            }
+            StoreError::Owned { .. } => Next::words("wait for it, or stop that process first"),
+            StoreError::NoOwner { .. } => {
+                Next::words("mend what it says of the folder, then run the same command again")
+            }
+            StoreError::OwnedBefore { .. } => Next::words(
+                "wait for it or stop that process, which an older version began; then run the same command again",
+            ),
+            StoreError::Ended { .. } => Next::Backfill.after("ask for it anew with"),
+            _ => Next::Status { job: None }.shows("shows who runs it"),
+        }
+    }
+
+    /// What to do about a question that is not answered.
+    fn next_of_question(&self) -> Next {
+        match self {
+            StoreError::BadSql(_) => {
+                Next::Sql("select name from sqlite_schema".into()).after("see what there is with")
+            }
+            StoreError::OnlyReads => {
+                let drop = Next::Drop {
+                    series: None,
+                    yes: false,
+                };
+                Next::And(vec![
+                    Next::words("write one select"),
+                    Next::Backfill.after("candles come with"),
+                    drop.after("and go with"),
+                ])
+            }
+            _ => Next::words("filter on symbol, timeframe and ts, or allow more with --timeout"),
+        }
+    }
 }
+
+/// The first command that may write brings in what was left beside a file.
+const BRING_IN: Next = Next::List { json: false };
 
 /// Puts the file's name to what SQLite says.
 pub(crate) fn told(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy + '_ {

@@ -7,13 +7,14 @@ mod look;
 #[cfg(feature = "serve")]
 mod serve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::range::{BadTyped, Moment};
 use crate::provider::{Registry, Spec};
 use crate::{Clock, Policy, SystemClock};
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
@@ -53,6 +54,9 @@ pub struct Global {
         value_name = "FILE"
     )]
     pub db: PathBuf,
+    /// Who has named it.
+    #[arg(skip)]
+    pub db_source: Option<ValueSource>,
     /// Send the provider's requests here: a proxy, or a test server on this machine
     #[arg(long, global = true, env = "CANDLEFILE_BASE_URL", value_name = "URL")]
     pub base_url: Option<String>,
@@ -68,6 +72,13 @@ pub struct Global {
     /// The providers that there are.
     #[arg(skip)]
     pub registry: Registry,
+}
+
+impl Global {
+    /// The file as a command has to name it: not at all where nobody did.
+    pub fn named_db(&self) -> Option<&Path> {
+        (self.db_source != Some(ValueSource::DefaultValue)).then_some(&self.db)
+    }
 }
 
 /// The command line, with what it may say of providers.

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::handover::choice::BadChoice;
 use crate::handover::outfile::TargetError;
+use crate::model::next::Next;
 use crate::run::pipe::Stopped;
 use crate::store::StoreError;
 
@@ -49,20 +50,20 @@ pub enum ExportError {
 
 impl ExportError {
     /// What to do about it.
-    pub fn next(&self) -> String {
+    pub fn next(&self) -> Next {
         match self {
             ExportError::Store(error) => error.next(),
             ExportError::Choice(error) => error.next(),
             ExportError::Target(error) => error.next(),
-            ExportError::Write(_) => "check what reads the candles".into(),
-            ExportError::NotBuilt { feature, .. } => {
-                format!("build it with `--features {feature}`, or choose another format")
-            }
-            ExportError::NotPlain { column, .. } => {
-                format!("leave the column {column} out, or write Parquet or Arrow")
-            }
+            ExportError::Write(_) => Next::words("check what reads the candles"),
+            ExportError::NotBuilt { feature, .. } => Next::words(format!(
+                "build it with `--features {feature}`, or choose another format"
+            )),
+            ExportError::NotPlain { column, .. } => Next::words(format!(
+                "leave the column {column} out, or write Parquet or Arrow"
+            )),
             ExportError::Cancelled | ExportError::Stopped(_) => {
-                "nothing was left behind; run the same command again".into()
+                Next::words("nothing was left behind; run the same command again")
             }
         }
     }

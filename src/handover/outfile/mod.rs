@@ -14,6 +14,7 @@ use place::{is_named, name_it, nameless};
 pub(crate) use taken::check as check_free;
 use taken::check_part;
 
+use crate::model::next::Next;
 use crate::run::shell::quoted;
 use crate::store::StoreError;
 
@@ -109,29 +110,29 @@ impl TargetError {
     }
 
     /// What to do about it.
-    pub fn next(&self) -> String {
-        match self {
-            TargetError::NoFolder(path) => format!("create it first: mkdir -p {}", quoted(path)),
+    pub fn next(&self) -> Next {
+        Next::words(match self {
+            TargetError::NoFolder(path) => {
+                return Next::words(format!("create it first: mkdir -p {}", quoted(path)));
+            }
             TargetError::Exists(_) => {
-                "name another file with -o, or replace this one with --overwrite".into()
+                "name another file with -o, or replace this one with --overwrite"
             }
             TargetError::IsInput(_) | TargetError::NotAFile { .. } | TargetError::IsLog { .. } => {
-                "name another file with -o".into()
+                "name another file with -o"
             }
             TargetError::IsWorking(_) => {
-                "name another file with -o; nothing is ever written over one".into()
+                "name another file with -o; nothing is ever written over one"
             }
-            TargetError::Busy(_) => "wait for it, or name another file with -o".into(),
+            TargetError::Busy(_) => "wait for it, or name another file with -o",
             TargetError::InUse(_) => {
-                "close the file that it belongs to, or name another file with -o".into()
+                "close the file that it belongs to, or name another file with -o"
             }
             TargetError::Full(_) => {
-                "make room or lift the limit, then run the same command again; nothing was left behind".into()
+                "make room or lift the limit, then run the same command again; nothing was left behind"
             }
-            TargetError::Io { .. } => {
-                "check the file's folder, then run the same command again".into()
-            }
-        }
+            TargetError::Io { .. } => "check the file's folder, then run the same command again",
+        })
     }
 }
 

@@ -215,6 +215,8 @@ fn refusal(heard: Heard<'_>) -> Failure<ErrorKind> {
         },
         403 if said.contains("include this data timeframe") => ErrorKind::OutsideHistory,
         403 if said.contains("not entitled to this data") => ErrorKind::NotEntitled,
+        403 => ErrorKind::Refused { by_plan: true },
+        400..500 => ErrorKind::Refused { by_plan: false },
         _ => ErrorKind::Slice,
     };
     let said = words(&said);
@@ -478,11 +480,17 @@ mod tests {
             kind(403, "You are not entitled to this data."),
             Some(ErrorKind::NotEntitled)
         );
-        assert_eq!(kind(403, "Something new."), Some(ErrorKind::Slice));
+        assert_eq!(
+            kind(403, "Something new."),
+            Some(ErrorKind::Refused { by_plan: true })
+        );
         assert_eq!(kind(401, "Unknown API Key"), Some(ErrorKind::Unauthorized));
         assert_eq!(
             failure(404, "<html>", &days()),
-            (Some(ErrorKind::Slice), "HTTP 404".to_owned())
+            (
+                Some(ErrorKind::Refused { by_plan: false }),
+                "HTTP 404".to_owned()
+            )
         );
     }
 }

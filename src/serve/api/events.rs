@@ -12,6 +12,7 @@ use futures_util::stream::unfold;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::job;
+use crate::backfill::Obstacle;
 use crate::serve::Service;
 use crate::serve::answer::Fault;
 use crate::serve::jobs::feed::{Feed, Told};
@@ -69,11 +70,11 @@ async fn look(
             let eta = job::eta(store, &job, now)?;
             let is_known = failures.is_some_and(|known| known as u64 == job.slices.failed);
             let failed = (!is_known).then(|| store.failed_slices(&job)).transpose()?;
-            let refused = job::refused(store, &job)?;
-            Ok((job, eta, refused, failed))
+            let obstacle = Obstacle::recorded(store, &job)?;
+            Ok((job, eta, obstacle, failed))
         })
     });
-    let (job, eta, refused, failed) = read.await?;
+    let (job, eta, obstacle, failed) = read.await?;
     let feed = service.hub.feed(&job.job_id);
     let told = Told {
         job: &job,
@@ -81,7 +82,7 @@ async fn look(
         requests: None,
         waiting: None,
         slow: None,
-        refused,
+        obstacle,
         now,
     };
     feed.found(&told, failed.as_deref(), newest);

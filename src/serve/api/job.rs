@@ -3,17 +3,13 @@
 use serde_json::{Value, json};
 
 use super::time;
-use crate::backfill::{NothingFrom, next_of_refused, next_without_data, no_data};
+use crate::backfill::{NothingFrom, Obstacle, next_of, no_data};
 use crate::model::span::Span;
-use crate::store::{
-    JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, SliceFilter, Store, StoreError,
-};
+use crate::serve::next;
+use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
 
 /// Symbols that are named of a job in a list or an event, which is told often.
 const SYMBOLS: usize = 100;
-
-/// Failed slices that are looked at for a job's next step.
-const LOOKED_AT: u32 = 100;
 
 /// A job without its series.
 pub(in crate::serve) fn document(
@@ -21,20 +17,8 @@ pub(in crate::serve) fn document(
     job: &JobRow,
     now: i64,
 ) -> Result<Value, StoreError> {
-    Ok(told(job, eta(store, job, now)?, refused(store, job)?, now))
-}
-
-/// What mends a job of which all that failed was refused by the provider for good.
-pub(in crate::serve) fn refused(
-    store: &Store,
-    job: &JobRow,
-) -> Result<Option<&'static str>, StoreError> {
-    if job.status != JobStatus::Partial || job.slices.failed == 0 {
-        return Ok(None);
-    }
-    let failed = store.slices(job, SliceFilter::Failed, LOOKED_AT)?;
-    let errors = failed.iter().map(|slice| slice.error.as_deref());
-    Ok(next_of_refused(errors.map(Option::unwrap_or_default)))
+    let obstacle = Obstacle::recorded(store, job)?;
+    Ok(told(job, eta(store, job, now)?, obstacle.as_ref(), now))
 }
 
 /// Seconds until a job has asked for everything, where it runs.
@@ -47,11 +31,11 @@ pub(super) fn eta(store: &Store, job: &JobRow, now: i64) -> Result<Option<f64>, 
     }
 }
 
-/// A job without its series, where it is known how long the rest takes, and what mends it if all that failed was refused.
+/// A job without its series, where it is known how long the rest takes, and what is in its way.
 pub(in crate::serve) fn told(
     job: &JobRow,
     eta: Option<f64>,
-    refused: Option<&'static str>,
+    obstacle: Option<&Obstacle>,
     now: i64,
 ) -> Value {
     let slices = job.slices;
@@ -66,7 +50,7 @@ pub(in crate::serve) fn told(
         "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": duration(job, now),
-        "error": error(job), "next": next(job, refused),
+        "error": error(job), "next": next_of(job, obstacle, asked(job).into_iter()).as_ref().map(next::text),
     })
 }
 
@@ -179,25 +163,4 @@ fn asked(job: &JobRow) -> Vec<(SeriesKey, Span)> {
         }
     }
     all
-}
-
-fn resume(job: &JobRow) -> String {
-    format!("POST /api/v1/backfill/{}/resume", job.job_id)
-}
-
-/// What to do about a job that is not complete.
-fn next(job: &JobRow, refused: Option<&str>) -> Option<String> {
-    let resume = resume(job);
-    if let Some(look) = refused {
-        return Some(format!("{look}; then {resume}"));
-    }
-    match (job.status, job.resume_at) {
-        (JobStatus::Interrupted, Some(at)) => Some(format!("it goes on by itself at {}", time(at))),
-        (JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {
-            Some(next_without_data(asked(job).into_iter()).into())
-        }
-        (JobStatus::Interrupted | JobStatus::Partial, _) => Some(format!("go on with {resume}")),
-        (JobStatus::Failed, _) => Some(format!("mend what the error says, then {resume}")),
-        _ => None,
-    }
 }

@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::backfill::Obstacle;
 use crate::http::retry::ATTEMPTS;
 use crate::monitor::Slow;
 use crate::provider::Waiting;
@@ -65,8 +66,8 @@ pub(in crate::serve) struct Told<'a> {
     pub(in crate::serve) requests: Option<u64>,
     pub(in crate::serve) waiting: Option<Waiting>,
     pub(in crate::serve) slow: Option<Slow>,
-    /// What mends it where all that failed was refused for good.
-    pub(in crate::serve) refused: Option<&'static str>,
+    /// What is in its way, so that going on with it alone does not mend it.
+    pub(in crate::serve) obstacle: Option<Obstacle>,
     /// Unix seconds.
     pub(in crate::serve) now: i64,
 }
@@ -219,7 +220,7 @@ impl Feed {
         {
             return;
         }
-        let mut document = job::told(job, told.eta, told.refused, told.now);
+        let mut document = job::told(job, told.eta, told.obstacle.as_ref(), told.now);
         document["requests"] = json!(facts.requests);
         document["candles_per_s"] = json!(facts.speed);
         document["waiting"] = facts.waiting.map_or(
@@ -331,7 +332,7 @@ mod tests {
             requests: None,
             waiting: None,
             slow: None,
-            refused: None,
+            obstacle: None,
             now: 0,
         }
     }

@@ -8,11 +8,13 @@ use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 
 use crate::backfill::{self, Estimate, Request, Runner};
+use crate::model::next::Next;
 use crate::run::clock::Cancel;
 use crate::run::owner;
 use crate::serve::Service;
 use crate::serve::answer::Fault;
 use crate::serve::api::job;
+use crate::serve::next;
 use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError, free_room};
 
 /// How long a change waits for another program's transaction.
@@ -177,7 +179,8 @@ impl Queue {
     pub(in crate::serve) fn let_go(&self) {
         let mut store = self.store();
         if let Err(error) = store.check_in_place() {
-            tracing::error!(%error, next = error.next(), "nothing is read or written any more");
+            let next = next::for_owner(&error.next(), store.path());
+            tracing::error!(%error, next, "nothing is read or written any more");
             store.let_go();
         }
     }
@@ -242,11 +245,17 @@ impl Queue {
             return Ok(job);
         }
         if !sources.contains(&job.source.as_str()) {
+            let provider = job.source.clone();
+            let resume = Next::resume(&job.job_id).on(store.path());
+            let next = Next::Or(vec![
+                Next::CheckKey { provider },
+                resume.after("go on with"),
+            ]);
             return Err(Fault::new(
                 StatusCode::CONFLICT,
                 "provider",
                 format!("this server has no provider {:?} to ask", job.source),
-                "start it with that provider's key, or go on with `candlefile resume`",
+                next::text(&next),
             ));
         }
         store.requeue_job(&job.job_id, now)?;

@@ -63,7 +63,7 @@ impl<'a> Telling<'a> {
             requests: Some(self.run.borrow().requests),
             waiting: None,
             slow: None,
-            refused: self.service.refused(job),
+            obstacle: self.service.obstacle(job),
             now: self.service.now(),
         });
         self.feed.leave(told.as_ref());
@@ -133,7 +133,7 @@ impl Monitor for Telling<'_> {
             requests: Some(snapshot.requests),
             waiting: snapshot.waiting.clone(),
             slow: snapshot.slow.clone(),
-            refused: None,
+            obstacle: None,
             now: self.service.now(),
         });
         (run.told, run.before) = (Some(Instant::now()), Some(before));
@@ -145,6 +145,7 @@ impl Monitor for Telling<'_> {
             span,
             error,
             attempts,
+            ..
         } = failure;
         self.feed
             .tell_failure(&job::failure(key, *span, error, *attempts));

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backfill::{self, Runner, Stop};
+use crate::backfill::{self, Obstacle, Runner, Stop};
 use crate::provider::Provider;
 use crate::run::clock::Cancel;
 use crate::serve::api::job;
@@ -122,9 +122,12 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     let tell = |ended: Option<&JobRow>| telling.end(ended);
     let ended = service.queue.done(&job.job_id, was_stopped, now, tell);
     if let Some(ended) = ended.filter(|job| !job.status.is_active()) {
-        service
-            .webhook
-            .job_ended(&job::told(&ended, None, service.refused(&ended), now));
+        service.webhook.job_ended(&job::told(
+            &ended,
+            None,
+            service.obstacle(&ended).as_ref(),
+            now,
+        ));
     }
 }
 
@@ -148,11 +151,11 @@ fn look_after(service: &Arc<Service>) {
 }
 
 impl Service {
-    /// What mends a job of which all that failed was refused for good, by what the file says.
-    pub(in crate::serve) fn refused(&self, job: &JobRow) -> Option<&'static str> {
+    /// What is in a job's way, by what the file says.
+    pub(in crate::serve) fn obstacle(&self, job: &JobRow) -> Option<Obstacle> {
         let store = self.place.open(Store::read);
-        let refused = store.and_then(|store| job::refused(&store, job));
-        refused.unwrap_or_default()
+        let obstacle = store.and_then(|store| Obstacle::recorded(&store, job));
+        obstacle.unwrap_or_default()
     }
 
     /// How a job is run with a provider.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::model::next::Next;
 use crate::run::shell::quoted;
 use crate::store::file::held::Held;
 use crate::store::file::open::set_up;
@@ -24,17 +25,22 @@ pub(crate) fn is_unfinished(path: &Path) -> bool {
     path.is_file() && held().and_then(|held| held.marked()) == Some(UNFINISHED_ID)
 }
 
-/// The commands that make a copy of a file, to be gone on with, as `copy.db`. One that may be written is one file and a log
-/// as soon as somebody does.
-pub(in crate::store) fn how_to_copy(path: &Path) -> String {
+/// The name of a copy that is advised.
+pub(in crate::store) const COPY: &str = "copy.db";
+
+/// The commands that make a copy of a file, to be gone on with. One that may be written is one file and a log as soon as
+/// somebody does.
+pub(in crate::store) fn how_to_copy(path: &Path) -> Next {
     let is_alone = logs(path).is_empty() && path.is_file();
     let copy = if is_alone && stands(path) == Some(Standing::Packed) {
-        format!("cp {} copy.db", quoted(path))
+        Next::words(format!("cp {} {COPY}", quoted(path)))
     } else {
-        let path = quoted(path);
-        format!("candlefile --db {path} pack --with-history -o copy.db")
+        Next::Pack {
+            with_history: true,
+            output: COPY.into(),
+        }
     };
-    format!("{copy} && chmod u+w copy.db")
+    Next::Chain(vec![copy, Next::words(format!("chmod u+w {COPY}"))])
 }
 
 /// How to put a sound copy in the place of a damaged file: `SQLite` takes what lies beside the name for the copy's own.

@@ -3,11 +3,17 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use candlefile::model::next::Voice;
+use candlefile::provider::ErrorKind;
+use candlefile::{JobStatus, Next};
 use rusqlite::Connection;
 
-use crate::support::harness::{Home, Run};
+use crate::support::exchange::Reply;
+use crate::support::harness::{Home, KEY, Run};
+use crate::support::scripted::{Bench, label, refuse_if, span, utc};
 use crate::support::server::Server;
 
 fn run(home: &Home, words: &str) -> Run {
@@ -27,19 +33,28 @@ fn close(home: &Home, name: &str) {
 fn follow(home: &Home, run: &Run) {
     let (_, advice) = run.stderr.split_once("with a copy: ").unwrap();
     let (commands, _) = advice.split_once(", then --db copy.db").unwrap();
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_candlefile"));
+    typed(home, commands, None);
+}
+
+/// Types what is advised into a shell.
+fn typed(home: &Home, commands: &str, server: Option<&Server>) {
+    let program = Path::new(env!("CARGO_BIN_EXE_candlefile"));
     let path = format!(
         "{}:{}",
         program.parent().unwrap().display(),
         std::env::var("PATH").unwrap()
     );
     let mut shell = Command::new("sh");
-    let status = shell
+    shell
         .args(["-c", commands])
         .current_dir(home.path(""))
         .env("PATH", path)
-        .stdout(std::process::Stdio::null())
-        .status();
+        .env("MASSIVE_API_KEY", KEY)
+        .env_remove("CANDLEFILE_DB");
+    if let Some(server) = server {
+        shell.env("CANDLEFILE_BASE_URL", server.url());
+    }
+    let status = shell.stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(status.unwrap().success(), "{commands}");
 }
 
@@ -116,4 +131,238 @@ fn a_path_in_advice_can_be_copied_to_a_shell() {
     let run = home.cli(words).without_db().run().exit(1);
     follow(&home, &run);
     assert!(home.path("copy.db").exists());
+}
+
+const DATES: &str = "--start 2024-01-02 --end 2024-01-31";
+
+/// The next step that a job's status tells.
+fn next_of(home: &Home, words: &str) -> String {
+    let status = run_on(home, words).ok().stdout;
+    let next = status
+        .lines()
+        .find_map(|line| line.strip_prefix("  next: "));
+    next.unwrap_or_else(|| panic!("nothing is advised\n{status}"))
+        .to_owned()
+}
+
+// A job of another file was said to go on with `candlefile resume`, which went on with the jobs of market.db.
+#[test]
+fn what_a_jobs_status_advises_works_as_it_is_typed_on_whichever_file_it_is() {
+    let limit = || Reply::json(429, "{}").with("Retry-After", "3600");
+    let refused = || Reply::json(404, "{}");
+    for (reply, symbol, says) in [
+        (limit(), "AAPL", "from "),
+        (
+            refused(),
+            "AAPL",
+            "look at its reasons and at the symbols; then ",
+        ),
+        (
+            Reply::json(401, "{}"),
+            "AAPL",
+            "mend what the error says, then ",
+        ),
+    ] {
+        let home = Home::new();
+        let (bad, good) = (Server::always(reply), Server::start());
+        let words = format!("--db other.db backfill {symbol} {DATES}");
+        let run = home.to(&bad, words.split(' ')).without_db().run();
+        assert!(run.failed(), "{run:?}");
+        let job = crate::support::db::Db::open(&home.path("other.db"))
+            .text("SELECT job_id FROM backfill_jobs");
+        let next = next_of(&home, &format!("--db other.db status {job}"));
+        assert!(next.contains(says), "{next}");
+        let (_, command) = next.split_once("candlefile ").unwrap();
+        let command = format!("candlefile {command}");
+        assert_eq!(command, format!("candlefile --db other.db resume {job}"));
+        typed(&home, &command, Some(&good));
+        assert!(!home.db_path().exists());
+        let status = run_on(&home, &format!("--db other.db status {job}")).ok();
+        assert!(status.stdout.contains("completed"), "{status:?}");
+        assert!(!status.stdout.contains("next: "), "{status:?}");
+    }
+}
+
+#[test]
+fn the_status_of_a_job_with_a_stale_series_says_to_drop_it_and_not_to_go_on() {
+    let (home, server) = (Home::new(), Server::start());
+    let fill = |words: &str, exit: i32| {
+        let words = format!("backfill AAPL --adjusted --db other.db {words}");
+        let run = home.to(&server, words.split(' ')).without_db().run();
+        run.exit(exit).stdout
+    };
+    fill("--start 2024-01-02 --end 2024-02-29", 0);
+    server.split(0.5);
+    let report = fill("--start 2024-01-02 --end 2024-03-28", 3);
+    let drop = "candlefile --db other.db drop AAPL -t 1d, then backfill it anew";
+    assert_eq!(report.lines().last().unwrap(), format!("next: {drop}"));
+    let db = crate::support::db::Db::open(&home.path("other.db"));
+    let job = db.text("SELECT job_id FROM backfill_jobs WHERE status = 'partial'");
+    assert_eq!(next_of(&home, &format!("--db other.db status {job}")), drop);
+}
+
+#[test]
+fn the_usual_file_is_named_where_it_was_named_and_not_where_nobody_did() {
+    let home = Home::new();
+    let words = format!("backfill SPY {DATES} --provider sample");
+    let next = |run: Run| run.ok().stdout.lines().last().unwrap().to_owned();
+    assert_eq!(
+        next(run_on(&home, &words)),
+        "next: candlefile show SPY -t 1d"
+    );
+    let named = "next: candlefile --db market.db show SPY -t 1d";
+    assert_eq!(
+        next(run_on(&home, &format!("{words} --db market.db"))),
+        named
+    );
+    let by_variable = home.cli(words.split(' ')).without_db();
+    assert_eq!(
+        next(by_variable.env("CANDLEFILE_DB", "market.db").run()),
+        named
+    );
+    let unknown = |words: &str| run_on(&home, words).exit(1).stderr;
+    assert!(unknown("status ff").contains("next: `candlefile status` lists"));
+    let other = unknown("--db market.db status ff");
+    assert!(
+        other.contains("next: `candlefile --db market.db status` lists"),
+        "{other}"
+    );
+}
+
+#[test]
+fn the_files_of_a_union_that_cannot_be_are_named_so_that_what_is_advised_can_be_typed() {
+    let home = Home::new();
+    fs::create_dir(home.path("my data")).unwrap();
+    for (words, file) in [("", "a.db"), ("--adjusted", "my data/b.db")] {
+        let words = format!("backfill SPY MSFT {DATES} --provider sample {words}");
+        let words = words.split_whitespace().chain(["--db", file]);
+        home.cli(words).without_db().run().ok();
+    }
+    let words = ["merge", "a.db", "my data/b.db", "-o", "both.db"];
+    let refused = home.cli(words).without_db().run().exit(1).stderr;
+    let (_, advice) = refused
+        .split_once("one of them without the series: ")
+        .unwrap();
+    let (commands, _) = advice.split_once(", then merge that").unwrap();
+    typed(&home, commands, None);
+    let held = run_on(&home, "--db copy.db list --json").ok().json();
+    assert_eq!(held["series"].as_array().unwrap().len(), 1, "{held}");
+}
+
+/// A voice that tells what it is asked to tell.
+struct Bare;
+
+impl Voice for Bare {
+    fn step(&self, step: &Next, _: Option<&Path>, _: bool) -> String {
+        format!("{step:?}")
+    }
+}
+
+// Whether asking again helps was read from the words of an error: a text that repeated a status was taken for a refusal.
+#[test]
+fn what_a_run_advises_goes_by_the_kind_of_what_failed_and_not_by_its_words() {
+    let now = utc("2024-03-01 00:00");
+    let asked = span(label("2024-01-02"), label("2024-02-01"));
+    let resume = Next::Resume {
+        job: None,
+        wait: false,
+    };
+    for (kind, words) in [
+        (ErrorKind::Slice, None),
+        (
+            ErrorKind::Refused { by_plan: true },
+            Some("what the plan includes"),
+        ),
+        (
+            ErrorKind::Refused { by_plan: false },
+            Some("at its reasons"),
+        ),
+        (ErrorKind::NotEntitled, Some("what the plan includes")),
+    ] {
+        let mut bench = Bench::new();
+        bench.provider.script(move |_, _| {
+            refuse_if(true, kind).map(|answer| {
+                answer.map_err(|mut error| {
+                    if words.is_none() {
+                        error.message = "HTTP 404".into();
+                    }
+                    error
+                })
+            })
+        });
+        let report = bench.backfill(now, "AAPL 1d", asked);
+        assert_eq!(report.status, JobStatus::Partial);
+        let next = report.next();
+        match words {
+            None => assert_eq!(next, resume),
+            Some(words) => {
+                let told = Bare.tell(&next, None);
+                assert!(told.contains(words), "{kind:?}: {told}");
+                assert!(told.ends_with(&format!("; then {resume:?}")), "{told}");
+            }
+        }
+    }
+}
+
+/// Each file of the sources, without its comments.
+fn sources(folder: &Path, all: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            all.push((path, code.collect::<Vec<_>>().join("\n")));
+        }
+    }
+}
+
+#[test]
+fn commands_are_written_by_the_two_who_tell_next_steps_and_nobody_else() {
+    // The two, what clap shows, and the scripts for shells.
+    const MAY: [&str; 4] = [
+        "cli/next.rs",
+        "serve/next.rs",
+        "cli/args/",
+        "cli/completions.rs",
+    ];
+    let help = Home::new().cli(["--help"]).run().ok().stdout;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands: Vec<&str> = commands
+        .lines()
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| !line.starts_with("   "))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert!(
+        commands.contains(&"resume") && commands.contains(&"drop"),
+        "{commands:?}"
+    );
+    let is_command = |rest: &str| {
+        let word = rest.split(|c: char| !c.is_ascii_lowercase()).next();
+        word.is_some_and(|word| commands.contains(&word)) || rest.starts_with("--")
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    sources(&root, &mut all);
+    assert!(all.len() > 100);
+    let (mut told, mut elsewhere) = (0, Vec::new());
+    for (path, code) in all {
+        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        let mut after = code.split("candlefile ").skip(1);
+        if !after.any(is_command) && !code.contains("--db") && !code.contains("candlefile {words}")
+        {
+            continue;
+        }
+        if MAY.iter().any(|may| name.starts_with(may)) {
+            told += 1;
+        } else {
+            elsewhere.push(name);
+        }
+    }
+    assert_eq!(elsewhere, Vec::<String>::new());
+    assert!(told >= MAY.len());
 }

@@ -284,7 +284,7 @@ fn an_address_that_nothing_answers_at_fails_the_job_and_stores_nothing() {
         let home = Home::new();
         let report = run(&home, &url, limits(false), workers);
         assert_eq!(report.status, JobStatus::Failed);
-        assert!(matches!(report.stop, Some(Stop::Unreachable(_))));
+        assert!(matches!(report.stop, Some(Stop::Unreachable { .. })));
         let db = Db::open(&home.db_path());
         check_books(&db);
         assert_eq!(db.count("SELECT count(*) FROM candle_data"), 0);

@@ -252,9 +252,14 @@ fn a_job_from_a_provider_that_the_server_lacks_is_not_taken_into_its_queue() {
         .exit(3);
     let job = home.db().text("SELECT job_id FROM backfill_jobs");
     let serving = Serving::start(home.serve_sample().keyless());
-    serving
+    let refused = serving
         .post(&format!("/api/v1/backfill/{job}/resume"))
         .refuses(409, "provider", "polygon");
+    // Only the command line can do it, and where the file lies is nobody's business.
+    let next = format!(
+        "start it with that provider's key, or go on with `candlefile --db FILE resume {job}`"
+    );
+    assert_eq!(refused.json()["error"]["next"], next);
     serving.stop().ok();
 }
 
