@@ -67,15 +67,12 @@ fn is_symbol(word: &str) -> bool {
 }
 
 fn is_zone(word: &str) -> bool {
-    match named(word) {
-        Some(zone) => {
-            assert_eq!(named(zone.name()), Some(zone));
-            true
-        }
-        None => {
-            assert!(is_one_line(&hint(word)));
-            false
-        }
+    if let Some(zone) = named(word) {
+        assert_eq!(named(zone.name()), Some(zone));
+        true
+    } else {
+        assert!(is_one_line(&hint(word)));
+        false
     }
 }
 
