@@ -25,6 +25,9 @@
 pub mod backfill;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[doc(hidden)]
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod handover;
 pub mod http;
 pub mod model;

@@ -8,6 +8,8 @@
 mod answer;
 mod api;
 mod door;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod jobs;
 mod metrics;
 mod next;

@@ -4,6 +4,8 @@
 //! the API are from the vendor's OpenAPI description and from recorded bodies, said where they matter.
 
 mod answer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod rows;
 mod unkeyed;
 
@@ -13,7 +15,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Weekday};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use answer::wrong;
 
@@ -239,64 +241,47 @@ fn next_page(next_url: &str, ask: &Ask, prefix: &str) -> Result<Cursor, Failure<
     }
     let origin = Url::parse("https://origin.invalid").expect("a constant");
     let url = origin.join(next_url).map_err(|_| odd())?;
-    let under_prefix = url.path().strip_prefix(prefix);
-    let path = under_prefix
-        .filter(|path| path.starts_with('/'))
-        .unwrap_or(url.path());
-    let decoded = |segment: &str| {
-        percent_encoding::percent_decode_str(segment)
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    let segments: Vec<String> = path
-        .trim_start_matches('/')
-        .split('/')
-        .map(decoded)
-        .collect();
     let endpoint = endpoint(ask);
-    let climbs = segments
-        .iter()
-        .any(|segment| segment == ".." || segment == ".");
-    if segments.len() < endpoint.len() || segments[..endpoint.len()] != endpoint || climbs {
-        return Err(odd());
-    }
+    // It may be without the base's own path, which may begin as the endpoint does.
+    let path = [url.path().strip_prefix(prefix), Some(url.path())]
+        .into_iter()
+        .flatten()
+        .find(|path| is_under(path, &endpoint))
+        .ok_or_else(odd)?;
+    let is_key = |pair: &str| {
+        let mut names = form_urlencoded::parse(pair.as_bytes());
+        names.any(|(name, _)| name.eq_ignore_ascii_case("apikey"))
+    };
     let query: Vec<&str> = url
         .query()
         .unwrap_or("")
         .split('&')
-        .filter(|pair| {
-            !pair.is_empty()
-                && !pair
-                    .split('=')
-                    .next()
-                    .unwrap_or("")
-                    .eq_ignore_ascii_case("apikey")
-        })
+        .filter(|pair| !pair.is_empty() && !is_key(pair))
         .collect();
     Ok(Cursor::new(format!("{path}?{}", query.join("&"))))
 }
 
+/// Whether a path stays under an endpoint, also for a server that takes an escaped slash for one.
+fn is_under(path: &str, endpoint: &[String]) -> bool {
+    let mut segments = path
+        .split('/')
+        .map(|segment| percent_encoding::percent_decode_str(segment).decode_utf8_lossy());
+    let climbs = |segment: Cow<'_, str>| {
+        segment
+            .split(['/', '\\'])
+            .any(|part| part == "." || part == "..")
+    };
+    segments.next().is_some_and(|root| root.is_empty())
+        && endpoint
+            .iter()
+            .all(|part| segments.next().is_some_and(|segment| segment == *part))
+        && !segments.any(climbs)
+}
+
 #[cfg(test)]
 pub(super) mod tests {
+    pub(super) use super::fuzzing::ask;
     use super::*;
-    use crate::model::market::Market;
-    use crate::model::span::Span;
-
-    pub(super) fn ask(symbol: &str, timeframe: &str, start: i64, end: i64) -> Ask {
-        let symbol: crate::model::symbol::Symbol = symbol.parse().expect("a symbol");
-        let timeframe = timeframe.parse().expect("a timeframe");
-        let market = Market::new(symbol.asset_class(), timeframe, Weekday::Sun);
-        Ask {
-            symbol,
-            market,
-            adjusted: false,
-            span: Span::new(start, end).expect("not empty"),
-            stamps: crate::provider::Stamps::default(),
-            has_candles: false,
-            closed: i64::MAX,
-            tries: crate::provider::Tries::default(),
-        }
-    }
 
     /// Two days of AAPL around 2024-01-02.
     pub(super) fn days() -> Ask {
@@ -334,6 +319,7 @@ pub(super) mod tests {
             format!("http://user:secret@evil.example:81{endpoint}?apiKey=K&cursor=abc#x"),
             format!("{endpoint}?cursor=abc"),
             format!("https://api.polygon.io/proxy{endpoint}?cursor=abc"),
+            format!("{endpoint}?%61pi%4Bey=K&cursor=abc"),
         ] {
             assert_eq!(next(&url), expected, "{url}");
         }
@@ -343,6 +329,9 @@ pub(super) mod tests {
             "https://api.polygon.io/v3/reference/tickers?cursor=a",
             "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/../../../../../../v1/secret?cursor=a",
             "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/%2e%2e/%2E%2E?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/1%2F..%2F../2?cursor=a",
+            "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/1%5C..%5C../2?cursor=a",
+            "https://api.polygon.io//v2/aggs/ticker/AAPL/range/1/day/1/2?cursor=a",
             "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/dayx/1/2",
             "https://[::1",
         ] {
@@ -352,5 +341,17 @@ pub(super) mod tests {
             next(&format!("{endpoint}?cursor={}", "a".repeat(NEXT_LIMIT))),
             None
         );
+        // A base whose path begins as the endpoint does.
+        for url in [
+            format!("{endpoint}?cursor=abc"),
+            format!("/v2{endpoint}?cursor=abc"),
+        ] {
+            let cursor = next_page(&url, &days(), "/v2").ok();
+            assert_eq!(
+                cursor.map(|cursor| cursor.as_str().to_owned()),
+                expected,
+                "{url}"
+            );
+        }
     }
 }

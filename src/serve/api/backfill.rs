@@ -87,7 +87,11 @@ async fn changed(call: Call, job: JobRow) -> Result<Response<Body>, Fault> {
         .await
 }
 
-fn request(params: &Params, provider: &dyn Provider, now: i64) -> Result<Request, Fault> {
+pub(in crate::serve) fn request(
+    params: &Params,
+    provider: &dyn Provider,
+    now: i64,
+) -> Result<Request, Fault> {
     let symbols: Vec<Symbol> = list(params, "symbols")?;
     if symbols.is_empty() {
         return Err(Fault::usage("no symbols", "name some: symbols=AAPL,MSFT"));
