@@ -6,11 +6,11 @@ use std::str::FromStr;
 use chrono::Weekday;
 
 use super::{NOW, is_one_line};
+use crate::http::rate::Rate;
 use crate::model::candle::{MAX_TS, MIN_TS};
 use crate::model::market::Market;
 use crate::model::range::{Moment, Range};
 use crate::model::zones::{hint, named};
-use crate::provider::rate::Rate;
 use crate::{AssetClass, Symbol, Timeframe};
 
 /// The longest candle: so far the one that holds the first or the last day may reach beyond it.

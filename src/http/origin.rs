@@ -96,7 +96,7 @@ impl BaseUrl {
     }
 
     /// A request's URL, or `None` where it would leave the origin.
-    pub(super) fn join(&self, path_and_query: &str) -> Option<Url> {
+    pub(crate) fn join(&self, path_and_query: &str) -> Option<Url> {
         let origin = self.0.origin();
         let url = Url::parse(&format!(
             "{}{}{path_and_query}",

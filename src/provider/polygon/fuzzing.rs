@@ -2,11 +2,10 @@
 
 use super::{Ask, WEEK_START, answer::read, endpoint, first_request};
 use crate::fuzzing::{is_one_line, pick};
+use crate::http::{Failure, Heard};
 use crate::model::market::Market;
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
-use crate::provider::failure::Failure;
-use crate::provider::http::Heard;
 use crate::provider::{BaseUrl, Page, Stamps, Tries};
 
 /// Series and spans that can be asked for: of each kind of timeframe, of each asset class, and one whose symbol is no plain
@@ -70,7 +69,7 @@ pub fn answer(bytes: &[u8]) -> bool {
     let heard = Heard {
         status: *pick(*status, &STATUSES),
         dated: None,
-        body,
+        body: Some(body),
     };
     match read(heard, &ask, "") {
         Ok(page) => {
