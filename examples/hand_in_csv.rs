@@ -1,6 +1,8 @@
 //! Hands in candles from elsewhere: `cargo run --example hand_in_csv -- market.db AAPL 1d < aapl.csv`, with the columns
 //! `ts,open,high,low,close,volume`; `ts` is the candle's start in Unix seconds, for `1d` and longer 00:00Z of its first day.
 
+#![allow(clippy::print_stdout)]
+
 use std::error::Error;
 use std::io::{BufRead, stdin};
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Prints the last candles of a series: `cargo run --example read_candles -- market.db AAPL 1d`.
 
+#![allow(clippy::print_stdout)]
+
 use std::error::Error;
 use std::path::Path;
 

@@ -33,13 +33,12 @@ pub fn run(global: &Global) -> Result<Exit> {
     table::print(["provider", "~needs", "~covers", "~limits"], rows)?;
     let mut timeframes: Vec<_> = specs.iter().map(|spec| &spec.timeframes).collect();
     timeframes.dedup();
-    match timeframes.as_slice() {
-        [same] => output::print(format!("timeframes: {}", same.join(", ")))?,
-        _ => {
-            let of = |spec: &&Spec| format!("{}: {}", spec.name, spec.timeframes.join(", "));
-            output::print("timeframes:")?;
-            specs.iter().map(of).try_for_each(output::print)?;
-        }
+    if let [same] = timeframes.as_slice() {
+        output::print(format!("timeframes: {}", same.join(", ")))?;
+    } else {
+        let of = |spec: &&Spec| format!("{}: {}", spec.name, spec.timeframes.join(", "));
+        output::print("timeframes:")?;
+        specs.iter().map(of).try_for_each(output::print)?;
     }
     Ok(Exit::Complete)
 }

@@ -47,6 +47,9 @@ const WORDS_LIMIT: usize = 400;
 /// Makes a value of an answer.
 pub(crate) type Read<'a, T, K> = dyn Fn(Heard<'_>) -> Result<T, Failure<K>> + 'a;
 
+/// The same of the body alone.
+type ReadBody<'a, T, K> = dyn Fn(Option<&[u8]>) -> Result<T, Failure<K>> + 'a;
+
 /// What a server answered.
 #[derive(Clone, Copy)]
 pub(crate) struct Heard<'a> {
@@ -274,7 +277,7 @@ impl Http {
         response: Response,
         began: Instant,
         cancel: &Cancel,
-        read: &dyn Fn(Option<&[u8]>) -> Result<T, Failure<K>>,
+        read: &ReadBody<'_, T, K>,
     ) -> Result<T, Once<K>> {
         let status = response.status().as_u16();
         let encoding = response.headers().get(CONTENT_ENCODING);

@@ -84,7 +84,7 @@ pub(crate) fn moved(checked: &[Checked]) -> Option<Moved> {
         side: side(to),
     };
     let alone = || {
-        let factor = roundings.factor_of(oldest)??;
+        let factor = roundings.factor_of(oldest)?;
         let is_far = factor.least > FAR || factor.most < 1.0 / FAR;
         (is_far && oldest.old.high > oldest.old.low).then_some((factor, oldest.old.ts))
     };
@@ -104,15 +104,17 @@ struct Roundings {
 }
 
 impl Roundings {
-    /// What makes the new candle of the old one: `None` where they are the same, and no factor where no single one does.
-    fn factor_of(&self, Checked { old, new }: &Checked) -> Option<Option<Factor>> {
-        let pairs = || prices(old).into_iter().zip(prices(new));
-        if pairs().all(|(old, new)| (old - new).abs() <= SAME * old.abs().max(new.abs())) {
-            return None;
-        }
+    fn differ(Checked { old, new }: &Checked) -> bool {
+        let mut pairs = prices(old).into_iter().zip(prices(new));
+        pairs.any(|(old, new)| (old - new).abs() > SAME * old.abs().max(new.abs()))
+    }
+
+    /// What makes the new candle of the old one, if a single factor does.
+    fn factor_of(&self, Checked { old, new }: &Checked) -> Option<Factor> {
+        let pairs = prices(old).into_iter().zip(prices(new));
         let mut factors =
-            pairs().map(|(old, new)| factor(old, self.old.at(old), new, self.new.at(new)));
-        Some(factors.try_fold(Factor::ANY, Factor::and))
+            pairs.map(|(old, new)| factor(old, self.old.at(old), new, self.new.at(new)));
+        factors.try_fold(Factor::ANY, Factor::and)
     }
 
     /// The factor of those that come first in an order, and the last of them that moved by it.
@@ -122,7 +124,8 @@ impl Roundings {
         enough: usize,
     ) -> Option<(Factor, i64)> {
         let moves: Vec<(i64, Option<Factor>)> = ordered
-            .map_while(|checked| Some((checked.old.ts, self.factor_of(checked)?)))
+            .take_while(|checked| Self::differ(checked))
+            .map(|checked| (checked.old.ts, self.factor_of(checked)))
             .collect();
         // The very first may be one that was corrected besides: another one says what the factor is, then.
         (0..moves.len()).find_map(|first| from_the(first, &moves, enough))
