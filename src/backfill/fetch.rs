@@ -302,7 +302,7 @@ impl Fetcher {
             let judged = match chain.judge(page) {
                 Ok(judged) => judged,
                 Err(why) => {
-                    if let Some(proven) = chain.proven() {
+                    if let Some(proven) = chain.proven().filter(|_| chain.is_belied()) {
                         send(Message::Belied { progress, proven })?;
                     }
                     return Ok(Err(odd(&why)));

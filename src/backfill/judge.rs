@@ -19,6 +19,7 @@ pub(crate) struct Chain {
     span: Span,
     frontier: Frontier,
     newest: Option<i64>,
+    seen: Seen,
     /// Where the answer begins, for weeks and months.
     beginning: Option<Beginning>,
     /// Whether a row that cannot be stored came before any candle.
@@ -28,6 +29,35 @@ pub(crate) struct Chain {
     any_candle: bool,
     /// Whether every row so far is one that cannot be stored.
     all_rejected: bool,
+}
+
+/// What of a chain's candles is kept in mind: the oldest, and those of the last page.
+#[derive(Debug, Default)]
+struct Seen {
+    oldest: Option<i64>,
+    last_page: Vec<i64>,
+    /// Whether a later page brought what an earlier one had passed over.
+    is_belied: bool,
+}
+
+impl Seen {
+    fn doubt(&mut self, candles: &[Candle]) {
+        self.is_belied |= candles.iter().any(|candle| self.has_passed_over(candle.ts));
+    }
+
+    fn has_passed_over(&self, ts: i64) -> bool {
+        let page = &self.last_page;
+        let ends = page.first().zip(page.last());
+        let is_within = ends.is_some_and(|(first, last)| (*first..=*last).contains(&ts));
+        self.oldest.is_some_and(|oldest| ts < oldest)
+            || is_within && page.binary_search(&ts).is_err()
+    }
+
+    fn add(&mut self, candles: &[Candle]) {
+        let Some(first) = candles.first() else { return };
+        self.oldest.get_or_insert(first.ts);
+        self.last_page = candles.iter().map(|candle| candle.ts).collect();
+    }
 }
 
 /// What a page comes to.
@@ -50,6 +80,7 @@ impl Chain {
             span,
             frontier,
             newest: None,
+            seen: Seen::default(),
             beginning: None,
             began_with_a_reject: false,
             proven_to: span.start(),
@@ -72,6 +103,11 @@ impl Chain {
         Span::new(self.span.start(), self.proven_to)
     }
 
+    /// Whether what the pages seemed to prove is not so: a later one brought what they had passed over.
+    pub(crate) fn is_belied(&self) -> bool {
+        self.seen.is_belied
+    }
+
     /// Whether no page had a storable row.
     pub(crate) fn is_empty(&self) -> bool {
         !self.any_candle
@@ -91,6 +127,7 @@ impl Chain {
             ..
         } = page;
         let follows = next.is_some();
+        self.seen.doubt(&candles);
         if follows && self.pages >= MAX_PAGES {
             return Err(format!("the answer goes on after {MAX_PAGES} pages"));
         }
@@ -111,6 +148,7 @@ impl Chain {
             return Err("a page has rows and does not advance in time".to_owned());
         }
         self.newest = candles.last().map(|candle| candle.ts).or(self.newest);
+        self.seen.add(&candles);
         self.all_rejected &= candles.is_empty();
 
         let closed = candles.partition_point(|candle| candle.ts < self.frontier.closed);

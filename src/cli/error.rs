@@ -169,6 +169,7 @@ impl Said {
         }
         if let Some(error) = error.downcast_ref::<BadRange>() {
             let next = match error {
+                BadRange::Reversed { start, end } if start == end => "name a later --end",
                 BadRange::Reversed { .. } => "exchange --start and --end",
                 _ => "choose a --start that has begun, or leave --end out for now",
             };

@@ -109,6 +109,11 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Err(error) if output::is_broken_pipe(&error) => Exit::Complete.code(),
         Err(error) => {
             let named = error.downcast_ref().and_then(StoreError::path);
+            #[cfg(feature = "serve")]
+            let named = named.or_else(|| match error.downcast_ref()? {
+                crate::serve::ServeError::Store(error) => error.path(),
+                _ => None,
+            });
             let mut said = Said::of(&cli.global, &error);
             if !std::io::stderr().is_terminal() {
                 let of_target = error.downcast_ref().map(TargetError::path);

@@ -72,7 +72,7 @@ pub enum BadChoice {
         held: Vec<Timeframe>,
     },
     /// The end is not after the start.
-    #[error("the end {end} is before the start {start}")]
+    #[error("the end {end} is not after the start {start}")]
     Reversed {
         /// The start as typed.
         start: String,
@@ -118,6 +118,7 @@ impl BadChoice {
             BadChoice::UnknownTimeframe { held, .. } => {
                 listed(held.iter().map(Timeframe::to_string).collect())
             }
+            BadChoice::Reversed { start, end } if start == end => Next::words("name a later --end"),
             BadChoice::Reversed { .. } => Next::words("exchange --start and --end"),
             BadChoice::Nothing => Next::Backfill.after("fill it with"),
             BadChoice::Empty => Next::And(vec![

@@ -35,17 +35,15 @@ pub(super) fn client(
     } else if let Some(missing) = environment::missing_roots() {
         let message = format!("the TLS roots are missing: {missing}");
         return Err(unreachable(Unreachable::Roots, message));
+    } else if let Some(empty) = environment::empty_roots() {
+        let message = format!("the TLS roots are missing: {empty}");
+        return Err(unreachable(Unreachable::Roots, message));
     }
     if let Some(proxy) = environment::proxy(base).filter(Proxy::is_socks) {
         let message = format!("{proxy} speaks SOCKS, and only HTTP proxies can be used");
         return Err(unreachable(Unreachable::Proxy, message));
     }
     builder.build().map_err(|error| {
-        let roots = environment::empty_roots().filter(|_| !base.is_plain());
-        if let Some(empty) = roots {
-            let message = format!("the TLS roots are missing: {empty}");
-            return unreachable(Unreachable::Roots, message);
-        }
         let why = if base.is_plain() {
             Unreachable::Network
         } else {

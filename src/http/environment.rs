@@ -152,8 +152,15 @@ pub(super) fn missing_roots() -> Option<String> {
     })
 }
 
-/// Which variable names the TLS roots of which none can be used.
+/// Which variable names TLS roots where there are none. The client would go on with the machine's own and say nothing.
 pub(super) fn empty_roots() -> Option<String> {
+    let set = ROOTS.into_iter().filter_map(var_os);
+    if set
+        .flat_map(|path| split_paths(&path).collect::<Vec<_>>())
+        .any(|path| holds_certificate(&path))
+    {
+        return None;
+    }
     let named: Vec<String> = ROOTS.into_iter().filter_map(named).collect();
     let holds = match named.len() {
         0 => return None,
@@ -161,6 +168,24 @@ pub(super) fn empty_roots() -> Option<String> {
         _ => "and neither holds a certificate",
     };
     Some(format!("{}, {holds}", named.join(" and ")))
+}
+
+/// Whether a file, or one in a folder, has a certificate in PEM form.
+fn holds_certificate(path: &Path) -> bool {
+    const MARK: &[u8] = b"CERTIFICATE-----";
+    const MOST: u64 = 16 << 20;
+    let is_in = |path: &Path| {
+        let mut bytes = Vec::new();
+        let file = path.is_file().then(|| std::fs::File::open(path));
+        let read = file
+            .and_then(Result::ok)
+            .map(|file| file.take(MOST).read_to_end(&mut bytes));
+        read.is_some() && bytes.windows(MARK.len()).any(|window| window == MARK)
+    };
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().any(|entry| is_in(&entry.path())),
+        Err(_) => is_in(path),
+    }
 }
 
 fn named(variable: &str) -> Option<String> {

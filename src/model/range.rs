@@ -59,7 +59,7 @@ pub struct BadTyped {
 #[non_exhaustive]
 pub enum BadRange {
     /// The end is not after the start.
-    #[error("the end {end} is before the start {start}")]
+    #[error("the end {end} is not after the start {start}")]
     Reversed {
         /// The start as typed.
         start: String,

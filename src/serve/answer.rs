@@ -149,6 +149,7 @@ fn text(status: StatusCode, body: Body) -> Response<Body> {
 impl From<BadRange> for Fault {
     fn from(error: BadRange) -> Fault {
         let next = match error {
+            BadRange::Reversed { ref start, ref end } if start == end => "name a later end",
             BadRange::Reversed { .. } => "exchange the start and the end",
             BadRange::Future { .. } => {
                 "choose a start that has begun, or leave the end out for now"

@@ -117,7 +117,7 @@ fn what_lies_before_the_first_candle_and_slices_without_a_row_are_remembered_and
     // A day with a candle is not asked for, and what lies between candles is asked for twice.
     let rest = |cell: Span| span(cell.start() + DAY, cell.end());
     let (second, third) = (rest(cells[1]), rest(cells[2]));
-    let asked = [cells[0], second, second, third, cells[3], third];
+    let asked = [cells[0], second, second, third, third, cells[3]];
     assert_eq!(
         bench.provider.take_spans(),
         asked,

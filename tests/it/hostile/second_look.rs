@@ -273,28 +273,31 @@ fn where_nothing_trades_nothing_is_asked_for_once() {
 #[test]
 fn what_a_page_seemed_to_prove_is_taken_back_where_a_later_one_belies_it() {
     let whole = cells().0[1];
-    let mut bench = Bench::new();
-    bench.provider.offer(SERIES, candles(hours(whole)));
-    let mut is_first = true;
-    bench.provider.script(move |ask, cursor| {
-        let rows: Vec<_> = candles(hours(ask.span)).collect();
-        // The newer half comes first, and the older one after it.
-        let (older, newer) = rows.split_at(rows.len() / 2);
-        match cursor {
-            None if std::mem::take(&mut is_first) => {
-                let first = page(ask, newer.iter().copied());
-                Some(Ok(first.followed_by(Some(Cursor::new("more")))))
+    // Rows that the first page passes over, and that come after it: the older half, or some between.
+    for (from, to) in [(0, 300), (100, 200)] {
+        let mut bench = Bench::new();
+        bench.provider.offer(SERIES, candles(hours(whole)));
+        let mut is_first = true;
+        bench.provider.script(move |ask, cursor| {
+            let rows = candles(hours(ask.span)).enumerate();
+            let is_late = |at: &usize| (from..to).contains(at);
+            let (late, early): (Vec<_>, Vec<_>) = rows.partition(|(at, _)| is_late(at));
+            let of = |rows: Vec<(usize, _)>| page(ask, rows.into_iter().map(|row| row.1));
+            match cursor {
+                None if std::mem::take(&mut is_first) => {
+                    Some(Ok(of(early).followed_by(Some(Cursor::new("more")))))
+                }
+                Some(_) => Some(Ok(of(late))),
+                None => None,
             }
-            Some(_) => Some(Ok(page(ask, older.iter().copied()))),
-            None => None,
-        }
-    });
-    let report = bench.backfill(now(), SERIES, whole);
-    assert_eq!(report.status, JobStatus::Partial);
-    assert_eq!(bench.coverage(SERIES), []);
-    let report = bench.backfill(now(), SERIES, whole);
-    assert_eq!(report.status, JobStatus::Completed);
-    assert_eq!(bench.stamps(SERIES), hours(whole).collect::<Vec<_>>());
+        });
+        let report = bench.backfill(now(), SERIES, whole);
+        assert_eq!(report.status, JobStatus::Partial);
+        assert_eq!(bench.coverage(SERIES), []);
+        let report = bench.backfill(now(), SERIES, whole);
+        assert_eq!(report.status, JobStatus::Completed);
+        assert_eq!(bench.stamps(SERIES), hours(whole).collect::<Vec<_>>());
+    }
 }
 
 #[test]
