@@ -240,7 +240,12 @@ fn next_page(next_url: &str, ask: &Ask, prefix: &str) -> Result<Cursor, Failure<
         )));
     }
     let origin = Url::parse("https://origin.invalid").expect("a constant");
-    let url = origin.join(next_url).map_err(|_| odd())?;
+    // Of a scheme that has no origins the path is another one once it is sent: its backslashes become slashes.
+    let url = origin
+        .join(next_url)
+        .ok()
+        .filter(Url::is_special)
+        .ok_or_else(odd)?;
     let endpoint = endpoint(ask);
     // It may be without the base's own path, which may begin as the endpoint does.
     let path = [url.path().strip_prefix(prefix), Some(url.path())]
@@ -331,6 +336,7 @@ pub(super) mod tests {
             "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/%2e%2e/%2E%2E?cursor=a",
             "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/1%2F..%2F../2?cursor=a",
             "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/1%5C..%5C../2?cursor=a",
+            "odd://x/v2/aggs/ticker/AAPL/range/1/day/1\\2?cursor=a",
             "https://api.polygon.io//v2/aggs/ticker/AAPL/range/1/day/1/2?cursor=a",
             "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/dayx/1/2",
             "https://[::1",
