@@ -54,6 +54,8 @@ pub(crate) struct Fetcher {
     pub(crate) until_yesterday: Mutex<HashMap<AssetClass, i64>>,
     /// Of each series, from its first candle to the end of its last, those that came meanwhile included.
     pub(crate) lives: Mutex<Vec<Option<Span>>>,
+    /// Of each adjusted series, candles that came first: in the end they must still be what the provider says.
+    pub(crate) firsts: Mutex<HashMap<usize, Vec<Candle>>>,
     /// Seconds that this machine's clock was found ahead of the provider's, zero where they agree.
     pub(crate) clock_offset: AtomicI64,
     /// Rows that the provider added by habit.
@@ -81,6 +83,8 @@ impl UnderWay {
     }
 }
 
+/// Candles that are kept of what came first.
+const FIRSTS: usize = 5;
 /// A page that takes more seconds is worth a word.
 const SLOW: i64 = 5;
 
@@ -112,7 +116,7 @@ impl Fetcher {
     ) -> Result<Verdict, Ended> {
         let send = |message| to_writer.send(message).map_err(|_| Ended);
         match work {
-            Work::Recheck { series } => match self.recheck(series) {
+            Work::Recheck { series, at_end } => match self.recheck(series, at_end) {
                 Ok(None) => Ok(Verdict::Settled),
                 Ok(Some(error)) => {
                     let why = GivenUp {
@@ -207,7 +211,7 @@ impl Fetcher {
 
     /// From the first known candle of a series to the end of the last.
     pub(crate) fn life(&self, work: Work) -> Option<Span> {
-        let (Work::Recheck { series } | Work::Slice { series, .. }) = work;
+        let (Work::Recheck { series, .. } | Work::Slice { series, .. }) = work;
         self.lives.lock().expect("no panic under this lock")[series]
     }
 
@@ -215,6 +219,11 @@ impl Fetcher {
         let (Some(first), Some(last)) = (candles.first(), candles.last()) else {
             return;
         };
+        if self.series[series].key.adjusted {
+            let firsts = &mut self.firsts.lock().expect("no panic under this lock");
+            let some = || candles[..candles.len().min(FIRSTS)].to_vec();
+            firsts.entry(series).or_insert_with(some);
+        }
         let seen = Span::new(first.ts, self.series[series].market.next(last.ts));
         let life = &mut self.lives.lock().expect("no panic under this lock")[series];
         *life = seen.map(|seen| life.map_or(seen, |life| life.hull(seen)));

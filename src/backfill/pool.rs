@@ -46,6 +46,7 @@ pub(super) fn fetch_all(
         until_yesterday: Mutex::default(),
         clock_offset: AtomicI64::new(0),
         habit: AtomicU64::new(0),
+        firsts: Mutex::default(),
         under_way: UnderWay::default(),
         lives: Mutex::new(series.iter().map(|series| series.life).collect()),
     };
@@ -59,6 +60,9 @@ pub(super) fn fetch_all(
             !series.recheck.is_empty(),
             series.life,
         );
+        if series.key.adjusted {
+            queue.check_at_end();
+        }
     }
     let (to_writer, from_fetchers) = sync_channel(CHANNEL);
     let shared = Arc::new(Shared {

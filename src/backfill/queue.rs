@@ -25,10 +25,12 @@ use crate::store::Progress;
 /// Something to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Ask again for candles that are stored, before anything of an adjusted series is fetched.
+    /// Ask again for candles of an adjusted series that are stored: before anything is fetched, and at the end.
     Recheck {
         /// Index of the series in the job.
         series: usize,
+        /// Whether it is for what came first in this run.
+        at_end: bool,
     },
     /// Fetch a slice.
     Slice {
@@ -124,6 +126,8 @@ struct Lane {
     silent: Vec<Nothing>,
     /// Those of them that lie between candles, or right beside some.
     doubtful: VecDeque<Progress>,
+    /// Whether candles that came first are to be asked for again once all others are there.
+    check_at_end: bool,
 }
 
 impl Lane {
@@ -136,7 +140,12 @@ impl Lane {
             });
         }
         let progress = match self.order {
-            Order::Recheck => return Some(Work::Recheck { series }),
+            Order::Recheck => {
+                return Some(Work::Recheck {
+                    series,
+                    at_end: false,
+                });
+            }
             Order::OldestAlone | Order::Ascending => self.pending.pop_front()?,
             Order::NewestFirst => self.pending.pop_back()?,
         };
@@ -231,7 +240,15 @@ impl Queue {
             life,
             silent: Vec::new(),
             doubtful: VecDeque::new(),
+            check_at_end: false,
         });
+    }
+
+    /// Of the series that was added last, what came first is asked for again in the end, if it takes more than one question.
+    pub(crate) fn check_at_end(&mut self) {
+        if let Some(lane) = self.lanes.last_mut() {
+            lane.check_at_end = lane.pending.len() > 1;
+        }
     }
 
     /// The next piece of work.
@@ -247,8 +264,18 @@ impl Queue {
             self.judge_silent(series);
             let lane = &mut self.lanes[series];
             if lane.pending.is_empty() && lane.doubtful.is_empty() {
-                if lane.silent.is_empty() {
-                    self.live.remove(&series);
+                if !lane.silent.is_empty() || lane.check_at_end && !lane.in_flight.is_empty() {
+                    continue;
+                }
+                self.live.remove(&series);
+                if std::mem::take(&mut lane.check_at_end) {
+                    let work = Work::Recheck {
+                        series,
+                        at_end: true,
+                    };
+                    lane.in_flight.push(work);
+                    *self.in_flight.entry(class).or_default() += 1;
+                    return Next::Do(work);
                 }
                 continue;
             }
@@ -270,7 +297,7 @@ impl Queue {
 
     /// Says how a piece of work went, and in what stretch the series is known to live since.
     pub(crate) fn done(&mut self, work: Work, verdict: Verdict, life: Option<Span>) {
-        let (Work::Recheck { series } | Work::Slice { series, .. }) = work;
+        let (Work::Recheck { series, .. } | Work::Slice { series, .. }) = work;
         let lane = &mut self.lanes[series];
         lane.in_flight.retain(|other| *other != work);
         if let Some(in_flight) = self.in_flight.get_mut(&lane.class) {
@@ -296,12 +323,16 @@ impl Queue {
             (Verdict::NotEntitled, work) => {
                 let refused = self.refused.entry(lane.class).or_default();
                 refused.insert(lane.symbol.clone());
+                lane.check_at_end = false;
                 if matches!(work, Work::Recheck { .. }) {
                     // The whole series was given up with it.
                     lane.pending.clear();
                 }
             }
-            (Verdict::SeriesOver, _) => lane.pending.clear(),
+            (Verdict::SeriesOver, _) => {
+                lane.pending.clear();
+                lane.check_at_end = false;
+            }
             (Verdict::Nothing(end, seen_at), Work::Slice { progress, .. }) => {
                 lane.silent.push(Nothing {
                     series,
@@ -583,7 +614,7 @@ mod tests {
         let mut queue = Queue::default();
         let (stock, day) = (AssetClass::Stock, Timeframe::Day);
         queue.push(&symbol("S"), stock, day, &slices(2), true, None);
-        let Next::Do(work @ Work::Recheck { series: 0 }) = queue.next() else {
+        let Next::Do(work @ Work::Recheck { series: 0, .. }) = queue.next() else {
             panic!("the recheck comes first")
         };
         assert_eq!(queue.next(), Next::Wait);

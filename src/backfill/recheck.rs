@@ -24,15 +24,28 @@ fn within(candles: &[Candle], span: Span) -> &[Candle] {
 
 impl Fetcher {
     /// Asks again for stored candles of an adjusted series: its oldest and newest covered ones, and those that new ones
-    /// will join. Says so where a split has moved them.
-    pub(super) fn recheck(&self, series: usize) -> Result<Option<String>, ProviderError> {
+    /// will join; at the end those that came first, for a split may be entered while the others come. Says so where a split
+    /// has moved them.
+    pub(super) fn recheck(
+        &self,
+        series: usize,
+        at_end: bool,
+    ) -> Result<Option<String>, ProviderError> {
         let Series {
             key,
             market,
-            recheck: stored,
+            recheck,
             between,
             ..
         } = &self.series[series];
+        let firsts = at_end.then(|| {
+            let firsts = self.firsts.lock().expect("no panic under this lock");
+            firsts.get(&series).cloned().unwrap_or_default()
+        });
+        let (stored, between) = match &firsts {
+            Some(firsts) => (firsts, &[][..]),
+            None => (recheck, between.as_slice()),
+        };
         let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
             return Ok(None);
         };

@@ -213,6 +213,8 @@ impl<'a> Ledger<'a> {
                 }
                 if stale {
                     self.states[series].status = SeriesStatus::Stale;
+                    let said = || why.error.clone();
+                    self.states[series].error.get_or_insert_with(said);
                 }
                 self.states[series].left.clear();
                 self.end_series(batch, series)

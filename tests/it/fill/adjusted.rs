@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use candlefile::JobStatus;
+use candlefile::{Candle, JobStatus, SeriesKey, SeriesStatus};
 use serde_json::json;
 
 use crate::support::aggs;
@@ -11,7 +11,9 @@ use crate::support::checker::check;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::oracle::{self, span};
-use crate::support::scripted::{Bench, DAY, HOUR, candles, key, label, market, utc};
+use crate::support::scripted::{
+    Bench, DAY, HOUR, candles, key, label, market, page, span as span_of, utc,
+};
 use crate::support::server::Server;
 
 const WORDS: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-02-29";
@@ -362,4 +364,47 @@ fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_ce
     };
     let checked = [edge(0, false), edge(2, true), edge(4, false), edge(7, true)];
     assert_eq!(asked, [&checked[..], &[cells[3]]].concat());
+}
+
+#[test]
+fn a_split_that_is_entered_while_a_series_is_filled_is_seen_at_its_end() {
+    let (from, to) = (utc("2024-01-01 00:00"), utc("2024-07-01 00:00"));
+    let series = "X:BTCUSD 1h";
+    let offered = move || candles((from..to).step_by(HOUR as usize));
+    let run = |at_question: u64| {
+        let mut bench = Bench::new();
+        let mut questions = 0;
+        bench.provider.script(move |ask, _| {
+            questions += 1;
+            let scale = if questions < at_question { 1.0 } else { 0.1 };
+            let asked = offered().filter(|candle| ask.span.contains(candle.ts));
+            let scaled = asked.map(|candle| Candle {
+                open: candle.open * scale,
+                high: candle.high * scale,
+                low: candle.low * scale,
+                close: candle.close * scale,
+                ..candle
+            });
+            Some(Ok(page(ask, scaled)))
+        });
+        let adjusted = SeriesKey {
+            adjusted: true,
+            ..key(series)
+        };
+        let asked = (adjusted, span_of(from, to));
+        bench.run(utc("2025-01-01 00:00"), &[asked])
+    };
+    let whole = run(u64::MAX);
+    assert_eq!(whole.status, JobStatus::Completed);
+    let slices = whole.requests - 1;
+    assert!(slices > 2, "one request more than slices: {slices}");
+    for at_question in 2..=slices {
+        let report = run(at_question);
+        let of_series = &report.series[0];
+        assert_eq!(of_series.status, SeriesStatus::Stale, "{at_question}");
+        let why = of_series.error.as_deref().unwrap_or_default();
+        assert!(why.contains("factor of 0.1"), "{why}");
+    }
+    // In one scale from the first question on, it is whole.
+    assert_eq!(run(1).status, JobStatus::Completed);
 }
