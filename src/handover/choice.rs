@@ -72,7 +72,10 @@ pub enum BadChoice {
         held: Vec<Timeframe>,
     },
     /// The end is not after the start.
-    #[error("the end {end} is not after the start {start}")]
+    #[error(
+        "the end {end} is {} the start {start}",
+        crate::model::range::side(start, end)
+    )]
     Reversed {
         /// The start as typed.
         start: String,

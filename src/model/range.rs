@@ -54,12 +54,21 @@ pub struct BadTyped {
     pub text: String,
 }
 
+/// Where an end lies that is not after its start.
+pub(crate) fn side(start: &str, end: &str) -> &'static str {
+    if start == end {
+        "no later than"
+    } else {
+        "before"
+    }
+}
+
 /// A range that holds nothing that could be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadRange {
     /// The end is not after the start.
-    #[error("the end {end} is not after the start {start}")]
+    #[error("the end {end} is {} the start {start}", side(start, end))]
     Reversed {
         /// The start as typed.
         start: String,
