@@ -1,8 +1,8 @@
 //! The columns that hold the values of a candle: their names, how they are bound and how they are read, for every statement and
 //! every page that is written. A value more is a line here, and one in the schema.
 
-use rusqlite::Row;
 use rusqlite::types::Value;
+use rusqlite::{Row, Statement};
 
 use crate::model::candle::Candle;
 use crate::store::file::stamp::stamp;
@@ -45,6 +45,22 @@ pub(in crate::store) fn values_of(candle: &Candle) -> [Value; NAMES.len()] {
         real(candle.vwap),
         candle.trades.map_or(Value::Null, Value::Integer),
     ]
+}
+
+/// Binds the values to parameters from one on. Typed, for this is done for every row that is written.
+pub(in crate::store) fn bind(
+    statement: &mut Statement<'_>,
+    first: usize,
+    candle: &Candle,
+) -> rusqlite::Result<()> {
+    let prices = [candle.open, candle.high, candle.low, candle.close];
+    for (at, price) in (first..).zip(prices) {
+        statement.raw_bind_parameter(at, price)?;
+    }
+    let at = first + prices.len();
+    statement.raw_bind_parameter(at, candle.volume)?;
+    statement.raw_bind_parameter(at + 1, candle.vwap)?;
+    statement.raw_bind_parameter(at + 2, candle.trades)
 }
 
 /// A candle from the first columns of a row that was [`selected`].

@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params, params_from_iter};
 
 use crate::model::candle::{Candle, Rejected};
 use crate::model::market::Market;
 use crate::model::span::{Span, SpanSet};
-use crate::store::candles::columns::{AFTER, candle_of, named, parameters, selected, values_of};
+use crate::store::candles::columns::{
+    AFTER, bind, candle_of, named, parameters, selected, values_of,
+};
 use crate::store::candles::coverage::{cover, coverage_touching, empty_spans};
 use crate::store::file::flags::Gone;
 use crate::store::{Beginning, Counts, StoreError, told};
@@ -135,13 +136,7 @@ impl Rows<'_> {
 
     /// Runs one of the two statements that write a candle; says how many rows it wrote.
     fn put(&self, statement: &mut Statement<'_>, c: &Candle) -> rusqlite::Result<usize> {
-        bind(
-            statement,
-            self.series_id,
-            c.ts,
-            &self.slice_id,
-            &values_of(c),
-        )
+        write(statement, self.series_id, c, self.slice_id)
     }
 
     fn is_covered(&self, ts: i64) -> Result<bool, RowError> {
@@ -157,13 +152,7 @@ impl Rows<'_> {
     /// Once per distinct value.
     fn keep_conflict(&self, c: &Candle) -> Result<(), RowError> {
         let mut insert = self.tx.prepare_cached(&KEEP_CONFLICT)?;
-        bind(
-            &mut insert,
-            self.series_id,
-            c.ts,
-            &self.seen_at,
-            &values_of(c),
-        )?;
+        write(&mut insert, self.series_id, c, Some(self.seen_at))?;
         Ok(())
     }
 
@@ -262,15 +251,16 @@ pub(in crate::store) fn has_candles(
         .query_row([series_id], |row| row.get(0))
 }
 
-/// Runs a statement whose first three parameters are a candle's key and one more.
-fn bind(
+/// Runs a statement whose first three parameters are a candle's key and one more, and the others its values.
+fn write(
     statement: &mut Statement<'_>,
     series_id: i64,
-    ts: i64,
-    third: &dyn ToSql,
-    values: &[Value],
+    candle: &Candle,
+    third: Option<i64>,
 ) -> rusqlite::Result<usize> {
-    let key: [&dyn ToSql; 3] = [&series_id, &ts, third];
-    let values = values.iter().map(|value| value as &dyn ToSql);
-    statement.execute(params_from_iter(key.into_iter().chain(values)))
+    statement.raw_bind_parameter(1, series_id)?;
+    statement.raw_bind_parameter(2, candle.ts)?;
+    statement.raw_bind_parameter(3, third)?;
+    bind(statement, 4, candle)?;
+    statement.raw_execute()
 }
