@@ -250,6 +250,24 @@ fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
         assert_eq!(told.trim(), offered, "{words}: {bash:?}");
     }
     assert!(!home.path("run").exists(), "what was typed was run");
+    // What must stand first in a profile would be behind what is there.
+    let types = script("powershell");
+    assert!(
+        !types.contains("\nusing ")
+            && types.contains("[System.Management.Automation.CompletionResult]::new")
+    );
+    fs::write(home.path("c.fish"), script("fish")).unwrap();
+    let ask = r#"source c.fish; complete -C 'candlefile --db ~/"my data"/m.db show AAPL,M'"#;
+    let path = std::env::join_paths([program, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+    let mut fish = Command::new("fish");
+    fish.args(["-c", ask]).current_dir(home.path(""));
+    let fish = fish.env("PATH", path).env("HOME", home.path("")).output();
+    let Ok(fish) = fish else { return };
+    assert_eq!(
+        String::from_utf8_lossy(&fish.stdout).trim(),
+        "AAPL,MSFT",
+        "{fish:?}"
+    );
 }
 
 #[test]
