@@ -177,6 +177,13 @@ pub fn write(bytes: &[u8]) -> Result<()> {
     Ok(stdout().write_all(bytes)?)
 }
 
+/// Whether stderr may have colours. A variable that is empty is none.
+pub fn is_coloured() -> bool {
+    let is = |name: &str, wanted: &str| std::env::var_os(name).is_some_and(|value| value == wanted);
+    console::colors_enabled_stderr()
+        || is("NO_COLOR", "") && std::io::stderr().is_terminal() && !is("TERM", "dumb")
+}
+
 /// Text on stderr. Nobody may be listening, and a job does not stop for that.
 pub fn say(text: impl std::fmt::Display) {
     stderr::say(format!("{text}\n").into_bytes());

@@ -11,7 +11,6 @@ pub mod plain;
 pub mod range;
 pub(crate) mod scale;
 pub mod span;
-mod spelling;
 pub mod symbol;
 pub mod timeframe;
 pub mod zones;

@@ -21,12 +21,12 @@ use answer::wrong;
 
 use super::{
     Ask, BaseUrl, Cursor, ErrorKind, Key, Limits, Page, Provider, ProviderError, Setup, Spec,
-    Waiting,
+    Waiting, spelling,
 };
 use crate::http::rate::{Pace, Rate};
 use crate::http::{Authorization, Failure, Heard, Http};
 use crate::model::market::date_of;
-use crate::model::symbol::AssetClass;
+use crate::model::symbol::{AssetClass, Symbol};
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Cancel, Clock};
 
@@ -133,6 +133,10 @@ impl Provider for Polygon {
 
     fn first_date(&self, class: AssetClass) -> NaiveDate {
         first_date(class)
+    }
+
+    fn likely(&self, typed: &str) -> Vec<Symbol> {
+        spelling::likely(typed)
     }
 
     fn fetch(

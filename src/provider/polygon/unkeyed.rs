@@ -3,8 +3,8 @@
 use chrono::{NaiveDate, Weekday};
 
 use super::{NAME, WEEK_START, first_date};
-use crate::model::symbol::AssetClass;
-use crate::provider::{Ask, Cursor, ErrorKind, Page, Provider, ProviderError};
+use crate::model::symbol::{AssetClass, Symbol};
+use crate::provider::{Ask, Cursor, ErrorKind, Page, Provider, ProviderError, spelling};
 use crate::run::clock::Cancel;
 
 /// The provider without a key: it can be planned with, and refuses to fetch.
@@ -22,6 +22,10 @@ impl Provider for Unkeyed {
 
     fn first_date(&self, class: AssetClass) -> NaiveDate {
         first_date(class)
+    }
+
+    fn likely(&self, typed: &str) -> Vec<Symbol> {
+        spelling::likely(typed)
     }
 
     fn fetch(&self, _: &Ask, _: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {

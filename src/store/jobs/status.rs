@@ -91,8 +91,48 @@ impl Store {
     pub fn job(&self, prefix: &str, now: i64) -> Result<JobDetail, StoreError> {
         let told = told(&self.path);
         let job = self.jobs(&JobFilter::Prefix(prefix), now)?.remove(0);
-        let series = self.job_series(&job).map_err(told)?;
+        let series = self.job_series(&job, None, u32::MAX).map_err(told)?;
         Ok(JobDetail { job, series })
+    }
+
+    /// The series of a job of which this has become, so many at most.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn job_series_that_are(
+        &self,
+        job: &JobRow,
+        status: SeriesStatus,
+        most: u32,
+    ) -> Result<Vec<JobSeries>, StoreError> {
+        self.job_series(job, Some(status), most)
+            .map_err(told(&self.path))
+    }
+
+    /// How many slices of a job were given up for one of these reasons.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn failed_for(&self, job: &JobRow, reasons: &[&str]) -> Result<u64, StoreError> {
+        if job.slices.failed == 0 {
+            return Ok(0);
+        }
+        let index = self.index_of(job)?;
+        let sql = format!(
+            "SELECT count(*) FROM backfill_progress {index}
+             WHERE job_id = ?1 AND status = 'failed' AND error IN (SELECT value FROM json_each(?2))"
+        );
+        let count: i64 = self
+            .connection
+            .prepare_cached(&sql)
+            .and_then(|mut select| {
+                select.query_row(
+                    params![job.job_id, serde_json::json!(reasons).to_string()],
+                    |row| row.get(0),
+                )
+            })
+            .map_err(told(&self.path))?;
+        Ok(count.cast_unsigned())
     }
 
     /// The slices of a job that were given up.
@@ -166,25 +206,34 @@ impl Store {
         read().map_err(told(&self.path))
     }
 
-    fn job_series(&self, job: &JobRow) -> rusqlite::Result<Vec<JobSeries>> {
+    fn job_series(
+        &self,
+        job: &JobRow,
+        only: Option<SeriesStatus>,
+        most: u32,
+    ) -> rusqlite::Result<Vec<JobSeries>> {
         let sql = "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, b.start_ts, b.end_ts, b.status, b.error
-                   FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = ? ORDER BY s.id";
+                   FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
+                   WHERE b.job_id = ?1 AND (?2 IS NULL OR b.status = ?2) ORDER BY s.id LIMIT ?3";
         let mut select = self.connection.prepare(sql)?;
-        let rows = select.query_map([&job.job_id], |row| {
-            let status: SeriesStatus = row.get(7)?;
-            let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
-            Ok(JobSeries {
-                series_id: row.get(0)?,
-                key: crate::store::candles::read::key_of(row, 1)?,
-                span: crate::store::candles::read::span_of(row, 5)?,
-                status: if gone {
-                    SeriesStatus::Interrupted
-                } else {
-                    status
-                },
-                error: row.get(8)?,
-            })
-        })?;
+        let rows = select.query_map(
+            params![job.job_id, only.map(SeriesStatus::as_str), most],
+            |row| {
+                let status: SeriesStatus = row.get(7)?;
+                let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
+                Ok(JobSeries {
+                    series_id: row.get(0)?,
+                    key: crate::store::candles::read::key_of(row, 1)?,
+                    span: crate::store::candles::read::span_of(row, 5)?,
+                    status: if gone {
+                        SeriesStatus::Interrupted
+                    } else {
+                        status
+                    },
+                    error: row.get(8)?,
+                })
+            },
+        )?;
         rows.collect()
     }
 
