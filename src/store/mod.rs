@@ -13,7 +13,7 @@ pub use candles::books::Counted;
 pub use candles::drop::Part;
 pub use candles::odd::OddRows;
 pub use candles::read::{HeldSeries, SeriesRow};
-pub use candles::selection::{Candles, Selection};
+pub use candles::selection::Candles;
 pub use candles::series::SeriesKey;
 pub use error::StoreError;
 pub(crate) use error::told;
