@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::model::market::Policy;
 use crate::run::owner;
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
+use crate::store::jobs::states::state;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
@@ -171,7 +172,7 @@ impl Store {
                    FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = ? ORDER BY s.id";
         let mut select = self.connection.prepare(sql)?;
         let rows = select.query_map([&job.job_id], |row| {
-            let status: SeriesStatus = row.get(7)?;
+            let status: SeriesStatus = state(row, 7)?;
             let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
             Ok(JobSeries {
                 series_id: row.get(0)?,
@@ -297,7 +298,7 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
             .cast_unsigned())
     };
     let (status, owner, heartbeat_at): (JobStatus, Option<String>, Option<i64>) =
-        (row.get(1)?, row.get(15)?, row.get(16)?);
+        (state(row, 1)?, row.get(15)?, row.get(16)?);
     let claimed = status.is_active();
     let is_alive = if format < LOCKED_SINCE {
         owner::was_alive_before
@@ -359,7 +360,7 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
 }
 
 fn slice_of(row: &Row<'_>, job: JobStatus) -> rusqlite::Result<SliceRow> {
-    let status: SliceStatus = row.get(7)?;
+    let status: SliceStatus = state(row, 7)?;
     let left = status == SliceStatus::Running && job != JobStatus::Running;
     Ok(SliceRow {
         slice_id: row.get(0)?,
