@@ -27,7 +27,30 @@ pub struct Known {
     pub tail: Option<Tail>,
 }
 
+/// Where the provider's final answer is known, be it that it has nothing: the one rule. Before its first candle a series' empty
+/// answers stand apart; the candle turns them into coverage.
+pub fn answered(has_candles: bool, coverage: &SpanSet, empty: impl FnOnce() -> SpanSet) -> SpanSet {
+    if has_candles {
+        coverage.clone()
+    } else {
+        coverage.union(&empty())
+    }
+}
+
 impl Known {
+    /// Where the provider's final answer is known.
+    pub fn answered(&self) -> SpanSet {
+        answered(self.has_candles, &self.coverage, || {
+            self.empty_since(i64::MIN)
+        })
+    }
+
+    /// Where it had nothing, as it said after an instant.
+    pub fn empty_since(&self, since: i64) -> SpanSet {
+        let empty = self.empty.iter().filter(|empty| empty.asked_at > since);
+        empty.map(|empty| empty.span).collect()
+    }
+
     /// What is known without what a clock that ran ahead has left: a question of the future was never asked.
     fn believed(&self, now: i64) -> Known {
         let (empty, of_the_future): (Vec<EmptySpan>, Vec<EmptySpan>) =
@@ -82,7 +105,7 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
     let Some(span) = market.lifetime_of(market.whole_candles(wanted.span)) else {
         return Vec::new();
     };
-    let mut missing = SpanSet::from(span).subtract(&answered(known, wanted, now));
+    let mut missing = SpanSet::from(span).subtract(&settled(known, wanted, now));
     if let Some(tail) = known.tail
         && let Some(edge) = Span::new(tail.from, i64::MAX)
         && !wanted.force
@@ -161,23 +184,12 @@ fn rests(
 }
 
 /// The spans that need no further question.
-fn answered(known: &Known, wanted: Wanted, now: i64) -> SpanSet {
-    let empty = |since: i64| {
-        known
-            .empty
-            .iter()
-            .filter(|e| e.asked_at > since)
-            .map(|e| e.span)
-            .collect::<SpanSet>()
-    };
-    match (known.has_candles, wanted.refetch_empty) {
-        (_, true) => known.coverage.subtract(&empty(i64::MIN)),
-        (true, false) => known.coverage.clone(),
-        // Without a candle the empty answers are no coverage yet.
-        (false, false) => known
-            .coverage
-            .union(&empty(now - NO_DATA_ASKED_AGAIN_AFTER)),
+fn settled(known: &Known, wanted: Wanted, now: i64) -> SpanSet {
+    if wanted.refetch_empty {
+        return known.coverage.subtract(&known.empty_since(i64::MIN));
     }
+    let lately = || known.empty_since(now - NO_DATA_ASKED_AGAIN_AFTER);
+    answered(known.has_candles, &known.coverage, lately)
 }
 
 /// Whether asking for a span at the live edge again could bring anything: by the trading hours a candle in it has closed

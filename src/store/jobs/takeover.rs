@@ -4,8 +4,8 @@ use rusqlite::{Connection, params};
 
 use crate::model::span::{Span, SpanSet};
 use crate::run::owner::{self, Owner};
-use crate::store::candles::coverage::{coverage, empty_spans};
 use crate::store::candles::series::bind;
+use crate::store::candles::series::known;
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::create::{JobSettings, Made, PROGRAM, Target, insert_slices};
 use crate::store::jobs::status::find_job;
@@ -87,12 +87,7 @@ fn cut_unfinished(
         &format!("DELETE FROM backfill_progress WHERE {unfinished} AND records_fetched + records_removed = 0"),
         params![job_id, series_id],
     )?;
-    let answered = coverage(connection, series_id)?.union(
-        &empty_spans(connection, series_id)?
-            .into_iter()
-            .map(|empty| empty.span)
-            .collect(),
-    );
+    let answered = known(connection, series_id)?.answered();
     let rest: Vec<(i64, Option<Span>)> = connection
         .prepare(&format!(
             "SELECT slice_id, start_ts, end_ts FROM backfill_progress WHERE {unfinished}"
