@@ -51,14 +51,30 @@ impl Known {
         empty.map(|empty| empty.span).collect()
     }
 
-    /// What is known without what a clock that ran ahead has left: a question of the future was never asked.
-    fn believed(&self, now: i64) -> Known {
-        let (empty, of_the_future): (Vec<EmptySpan>, Vec<EmptySpan>) =
-            self.empty.iter().partition(|empty| empty.asked_at <= now);
-        let unasked: SpanSet = of_the_future.iter().map(|empty| empty.span).collect();
+    /// What a clock that ran ahead has left, and cannot be so: answers of the future, and final ones for candles that cannot be
+    /// final yet. Those beside them were told by the same clock: nothing counts from the last candle on, itself included.
+    pub fn disbelieved(&self, market: &Market, now: i64) -> SpanSet {
+        let of_the_future = self.empty.iter().filter(|empty| empty.asked_at > now);
+        let unasked: SpanSet = of_the_future.map(|empty| empty.span).collect();
+        let earliest = Policy {
+            delay: 0,
+            final_after: Some(0),
+        };
+        let settled = market.frontier(now, earliest).settled;
+        let beyond = Span::new(settled, i64::MAX).map(|beyond| self.coverage.within(beyond));
+        if beyond.is_none_or(|beyond| beyond.is_empty()) {
+            return unasked;
+        }
+        let from = self.last_ts.map_or(i64::MIN, |last| last.min(settled));
+        unasked.union(&Span::new(from, i64::MAX).map_or_else(SpanSet::default, SpanSet::from))
+    }
+
+    /// What is known without that.
+    fn believed(&self, market: &Market, now: i64) -> Known {
+        let empty = self.empty.iter().filter(|empty| empty.asked_at <= now);
         Known {
-            coverage: self.coverage.subtract(&unasked),
-            empty,
+            coverage: self.coverage.subtract(&self.disbelieved(market, now)),
+            empty: empty.copied().collect(),
             tail: self.tail.filter(|tail| tail.asked_at <= now),
             ..*self
         }
@@ -99,7 +115,7 @@ pub struct Wanted {
 
 /// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
 pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Vec<Span> {
-    let known = &known.believed(now);
+    let known = &known.believed(market, now);
     let frontier = market.frontier(now, policy);
     // A job of an older file may have been cut at lines that are none: whole candles are asked for.
     let Some(span) = market.lifetime_of(market.whole_candles(wanted.span)) else {

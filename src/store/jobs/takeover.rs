@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::model::span::{Span, SpanSet};
 use crate::run::owner::{self, Owner};
+use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::bind;
 use crate::store::candles::series::known;
 use crate::store::file::stamp::stamp;
@@ -45,6 +46,7 @@ impl Store {
         for target in &targets {
             // It may have been dropped and made anew, or bound to another source, since.
             let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            disbelieve(&tx, series_id, &target.disbelieved, now).map_err(told)?;
             cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
             let sql = "UPDATE backfill_series SET status = 'pending', error = NULL WHERE job_id = ? AND series_id = ?";
             tx.execute(sql, params![job_id, series_id]).map_err(told)?;
