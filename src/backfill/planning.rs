@@ -162,6 +162,7 @@ impl Runner {
             slices.retain(|slice| slice.start() < closed);
         }
         Target {
+            disbelieved: known.disbelieved(&market, now),
             key: key.clone(),
             week_start,
             span,

@@ -8,6 +8,7 @@ use crate::model::nearest::nearest;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
+use crate::plan::answered;
 use crate::store::candles::coverage::{
     SEVERAL_HOURS, coverage_in, empty_spans_in, stated_coverage,
 };
@@ -59,6 +60,11 @@ impl SeriesRow {
         self.key.market(known.unwrap_or(Weekday::Sun))
     }
 
+    /// Where the provider's final answer is known.
+    pub fn answered(&self) -> SpanSet {
+        answered(self.candles > 0, &self.coverage, || self.empty.clone())
+    }
+
     /// Stretches between its first and its last covered position that are not covered.
     pub fn holes(&self) -> usize {
         self.coverage.iter().count().saturating_sub(1)
@@ -67,7 +73,7 @@ impl SeriesRow {
 
 impl Store {
     /// Reads at one instant: what others commit meanwhile is not seen. Thousands of small questions cost less so, too.
-    /// As long as it lasts, another process' write-ahead log cannot begin anew.
+    /// As long as it lasts, another process' write-ahead log cannot begin anew. Within another one it is of that instant.
     ///
     /// # Errors
     /// The file cannot be read, or what `read` returns.
@@ -75,6 +81,9 @@ impl Store {
         &self,
         read: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
+        if !self.connection.is_autocommit() {
+            return read();
+        }
         let told = |error| E::from(told(&self.path)(error));
         let instant = self.connection.unchecked_transaction().map_err(told)?;
         let found = read();
@@ -106,17 +115,11 @@ impl Store {
     /// The file cannot be read.
     pub fn held_series(&self) -> Result<Vec<HeldSeries>, StoreError> {
         let sql = "SELECT symbol, timeframe, source, adjusted, candles, first_ts, last_ts FROM series ORDER BY symbol, id";
-        let held = |row: &Row<'_>| {
-            Ok(HeldSeries {
-                key: key_of(row, 0)?,
-                candles: row.get::<_, i64>(4)?.cast_unsigned(),
-                first_ts: stamp_if_any(row, 5)?,
-                last_ts: stamp_if_any(row, 6)?,
-            })
-        };
         let rows = || {
             let mut select = self.connection.prepare_cached(sql)?;
-            select.query_map([], held)?.collect::<rusqlite::Result<_>>()
+            select
+                .query_map([], held_of)?
+                .collect::<rusqlite::Result<_>>()
         };
         rows().map_err(told(&self.path))
     }
@@ -147,6 +150,24 @@ impl Store {
             .ok_or_else(|| self.no_series(symbol, timeframe))
     }
 
+    /// A series with the books of its row as it is now; none where it is not that series any more.
+    pub(crate) fn refreshed(&self, series: &SeriesRow) -> Result<Option<SeriesRow>, StoreError> {
+        let sql = "SELECT symbol, timeframe, source, adjusted, candles, first_ts, last_ts FROM series WHERE id = ?";
+        let held = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            select.query_row([series.id], held_of).optional()
+        };
+        let held = held().map_err(told(&self.path))?;
+        Ok(held
+            .filter(|held| held.key == series.key)
+            .map(|held| SeriesRow {
+                candles: held.candles,
+                first_ts: held.first_ts,
+                last_ts: held.last_ts,
+                ..series.clone()
+            }))
+    }
+
     /// The coverage that stands in the file, be it of an older format whose word is not taken any more.
     ///
     /// # Errors
@@ -155,7 +176,7 @@ impl Store {
         stated_coverage(&self.connection, series_id).map_err(told(&self.path))
     }
 
-    fn no_series(&self, symbol: &Symbol, timeframe: Timeframe) -> StoreError {
+    pub(crate) fn no_series(&self, symbol: &Symbol, timeframe: Timeframe) -> StoreError {
         let held = || {
             self.connection
                 .prepare("SELECT symbol, timeframe FROM series")?
@@ -203,6 +224,16 @@ fn series_columns() -> String {
              (SELECT ts FROM candle_data WHERE series_id = s.id AND slice_id IS NOT NULL AND {SEVERAL_HOURS} ORDER BY ts LIMIT 1)),
          s.week_start FROM series AS s"
     )
+}
+
+/// A series from seven columns, a key and the books.
+fn held_of(row: &Row<'_>) -> rusqlite::Result<HeldSeries> {
+    Ok(HeldSeries {
+        key: key_of(row, 0)?,
+        candles: row.get::<_, i64>(4)?.cast_unsigned(),
+        first_ts: stamp_if_any(row, 5)?,
+        last_ts: stamp_if_any(row, 6)?,
+    })
 }
 
 /// A key from five columns `symbol, timeframe, source, adjusted`.

@@ -4,6 +4,7 @@ use crate::model::span::SpanSet;
 use crate::run::owner;
 use crate::store::candles::read::{key_of, span_of};
 use crate::store::file::stamp::stamp_if_any;
+use crate::store::jobs::states::state;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, Store, StoreError, told};
 
 /// Jobs, counted.
@@ -49,7 +50,7 @@ impl Store {
             let mut select = self.connection.prepare_cached(sql)?;
             let mut rows = select.query([owner::this_process(&self.path)])?;
             while let Some(row) = rows.next()? {
-                let status = row.get(0)?;
+                let status = state(row, 0)?;
                 tally
                     .by_status
                     .push((status, row.get::<_, i64>(1)?.cast_unsigned()));
@@ -96,7 +97,7 @@ impl Store {
         let read = || -> rusqlite::Result<Vec<SeriesProgress>> {
             let mut select = self.connection.prepare_cached(sql)?;
             let rows = select.query_map([&job.job_id], |row| {
-                let status: SeriesStatus = row.get(4)?;
+                let status: SeriesStatus = state(row, 4)?;
                 let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
                 Ok(SeriesProgress {
                     key: key_of(row, 0)?,

@@ -6,15 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::market::Policy;
 use crate::run::owner;
+use crate::run::pace::{PACE_OF, time_left};
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
+use crate::store::jobs::states::state;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
     SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
 };
-
-/// The stretch of time whose pace says how long the rest takes, in seconds.
-const PACE_OF: i64 = 600;
 
 impl Store {
     /// Jobs, newest first.
@@ -219,7 +218,7 @@ impl Store {
         let rows = select.query_map(
             params![job.job_id, only.map(SeriesStatus::as_str), most],
             |row| {
-                let status: SeriesStatus = row.get(7)?;
+                let status: SeriesStatus = state(row, 7)?;
                 let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
                 Ok(JobSeries {
                     series_id: row.get(0)?,
@@ -248,7 +247,7 @@ impl Store {
             "SELECT count(*), min(started_at), max(completed_at) FROM backfill_progress {index}
              WHERE job_id = ?1 AND status IN ('completed', 'failed') AND completed_at > ?2"
         );
-        let since = now - PACE_OF;
+        let since = now - PACE_OF.as_secs().cast_signed();
         let (done, began, last): (u32, Option<i64>, Option<i64>) = self
             .connection
             .prepare_cached(&sql)
@@ -259,10 +258,13 @@ impl Store {
             })
             .map_err(told(&self.path))?;
         let (began, last) = (began.unwrap_or(since).max(since), last.unwrap_or(now));
+        if done == 0 {
+            return Ok(None);
+        }
         #[allow(clippy::cast_precision_loss)] // An estimate.
-        let eta = (last - began).max(1) as f64 / f64::from(done) * job.slices.pending as f64
-            - (now - last) as f64;
-        Ok((done > 0 && eta > 0.0).then_some(eta))
+        let [took, since_last] = [(last - began).max(1), now - last].map(|seconds| seconds as f64);
+        let each = took / f64::from(done);
+        Ok(time_left(each, job.slices.pending, since_last))
     }
 
     /// The unfinished jobs without a living owner, oldest first.
@@ -346,7 +348,7 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
             .cast_unsigned())
     };
     let (status, owner, heartbeat_at): (JobStatus, Option<String>, Option<i64>) =
-        (row.get(1)?, row.get(15)?, row.get(16)?);
+        (state(row, 1)?, row.get(15)?, row.get(16)?);
     let claimed = status.is_active();
     let is_alive = if format < LOCKED_SINCE {
         owner::was_alive_before
@@ -408,7 +410,7 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
 }
 
 fn slice_of(row: &Row<'_>, job: JobStatus) -> rusqlite::Result<SliceRow> {
-    let status: SliceStatus = row.get(7)?;
+    let status: SliceStatus = state(row, 7)?;
     let left = status == SliceStatus::Running && job != JobStatus::Running;
     Ok(SliceRow {
         slice_id: row.get(0)?,
