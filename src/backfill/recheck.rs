@@ -261,3 +261,37 @@ impl Fetcher {
 fn not_again() -> ProviderError {
     odd("the provider did not give them again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candles(first: i64) -> Vec<Candle> {
+        let candle = |ts| Candle {
+            ts,
+            open: 1.0,
+            high: 1.0,
+            low: 1.0,
+            close: 1.0,
+            volume: None,
+            vwap: None,
+            trades: None,
+        };
+        (first..first + 10).map(candle).collect()
+    }
+
+    #[test]
+    fn what_reaches_back_further_than_all_that_had_come_when_it_was_asked_for_is_a_witness() {
+        let mut witnesses = Witnesses::default();
+        for (first, heard) in [(100, 0), (200, 1), (50, 2), (70, 3), (60, 2), (80, 0)] {
+            witnesses.hear(&candles(first), heard);
+        }
+        witnesses.hear(&[], 0);
+        assert_eq!(witnesses.heard(), 6);
+        let beginnings = witnesses.beginnings.iter();
+        let beginnings: Vec<(i64, usize)> = beginnings.map(|one| (one[0].ts, one.len())).collect();
+        // The last two were asked for before anything that reaches further had come.
+        let expected = [100, 50, 60, 80].map(|first| (first, WITNESSES));
+        assert_eq!(beginnings, expected);
+    }
+}

@@ -483,7 +483,7 @@ fn what_could_not_be_checked_at_the_end_is_checked_by_the_next_run() {
     assert_eq!(then.series[0].status, SeriesStatus::Stale);
 }
 
-/// How a series of hours is filled, for a split of 1 April 2024.
+/// How a series of 4h is filled, for a split of 1 April 2024.
 struct Layout {
     name: &'static str,
     /// What was stored before.
@@ -534,14 +534,14 @@ const LAYOUTS: [Layout; 8] = [
     Layout {
         name: "pages of one slice",
         asked: ("2024-03-25", "2024-04-10"),
-        rows_of_a_page: 100,
+        rows_of_a_page: 25,
         ..PLAIN
     },
     Layout {
         name: "pages to the right of what is stored",
         held: Some(("2024-03-20", "2024-04-05")),
         asked: ("2024-03-20", "2024-04-15"),
-        rows_of_a_page: 100,
+        rows_of_a_page: 25,
         ..PLAIN
     },
     Layout {
@@ -568,7 +568,7 @@ fn splits_after(bench: &Bench, layout: &Layout, questions: u64) {
             return refuse_if(true, ErrorKind::OutsideHistory);
         }
         let from = cursor.map_or(ask.span.start(), |cursor| cursor.as_str().parse().unwrap());
-        let mut stamps = (from.max(listed)..ask.span.end()).step_by(HOUR as usize);
+        let mut stamps = (from.max(listed)..ask.span.end()).step_by(4 * HOUR as usize);
         let answer: Vec<Candle> = candles(stamps.by_ref().take(rows)).collect();
         let scaled = answer.into_iter().map(|candle| {
             if asked > questions && candle.ts < split {
@@ -596,7 +596,7 @@ fn tenth(candle: Candle) -> Candle {
 // scales in the file, ended with 0, and so did the same command again.
 #[test]
 fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
-    let series = "X:BTCUSD 1h";
+    let series = "X:BTCUSD 4h";
     let now = utc("2025-01-01 00:00");
     let mut coin = key(series);
     coin.adjusted = true;
@@ -612,7 +612,22 @@ fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
             }
             bench.workers = layout.workers;
             splits_after(&bench, layout, questions);
+            let stored = bench.number("SELECT count(*) FROM candle_data");
             let run = bench.run(now, &[(coin.clone(), span(layout.asked))]);
+            if layout.held.is_some() && questions == 0 {
+                let name = layout.name;
+                let status = run.series[0].status;
+                assert_eq!(
+                    status,
+                    SeriesStatus::Stale,
+                    "{name}, a split before the run"
+                );
+                let now_stored = bench.number("SELECT count(*) FROM candle_data");
+                assert_eq!(
+                    now_stored, stored,
+                    "{name}, candles after a split before the run"
+                );
+            }
             // What the plan has given, where its history begins later.
             let (from, to) = layout.asked;
             let within = (from.max(layout.history), to);
