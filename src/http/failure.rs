@@ -98,6 +98,8 @@ impl Unreachable {
 /// The beginning of what a server says of itself, made fit for one line.
 pub(crate) fn words(text: &str) -> String {
     let mut said = String::new();
+    // Where a word ends that has megabytes does not matter.
+    let text = &text[..text.floor_char_boundary(4 * SAID_LIMIT)];
     for word in text.split(|c: char| c.is_control() || c.is_whitespace()) {
         if said.len() >= SAID_LIMIT {
             break;
