@@ -72,7 +72,7 @@ fn recheck(
     id: i64,
     slices: &[Progress],
 ) -> Result<(Vec<Candle>, Vec<Candle>), StoreError> {
-    if !key.adjusted {
+    if !key.adjusted.is_adjusted() {
         return Ok(<(Vec<Candle>, Vec<Candle>)>::default());
     }
     let around = store.covered_around(id, slices.iter().map(|slice| slice.span), RECHECKED)?;

@@ -13,10 +13,9 @@ use super::queue::{Verdict, Work};
 use crate::model::candle::Candle;
 use crate::model::market::{Market, Policy};
 use crate::model::span::Span;
-use crate::model::symbol::AssetClass;
 use crate::monitor::Slow;
 use crate::plan::Known;
-use crate::provider::{Ask, ErrorKind, Provider, ProviderError, Tries};
+use crate::provider::{Ask, AssetClass, ErrorKind, Provider, ProviderError, Tries};
 use crate::run::clock::{Cancel, Clock};
 use crate::store::{Progress, SeriesKey};
 
@@ -219,7 +218,7 @@ impl Fetcher {
         let (Some(first), Some(last)) = (candles.first(), candles.last()) else {
             return;
         };
-        if self.series[series].key.adjusted {
+        if self.series[series].key.adjusted.is_adjusted() {
             let firsts = &mut self.firsts.lock().expect("no panic under this lock");
             let some = || candles[..candles.len().min(FIRSTS)].to_vec();
             firsts.entry(series).or_insert_with(some);
@@ -238,13 +237,14 @@ impl Fetcher {
     ) -> Result<Result<Option<Nothing>, ProviderError>, Ended> {
         let now = self.clock.now();
         send(Message::Started { progress, at: now })?;
-        let market = self.series[series].market;
+        let Series { key, market, .. } = &self.series[series];
+        let class = self.provider.asset_class(&key.symbol);
         let until_yesterday = || {
             self.until_yesterday
                 .lock()
                 .expect("no panic under this lock")
         };
-        let mut behind = until_yesterday().get(&market.class()).copied();
+        let mut behind = until_yesterday().get(&class).copied();
         loop {
             let limit = behind.map_or(i64::MAX, |behind| market.day_start(now - behind));
             let asked = Span::new(progress.span.start(), progress.span.end().min(limit));
@@ -260,7 +260,7 @@ impl Fetcher {
                 }) if behind.is_none() => {
                     let found = theirs.map_or(0, |theirs| now.saturating_sub(theirs).max(0));
                     behind = Some(found);
-                    until_yesterday().insert(market.class(), found);
+                    until_yesterday().insert(class, found);
                 }
                 outcome => return Ok(outcome),
             }

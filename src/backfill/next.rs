@@ -7,11 +7,10 @@ use super::report::is_of_another_class;
 use super::{Report, Stop};
 use crate::model::next::{Named, Next};
 use crate::model::span::Span;
-use crate::model::symbol::AssetClass;
 use crate::provider::ErrorKind;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, SliceFilter, Store, StoreError};
 
-/// Failed slices that are looked at for a recorded job's next step.
+/// Failed slices, and series without data, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;
 
 /// What is in the way of a job that is not complete, so that going on with it alone does not mend it.
@@ -25,6 +24,8 @@ pub enum Obstacle {
     },
     /// A split has made this series stale.
     Stale(SeriesKey),
+    /// The provider has no data for these series, each with what was asked.
+    NoData(Vec<(SeriesKey, Span)>),
 }
 
 impl Obstacle {
@@ -33,8 +34,13 @@ impl Obstacle {
     /// # Errors
     /// The file cannot be read.
     pub fn recorded(store: &Store, job: &JobRow) -> Result<Option<Obstacle>, StoreError> {
-        if job.status != JobStatus::Partial || job.slices.failed == 0 {
+        if job.status != JobStatus::Partial {
             return Ok(None);
+        }
+        if job.slices.failed == 0 {
+            let without = store.without_data(job, LOOKED_AT)?;
+            let is_all = job.error.is_none() && !without.is_empty();
+            return Ok(is_all.then_some(Obstacle::NoData(without)));
         }
         let failed = store.slices(job, SliceFilter::Failed, LOOKED_AT)?;
         let errors = failed.iter().map(|slice| slice.error.as_deref());
@@ -53,6 +59,7 @@ impl Obstacle {
                 };
                 Next::Then(vec![Next::words(look), resume])
             }
+            Obstacle::NoData(asked) => without_data(asked),
             Obstacle::Stale(key) => {
                 let drop = Next::Drop {
                     series: Some(named(key)),
@@ -137,7 +144,8 @@ impl Report {
                 None if self.lacks_only_data() => {
                     let without = self.series.iter();
                     let without = without.filter(|series| series.status == SeriesStatus::NoData);
-                    without_data(without.map(|series| (series.key.clone(), series.span)))
+                    let asked = without.map(|series| (series.key.clone(), series.span));
+                    without_data(&asked.collect::<Vec<_>>())
                 }
                 None => resume,
             },
@@ -183,12 +191,8 @@ fn wait_for(job: &str, other: &str) -> Next {
     ])
 }
 
-/// What to do about a recorded job that is not complete. `without` are its series without data, each with what was asked.
-pub fn next_of(
-    job: &JobRow,
-    obstacle: Option<&Obstacle>,
-    without: impl Iterator<Item = (SeriesKey, Span)>,
-) -> Option<Next> {
+/// What to do about a recorded job that is not complete.
+pub fn next_of(job: &JobRow, obstacle: Option<&Obstacle>) -> Option<Next> {
     let resume = Next::resume(&job.job_id);
     if let Some(obstacle) = obstacle {
         return Some(obstacle.next(resume));
@@ -198,9 +202,6 @@ pub fn next_of(
             until,
             then: Box::new(resume),
         }),
-        (JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {
-            Some(without_data(without))
-        }
         (JobStatus::Interrupted | JobStatus::Partial, _) => Some(resume.after("go on with")),
         (JobStatus::Failed, _) => Some(Next::Then(vec![
             Next::words("mend what the error says"),
@@ -215,18 +216,16 @@ fn named(key: &SeriesKey) -> Named {
 }
 
 /// What to do about series without data, of which each was asked for in a span.
-fn without_data(asked: impl Iterator<Item = (SeriesKey, Span)>) -> Next {
+fn without_data(asked: &[(SeriesKey, Span)]) -> Next {
     // Holidays come one, or two, at a time.
     const FEW: usize = 3;
-    let days = |(key, span): (SeriesKey, Span)| {
+    let days = |(key, span): &(SeriesKey, Span)| {
         let market = key.market(Weekday::Sun);
         let first = market.date(span.start());
         let symbol = &key.symbol;
-        if symbol.asset_class() == AssetClass::Crypto
-            || is_of_another_class(symbol, &symbol.likely_spellings())
-        {
+        if market.always_trades() || is_of_another_class(symbol, &symbol.likely_spellings()) {
             FEW
-        } else if market.trades_within(span) {
+        } else if market.trades_within(*span) {
             market.trading_days(
                 first.pred_opt().unwrap_or(first),
                 market.date(span.end() - 1),
@@ -236,7 +235,7 @@ fn without_data(asked: impl Iterator<Item = (SeriesKey, Span)>) -> Next {
             0
         }
     };
-    Next::words(match asked.map(days).max() {
+    Next::words(match asked.iter().map(days).max() {
         Some(0) => "ask for a range with days on which it trades",
         Some(days) if days < FEW => {
             "check the spelling of the symbols without data, or ask for more days: these may be holidays"

@@ -54,13 +54,13 @@ pub(super) fn fetch_all(
     for (series, slices) in series.iter().zip(slices) {
         queue.push(
             &series.key.symbol,
-            series.market.class(),
+            runner.provider.asset_class(&series.key.symbol),
             series.market.timeframe(),
             slices,
             !series.recheck.is_empty(),
             series.life,
         );
-        if series.key.adjusted {
+        if series.key.adjusted.is_adjusted() {
             queue.check_at_end();
         }
     }

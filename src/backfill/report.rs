@@ -133,10 +133,15 @@ pub fn no_data(key: &SeriesKey, asked: Span) -> String {
     format!("the provider has no data for {symbol} {timeframe} in this range{hint}")
 }
 
-/// Whether what may have been meant trades at other times.
+/// Whether what may have been meant is likely to trade at other times. A guess like the spelling itself.
 pub(super) fn is_of_another_class(symbol: &Symbol, likely: &[Symbol]) -> bool {
+    let prefix = |symbol: &Symbol| match symbol.as_str().split_once(':') {
+        // Options trade with their stocks.
+        None | Some(("O", _)) => String::new(),
+        Some((prefix, _)) => prefix.to_owned(),
+    };
     let other = likely.first();
-    other.is_some_and(|other| other.asset_class() != symbol.asset_class())
+    other.is_some_and(|other| prefix(other) != prefix(symbol))
 }
 
 impl Report {

@@ -165,11 +165,10 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     print_nothing(global, &nothing_of(store, detail)?)?;
     let without = detail.series.iter();
     let without = without.filter(|series| series.status == SeriesStatus::NoData);
-    for series in without.clone().take(LISTED as usize) {
+    for series in without.take(LISTED as usize) {
         output::print(format!("  no data: {}", no_data(&series.key, series.span)))?;
     }
-    let without = without.map(|series| (series.key.clone(), series.span));
-    if let Some(next) = next_of(job, obstacle(store, detail)?.as_ref(), without) {
+    if let Some(next) = next_of(job, obstacle(store, detail)?.as_ref()) {
         output::print(format!("  next: {}", next::text(global, &next)))?;
     }
     let slices = listed(store, job, LISTED)?;
@@ -218,7 +217,11 @@ fn obstacle(store: &Store, detail: &JobDetail) -> Result<Option<Obstacle>> {
     }
     let mut series = detail.series.iter();
     let stale = series.find(|series| series.status == SeriesStatus::Stale);
-    Ok(recorded.or_else(|| Some(Obstacle::Stale(stale?.key.clone()))))
+    let stale = stale.map(|series| Obstacle::Stale(series.key.clone()));
+    Ok(match recorded {
+        None | Some(Obstacle::NoData(_)) => stale.or(recorded),
+        refused => refused,
+    })
 }
 
 /// The slices that are worth a line: all of a small job.

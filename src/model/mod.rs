@@ -3,6 +3,7 @@
 pub mod candle;
 pub mod digest;
 pub mod holes;
+pub mod listing;
 pub mod manifest;
 pub mod market;
 pub mod nearest;
@@ -13,5 +14,6 @@ pub(crate) mod scale;
 pub mod span;
 mod spelling;
 pub mod symbol;
+pub(crate) mod tag;
 pub mod timeframe;
 pub mod zones;

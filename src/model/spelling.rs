@@ -4,7 +4,7 @@
 //! As Polygon/Massive spell: share classes with a dot (`BRK.B`), preferred shares with a small p (`BACpL`), warrants and
 //! units with `.WS` and `.U`, prefixes for everything that is no stock (`X:BTCUSD`, `C:EURUSD`, `I:NDX`, `O:SPY251219C00650000`).
 
-use crate::model::symbol::{AssetClass, Symbol};
+use crate::model::symbol::Symbol;
 
 /// Currencies of states, and the metals that are traded like them.
 const MONEY: [&str; 30] = [
@@ -45,9 +45,9 @@ const PREFIXES: [&str; 4] = ["X", "C", "I", "O"];
 /// Other spellings that are more likely to exist, the likeliest first; none where it looks right as it is.
 pub(crate) fn likely(symbol: &Symbol) -> Vec<Symbol> {
     let text = symbol.as_str();
-    let mut likely = match (symbol.asset_class(), text.split_once(':')) {
-        (AssetClass::Stock, None) => of_stock(text),
-        (_, Some((class, name))) if PREFIXES.contains(&class.to_ascii_uppercase().as_str()) => {
+    let mut likely = match text.split_once(':') {
+        None => of_stock(text),
+        Some((class, name)) if PREFIXES.contains(&class.to_ascii_uppercase().as_str()) => {
             let name = name.replace(['-', '/', '^', '_'], "");
             vec![format!("{class}:{name}").to_ascii_uppercase()]
         }

@@ -1,4 +1,4 @@
-//! Symbols and the asset class that a symbol's prefix sets. No I/O.
+//! Symbols: text that names what has candles. No I/O.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,42 +11,6 @@ use crate::model::spelling::of_padded_option;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
 pub struct Symbol(String);
-
-/// What a symbol is, by its prefix. Decides the market zone and the trading hours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum AssetClass {
-    /// Anything without one of the other prefixes.
-    Stock,
-    /// `X:`, for example `X:BTCUSD`.
-    Crypto,
-    /// `C:`, for example `C:EURUSD`.
-    Forex,
-    /// `I:`, for example `I:NDX`.
-    Index,
-}
-
-impl fmt::Display for AssetClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            AssetClass::Stock => "stock",
-            AssetClass::Crypto => "crypto",
-            AssetClass::Forex => "forex",
-            AssetClass::Index => "index",
-        })
-    }
-}
-
-impl AssetClass {
-    /// Several of it, in words.
-    pub fn plural(self) -> &'static str {
-        match self {
-            AssetClass::Stock => "stocks",
-            AssetClass::Crypto => "crypto currencies",
-            AssetClass::Forex => "currencies",
-            AssetClass::Index => "indices",
-        }
-    }
-}
 
 /// Text that is no symbol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,16 +63,6 @@ impl Symbol {
     /// The symbol as text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The asset class that the prefix sets.
-    pub fn asset_class(&self) -> AssetClass {
-        match self.0.split_once(':') {
-            Some(("X", _)) => AssetClass::Crypto,
-            Some(("C", _)) => AssetClass::Forex,
-            Some(("I", _)) => AssetClass::Index,
-            _ => AssetClass::Stock,
-        }
     }
 
     /// The last day on which an option can trade, in its market's zone; `None` for anything else.
@@ -175,16 +129,6 @@ mod tests {
         ] {
             assert!(text.parse::<Symbol>().is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn only_a_known_prefix_sets_another_class() {
-        let class = |text: &str| text.parse::<Symbol>().map(|s| s.asset_class());
-        assert_eq!(class("X:BTCUSD"), Ok(AssetClass::Crypto));
-        assert_eq!(class("C:EURUSD"), Ok(AssetClass::Forex));
-        assert_eq!(class("I:NDX"), Ok(AssetClass::Index));
-        assert_eq!(class("O:SPY251219C00650000"), Ok(AssetClass::Stock));
-        assert_eq!(class("XOM"), Ok(AssetClass::Stock));
     }
 
     #[test]

@@ -12,9 +12,13 @@ use chrono::{Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Row, Spec};
+use super::{
+    Ask, AssetClass, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Row, Spec,
+    prefixes,
+};
 use crate::model::candle::Candle;
-use crate::model::symbol::{AssetClass, Symbol};
+use crate::model::listing::Listing;
+use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::Cancel;
 
@@ -91,7 +95,15 @@ impl Provider for Sample {
         Weekday::Sun
     }
 
-    fn first_date(&self, _: AssetClass) -> NaiveDate {
+    fn listing(&self, symbol: &Symbol) -> Listing {
+        prefixes::listing(symbol)
+    }
+
+    fn asset_class(&self, symbol: &Symbol) -> AssetClass {
+        prefixes::asset_class(symbol)
+    }
+
+    fn first_date(&self, _: &Symbol) -> NaiveDate {
         self.model.first_date
     }
 
@@ -241,7 +253,7 @@ impl<'a> Walk<'a> {
             seed,
             base,
             offset: 0.0,
-            volume: (symbol.asset_class() != AssetClass::Index).then_some(volume),
+            volume: (prefixes::asset_class(symbol) != AssetClass::Index).then_some(volume),
         };
         walk.offset = walk.steps(Moment {
             day: weekdays(model.base_date),

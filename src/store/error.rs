@@ -106,8 +106,10 @@ pub enum StoreError {
     /// It was told to stop while it waited for a reader.
     #[error("stopped while somebody read {}", .0.display())]
     Stopped(PathBuf),
-    /// The series is held from another source or with another adjustment.
-    #[error("the file holds {symbol} {timeframe} from {source_held} ({}), and {source_asked} ({}) was asked", adjustment(*.adjusted_held), adjustment(*.adjusted_asked))]
+    /// The series is held from another source, with another adjustment, or of another market.
+    #[error(
+        "the file holds {symbol} {timeframe} from {source_held} ({binding_held}), and {source_asked} ({binding_asked}) was asked"
+    )]
     Bound {
         /// The symbol.
         symbol: String,
@@ -115,12 +117,24 @@ pub enum StoreError {
         timeframe: String,
         /// Source in the file.
         source_held: String,
-        /// Adjustment in the file.
-        adjusted_held: bool,
+        /// What it is bound to in the file: the adjustment, and what else differs.
+        binding_held: String,
         /// Source asked for.
         source_asked: String,
-        /// Adjustment asked for.
-        adjusted_asked: bool,
+        /// The same of what was asked for.
+        binding_asked: String,
+    },
+    /// A series that can be read and not filled: what decides when its candles are closed is not known here.
+    #[error(
+        "this build does not know {unknown}, which {symbol} {timeframe} has: it cannot be filled"
+    )]
+    Unknown {
+        /// The symbol.
+        symbol: String,
+        /// The timeframe.
+        timeframe: String,
+        /// What is not known.
+        unknown: crate::model::market::Unknown,
     },
     /// The file has no such series.
     #[error("the file holds no {symbol} {timeframe}")]
@@ -232,10 +246,6 @@ pub enum StoreError {
         /// The error.
         source: rusqlite::Error,
     },
-}
-
-fn adjustment(adjusted: bool) -> &'static str {
-    if adjusted { "adjusted" } else { "raw" }
 }
 
 impl StoreError {
@@ -412,6 +422,9 @@ impl StoreError {
             | StoreError::StrangeLog(_)
             | StoreError::Changed(_)
             | StoreError::Stopped(_) => self.next_to_open(),
+            StoreError::Unknown { .. } => Next::words(
+                "what is there can be read; fill it with a version of the program that knows it",
+            ),
             StoreError::Bound {
                 symbol, timeframe, ..
             } => {

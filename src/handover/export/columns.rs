@@ -85,7 +85,12 @@ static COLUMNS: [Spec; 14] = {
         spec("vwap", Always, true, Real(|row| row.candle.vwap)),
         spec("trades", Always, true, Whole(|row| row.candle.trades)),
         spec("source", Never, false, Text(|key| key.source.clone())),
-        spec("adjusted", Never, false, Flag(|key| key.adjusted)),
+        spec(
+            "adjusted",
+            Never,
+            false,
+            Flag(|key| key.adjusted.is_adjusted()),
+        ),
         spec("known_at", Never, true, Time(|row| row.known_at)),
     ]
 };

@@ -42,7 +42,7 @@ pub(in crate::serve) fn told(
     let mut records = json!(job.records);
     records["removed"] = json!(job.records.removed);
     json!({
-        "job_id": job.job_id, "command": job.command, "status": job.status, "source": job.source, "adjusted": job.adjusted,
+        "job_id": job.job_id, "command": job.command, "status": job.status, "source": job.source, "adjusted": job.adjusted.is_adjusted(),
         "symbols": job.symbols.get(..SYMBOLS).unwrap_or(&job.symbols), "symbols_total": job.symbols.len(),
         "timeframes": job.timeframes, "start_date": job.start_words, "end_date": job.end_words, "start": time(job.start_ts), "end": time(job.end_ts),
         "progress_pct": job.progress_pct(), "total_slices": slices.total, "completed_slices": slices.completed,
@@ -50,7 +50,7 @@ pub(in crate::serve) fn told(
         "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": duration(job, now),
-        "error": error(job), "next": next_of(job, obstacle, asked(job).into_iter()).as_ref().map(next::text),
+        "error": error(job), "next": next_of(job, obstacle).as_ref().map(next::text),
     })
 }
 
@@ -144,23 +144,4 @@ fn error(job: &JobRow) -> Option<String> {
         1 if job.slices.total == 1 => "the slice failed".to_owned(),
         failed => format!("{failed} of {} slices failed", job.slices.total),
     })
-}
-
-/// The series of a job that are named, each with what was asked.
-fn asked(job: &JobRow) -> Vec<(SeriesKey, Span)> {
-    let mut all = Vec::new();
-    for symbol in job.symbols.iter().take(SYMBOLS) {
-        for timeframe in &job.timeframes {
-            if let (Ok(symbol), Ok(timeframe)) = (symbol.parse(), timeframe.parse()) {
-                let key = SeriesKey {
-                    symbol,
-                    timeframe,
-                    source: job.source.clone(),
-                    adjusted: job.adjusted,
-                };
-                all.extend(Span::new(job.start_ts, job.end_ts).map(|asked| (key, asked)));
-            }
-        }
-    }
-    all
 }

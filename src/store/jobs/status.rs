@@ -4,13 +4,17 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::model::listing::Adjustment;
 use crate::model::market::Policy;
+use crate::model::span::Span;
 use crate::run::owner;
+use crate::store::candles::key::{KEY, key_columns, key_of};
+use crate::store::candles::read::span_of;
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::{
-    Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
-    SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
+    Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesKey, SeriesStatus,
+    SliceCounts, SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
 };
 
 /// The stretch of time whose pace says how long the rest takes, in seconds.
@@ -150,9 +154,9 @@ impl Store {
             SliceFilter::Failed => "AND p.status = 'failed'",
             SliceFilter::Notable => "AND p.status IN ('failed', 'running')",
         };
-        let index = self.index_of(job)?;
+        let (index, key) = (self.index_of(job)?, key_columns("s", self.format));
         let sql = format!(
-            "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
+            "SELECT p.slice_id, {key}, p.start_ts, p.end_ts, p.status,
                    p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
                    p.records_duplicate, p.records_restated, p.records_conflicting, p.records_rejected, p.records_removed
                    FROM backfill_progress AS p {index} JOIN series AS s ON s.id = p.series_id
@@ -166,23 +170,51 @@ impl Store {
         read().map_err(told(&self.path))
     }
 
+    /// The first of the series of a job for which the provider had no data, each with what was asked.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn without_data(
+        &self,
+        job: &JobRow,
+        most: u32,
+    ) -> Result<Vec<(SeriesKey, Span)>, StoreError> {
+        let key = key_columns("s", self.format);
+        let sql = format!(
+            "SELECT {key}, b.start_ts, b.end_ts FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
+             WHERE b.job_id = ? AND b.status = 'no_data' ORDER BY s.id LIMIT ?"
+        );
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut select = self.connection.prepare_cached(&sql)?;
+            let rows = select.query_map(params![job.job_id, most], |row| {
+                Ok((key_of(row, 0)?, span_of(row, KEY)?))
+            })?;
+            rows.collect()
+        };
+        read().map_err(told(&self.path))
+    }
+
     fn job_series(&self, job: &JobRow) -> rusqlite::Result<Vec<JobSeries>> {
-        let sql = "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, b.start_ts, b.end_ts, b.status, b.error
-                   FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = ? ORDER BY s.id";
-        let mut select = self.connection.prepare(sql)?;
+        let key = key_columns("s", self.format);
+        let sql = format!(
+            "SELECT s.id, {key}, b.start_ts, b.end_ts, b.status, b.error
+             FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = ? ORDER BY s.id"
+        );
+        let mut select = self.connection.prepare(&sql)?;
+        let rest = 1 + KEY;
         let rows = select.query_map([&job.job_id], |row| {
-            let status: SeriesStatus = row.get(7)?;
+            let status: SeriesStatus = row.get(rest + 2)?;
             let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
             Ok(JobSeries {
                 series_id: row.get(0)?,
-                key: crate::store::candles::read::key_of(row, 1)?,
-                span: crate::store::candles::read::span_of(row, 5)?,
+                key: key_of(row, 1)?,
+                span: span_of(row, rest)?,
                 status: if gone {
                     SeriesStatus::Interrupted
                 } else {
                     status
                 },
-                error: row.get(8)?,
+                error: row.get(rest + 3)?,
             })
         })?;
         rows.collect()
@@ -353,24 +385,27 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
             pending: total - completed - failed,
         },
         records: counts_of(row, 20)?,
-        adjusted: row.get::<_, Option<bool>>("adjusted")?.unwrap_or(false),
+        adjusted: (row.get::<_, Option<i64>>("adjusted")?)
+            .and_then(Adjustment::numbered)
+            .unwrap_or_default(),
         program: row.get("program")?,
     })
 }
 
 fn slice_of(row: &Row<'_>, job: JobStatus) -> rusqlite::Result<SliceRow> {
-    let status: SliceStatus = row.get(7)?;
+    let rest = 1 + KEY;
+    let status: SliceStatus = row.get(rest + 2)?;
     let left = status == SliceStatus::Running && job != JobStatus::Running;
     Ok(SliceRow {
         slice_id: row.get(0)?,
-        key: crate::store::candles::read::key_of(row, 1)?,
-        span: crate::store::candles::read::span_of(row, 5)?,
+        key: key_of(row, 1)?,
+        span: span_of(row, rest)?,
         status: if left { SliceStatus::Pending } else { status },
-        attempts: row.get(8)?,
-        error: row.get(9)?,
-        started_at: stamp_if_any(row, 10)?,
-        completed_at: stamp_if_any(row, 11)?,
-        records: counts_of(row, 12)?,
+        attempts: row.get(rest + 3)?,
+        error: row.get(rest + 4)?,
+        started_at: stamp_if_any(row, rest + 5)?,
+        completed_at: stamp_if_any(row, rest + 6)?,
+        records: counts_of(row, rest + 7)?,
     })
 }
 

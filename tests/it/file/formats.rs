@@ -156,7 +156,7 @@ fn a_file_of_every_released_format_lacks_nothing_that_it_holds_from_the_sample_p
                 Selection::All,
                 |candle| {
                     assert!(candle.ts > last && held.contains(candle.ts));
-                    assert_eq!(candle.storable(series.key.symbol.asset_class()), Ok(()));
+                    assert_eq!(candle.storable(&series.market()), Ok(()));
                     (candles, last) = (candles + 1, candle.ts);
                     Ok::<(), StoreError>(())
                 },

@@ -246,7 +246,7 @@ fn candles_that_a_plan_left_behind_are_not_checked_and_those_after_them_are() {
     let start = label("2023-01-01");
     let whole = crate::support::scripted::span(start, start + 200 * DAY);
     let mut coin = key("X:BTCUSD 1h");
-    coin.adjusted = true;
+    coin.adjusted = candlefile::Adjustment::Split;
     let hours = |from: i64, to: i64| candles((from..to).step_by(HOUR as usize));
     let held = crate::support::scripted::span(whole.start(), whole.end() - 40 * DAY);
     for (gone, kept) in [
@@ -285,7 +285,7 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
     for (timeframe, step, most_asked) in [("1d", DAY, 2), ("1h", HOUR, 2 + 3 + 1)] {
         let name = format!("X:BTCUSD {timeframe}");
         let mut coin = key(&name);
-        coin.adjusted = true;
+        coin.adjusted = candlefile::Adjustment::Split;
         let whole = crate::support::scripted::span(start, start + 300 * DAY);
         let held = crate::support::scripted::span(start, start + 240 * DAY);
         for (gone_days, split_day) in [(30, 230), (150, 232), (3, 60), (100, 130)] {
@@ -333,7 +333,7 @@ fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_ce
     let whole = crate::support::scripted::span(start, start + 300 * DAY);
     let cells = market(COIN).cut_at_cells(whole);
     let mut coin = key(COIN);
-    coin.adjusted = true;
+    coin.adjusted = candlefile::Adjustment::Split;
     let mut bench = Bench::new();
     let hours = (whole.start()..whole.end()).step_by(HOUR as usize);
     bench.provider.offer(COIN, candles(hours));
@@ -388,7 +388,7 @@ fn a_split_that_is_entered_while_a_series_is_filled_is_seen_at_its_end() {
             Some(Ok(page(ask, scaled)))
         });
         let adjusted = SeriesKey {
-            adjusted: true,
+            adjusted: candlefile::Adjustment::Split,
             ..key(series)
         };
         let asked = (adjusted, span_of(from, to));

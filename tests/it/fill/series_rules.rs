@@ -405,7 +405,7 @@ fn a_series_is_bound_to_its_source_and_adjustment_as_long_as_it_holds_anything()
 
     assert!(is_bound(&bench.try_run(now, &[(key(DAYS), january())])));
     let adjusted = SeriesKey {
-        adjusted: true,
+        adjusted: candlefile::Adjustment::Split,
         ..of_source("csv")
     };
     assert!(is_bound(&bench.store.insert_candles(
@@ -490,7 +490,7 @@ fn a_job_that_cannot_be_resumed_is_not_left_running() {
 fn a_stale_adjusted_series_fails_before_anything_is_written() {
     let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
     let adjusted = SeriesKey {
-        adjusted: true,
+        adjusted: candlefile::Adjustment::Split,
         ..key(DAYS)
     };
     let two_weeks = span(january().start(), label("2024-01-12"));

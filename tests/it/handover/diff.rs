@@ -90,7 +90,10 @@ fn every_kind_of_difference_is_told_with_exact_counts_and_both_values() {
     };
     for series in [days, weeks, other] {
         fields(series, "symbol timeframe a b rows coverage shown");
-        fields(&series["a"], "source adjusted week_start");
+        fields(
+            &series["a"],
+            "source adjusted adjustment market grid currency week_start",
+        );
         fields(&series["coverage"], "only_in_a only_in_b");
     }
     assert_eq!(
