@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use candlefile::{Selection, Store, StoreError};
+use candlefile::{Selection, Store, StoreError, View};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -27,18 +27,16 @@ pub(crate) fn last_five(
     // Reading needs no right to write, and a backfill may write the file meanwhile.
     let store = Store::read(file)?;
     let mut lines = Vec::new();
-    store.each_candle(
-        &symbol.parse()?,
-        timeframe.parse()?,
-        Selection::Tail(5),
-        |candle| {
+    let series = View::open(&store, &symbol.parse()?, timeframe.parse()?)?;
+    series
+        .select(Selection::Tail(5))
+        .each_candle(&store, |candle| {
             // An index has no volume.
             let volume = candle
                 .volume
                 .map_or("-".to_owned(), |volume| volume.to_string());
             lines.push(format!("{} {} {volume}", candle.ts, candle.close));
             Ok::<(), StoreError>(())
-        },
-    )?;
+        })?;
     Ok(lines)
 }

@@ -13,6 +13,7 @@
 //! - [`provider`]: one slice becomes pages of candles;
 //! - [`backfill`]: fetchers, a channel, one writer;
 //! - [`store`]: the SQLite file;
+//! - [`view`]: the one way to read candles;
 //! - [`handover`]: candles for other programs, packed files, what two files do not have in common, their union;
 //! - `serve`: jobs and candles over HTTP, and the live page;
 //! - `cli`: the command line;
@@ -38,6 +39,7 @@ pub mod run;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod store;
+pub mod view;
 
 pub use handover::choice::{BadChoice, Choice, Chosen};
 pub use handover::diff::{Difference, diff};
@@ -57,4 +59,5 @@ pub use provider::polygon::Polygon;
 pub use provider::sample::Sample;
 pub use provider::{AssetClass, Provider, Registry};
 pub use run::clock::{Cancel, Clock, ManualClock, SystemClock};
-pub use store::{Counts, JobStatus, Selection, SeriesKey, SeriesStatus, Store, StoreError};
+pub use store::{Counts, JobStatus, SeriesKey, SeriesStatus, Store, StoreError};
+pub use view::{Selection, View};

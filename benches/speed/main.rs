@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use candlefile::{Selection, Span, Store, StoreError, Timeframe};
+use candlefile::{Span, Store, StoreError, View};
 use candles::SERIES;
 use memory::{Memory, bare_loop, fill, wanted};
 use server::Server;
@@ -173,12 +173,9 @@ fn wal(folder: &Path, span: Span) -> f64 {
 /// One snapshot, held for about the time in which a series of 50,000 candles is read.
 fn read_a_while(path: &Path) {
     let store = Store::read(path).unwrap();
-    for series in store.series().unwrap().iter().take(1) {
-        let (symbol, all) = (&series.key.symbol, Selection::All);
-        store
-            .each_candle(symbol, Timeframe::Minutes(1), all, |_| {
-                Ok::<(), StoreError>(())
-            })
+    for series in store.series().unwrap().into_iter().take(1) {
+        View::of(series)
+            .each_batch(&store, |_| Ok::<(), StoreError>(()))
             .unwrap();
     }
 }

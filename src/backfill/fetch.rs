@@ -116,7 +116,12 @@ impl Fetcher {
         let send = |message| to_writer.send(message).map_err(|_| Ended);
         match work {
             Work::Recheck { series, at_end } => match self.recheck(series, at_end) {
-                Ok(None) => Ok(Verdict::Settled),
+                Ok(None) => {
+                    if at_end {
+                        send(Message::Checked { series })?;
+                    }
+                    Ok(Verdict::Settled)
+                }
                 Ok(Some(error)) => {
                     let why = GivenUp {
                         kind: ErrorKind::Slice,

@@ -21,6 +21,8 @@ pub(crate) enum Message {
         progress: Progress,
         why: GivenUp,
     },
+    /// The candles of a series that came first are still what the provider says: what came last joins them.
+    Checked { series: usize },
     /// Nothing of a series may be fetched: its stored candles are stale, or could not be checked.
     SeriesOver {
         series: usize,

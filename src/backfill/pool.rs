@@ -51,7 +51,7 @@ pub(super) fn fetch_all(
         lives: Mutex::new(series.iter().map(|series| series.life).collect()),
     };
     let mut queue = Queue::default();
-    for (series, slices) in series.iter().zip(slices) {
+    for (index, (series, slices)) in series.iter().zip(slices).enumerate() {
         queue.push(
             &series.key.symbol,
             runner.provider.asset_class(&series.key.symbol),
@@ -60,8 +60,10 @@ pub(super) fn fetch_all(
             !series.recheck.is_empty(),
             series.life,
         );
-        if series.key.adjusted.is_adjusted() {
+        // One answer has one scale; two may have a split between them.
+        if series.key.adjusted.is_adjusted() && slices.len() > 1 {
             queue.check_at_end();
+            ledger.keep_last(index);
         }
     }
     let (to_writer, from_fetchers) = sync_channel(CHANNEL);

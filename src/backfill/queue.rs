@@ -244,10 +244,10 @@ impl Queue {
         });
     }
 
-    /// Of the series that was added last, what came first is asked for again in the end, if it takes more than one question.
+    /// Of the series that was added last, what came first is asked for again in the end.
     pub(crate) fn check_at_end(&mut self) {
         if let Some(lane) = self.lanes.last_mut() {
-            lane.check_at_end = lane.pending.len() > 1;
+            lane.check_at_end = true;
         }
     }
 

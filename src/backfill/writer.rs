@@ -50,10 +50,22 @@ pub(super) struct State {
     pub(super) status: SeriesStatus,
     pub(super) records: Counts,
     pub(super) error: Option<String>,
+    /// The end of its last slice, kept back until the candles that came first were checked: what is in two scales must not
+    /// look complete, however this run ends.
+    last: Last,
     /// Up to where it was asked for, where that is not its end.
     asked_to: i64,
     /// The earliest instant of the plan and of the answers.
     asked_at: i64,
+}
+
+/// What becomes of the page that ends the last slice of a series.
+#[derive(Debug)]
+enum Last {
+    /// It is stored when it comes.
+    Stored,
+    /// It waits for the check, once it has come.
+    Kept(Option<Box<PageMessage>>),
 }
 
 impl State {
@@ -85,6 +97,7 @@ impl<'a> Ledger<'a> {
                 status: SeriesStatus::Pending,
                 records: Counts::default(),
                 error: None,
+                last: Last::Stored,
                 asked_to: i64::MAX,
                 asked_at: job.planned_at,
             })
@@ -116,6 +129,11 @@ impl<'a> Ledger<'a> {
     /// Whether something is left to others.
     pub(super) fn leaves_some(&self) -> bool {
         self.states.iter().any(|state| !state.left.is_empty())
+    }
+
+    /// Keeps back what comes last of a series until what came first was checked.
+    pub(super) fn keep_last(&mut self, series: usize) {
+        self.states[series].last = Last::Kept(None);
     }
 
     /// More slices of a series, and what is left to others now.
@@ -195,7 +213,19 @@ impl<'a> Ledger<'a> {
     fn take(&mut self, batch: &Batch<'_>, message: Message, now: i64) -> Result<(), StoreError> {
         match message {
             Message::Started { progress, at } => batch.slice_started(progress.slice_id, at),
-            Message::Page(page) => self.take_page(batch, *page, now),
+            Message::Page(page) => match &mut self.states[page.series] {
+                State {
+                    last: Last::Kept(last),
+                    open,
+                    // What failed is asked again, after a check.
+                    status: SeriesStatus::Pending,
+                    ..
+                } if page.end.is_some() && open.len() == 1 => {
+                    *last = Some(page);
+                    Ok(())
+                }
+                _ => self.take_page(batch, *page, now),
+            },
             Message::Belied { progress, proven } => batch.take_back(progress.series_id, proven),
             Message::Failed {
                 series,
@@ -204,6 +234,12 @@ impl<'a> Ledger<'a> {
             } => {
                 self.slice_failed(batch, series, progress, &why)?;
                 self.end_series(batch, series)
+            }
+            Message::Checked { series } => {
+                match std::mem::replace(&mut self.states[series].last, Last::Stored) {
+                    Last::Kept(Some(page)) => self.take_page(batch, *page, now),
+                    Last::Kept(None) | Last::Stored => Ok(()),
+                }
             }
             Message::SeriesOver { series, stale, why } => {
                 let mut open: Vec<Progress> = self.states[series].open.values().copied().collect();

@@ -1,7 +1,7 @@
 //! `candlefile show`: the candles of series, newest last.
 
 use crate::store::SeriesRow;
-use crate::{Candle, Choice, Selection, Store, StoreError, Symbol, Timeframe};
+use crate::{Candle, Choice, Selection, Store, StoreError, Symbol, Timeframe, View};
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
@@ -89,9 +89,8 @@ impl Shown<'_> {
     }
 
     fn each_candle(&self, each: impl FnMut(Candle) -> Result<()>) -> Result<()> {
-        let key = &self.series.key;
-        self.store
-            .each_candle(&key.symbol, key.timeframe, self.selection, each)
+        let view = View::of(self.series.clone()).select(self.selection);
+        view.each_candle(self.store, each).map(|_| ())
     }
 
     fn table(&self) -> Result<()> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::handover::verify::verify;
 use crate::monitor::Meter;
-use crate::{Selection, Store, StoreError};
+use crate::{Selection, Store, StoreError, View};
 
 /// Any bytes as a file, listed, read and verified. Says whether the file could be read.
 pub fn open(bytes: &[u8]) -> bool {
@@ -34,14 +34,9 @@ fn read(path: &Path) -> Result<(), StoreError> {
         store.odd_rows()?;
         for series in store.series()? {
             store.nothing_from_provider(&series)?;
-            let key = &series.key;
             for some in [Selection::Head(5), Selection::Tail(5)] {
-                store.each_candle(
-                    &key.symbol,
-                    key.timeframe,
-                    some,
-                    |_| Ok::<_, StoreError>(()),
-                )?;
+                let view = View::of(series.clone()).select(some);
+                view.each_batch(&store, |_| Ok::<_, StoreError>(()))?;
             }
         }
         Ok(())

@@ -196,6 +196,13 @@ impl From<StoreError> for Fault {
                 let next = "try again when the other program has ended its transaction".into();
                 (StatusCode::SERVICE_UNAVAILABLE, "locked", next)
             }
+            StoreError::Books { path, .. } => {
+                tracing::error!(%error, "the file");
+                let next = Next::Verify(path.clone()).shows("says all that is wrong");
+                let message = error.without_path();
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                return Fault::new(status, "file", message, next::text(&next));
+            }
             // What it says of the disk, or of SQL, is for whoever runs the server.
             _ => {
                 tracing::error!(%error, "the file");

@@ -7,6 +7,9 @@ use super::api::time;
 use crate::model::next::{Next, Voice};
 use crate::run::shell::quoted;
 
+/// What stands for the file where it is not told.
+const FILE: &str = "FILE";
+
 /// A next step for callers.
 pub(super) fn text(next: &Next) -> String {
     Server { owner_of: None }.tell(next, None)
@@ -33,13 +36,16 @@ impl Voice for Server<'_> {
                 Some(_) => format!("--db {}", quoted(file)),
                 None => "serve that file".into(),
             },
+            Next::Verify(file) if self.owner_of.is_none() && file != Path::new(FILE) => {
+                self.step(&Next::Verify(FILE.into()), on, amid)
+            }
             command => {
                 // What is to be done on a file itself is for the command line.
                 if let Some(call) = call(command).filter(|_| on.is_none()) {
                     return call;
                 }
                 let file = self.owner_of.map(|served| quoted(on.unwrap_or(served)));
-                let typed = typed(command, &file.unwrap_or_else(|| "FILE".into()));
+                let typed = typed(command, &file.unwrap_or_else(|| FILE.into()));
                 if amid { format!("`{typed}`") } else { typed }
             }
         }

@@ -244,8 +244,30 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
         /// The error.
-        source: rusqlite::Error,
+        source: SqliteError,
     },
+}
+
+/// What SQLite says of a failure.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{text}")]
+pub struct SqliteError {
+    code: Option<i32>,
+    text: String,
+}
+
+impl SqliteError {
+    /// The extended result code, where SQLite gave one: <https://www.sqlite.org/rescode.html>.
+    pub fn code(&self) -> Option<i32> {
+        self.code
+    }
+
+    fn of(error: &rusqlite::Error) -> SqliteError {
+        SqliteError {
+            code: error.sqlite_error().map(|error| error.extended_code),
+            text: error.to_string(),
+        }
+    }
 }
 
 impl StoreError {
@@ -572,7 +594,10 @@ pub(crate) fn told(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + Copy
                     other => other.to_string(),
                 },
             },
-            _ => StoreError::Sqlite { path, source },
+            _ => StoreError::Sqlite {
+                path,
+                source: SqliteError::of(&source),
+            },
         }
     }
 }

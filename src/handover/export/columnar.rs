@@ -18,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use super::Series;
-use super::columns::{Column, Row, Value};
+use super::columns::{Column, Part, Row, Value, rows_of};
 use super::days::Days;
 use super::sink::Sink;
 
@@ -56,7 +56,8 @@ impl Batches {
         }
     }
 
-    fn of(&self, rows: &[Row]) -> io::Result<RecordBatch> {
+    /// One record batch of rows, of as many series as there are.
+    fn of(&self, rows: &[Row<'_>]) -> io::Result<RecordBatch> {
         let arrays = self
             .columns
             .iter()
@@ -70,7 +71,7 @@ impl Batches {
         &self,
         column: Column,
         dictionary: Option<&(ArrayRef, Vec<i32>)>,
-        rows: &[Row],
+        rows: &[Row<'_>],
     ) -> ArrayRef {
         let rows = rows.iter();
         match column.value() {
@@ -137,11 +138,15 @@ impl<W: Write + Send> Parquet<W> {
         let writer = ArrowWriter::try_new(out, schema, properties).map_err(told)?;
         Ok(Parquet { batches, writer })
     }
+
+    pub(super) fn rows(&mut self, rows: &[Row<'_>]) -> io::Result<()> {
+        self.writer.write(&self.batches.of(rows)?).map_err(told)
+    }
 }
 
 impl<W: Write + Send> Sink for Parquet<W> {
-    fn write(&mut self, rows: &[Row]) -> io::Result<()> {
-        self.writer.write(&self.batches.of(rows)?).map_err(told)
+    fn write(&mut self, parts: &[Part]) -> io::Result<()> {
+        self.rows(&rows_of(parts))
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
@@ -204,8 +209,9 @@ impl<W: Write> Ipc<W> {
 }
 
 impl<W: Write + Send> Sink for Ipc<W> {
-    fn write(&mut self, rows: &[Row]) -> io::Result<()> {
-        self.writer.write(&self.batches.of(rows)?).map_err(told)
+    fn write(&mut self, parts: &[Part]) -> io::Result<()> {
+        let batch = self.batches.of(&rows_of(parts))?;
+        self.writer.write(&batch).map_err(told)
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {

@@ -4,16 +4,45 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::candle::Candle;
 use crate::store::SeriesKey;
+use crate::view::Batch;
 
-/// One candle on its way out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+/// Candles of one series on their way out.
+#[derive(Debug)]
+pub(super) struct Part {
     /// The series, by its place among the chosen ones.
     pub(super) series: usize,
-    pub(super) candle: Candle,
-    pub(super) known_at: Option<i64>,
+    pub(super) batch: Batch,
+}
+
+impl Part {
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.batch.len()).map(|at| Row {
+            series: self.series,
+            batch: &self.batch,
+            at,
+        })
+    }
+}
+
+/// All candles of parts, in order.
+#[cfg(feature = "parquet")]
+pub(super) fn rows_of(parts: &[Part]) -> Vec<Row<'_>> {
+    parts.iter().flat_map(Part::rows).collect()
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    pub(super) series: usize,
+    pub(super) batch: &'a Batch,
+    pub(super) at: usize,
+}
+
+impl Row<'_> {
+    pub(super) fn ts(&self) -> i64 {
+        self.batch.ts[self.at]
+    }
 }
 
 /// Where a column's values come from, and with that their type.
@@ -24,13 +53,13 @@ pub(super) enum Value {
     /// Yes or no, the same for a whole series.
     Flag(fn(&SeriesKey) -> bool),
     /// Unix seconds: a timestamp where the format has one.
-    Time(fn(&Row) -> Option<i64>),
+    Time(fn(&Row<'_>) -> Option<i64>),
     /// Unix seconds, always written as RFC 3339 text.
-    TimeText(fn(&Row) -> Option<i64>),
+    TimeText(fn(&Row<'_>) -> Option<i64>),
     /// A number.
-    Real(fn(&Row) -> Option<f64>),
+    Real(fn(&Row<'_>) -> Option<f64>),
     /// A count.
-    Whole(fn(&Row) -> Option<i64>),
+    Whole(fn(&Row<'_>) -> Option<i64>),
 }
 
 /// When a column is written without being asked for.
@@ -70,20 +99,45 @@ static COLUMNS: [Spec; 14] = {
             false,
             Text(|key| key.timeframe.to_string()),
         ),
-        spec("ts", Always, false, Time(|row| Some(row.candle.ts))),
+        spec("ts", Always, false, Time(|row| Some(row.ts()))),
+        spec("datetime", InText, false, TimeText(|row| Some(row.ts()))),
         spec(
-            "datetime",
-            InText,
+            "open",
+            Always,
             false,
-            TimeText(|row| Some(row.candle.ts)),
+            Real(|row| Some(row.batch.open[row.at])),
         ),
-        spec("open", Always, false, Real(|row| Some(row.candle.open))),
-        spec("high", Always, false, Real(|row| Some(row.candle.high))),
-        spec("low", Always, false, Real(|row| Some(row.candle.low))),
-        spec("close", Always, false, Real(|row| Some(row.candle.close))),
-        spec("volume", Always, true, Real(|row| row.candle.volume)),
-        spec("vwap", Always, true, Real(|row| row.candle.vwap)),
-        spec("trades", Always, true, Whole(|row| row.candle.trades)),
+        spec(
+            "high",
+            Always,
+            false,
+            Real(|row| Some(row.batch.high[row.at])),
+        ),
+        spec(
+            "low",
+            Always,
+            false,
+            Real(|row| Some(row.batch.low[row.at])),
+        ),
+        spec(
+            "close",
+            Always,
+            false,
+            Real(|row| Some(row.batch.close[row.at])),
+        ),
+        spec(
+            "volume",
+            Always,
+            true,
+            Real(|row| row.batch.volume.get(row.at)),
+        ),
+        spec("vwap", Always, true, Real(|row| row.batch.vwap.get(row.at))),
+        spec(
+            "trades",
+            Always,
+            true,
+            Whole(|row| row.batch.trades.get(row.at)),
+        ),
         spec("source", Never, false, Text(|key| key.source.clone())),
         spec(
             "adjusted",
@@ -91,7 +145,12 @@ static COLUMNS: [Spec; 14] = {
             false,
             Flag(|key| key.adjusted.is_adjusted()),
         ),
-        spec("known_at", Never, true, Time(|row| row.known_at)),
+        spec(
+            "known_at",
+            Never,
+            true,
+            Time(|row| row.batch.known_at.get(row.at)),
+        ),
     ]
 };
 

@@ -14,7 +14,7 @@ use crate::model::market::date_of;
 
 use super::Series;
 use super::columnar::{Batches, Parquet};
-use super::columns::{Column, Row};
+use super::columns::{Column, Part, Row, rows_of};
 use super::folder::{LEVELS, PART};
 use super::sink::Sink;
 
@@ -39,11 +39,11 @@ pub(super) struct Hive<'a> {
     folder: &'a Path,
     batches: Arc<Batches>,
     series: Series,
-    open: Option<(Part, Box<Parquet<File>>)>,
+    open: Option<(Year, Box<Parquet<File>>)>,
 }
 
 /// What one file holds: a series and a year.
-type Part = (usize, i32);
+type Year = (usize, i32);
 
 impl<'a> Hive<'a> {
     pub(super) fn new(folder: &'a Path, columns: &[Column], series: Series) -> Hive<'a> {
@@ -60,14 +60,14 @@ impl<'a> Hive<'a> {
         }
     }
 
-    fn begin(&self, part: Part) -> io::Result<Box<Parquet<File>>> {
-        let path = self.path(part);
+    fn begin(&self, year: Year) -> io::Result<Box<Parquet<File>>> {
+        let path = self.path(year);
         fs::create_dir_all(&path)?;
         let file = File::create_new(path.join(PART))?;
         Ok(Box::new(Parquet::new(Arc::clone(&self.batches), file)?))
     }
 
-    fn path(&self, (series, year): Part) -> PathBuf {
+    fn path(&self, (series, year): Year) -> PathBuf {
         let key = &self.series[series];
         let values = [
             key.timeframe.to_string(),
@@ -87,16 +87,16 @@ impl<'a> Hive<'a> {
 }
 
 impl Sink for Hive<'_> {
-    fn write(&mut self, rows: &[Row]) -> io::Result<()> {
-        let part = |row: &Row| (row.series, date_of(row.candle.ts).year());
-        for rows in rows.chunk_by(|a, b| part(a) == part(b)) {
-            let part = part(&rows[0]);
-            if self.open.as_ref().is_none_or(|(open, _)| *open != part) {
+    fn write(&mut self, parts: &[Part]) -> io::Result<()> {
+        let year = |row: &Row<'_>| (row.series, date_of(row.ts()).year());
+        for rows in rows_of(parts).chunk_by(|a, b| year(a) == year(b)) {
+            let year = year(&rows[0]);
+            if self.open.as_ref().is_none_or(|(open, _)| *open != year) {
                 self.close()?;
-                self.open = Some((part, self.begin(part)?));
+                self.open = Some((year, self.begin(year)?));
             }
             if let Some((_, file)) = &mut self.open {
-                file.write(rows)?;
+                file.rows(rows)?;
             }
         }
         Ok(())

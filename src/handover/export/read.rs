@@ -1,17 +1,17 @@
-//! The pass over the file: every chosen candle once, in order, in blocks. It must never hold more than one.
+//! The pass over the file: every chosen candle once, in order, in blocks of batches. It must never hold more than one.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::handover::choice::{BadChoice, Chosen};
 use crate::run::pipe::Sender;
-use crate::store::{Counted, Store};
+use crate::store::Store;
+use crate::view::{Selection, View};
 
-use super::columns::Row;
+use super::columns::Part;
 use super::error::ExportError;
 use super::{Beside, Report};
 
-/// Rows that are read, and encoded, at once.
+/// Rows that are encoded at once, about.
 const BLOCK: usize = 1 << 15;
 /// From then on it is worth a word that one state is read: the log cannot begin anew meanwhile.
 const LONG: Duration = Duration::from_secs(30);
@@ -19,8 +19,9 @@ const LONG: Duration = Duration::from_secs(30);
 pub(super) struct Reader<'a> {
     store: &'a Store,
     beside: &'a Beside<'a>,
-    sender: Sender<Vec<Row>>,
-    block: Vec<Row>,
+    sender: Sender<Vec<Part>>,
+    block: Vec<Part>,
+    rows: usize,
     began: Duration,
     has_told: bool,
     report: Report,
@@ -30,13 +31,14 @@ impl<'a> Reader<'a> {
     pub(super) fn new(
         store: &'a Store,
         beside: &'a Beside<'a>,
-        sender: Sender<Vec<Row>>,
+        sender: Sender<Vec<Part>>,
     ) -> Reader<'a> {
         Reader {
             store,
             beside,
             sender,
-            block: Vec::with_capacity(BLOCK),
+            block: Vec::new(),
+            rows: 0,
             began: beside.clock.monotonic(),
             has_told: false,
             report: Report::default(),
@@ -61,26 +63,16 @@ impl<'a> Reader<'a> {
         chosen: &Chosen,
         known: bool,
     ) -> Result<(), ExportError> {
-        let (store, id) = (self.store, chosen.series.id);
-        let times = if known {
-            store.slice_times(id)?
-        } else {
-            HashMap::new()
-        };
-        let mut read = Counted::default();
-        store.each_row(id, chosen.span, |candle, slice_id| {
-            read.add(candle.ts);
-            self.block.push(Row {
-                series,
-                candle,
-                known_at: slice_id.and_then(|slice_id| times.get(&slice_id).copied()),
-            });
-            if self.block.len() == BLOCK {
-                self.hand_over()?;
+        let view = View::of(chosen.series.clone()).select(Selection::Within(chosen.span));
+        let view = if known { view.with_known_at() } else { view };
+        let read = view.each_batch(self.store, |batch| {
+            self.rows += batch.len();
+            self.block.push(Part { series, batch });
+            if self.rows < BLOCK {
+                return Ok(());
             }
-            Ok::<(), ExportError>(())
+            self.hand_over()
         })?;
-        store.check_books(&chosen.series, chosen.span, read)?;
         let report = &mut self.report;
         report.series += u64::from(read.candles > 0);
         report.candles += read.candles;
@@ -98,7 +90,7 @@ impl<'a> Reader<'a> {
             self.has_told = true;
             self.beside.monitor.log_held();
         }
-        let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
-        Ok(self.sender.send(block)?)
+        self.rows = 0;
+        Ok(self.sender.send(std::mem::take(&mut self.block))?)
     }
 }

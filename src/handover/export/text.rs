@@ -3,11 +3,11 @@
 
 use std::io::{self, Write};
 
-#[cfg(feature = "serve")]
-use crate::model::candle::Candle;
 use crate::store::SeriesKey;
+#[cfg(feature = "serve")]
+use crate::view::Batch;
 
-use super::columns::{Column, Row, Value};
+use super::columns::{Column, Part, Row, Value};
 use super::compress::Compressor;
 use super::days::Days;
 use super::format::Format;
@@ -75,11 +75,11 @@ impl Lines {
     }
 
     #[cfg(feature = "serve")]
-    pub(crate) fn candle(&mut self, candle: Candle, lines: &mut Vec<u8>) {
+    pub(crate) fn row(&mut self, batch: &Batch, at: usize, lines: &mut Vec<u8>) {
         let row = Row {
             series: 0,
-            candle,
-            known_at: None,
+            batch,
+            at,
         };
         self.write(&row, lines);
     }
@@ -90,7 +90,7 @@ impl Lines {
         names.join(",") + "\n"
     }
 
-    fn write(&mut self, row: &Row, lines: &mut Vec<u8>) {
+    fn write(&mut self, row: &Row<'_>, lines: &mut Vec<u8>) {
         let texts = match self.of_series.take() {
             Some((series, texts)) if series == row.series => texts,
             _ => self.texts(&self.series[row.series]),
@@ -158,9 +158,9 @@ impl<W: Write> Text<W> {
 }
 
 impl<W: Write + Send> Sink for Text<W> {
-    fn write(&mut self, rows: &[Row]) -> io::Result<()> {
-        for row in rows {
-            self.lines.write(row, &mut self.text);
+    fn write(&mut self, parts: &[Part]) -> io::Result<()> {
+        for row in parts.iter().flat_map(Part::rows) {
+            self.lines.write(&row, &mut self.text);
         }
         self.out.write_all(&self.text)?;
         self.text.clear();

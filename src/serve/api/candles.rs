@@ -8,11 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use crate::handover::export::{Format, Lines};
-use crate::model::candle::{Candle, MAX_TS, MIN_TS};
-use crate::model::span::Span;
+use crate::model::candle::{MAX_TS, MIN_TS};
 use crate::serve::reading::coding::Coder;
 use crate::serve::reading::pieces::Pieces;
 use crate::store::{SeriesKey, Store, StoreError};
+use crate::view::View;
 
 /// Bytes that are sent at once.
 const PIECE: usize = 64 << 10;
@@ -31,6 +31,11 @@ const _: () = assert!(-FARTHEST < MIN_TS && MAX_TS < FARTHEST - 1);
 pub(super) struct BadCursor;
 
 impl Cursor {
+    /// At the earliest start of a candle that may follow.
+    pub(super) fn at(ts: i64) -> Cursor {
+        Cursor(ts)
+    }
+
     /// Behind a candle.
     pub(super) fn after(ts: i64) -> Cursor {
         Cursor(ts.saturating_add(1))
@@ -80,7 +85,6 @@ pub(super) struct Reached {
 }
 
 enum Stop {
-    Full,
     Unsent,
     Store(StoreError),
 }
@@ -109,35 +113,36 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Sends the first rows of a span.
+    /// Sends the rows of a view, behind which `next` is where more follow.
     pub(super) fn rows(
         &mut self,
         store: &Store,
-        series_id: i64,
-        span: Span,
-        limit: u32,
+        view: &View,
+        next: Option<Cursor>,
     ) -> Result<Reached, StoreError> {
-        let (mut count, mut last) = (0, span.start());
-        let read = store.each_row(series_id, span, |candle, _| {
-            if count == limit {
-                return Err(Stop::Full);
+        let (mut is_first, mut last) = (true, None);
+        let read = view.each_batch(store, |batch| {
+            for at in 0..batch.len() {
+                if !std::mem::take(&mut is_first) {
+                    self.text.push(b',');
+                }
+                self.lines.row(&batch, at, &mut self.text);
+                last = Some(batch.ts[at]);
+                if self.text.len() < PIECE {
+                    continue;
+                }
+                self.hand_on();
+                let made = self.coder.made();
+                if made.len() >= PIECE {
+                    self.pieces.send(made).map_err(|_| Stop::Unsent)?;
+                }
             }
-            self.candle(candle, count == 0);
-            (count, last) = (count + 1, candle.ts);
-            if self.text.len() < PIECE {
-                return Ok(());
-            }
-            self.hand_on();
-            let made = self.coder.made();
-            if made.len() < PIECE {
-                return Ok(());
-            }
-            self.pieces.send(made).map_err(|_| Stop::Unsent)
+            Ok(())
         });
         match read {
-            Ok(()) => Ok(Reached { next: None }),
-            Err(Stop::Full | Stop::Unsent) => Ok(Reached {
-                next: Some(Cursor::after(last)),
+            Ok(_) => Ok(Reached { next }),
+            Err(Stop::Unsent) => Ok(Reached {
+                next: last.map(Cursor::after),
             }),
             Err(Stop::Store(error)) => Err(error),
         }
@@ -149,13 +154,6 @@ impl<'a> Writing<'a> {
             self.coder = begin(self.text.len());
         }
         self.coder.take(&mut self.text);
-    }
-
-    fn candle(&mut self, candle: Candle, is_first: bool) {
-        if !is_first {
-            self.text.push(b',');
-        }
-        self.lines.candle(candle, &mut self.text);
     }
 
     /// Ends the body, with the cursor, whenever the caller has read it.

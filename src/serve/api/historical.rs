@@ -29,6 +29,7 @@ use crate::serve::reading::pieces::{Pieces, pieces};
 use crate::serve::reading::readers::Room;
 use crate::serve::routes::Call;
 use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
+use crate::view::{Selection, View};
 
 /// Candles of one answer at most.
 pub(in crate::serve) const LIMIT: u32 = 1_000_000;
@@ -156,8 +157,10 @@ impl Asked {
             store.at_one_instant(|| {
                 let series = store.find_series(&self.symbol, self.timeframe)?;
                 let span = self.span(&series)?;
-                let next = self.next(store, &series, span)?;
-                let mut head = self.head(&call, &version, span, next, &series);
+                let view = View::of(series).select(Selection::Within(span));
+                let next = self.next(store, &view)?;
+                let series = view.series();
+                let mut head = self.head(&call, &version, span, next, series);
                 let limit = self.limit.map_or(u64::MAX, u64::from);
                 // Where the limit cuts, the next answer begins, or else where the series ends now: candles that come
                 // meanwhile do not move it.
@@ -166,7 +169,7 @@ impl Asked {
                     .map_or(span.end(), |last| last.saturating_add(1));
                 let end = next.map_or(last.min(span.end()), Cursor::from);
                 let span = Span::new(span.start(), end).unwrap_or(span);
-                let (mut rows, mut text) = Rows::new(&series, span, limit);
+                let (mut rows, mut text) = Rows::new(series.clone(), span, limit);
                 if head.status == StatusCode::OK {
                     rows.read(store, &mut text)?;
                     let coder = call.coding.begin(text.len());
@@ -197,8 +200,9 @@ impl Asked {
         let ended = store.at_one_instant(|| {
             let series = store.find_series(&self.symbol, self.timeframe)?;
             let span = self.span(&series)?;
-            let next = self.next(store, &series, span)?;
-            let mut head = self.head(call, &version, span, next, &series);
+            let view = View::of(series).select(Selection::Within(span));
+            let next = self.next(store, &view)?;
+            let mut head = self.head(call, &version, span, next, view.series());
             let mut told = |head| {
                 if let Some(tell) = tell.take() {
                     let _ = tell.send(Ok(head));
@@ -214,9 +218,10 @@ impl Asked {
                 told(head);
                 coder
             });
-            let limit = self.limit.unwrap_or(UNASKED);
-            let mut writing = Writing::new(series.key.clone(), pieces, begin);
-            let reached = writing.rows(store, series.id, span, limit)?;
+            let mut writing = Writing::new(view.series().key.clone(), pieces, begin);
+            let page = next.and_then(|next| Span::new(span.start(), next.from()));
+            let view = view.select(Selection::Within(page.unwrap_or(span)));
+            let reached = writing.rows(store, &view, next)?;
             Ok::<_, Fault>(Some((writing, reached)))
         })?;
         // Whoever waits for room need not wait for this caller.
@@ -241,17 +246,9 @@ impl Asked {
     }
 
     /// Where the next answer begins, if the limit makes one necessary.
-    fn next(
-        &self,
-        store: &Store,
-        series: &SeriesRow,
-        span: Span,
-    ) -> Result<Option<Cursor>, StoreError> {
-        let Some(limit) = self.limit.filter(|&limit| series.candles > limit.into()) else {
-            return Ok(None);
-        };
-        let last = store.full_page(series.id, span, limit)?;
-        Ok(last.map(Cursor::after))
+    fn next(&self, store: &Store, view: &View) -> Result<Option<Cursor>, StoreError> {
+        let end = self.limit.map(|limit| view.page_end(store, limit));
+        Ok(end.transpose()?.flatten().map(Cursor::at))
     }
 
     fn head(

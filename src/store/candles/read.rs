@@ -68,7 +68,7 @@ impl SeriesRow {
 
 impl Store {
     /// Reads at one instant: what others commit meanwhile is not seen. Thousands of small questions cost less so, too.
-    /// As long as it lasts, another process' write-ahead log cannot begin anew.
+    /// As long as it lasts, another process' write-ahead log cannot begin anew. Within another one it is of that instant.
     ///
     /// # Errors
     /// The file cannot be read, or what `read` returns.
@@ -76,6 +76,9 @@ impl Store {
         &self,
         read: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
+        if !self.connection.is_autocommit() {
+            return read();
+        }
         let told = |error| E::from(told(&self.path)(error));
         let instant = self.connection.unchecked_transaction().map_err(told)?;
         let found = read();
@@ -106,20 +109,15 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn held_series(&self) -> Result<Vec<HeldSeries>, StoreError> {
-        let columns = key_columns("series", self.format);
-        let sql =
-            format!("SELECT {columns}, candles, first_ts, last_ts FROM series ORDER BY symbol, id");
-        let held = |row: &Row<'_>| {
-            Ok(HeldSeries {
-                key: key_of(row, 0)?,
-                candles: row.get::<_, i64>(KEY)?.cast_unsigned(),
-                first_ts: stamp_if_any(row, KEY + 1)?,
-                last_ts: stamp_if_any(row, KEY + 2)?,
-            })
-        };
+        let sql = format!(
+            "SELECT {} FROM series ORDER BY symbol, id",
+            held_columns(self.format)
+        );
         let rows = || {
             let mut select = self.connection.prepare_cached(&sql)?;
-            select.query_map([], held)?.collect::<rusqlite::Result<_>>()
+            select
+                .query_map([], held_of)?
+                .collect::<rusqlite::Result<_>>()
         };
         rows().map_err(told(&self.path))
     }
@@ -150,6 +148,27 @@ impl Store {
             .ok_or_else(|| self.no_series(symbol, timeframe))
     }
 
+    /// A series with the books of its row as it is now; none where it is not that series any more.
+    pub(crate) fn refreshed(&self, series: &SeriesRow) -> Result<Option<SeriesRow>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM series WHERE id = ?",
+            held_columns(self.format)
+        );
+        let held = || {
+            let mut select = self.connection.prepare_cached(&sql)?;
+            select.query_row([series.id], held_of).optional()
+        };
+        let held = held().map_err(told(&self.path))?;
+        Ok(held
+            .filter(|held| held.key.is_bound_like(&series.key))
+            .map(|held| SeriesRow {
+                candles: held.candles,
+                first_ts: held.first_ts,
+                last_ts: held.last_ts,
+                ..series.clone()
+            }))
+    }
+
     /// The coverage that stands in the file, be it of an older format whose word is not taken any more.
     ///
     /// # Errors
@@ -158,7 +177,7 @@ impl Store {
         stated_coverage(&self.connection, series_id).map_err(told(&self.path))
     }
 
-    fn no_series(&self, symbol: &Symbol, timeframe: Timeframe) -> StoreError {
+    pub(crate) fn no_series(&self, symbol: &Symbol, timeframe: Timeframe) -> StoreError {
         let held = || {
             self.connection
                 .prepare("SELECT symbol, timeframe FROM series")?
@@ -208,6 +227,24 @@ fn series_columns(format: i32) -> String {
              (SELECT ts FROM candle_data WHERE series_id = s.id AND slice_id IS NOT NULL AND {SEVERAL_HOURS} ORDER BY ts LIMIT 1)),
          s.week_start FROM series AS s"
     )
+}
+
+/// A key and the books.
+fn held_columns(format: i32) -> String {
+    format!(
+        "{}, candles, first_ts, last_ts",
+        key_columns("series", format)
+    )
+}
+
+/// A series from these columns.
+fn held_of(row: &Row<'_>) -> rusqlite::Result<HeldSeries> {
+    Ok(HeldSeries {
+        key: key_of(row, 0)?,
+        candles: row.get::<_, i64>(KEY)?.cast_unsigned(),
+        first_ts: stamp_if_any(row, KEY + 1)?,
+        last_ts: stamp_if_any(row, KEY + 2)?,
+    })
 }
 
 /// A span from two columns.

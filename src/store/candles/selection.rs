@@ -6,13 +6,11 @@ use rusqlite::params;
 
 use crate::model::candle::Candle;
 use crate::model::span::Span;
-use crate::model::symbol::Symbol;
-use crate::model::timeframe::Timeframe;
 use crate::store::candles::columns::{AFTER, candle_of, selected};
 use crate::store::candles::coverage::slice_of;
 use crate::store::file::stamp::{stamp, stamp_if_any};
 use crate::store::packed::write::Oddity;
-use crate::store::{Counted, SeriesRow, Store, StoreError, told};
+use crate::store::{SeriesRow, Store, StoreError, told};
 
 /// Candles that are read at once.
 const BATCH: usize = 4096;
@@ -25,19 +23,6 @@ pub struct Candles<'a> {
     batch: std::vec::IntoIter<Candle>,
     /// The newest that was read, `None` once there are no more.
     after: Option<i64>,
-}
-
-/// Which candles of a series to read.
-#[derive(Clone, Copy, Debug)]
-pub enum Selection {
-    /// All of them.
-    All,
-    /// Those in a span.
-    Within(Span),
-    /// The oldest so many.
-    Head(u32),
-    /// The newest so many, in ascending order.
-    Tail(u32),
 }
 
 impl Store {
@@ -54,73 +39,6 @@ impl Store {
             series_id: series.id,
             batch: Vec::new().into_iter(),
             after: Some(after),
-        }
-    }
-
-    /// Reads the candles of a series in ascending order, one after the other: memory stays flat.
-    ///
-    /// # Errors
-    /// The file holds no such series or cannot be read, or what `each` returns; and once all were read, where they are not
-    /// those that the series' row says.
-    ///
-    /// # Examples
-    /// ```
-    /// # use candlefile::{Candle, SeriesKey, Store};
-    /// use candlefile::{Selection, Span};
-    /// # let folder = std::env::temp_dir().join(format!("candlefile-read-{}", std::process::id()));
-    /// # std::fs::create_dir_all(&folder)?;
-    /// # let path = folder.join("read.db");
-    /// # let mut store = Store::create(&path)?;
-    /// # let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted: false };
-    /// # let candle = Candle { ts: 1_704_153_600, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: Some(1.0), vwap: None, trades: None };
-    /// # store.insert_candles(&key, &[candle], 0)?;
-    /// # drop(store);
-    ///
-    /// let store = Store::read(&path)?;
-    /// let january = Span::new(1_704_067_200, 1_706_745_600).expect("not empty");
-    /// let mut closes = Vec::new();
-    /// store.each_candle(&"AAPL".parse()?, "1d".parse()?, Selection::Within(january), |candle| {
-    ///     closes.push(candle.close);
-    ///     Ok::<(), candlefile::StoreError>(())
-    /// })?;
-    /// assert_eq!(closes, [1.0]);
-    /// # drop(store); std::fs::remove_dir_all(&folder)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn each_candle<E: From<StoreError>>(
-        &self,
-        symbol: &Symbol,
-        timeframe: Timeframe,
-        selection: Selection,
-        mut each: impl FnMut(Candle) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut read = || {
-            let told = |error| E::from(told(&self.path)(error));
-            let series = self.find_series(symbol, timeframe)?;
-            let span = match selection {
-                Selection::Within(span) => span,
-                Selection::All => Span::EVERYTHING,
-                Selection::Head(count) => {
-                    let end = self.head_end(series.id, count).map_err(told)?;
-                    Span::new(i64::MIN, end).unwrap_or(Span::EVERYTHING)
-                }
-                Selection::Tail(count) => {
-                    let start = self.tail_start(series.id, count).map_err(told)?;
-                    Span::new(start, i64::MAX).unwrap_or(Span::EVERYTHING)
-                }
-            };
-            let mut read = Counted::default();
-            self.each_row(series.id, span, |candle, _| {
-                read.add(candle.ts);
-                each(candle)
-            })?;
-            Ok(self.check_books(&series, span, read)?)
-        };
-        // What its row says is of another instant otherwise.
-        if self.connection.is_autocommit() {
-            self.at_one_instant(read)
-        } else {
-            read()
         }
     }
 
@@ -166,7 +84,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn full_page(
+    pub(crate) fn full_page(
         &self,
         series_id: i64,
         span: Span,
@@ -239,20 +157,24 @@ impl Store {
         }
     }
 
-    fn head_end(&self, series_id: i64, count: u32) -> rusqlite::Result<i64> {
+    /// Where the oldest so many candles of a series end, if there are any.
+    pub(crate) fn head_end(&self, series_id: i64, count: u32) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT max(ts) + 1 FROM (SELECT ts FROM candle_data WHERE series_id = ? ORDER BY ts LIMIT ?)";
-        let end: Option<i64> =
-            self.connection
-                .query_row(sql, params![series_id, count], |row| row.get(0))?;
-        Ok(end.unwrap_or(i64::MAX))
+        self.one_stamp(sql, series_id, count)
     }
 
-    fn tail_start(&self, series_id: i64, count: u32) -> rusqlite::Result<i64> {
+    /// Where the newest so many candles of a series begin, if there are any.
+    pub(crate) fn tail_start(&self, series_id: i64, count: u32) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT min(ts) FROM (SELECT ts FROM candle_data WHERE series_id = ? ORDER BY ts DESC LIMIT ?)";
-        let first: Option<i64> =
-            self.connection
-                .query_row(sql, params![series_id, count], |row| row.get(0))?;
-        Ok(first.unwrap_or(i64::MAX))
+        self.one_stamp(sql, series_id, count)
+    }
+
+    fn one_stamp(&self, sql: &str, series_id: i64, count: u32) -> Result<Option<i64>, StoreError> {
+        let read = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            select.query_row(params![series_id, count], |row| row.get(0))
+        };
+        read().map_err(told(&self.path))
     }
 }
 

@@ -35,13 +35,20 @@ impl SeriesKey {
         Market::new(self.listing, self.timeframe, week_start)
     }
 
-    /// Whether the candles of both can stand in one series: from one source, adjusted alike, of one market and on one grid. A
-    /// currency that is unknown contradicts none.
+    /// Whether the candles of both can stand in one series: of one symbol and timeframe, from one source, adjusted alike, of one
+    /// market and on one grid. A currency that is unknown contradicts none.
     pub fn is_bound_like(&self, other: &SeriesKey) -> bool {
-        self.other_currencies(other).is_none()
-            && (&self.source, self.adjusted) == (&other.source, other.adjusted)
-            && (self.listing.market, self.listing.grid)
-                == (other.listing.market, other.listing.grid)
+        let bound = |key: &SeriesKey| {
+            (
+                key.timeframe,
+                key.adjusted,
+                key.listing.market,
+                key.listing.grid,
+            )
+        };
+        (&self.symbol, &self.source) == (&other.symbol, &other.source)
+            && bound(self) == bound(other)
+            && self.other_currencies(other).is_none()
     }
 
     /// What it is bound to, in words: all that always counts, and what else it has otherwise than another.

@@ -5,6 +5,7 @@ use crate::run::owner;
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp_if_any;
+use crate::store::jobs::states::state;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, Store, StoreError, told};
 
 /// Jobs, counted.
@@ -50,7 +51,7 @@ impl Store {
             let mut select = self.connection.prepare_cached(sql)?;
             let mut rows = select.query([owner::this_process(&self.path)])?;
             while let Some(row) = rows.next()? {
-                let status = row.get(0)?;
+                let status = state(row, 0)?;
                 tally
                     .by_status
                     .push((status, row.get::<_, i64>(1)?.cast_unsigned()));
@@ -98,7 +99,7 @@ impl Store {
         let read = || -> rusqlite::Result<Vec<SeriesProgress>> {
             let mut select = self.connection.prepare_cached(&sql)?;
             let rows = select.query_map([&job.job_id], |row| {
-                let status: SeriesStatus = row.get(KEY)?;
+                let status: SeriesStatus = state(row, KEY)?;
                 let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
                 Ok(SeriesProgress {
                     key: key_of(row, 0)?,

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::run::owner::{self, Owner};
 use crate::store::jobs::create::{create, distinct, lay_down};
+use crate::store::jobs::states::state;
 use crate::store::jobs::status::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use crate::store::{JobRow, JobStatus, NewJob, Store, StoreError, Target, told};
 
@@ -271,7 +272,7 @@ fn left_behind(
     while let Some(row) = rows.next()? {
         let (owner, heartbeat_at): (Option<String>, Option<i64>) = (row.get(1)?, row.get(2)?);
         let (job_id, source, status): (String, String, JobStatus) =
-            (row.get(0)?, row.get(4)?, row.get(5)?);
+            (row.get(0)?, row.get(4)?, state(row, 5)?);
         let given_up = |owner: &str| status == JobStatus::Running && owner::is_this_process(owner);
         let left_here = owner.is_some_and(|owner| {
             given_up(&owner)

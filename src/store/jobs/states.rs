@@ -18,15 +18,27 @@ macro_rules! states {
             }
         }
 
-        impl rusqlite::types::FromSql for $name {
-            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
-                match value.as_str()? {
-                    $($text => Ok($name::$state),)+
-                    _ => Err(rusqlite::types::FromSqlError::InvalidType),
+        impl State for $name {
+            fn of_word(word: &str) -> Option<Self> {
+                match word {
+                    $($text => Some($name::$state),)+
+                    _ => None,
                 }
             }
         }
     };
+}
+
+/// What stands in the file as a word.
+pub(in crate::store) trait State: Sized {
+    fn of_word(word: &str) -> Option<Self>;
+}
+
+/// A state from a column.
+pub(in crate::store) fn state<T: State>(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<T> {
+    let word: String = row.get(at)?;
+    T::of_word(&word)
+        .ok_or_else(|| rusqlite::Error::InvalidColumnType(at, word, rusqlite::types::Type::Text))
 }
 
 states! {

@@ -11,6 +11,7 @@ use crate::run::owner;
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::read::span_of;
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
+use crate::store::jobs::states::state;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesKey, SeriesStatus,
@@ -203,7 +204,7 @@ impl Store {
         let mut select = self.connection.prepare(&sql)?;
         let rest = 1 + KEY;
         let rows = select.query_map([&job.job_id], |row| {
-            let status: SeriesStatus = row.get(rest + 2)?;
+            let status: SeriesStatus = state(row, rest + 2)?;
             let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
             Ok(JobSeries {
                 series_id: row.get(0)?,
@@ -329,7 +330,7 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
             .cast_unsigned())
     };
     let (status, owner, heartbeat_at): (JobStatus, Option<String>, Option<i64>) =
-        (row.get(1)?, row.get(15)?, row.get(16)?);
+        (state(row, 1)?, row.get(15)?, row.get(16)?);
     let claimed = status.is_active();
     let is_alive = if format < LOCKED_SINCE {
         owner::was_alive_before
@@ -394,7 +395,7 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
 
 fn slice_of(row: &Row<'_>, job: JobStatus) -> rusqlite::Result<SliceRow> {
     let rest = 1 + KEY;
-    let status: SliceStatus = row.get(rest + 2)?;
+    let status: SliceStatus = state(row, rest + 2)?;
     let left = status == SliceStatus::Running && job != JobStatus::Running;
     Ok(SliceRow {
         slice_id: row.get(0)?,

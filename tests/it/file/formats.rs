@@ -7,7 +7,7 @@ use std::time::Duration;
 use candlefile::backfill::{Request, Runner, run};
 use candlefile::store::FORMAT;
 use candlefile::{
-    Cancel, JobStatus, ManualClock, Policy, Sample, Selection, SeriesKey, Span, Store, StoreError,
+    Cancel, JobStatus, ManualClock, Policy, Sample, SeriesKey, Span, Store, StoreError, View,
 };
 
 use crate::support::checker::check_books;
@@ -150,17 +150,12 @@ fn a_file_of_every_released_format_lacks_nothing_that_it_holds_from_the_sample_p
             let held = Span::new(spans[0].start(), spans[spans.len() - 1].end()).unwrap();
             checked += 1;
             let (mut candles, mut last) = (0, i64::MIN);
-            let read = store.each_candle(
-                &series.key.symbol,
-                series.key.timeframe,
-                Selection::All,
-                |candle| {
-                    assert!(candle.ts > last && held.contains(candle.ts));
-                    assert_eq!(candle.storable(&series.market()), Ok(()));
-                    (candles, last) = (candles + 1, candle.ts);
-                    Ok::<(), StoreError>(())
-                },
-            );
+            let read = View::of(series.clone()).each_candle(&store, |candle| {
+                assert!(candle.ts > last && held.contains(candle.ts));
+                assert_eq!(candle.storable(&series.market()), Ok(()));
+                (candles, last) = (candles + 1, candle.ts);
+                Ok::<(), StoreError>(())
+            });
             read.unwrap();
             assert_eq!((candles, Some(last)), (series.candles, series.last_ts));
             asks_nothing(&mut store, &series.key, held);

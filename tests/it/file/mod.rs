@@ -18,3 +18,4 @@ mod readers;
 mod runs;
 mod snapshots;
 mod together;
+mod view;

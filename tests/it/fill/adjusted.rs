@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use candlefile::backfill::Report;
+use candlefile::provider::{ErrorKind, ProviderError};
 use candlefile::{Candle, JobStatus, SeriesKey, SeriesStatus};
 use serde_json::json;
 
@@ -366,45 +368,101 @@ fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_ce
     assert_eq!(asked, [&checked[..], &[cells[3]]].concat());
 }
 
-#[test]
-fn a_split_that_is_entered_while_a_series_is_filled_is_seen_at_its_end() {
+/// An adjusted series of several slices, filled by a provider that gives one scale up to a question and another from it on.
+/// `check` says how the last question, which is the check at the end, is answered instead.
+fn filled_across_a_split(
+    at_question: u64,
+    check: Option<(u64, fn() -> ProviderError)>,
+) -> [Report; 2] {
     let (from, to) = (utc("2024-01-01 00:00"), utc("2024-07-01 00:00"));
-    let series = "X:BTCUSD 1h";
-    let offered = move || candles((from..to).step_by(HOUR as usize));
-    let run = |at_question: u64| {
-        let mut bench = Bench::new();
-        let mut questions = 0;
-        bench.provider.script(move |ask, _| {
-            questions += 1;
-            let scale = if questions < at_question { 1.0 } else { 0.1 };
-            let asked = offered().filter(|candle| ask.span.contains(candle.ts));
-            let scaled = asked.map(|candle| Candle {
-                open: candle.open * scale,
-                high: candle.high * scale,
-                low: candle.low * scale,
-                close: candle.close * scale,
-                ..candle
-            });
-            Some(Ok(page(ask, scaled)))
+    let mut bench = Bench::new();
+    let mut questions = 0;
+    bench.provider.script(move |ask, _| {
+        questions += 1;
+        if let Some((_, error)) = check.filter(|&(at, _)| at == questions) {
+            return Some(Err(error()));
+        }
+        let scale = if questions < at_question { 1.0 } else { 0.1 };
+        let offered = candles((from..to).step_by(HOUR as usize));
+        let asked = offered.filter(|candle| ask.span.contains(candle.ts));
+        let scaled = asked.map(|candle| Candle {
+            open: candle.open * scale,
+            high: candle.high * scale,
+            low: candle.low * scale,
+            close: candle.close * scale,
+            ..candle
         });
-        let adjusted = SeriesKey {
-            adjusted: candlefile::Adjustment::Split,
-            ..key(series)
-        };
-        let asked = (adjusted, span_of(from, to));
-        bench.run(utc("2025-01-01 00:00"), &[asked])
+        Some(Ok(page(ask, scaled)))
+    });
+    let adjusted = SeriesKey {
+        adjusted: candlefile::Adjustment::Split,
+        ..key("X:BTCUSD 1h")
     };
-    let whole = run(u64::MAX);
+    let asked = [(adjusted, span_of(from, to))];
+    [(); 2].map(|()| bench.run(utc("2025-01-01 00:00"), &asked))
+}
+
+// The run said that the split had made the series stale, and the same command then that nothing was missing.
+#[test]
+fn a_split_that_is_entered_while_a_series_is_filled_is_seen_at_its_end_and_by_every_run_after_it() {
+    let [whole, then] = filled_across_a_split(u64::MAX, None);
     assert_eq!(whole.status, JobStatus::Completed);
+    assert_eq!((then.status, then.requests), (JobStatus::Completed, 0));
     let slices = whole.requests - 1;
     assert!(slices > 2, "one request more than slices: {slices}");
     for at_question in 2..=slices {
-        let report = run(at_question);
-        let of_series = &report.series[0];
-        assert_eq!(of_series.status, SeriesStatus::Stale, "{at_question}");
-        let why = of_series.error.as_deref().unwrap_or_default();
-        assert!(why.contains("factor of 0.1"), "{why}");
+        let reports = filled_across_a_split(at_question, None);
+        for (report, run) in reports.iter().zip(["the run", "the run after it"]) {
+            let of_series = &report.series[0];
+            let status = of_series.status;
+            assert_eq!(status, SeriesStatus::Stale, "question {at_question}, {run}");
+            let why = of_series.error.as_deref().unwrap_or_default();
+            assert!(why.contains("factor of 0.1"), "{run}: {why}");
+        }
     }
     // In one scale from the first question on, it is whole.
-    assert_eq!(run(1).status, JobStatus::Completed);
+    let [whole, _] = filled_across_a_split(1, None);
+    assert_eq!(whole.status, JobStatus::Completed);
+}
+
+#[test]
+fn what_could_not_be_checked_at_the_end_is_checked_by_the_next_run() {
+    let [whole, _] = filled_across_a_split(u64::MAX, None);
+    let check = whole.requests;
+    let refused = || ProviderError {
+        kind: ErrorKind::Slice,
+        message: "the provider answers 500".to_owned(),
+        attempts: 6,
+    };
+    let [first, then] = filled_across_a_split(u64::MAX, Some((check, refused)));
+    let of_series = &first.series[0];
+    assert_eq!(of_series.status, SeriesStatus::Failed);
+    let why = of_series.error.as_deref().unwrap_or_default();
+    assert!(why.contains("could not be checked"), "{why}");
+    assert_eq!(
+        then.status,
+        JobStatus::Completed,
+        "{:?}",
+        then.series[0].error
+    );
+    assert!(
+        then.requests >= 2,
+        "a check and the last slice: {}",
+        then.requests
+    );
+    let stored = first.records.inserted + then.records.inserted;
+    assert_eq!(stored, whole.records.inserted);
+
+    // A split that is entered between the two is not missed.
+    let [_, then] = filled_across_a_split(check + 1, Some((check, refused)));
+    assert_eq!(then.series[0].status, SeriesStatus::Stale);
+
+    // A run that is cut off instead leaves its last slice open, too.
+    let cancelled = || ProviderError {
+        kind: ErrorKind::Cancelled,
+        message: "cut off".to_owned(),
+        attempts: 1,
+    };
+    let [_, then] = filled_across_a_split(check + 1, Some((check, cancelled)));
+    assert_eq!(then.series[0].status, SeriesStatus::Stale);
 }

@@ -2,6 +2,8 @@
 //! ended with 0: its file was sound for ever, and its coverage said that the provider had had nothing there.
 
 use crate::support::harness::{Home, Run};
+#[cfg(feature = "serve")]
+use crate::support::serving::Serving;
 
 const DATES: &str = "--start 2024-01-02 --end 2024-02-29";
 /// Of a series, so that the rest is as it was.
@@ -67,6 +69,27 @@ fn whoever_reads_a_series_whole_refuses_one_whose_books_are_wrong_and_leaves_not
         run(&home, "export MSFT -o msft.csv").ok();
         run(&home, "show MSFT -t 1d --csv").ok();
     }
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn the_server_refuses_candles_whose_books_are_wrong_in_each_format() {
+    let home = damaged(&format!(
+        "DELETE FROM candle_data WHERE {OF_AAPL} AND {}",
+        ROWS[1]
+    ));
+    let serving = Serving::start(home.serve_sample());
+    for format in ["csv", "json"] {
+        let of = |symbol: &str| {
+            let target = format!("/api/v1/historical/{symbol}?timeframe=1d&format={format}");
+            serving.get(&target)
+        };
+        let refused = of("AAPL").refuses(500, "file", "the row of AAPL 1d says");
+        let next = refused.json()["error"]["next"].to_string();
+        assert!(next.contains("`candlefile verify FILE`"), "{next}");
+        of("MSFT").is(200);
+    }
+    serving.stop();
 }
 
 #[test]

@@ -410,11 +410,8 @@ impl Bench {
             held.push(candle);
             Ok::<(), StoreError>(())
         };
-        let all = candlefile::Selection::All;
-        let read = self
-            .store
-            .each_candle(&key.symbol, key.timeframe, all, each);
-        read.unwrap();
+        let view = candlefile::View::open(&self.store, &key.symbol, key.timeframe).unwrap();
+        view.each_candle(&self.store, each).unwrap();
         held
     }
 

@@ -1,0 +1,197 @@
+//! The one way to read candles: a part of a series in batches of columns, ascending. What changes candles between the file
+//! and whoever reads them is a step here, in a fixed order: which rows, then which columns. It must never write, nor hand on
+//! a series whose rows are not those that its books say.
+
+mod batch;
+mod pieces;
+
+pub use batch::{Batch, ROWS, Sparse};
+pub use pieces::{Pieces, PiecesError};
+
+use std::collections::HashMap;
+
+use crate::model::candle::Candle;
+use crate::model::span::Span;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
+use crate::store::{Counted, SeriesRow, Store, StoreError};
+
+/// Which candles of a series to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// Those in a span.
+    Within(Span),
+    /// The oldest so many.
+    Head(u32),
+    /// The newest so many, in ascending order.
+    Tail(u32),
+}
+
+/// Candles of a series as they are read.
+///
+/// # Examples
+/// ```
+/// # use candlefile::{Candle, SeriesKey, Store};
+/// use candlefile::view::{Selection, View};
+/// use candlefile::Span;
+/// # let folder = std::env::temp_dir().join(format!("candlefile-view-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("read.db");
+/// # let mut store = Store::create(&path)?;
+/// # let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted: false };
+/// # let candle = Candle { ts: 1_704_153_600, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: Some(1.0), vwap: None, trades: None };
+/// # store.insert_candles(&key, &[candle], 0)?;
+/// # drop(store);
+///
+/// let store = Store::read(&path)?;
+/// let january = Span::new(1_704_067_200, 1_706_745_600).expect("not empty");
+/// let view = View::open(&store, &"AAPL".parse()?, "1d".parse()?)?.select(Selection::Within(january));
+/// let mut closes = Vec::new();
+/// view.each_batch(&store, |batch| {
+///     closes.extend(&batch.close);
+///     Ok::<(), candlefile::StoreError>(())
+/// })?;
+/// assert_eq!(closes, [1.0]);
+/// # drop(store); std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct View {
+    series: SeriesRow,
+    selection: Selection,
+    has_known_at: bool,
+}
+
+impl View {
+    /// All candles of a series that a file has.
+    ///
+    /// # Errors
+    /// The file holds no such series, or cannot be read.
+    pub fn open(store: &Store, symbol: &Symbol, timeframe: Timeframe) -> Result<View, StoreError> {
+        Ok(View::of(store.find_series(symbol, timeframe)?))
+    }
+
+    /// All candles of a series.
+    pub fn of(series: SeriesRow) -> View {
+        View {
+            series,
+            selection: Selection::All,
+            has_known_at: false,
+        }
+    }
+
+    /// Only some of its candles.
+    #[must_use]
+    pub fn select(self, selection: Selection) -> View {
+        View { selection, ..self }
+    }
+
+    /// With a column that says when the values were first stored: the end of the slice that brought them, its start while it
+    /// still runs. Absent for candles that were handed in, and where the file was given away without its history.
+    #[must_use]
+    pub fn with_known_at(self) -> View {
+        View {
+            has_known_at: true,
+            ..self
+        }
+    }
+
+    /// The series.
+    pub fn series(&self) -> &SeriesRow {
+        &self.series
+    }
+
+    /// Which candles.
+    pub fn selection(&self) -> Selection {
+        self.selection
+    }
+
+    /// Reads in batches of [`ROWS`], the last one shorter, all at one instant: memory stays flat.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what `each` returns; and once all were read, where they are not those that the series' row
+    /// says.
+    pub fn each_batch<E: From<StoreError>>(
+        &self,
+        store: &Store,
+        mut each: impl FnMut(Batch) -> Result<(), E>,
+    ) -> Result<Counted, E> {
+        store.at_one_instant(|| {
+            let series = store.refreshed(&self.series)?;
+            let series = series.ok_or_else(|| {
+                store.no_series(&self.series.key.symbol, self.series.key.timeframe)
+            })?;
+            let Some(span) = self.span(store)? else {
+                return Ok(Counted::default());
+            };
+            let market = series.market();
+            let times = if self.has_known_at {
+                store.slice_times(series.id)?
+            } else {
+                HashMap::new()
+            };
+            let mut batch = Batch::with_capacity(ROWS);
+            let mut read = Counted::default();
+            store.each_row(series.id, span, |candle, slice_id| {
+                read.add(candle.ts);
+                let known_at = slice_id.and_then(|slice_id| times.get(&slice_id).copied());
+                batch.push(&candle, &market, known_at);
+                if batch.len() < ROWS {
+                    return Ok(());
+                }
+                each(std::mem::replace(&mut batch, Batch::with_capacity(ROWS)))
+            })?;
+            if !batch.is_empty() {
+                each(batch)?;
+            }
+            store.check_books(&series, span, read)?;
+            Ok(read)
+        })
+    }
+
+    /// The same, candle by candle.
+    ///
+    /// # Errors
+    /// As [`View::each_batch`].
+    pub fn each_candle<E: From<StoreError>>(
+        &self,
+        store: &Store,
+        mut each: impl FnMut(Candle) -> Result<(), E>,
+    ) -> Result<Counted, E> {
+        self.each_batch(store, |batch| batch.candles().try_for_each(&mut each))
+    }
+
+    /// Where a page of so many rows ends that more rows follow: the start of the first that may.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn page_end(&self, store: &Store, rows: u32) -> Result<Option<i64>, StoreError> {
+        if self.series.candles <= rows.into() {
+            return Ok(None);
+        }
+        let span = self.span(store)?;
+        let last = span.map(|span| store.full_page(self.series.id, span, rows));
+        Ok(last
+            .transpose()?
+            .flatten()
+            .map(|last| last.saturating_add(1)))
+    }
+
+    /// The span that is selected, if it can have a row. What holds none of those that the books know is looked at whole.
+    fn span(&self, store: &Store) -> Result<Option<Span>, StoreError> {
+        let id = self.series.id;
+        let (start, end) = match self.selection {
+            Selection::Head(0) | Selection::Tail(0) => return Ok(None),
+            Selection::All => (None, None),
+            Selection::Within(span) => (Some(span.start()), Some(span.end())),
+            Selection::Head(count) => (None, store.head_end(id, count)?),
+            Selection::Tail(count) => (store.tail_start(id, count)?, None),
+        };
+        Ok(Span::new(
+            start.unwrap_or(i64::MIN),
+            end.unwrap_or(i64::MAX),
+        ))
+    }
+}

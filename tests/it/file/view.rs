@@ -1,0 +1,154 @@
+//! The one way to read: batches of columns, whole at one instant or continued by key.
+
+use candlefile::view::{Batch, Pieces, PiecesError, ROWS};
+use candlefile::{Candle, Selection, Span, StoreError, View};
+
+use crate::support::scripted::{Bench, DAY, HOUR, candles, key, label, span, utc, version};
+
+const HOURS: &str = "X:BTCUSD 1h";
+
+/// Candles that take three batches, every third of them without volume, price by volume and trades.
+fn offered() -> Vec<Candle> {
+    let from = utc("2020-01-01 00:00");
+    let stamps = (0..).map(|n| from + n * HOUR).take(2 * ROWS + 17);
+    let sparse = |candle: Candle| match candle.ts / HOUR % 3 {
+        0 => Candle {
+            vwap: None,
+            trades: None,
+            ..candle
+        },
+        _ => candle,
+    };
+    candles(stamps).map(sparse).collect()
+}
+
+fn filled() -> (Bench, Vec<Candle>) {
+    let (mut bench, offered) = (Bench::new(), offered());
+    bench.hand_in(&key(HOURS), &offered, utc("2024-01-01 00:00"));
+    (bench, offered)
+}
+
+fn view(bench: &Bench, series: &str) -> View {
+    let key = key(series);
+    View::open(&bench.store, &key.symbol, key.timeframe).unwrap()
+}
+
+fn batches(bench: &Bench, view: &View) -> Vec<Batch> {
+    let mut batches = Vec::new();
+    let read = view.each_batch(&bench.store, |batch| {
+        batches.push(batch);
+        Ok::<(), StoreError>(())
+    });
+    let rows: usize = batches.iter().map(Batch::len).sum();
+    assert_eq!(read.unwrap().candles, rows as u64);
+    batches
+}
+
+fn joined(batches: &[Batch]) -> Vec<Candle> {
+    batches.iter().flat_map(Batch::candles).collect()
+}
+
+#[test]
+fn batches_are_columns_of_equal_length_that_join_to_what_is_stored() {
+    let (bench, offered) = filled();
+    let whole = view(&bench, HOURS);
+    let read = batches(&bench, &whole);
+    assert_eq!(
+        read.iter().map(Batch::len).collect::<Vec<_>>(),
+        [ROWS, ROWS, 17]
+    );
+    assert!(joined(&read) == offered, "other candles");
+    for batch in &read {
+        let ends: Vec<i64> = batch.ts.iter().map(|ts| ts + HOUR).collect();
+        assert_eq!(batch.end_ts, ends);
+        let is_there: Vec<bool> = batch.ts.iter().map(|ts| ts / HOUR % 3 != 0).collect();
+        assert_eq!(batch.vwap.validity(), is_there);
+        assert_eq!(batch.trades.validity(), is_there);
+        assert_eq!(batch.volume.values(), vec![1000.5; batch.len()]);
+        // Handed in: nobody knows when it was first told.
+        assert_eq!(batch.known_at.validity(), vec![false; batch.len()]);
+    }
+    let last = offered.len();
+    let within = Selection::Within(span(offered[5].ts, offered[9000].ts));
+    for (selection, rows) in [
+        (Selection::Head(9000), 0..9000),
+        (Selection::Tail(9000), last - 9000..last),
+        (Selection::Head(0), 0..0),
+        (Selection::Tail(u32::MAX), 0..last),
+        (within, 5..9000),
+    ] {
+        let read = batches(&bench, &whole.clone().select(selection));
+        assert!(joined(&read) == offered[rows], "{selection:?}");
+    }
+}
+
+#[test]
+fn a_batch_says_where_each_month_ends_and_when_it_was_told() {
+    let mut bench = Bench::new();
+    let months = ["2024-01-01", "2024-02-01", "2024-03-01"].map(label);
+    bench.provider.offer("AAPL 1mo", candles(months));
+    let now = utc("2024-06-01 00:00");
+    bench.backfill(now, "AAPL 1mo", span(months[0], label("2024-04-01")));
+    let months_of = view(&bench, "AAPL 1mo");
+    let [batch] = &batches(&bench, &months_of.clone().with_known_at())[..] else {
+        panic!("one batch")
+    };
+    assert_eq!(
+        batch.end_ts,
+        ["2024-02-01", "2024-03-01", "2024-04-01"].map(label)
+    );
+    assert_eq!(batch.known_at.values(), [now; 3]);
+    let [unasked] = &batches(&bench, &months_of)[..] else {
+        panic!("one batch")
+    };
+    assert_eq!(unasked.known_at.get(0), None);
+}
+
+#[test]
+fn rows_that_the_books_do_not_know_are_refused_once_they_were_read() {
+    let (bench, offered) = filled();
+    let pieces = || Pieces::new(view(&bench, HOURS), Span::EVERYTHING, u64::MAX);
+    let read_all = |pieces: &mut Pieces| {
+        while !pieces.is_over() {
+            pieces.next(&bench.store)?;
+        }
+        Ok::<(), PiecesError>(())
+    };
+    read_all(&mut pieces()).unwrap();
+    let middle = offered[ROWS + 5].ts;
+    let delete = format!("DELETE FROM candle_data WHERE ts = {middle}");
+    bench.sql().execute(&delete, []).unwrap();
+    let read = view(&bench, HOURS).each_batch(&bench.store, |_| Ok::<(), StoreError>(()));
+    assert!(matches!(read, Err(StoreError::Books { .. })), "{read:?}");
+    let read = read_all(&mut pieces());
+    let is_refused = matches!(read, Err(PiecesError::Store(StoreError::Books { .. })));
+    assert!(is_refused, "{read:?}");
+}
+
+#[test]
+fn pieces_go_on_behind_the_last_candle_whatever_is_added_and_not_where_it_has_changed() {
+    let (mut bench, offered) = filled();
+    let mut pieces = Pieces::new(view(&bench, HOURS), Span::EVERYTHING, u64::MAX);
+    let first = pieces.next(&bench.store).unwrap();
+    assert!(joined(&[first]) == offered[..ROWS], "the first piece");
+    // Behind what was read, and before it.
+    let added = [offered[offered.len() - 1].ts + HOUR, offered[0].ts - DAY];
+    for ts in added {
+        bench.hand_in(&key(HOURS), &[version(ts, 0)], utc("2024-01-01 00:00"));
+    }
+    let mut rest = Vec::new();
+    while !pieces.is_over() {
+        rest.push(pieces.next(&bench.store).unwrap());
+    }
+    let mut expected = offered[ROWS..].to_vec();
+    expected.push(version(added[0], 0));
+    assert!(joined(&rest) == expected, "the others");
+
+    let mut pieces = Pieces::new(view(&bench, HOURS), Span::EVERYTHING, u64::MAX);
+    let piece = pieces.next(&bench.store).unwrap();
+    let last = piece.ts[ROWS - 1];
+    let change = format!("UPDATE candle_data SET close = close + 1 WHERE ts = {last}");
+    bench.sql().execute(&change, []).unwrap();
+    let next = pieces.next(&bench.store);
+    assert!(matches!(next, Err(PiecesError::Changed)), "{next:?}");
+}
