@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use candlefile::backfill::NothingFrom;
 use candlefile::provider::Cursor;
-use candlefile::{Candle, Counts, JobStatus, SeriesKey, SeriesStatus, Span, Store, StoreError};
+use candlefile::{
+    Candle, Counts, Grid, JobStatus, Listing, MarketCode, SeriesKey, SeriesStatus, Span, Store,
+    StoreError,
+};
 
 use crate::support::long_past::{COIN, DAYS, LONG_PAST, cells, coin_of, january, ten_days, whole};
 use crate::support::scripted::{
@@ -413,6 +416,38 @@ fn a_series_is_bound_to_its_source_and_adjustment_as_long_as_it_holds_anything()
         &[version(0, 0)],
         now
     )));
+    let listed = |listing| SeriesKey {
+        listing,
+        ..of_source("csv")
+    };
+    let listing = key(DAYS).listing;
+    let market = MarketCode::XCBO;
+    let grid = Grid::Session;
+    let currency = Some("EUR".parse().unwrap());
+    for (other, words) in [
+        (Listing { market, ..listing }, "market XCBO"),
+        (Listing { grid, ..listing }, "grid session"),
+        (
+            Listing {
+                currency,
+                ..listing
+            },
+            "in EUR",
+        ),
+    ] {
+        let refused = bench
+            .store
+            .insert_candles(&listed(other), &[version(0, 0)], now);
+        assert!(is_bound(&refused), "{words}");
+        let said = refused.unwrap_err().to_string();
+        assert!(said.contains(words) && said.contains("csv (raw"), "{said}");
+    }
+    let currency = None;
+    let unsaid = listed(Listing {
+        currency,
+        ..listing
+    });
+    bench.hand_in(&unsaid, &[version(january().start(), 0)], now);
     assert_eq!(
         bench.number("SELECT count(*) FROM backfill_jobs"),
         1,
