@@ -27,15 +27,54 @@ pub struct Known {
     pub tail: Option<Tail>,
 }
 
+/// Where the provider's final answer is known, be it that it has nothing: the one rule. Before its first candle a series' empty
+/// answers stand apart; the candle turns them into coverage.
+pub fn answered(has_candles: bool, coverage: &SpanSet, empty: impl FnOnce() -> SpanSet) -> SpanSet {
+    if has_candles {
+        coverage.clone()
+    } else {
+        coverage.union(&empty())
+    }
+}
+
 impl Known {
-    /// What is known without what a clock that ran ahead has left: a question of the future was never asked.
-    fn believed(&self, now: i64) -> Known {
-        let (empty, of_the_future): (Vec<EmptySpan>, Vec<EmptySpan>) =
-            self.empty.iter().partition(|empty| empty.asked_at <= now);
-        let unasked: SpanSet = of_the_future.iter().map(|empty| empty.span).collect();
+    /// Where the provider's final answer is known.
+    pub fn answered(&self) -> SpanSet {
+        answered(self.has_candles, &self.coverage, || {
+            self.empty_since(i64::MIN)
+        })
+    }
+
+    /// Where it had nothing, as it said after an instant.
+    pub fn empty_since(&self, since: i64) -> SpanSet {
+        let empty = self.empty.iter().filter(|empty| empty.asked_at > since);
+        empty.map(|empty| empty.span).collect()
+    }
+
+    /// What a clock that ran ahead has left, and cannot be so: answers of the future, and final ones for candles that cannot be
+    /// final yet. Those beside them were told by the same clock: nothing counts from the last candle on, itself included.
+    pub fn disbelieved(&self, market: &Market, now: i64) -> SpanSet {
+        let of_the_future = self.empty.iter().filter(|empty| empty.asked_at > now);
+        let unasked: SpanSet = of_the_future.map(|empty| empty.span).collect();
+        let earliest = Policy {
+            delay: 0,
+            final_after: Some(0),
+        };
+        let settled = market.frontier(now, earliest).settled;
+        let beyond = Span::new(settled, i64::MAX).map(|beyond| self.coverage.within(beyond));
+        if beyond.is_none_or(|beyond| beyond.is_empty()) {
+            return unasked;
+        }
+        let from = self.last_ts.map_or(i64::MIN, |last| last.min(settled));
+        unasked.union(&Span::new(from, i64::MAX).map_or_else(SpanSet::default, SpanSet::from))
+    }
+
+    /// What is known without that.
+    fn believed(&self, market: &Market, now: i64) -> Known {
+        let empty = self.empty.iter().filter(|empty| empty.asked_at <= now);
         Known {
-            coverage: self.coverage.subtract(&unasked),
-            empty,
+            coverage: self.coverage.subtract(&self.disbelieved(market, now)),
+            empty: empty.copied().collect(),
             tail: self.tail.filter(|tail| tail.asked_at <= now),
             ..*self
         }
@@ -76,13 +115,13 @@ pub struct Wanted {
 
 /// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
 pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Vec<Span> {
-    let known = &known.believed(now);
+    let known = &known.believed(market, now);
     let frontier = market.frontier(now, policy);
     // A job of an older file may have been cut at lines that are none: whole candles are asked for.
     let Some(span) = market.lifetime_of(market.whole_candles(wanted.span)) else {
         return Vec::new();
     };
-    let mut missing = SpanSet::from(span).subtract(&answered(known, wanted, now));
+    let mut missing = SpanSet::from(span).subtract(&settled(known, wanted, now));
     if let Some(tail) = known.tail
         && let Some(edge) = Span::new(tail.from, i64::MAX)
         && !wanted.force
@@ -161,23 +200,12 @@ fn rests(
 }
 
 /// The spans that need no further question.
-fn answered(known: &Known, wanted: Wanted, now: i64) -> SpanSet {
-    let empty = |since: i64| {
-        known
-            .empty
-            .iter()
-            .filter(|e| e.asked_at > since)
-            .map(|e| e.span)
-            .collect::<SpanSet>()
-    };
-    match (known.has_candles, wanted.refetch_empty) {
-        (_, true) => known.coverage.subtract(&empty(i64::MIN)),
-        (true, false) => known.coverage.clone(),
-        // Without a candle the empty answers are no coverage yet.
-        (false, false) => known
-            .coverage
-            .union(&empty(now - NO_DATA_ASKED_AGAIN_AFTER)),
+fn settled(known: &Known, wanted: Wanted, now: i64) -> SpanSet {
+    if wanted.refetch_empty {
+        return known.coverage.subtract(&known.empty_since(i64::MIN));
     }
+    let lately = || known.empty_since(now - NO_DATA_ASKED_AGAIN_AFTER);
+    answered(known.has_candles, &known.coverage, lately)
 }
 
 /// Whether asking for a span at the live edge again could bring anything: by the trading hours a candle in it has closed

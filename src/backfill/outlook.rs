@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::rate::Rate;
 use crate::provider::Waiting;
-use crate::run::pace::Pace;
-
-/// The stretch of time whose slices say how long the rest takes.
-const PACE_OF: Duration = Duration::from_secs(600);
+use crate::run::pace::{PACE_OF, Pace, time_left};
 
 /// What is known of a run's pace.
 #[derive(Debug)]
@@ -70,19 +67,15 @@ impl Outlook {
         if look.left == 0 || look.hangs {
             return None;
         }
-        let as_lately = self
-            .each
-            .map(|each| Outlook::as_lately(each, worked, look.left));
+        let as_lately = self.each.and_then(|(each, ended)| {
+            let since_last = worked.saturating_duration_since(ended).as_secs_f64();
+            time_left(each, look.left, since_last)
+        });
         let seconds = match (self.paced(look), as_lately) {
             (Some(paced), as_lately) => paced.max(as_lately.unwrap_or(0.0)),
-            (None, as_lately) => as_lately.filter(|&left| left > 0.0)?,
+            (None, as_lately) => as_lately?,
         };
         Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX) + pause)
-    }
-
-    #[allow(clippy::cast_precision_loss)] // An estimate.
-    fn as_lately((each, ended): (f64, Instant), worked: Instant, left: u64) -> f64 {
-        each * left as f64 - worked.saturating_duration_since(ended).as_secs_f64()
     }
 
     /// While the rate is waited for the first window is spent: what is left goes at the rate, with as many requests a slice

@@ -163,6 +163,7 @@ impl Runner {
             slices.retain(|slice| slice.start() < closed);
         }
         Ok(Target {
+            disbelieved: known.disbelieved(&market, now),
             key: key.clone(),
             week_start,
             span,

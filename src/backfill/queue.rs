@@ -167,7 +167,9 @@ impl Lane {
         let neighbours = [at.checked_sub(1), Some(at)].into_iter().flatten();
         let neighbours = neighbours.filter_map(|at| self.pending.get(at));
         let ends = [self.pending.front(), self.pending.back()];
+        // One that is asked about a second time may have candles yet.
         let pending = ends.into_iter().flatten().chain(neighbours);
+        let pending = pending.chain(&self.doubtful);
         let open: Vec<Span> = asked.chain(pending.map(|progress| progress.span)).collect();
         let is_beside = |other: &Span| {
             other.start() < span.end() + BESIDE && span.start() < other.end() + BESIDE
@@ -354,13 +356,21 @@ impl Queue {
     /// Lets go of the silent slices of a series whose neighbours have said enough.
     fn judge_silent(&mut self, series: usize) {
         let lane = &mut self.lanes[series];
-        for nothing in std::mem::take(&mut lane.silent) {
-            match lane.doubts(nothing.progress.span) {
+        // The doubtful ones first: whoever is beside one of them is held back for its sake.
+        let silent = std::mem::take(&mut lane.silent);
+        let (doubtful, silent): (Vec<Nothing>, Vec<Nothing>) =
+            silent.into_iter().partition(|nothing| {
                 // What is not proven is asked again soon.
-                _ if nothing.end.proven.is_none() => self.nothing.push(nothing),
-                Doubt::Is => lane.doubtful.push_back(nothing.progress),
-                Doubt::May => lane.silent.push(nothing),
-                Doubt::None => self.nothing.push(nothing),
+                nothing.end.proven.is_some() && lane.doubts(nothing.progress.span) == Doubt::Is
+            });
+        lane.doubtful
+            .extend(doubtful.iter().map(|nothing| nothing.progress));
+        for nothing in silent {
+            let is_open = nothing.end.proven.is_some();
+            if is_open && lane.doubts(nothing.progress.span) == Doubt::May {
+                lane.silent.push(nothing);
+            } else {
+                self.nothing.push(nothing);
             }
         }
     }
@@ -661,6 +671,45 @@ mod tests {
         };
         queue.done(work, Verdict::Settled, life);
         assert_eq!((queue.next(), queue.take_nothing()), (Next::Done, vec![]));
+    }
+
+    #[test]
+    fn nothing_beside_what_is_asked_about_again_is_held_back_until_that_has_its_answer() {
+        for brings_candles in [false, true] {
+            let life = Some(days(95, 110));
+            let (mut queue, works) = in_flight(5, life);
+            for work in [works[2], works[3], works[0], works[1]] {
+                let is_settled = work == works[2];
+                let verdict = if is_settled {
+                    Verdict::Settled
+                } else {
+                    nothing(work)
+                };
+                queue.done(work, verdict, life);
+            }
+            // The slices right beside the candles are doubtful; the one of days 30 to 60 is beside one of them.
+            let again = |queue: &mut Queue| {
+                let next = queue.next();
+                let Next::Do(work @ Work::Slice { progress, .. }) = next else {
+                    panic!("a second question, not {next:?}")
+                };
+                (work, progress.slice_id)
+            };
+            let ((after, _), (before, _)) = (again(&mut queue), again(&mut queue));
+            assert_eq!((queue.next(), silent(&mut queue)), (Next::Wait, vec![]));
+            queue.done(after, Verdict::Settled, life);
+            let life = if brings_candles {
+                Some(days(62, 110))
+            } else {
+                life
+            };
+            queue.done(before, Verdict::Settled, life);
+            if brings_candles {
+                assert_eq!(again(&mut queue).1, 1, "it is beside candles now");
+            } else {
+                assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![1]));
+            }
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Factor {
 
 /// Whether all candles before some date have moved by one factor, or all from one on. They are given in ascending order.
 /// Single ones that differ otherwise say nothing, and neither does a single one that moved, unless it is the only one, or
-/// the oldest and moved further than a candle is corrected.
+/// the oldest and moved further than a candle is corrected, or its range with it.
 pub(crate) fn moved(checked: &[Checked]) -> Option<Moved> {
     let (oldest, newest) = (checked.first()?, checked.last()?);
     let roundings = Roundings {
@@ -86,7 +86,9 @@ pub(crate) fn moved(checked: &[Checked]) -> Option<Moved> {
     let alone = || {
         let factor = roundings.factor_of(oldest)?;
         let is_far = factor.least > FAR || factor.most < 1.0 / FAR;
-        (is_far && oldest.old.high > oldest.old.low).then_some((factor, oldest.old.ts))
+        let is_wide = oldest.old.high > oldest.old.low;
+        let is_moved = is_far && is_wide || factor.is_a_split() && roundings.range_moved(oldest);
+        is_moved.then_some((factor, oldest.old.ts))
     };
     let from_oldest = roundings.at_the_end(checked.iter(), enough).or_else(alone);
     from_oldest
@@ -107,6 +109,15 @@ impl Roundings {
     fn differ(Checked { old, new }: &Checked) -> bool {
         let mut pairs = prices(old).into_iter().zip(prices(new));
         pairs.any(|(old, new)| (old - new).abs() > SAME * old.abs().max(new.abs()))
+    }
+
+    /// Whether the distance from low to high is another one: who corrects a candle by an amount leaves it.
+    fn range_moved(&self, Checked { old, new }: &Checked) -> bool {
+        let rounded = |rounding: &Rounding, candle: &Candle| {
+            rounding.at(candle.high) + rounding.at(candle.low)
+        };
+        let rounded = rounded(&self.old, old) + rounded(&self.new, new);
+        ((old.high - old.low) - (new.high - new.low)).abs() > rounded + SAME * old.high
     }
 
     /// What makes the new candle of the old one, if a single factor does.
@@ -310,13 +321,17 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_alone_may_lie_before_a_split_and_is_corrected_by_less() {
-        for factor in [0.1, 0.5, 1.0 / 1.5, 2.0] {
+    fn the_oldest_alone_may_lie_before_a_split_and_is_corrected_otherwise() {
+        for factor in [0.1, 0.5, 1.0 / 1.5, 2.0, 0.8, 0.95, 1.03] {
             let found = moved(&checked(scaled(1, factor))).expect("a split");
             assert_eq!(found.side, Side::UpTo(DAY));
         }
-        for factor in [0.9, 1.03, 1.2] {
-            assert!(moved(&checked(scaled(1, factor))).is_none(), "{factor}");
+        for amount in [-10.0, -0.5, 0.02, 5.0] {
+            let corrected = checked(|old| {
+                let by = if old.ts == DAY { amount } else { 0.0 };
+                cents(map(old, |price| price + by))
+            });
+            assert!(moved(&corrected).is_none(), "{amount}");
         }
         let mut flat = checked(scaled(1, 0.1));
         flat[0].old = map(flat[0].old, |_| 80.0);
@@ -370,7 +385,8 @@ mod tests {
             assert!(moved(&one).is_none(), "the close of row {row}");
             let mut all_prices = checked(cents);
             all_prices[row].new = map(all_prices[row].new, |price| price * 1.03);
-            assert!(moved(&all_prices).is_none(), "all of row {row}");
+            let is_oldest = row == 0;
+            assert_eq!(moved(&all_prices).is_some(), is_oldest, "all of row {row}");
         }
     }
 

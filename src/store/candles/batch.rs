@@ -9,10 +9,9 @@ use crate::model::candle::{Candle, Rejected};
 use crate::model::market::Market;
 use crate::model::span::{Span, SpanSet};
 use crate::plan::{EmptySpan, Tail};
-use crate::store::candles::coverage::{
-    cover, coverage, empty_spans, forget_empty, insert_empty, uncover,
-};
+use crate::store::candles::coverage::{cover, forget_empty, insert_empty, uncover};
 use crate::store::candles::rows::{RowError, Rows, has_candles};
+use crate::store::candles::series::known;
 use crate::store::file::begin::Writing;
 use crate::store::jobs::create::give_sign;
 use crate::store::{Counts, Store, StoreError, told};
@@ -272,9 +271,7 @@ impl Batch<'_> {
     }
 
     fn tail(&self, series_id: i64, asked: Asked) -> rusqlite::Result<Option<Tail>> {
-        let covered = coverage(&self.tx, series_id)?;
-        let empty = empty_spans(&self.tx, series_id)?;
-        let answered = covered.union(&empty.into_iter().map(|empty| empty.span).collect());
+        let answered = known(&self.tx, series_id)?.answered();
         let open = SpanSet::from(asked.span).subtract(&answered);
         let to = asked.span.end().min(asked.to);
         let from = open

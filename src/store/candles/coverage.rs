@@ -247,6 +247,25 @@ pub(in crate::store) fn uncover(
     replace_coverage(connection, series_id, &touching, &rest)
 }
 
+/// Takes back what a clock that ran ahead has left: answers that cannot have come, and what is said to have been asked after now.
+pub(in crate::store) fn disbelieve(
+    connection: &Connection,
+    series_id: i64,
+    spans: &SpanSet,
+    now: i64,
+) -> rusqlite::Result<()> {
+    for span in spans.iter() {
+        uncover(connection, series_id, span)?;
+        forget_empty(connection, series_id, span)?;
+    }
+    let sql = "UPDATE series SET tail_asked_from = NULL, tail_asked_to = NULL, tail_asked_at = NULL
+               WHERE id = ? AND tail_asked_at > ?";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![series_id, now])?;
+    Ok(())
+}
+
 fn replace_coverage(
     connection: &Connection,
     series_id: i64,

@@ -22,13 +22,8 @@ impl Store {
     /// The file cannot be read.
     pub fn nothing_from_provider(&self, series: &SeriesRow) -> Result<SpanSet, StoreError> {
         let market = series.market();
-        let answered = if series.candles == 0 {
-            series.coverage.union(&series.empty)
-        } else {
-            series.coverage.clone()
-        };
         // Whoever is asked about the same series again and again looks them up once.
-        let state = (series.key.clone(), series.books(), answered);
+        let state = (series.key.clone(), series.books(), series.answered());
         if let Some((of, known)) = self.known_holes.borrow().get(&series.id)
             && *of == state
         {

@@ -8,6 +8,7 @@ use crate::model::nearest::nearest;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
+use crate::plan::answered;
 use crate::store::candles::coverage::{
     SEVERAL_HOURS, coverage_in, empty_spans_in, stated_coverage,
 };
@@ -58,6 +59,11 @@ impl SeriesRow {
             .week_start
             .and_then(|day| Weekday::try_from(day.wrapping_sub(1)).ok());
         self.key.market(known.unwrap_or(Weekday::Sun))
+    }
+
+    /// Where the provider's final answer is known.
+    pub fn answered(&self) -> SpanSet {
+        answered(self.candles > 0, &self.coverage, || self.empty.clone())
     }
 
     /// Stretches between its first and its last covered position that are not covered.

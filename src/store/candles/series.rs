@@ -242,7 +242,8 @@ fn held(connection: &Connection, format: i32, key: &SeriesKey) -> rusqlite::Resu
         .optional()
 }
 
-fn known(connection: &Connection, series_id: i64) -> rusqlite::Result<Known> {
+/// What the connection's own file knows of a series.
+pub(in crate::store) fn known(connection: &Connection, series_id: i64) -> rusqlite::Result<Known> {
     known_in("main", FORMAT, connection, series_id)
 }
 

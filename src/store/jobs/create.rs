@@ -6,8 +6,9 @@ use chrono::Weekday;
 use rusqlite::{Connection, params};
 
 use crate::model::market::Policy;
-use crate::model::span::Span;
+use crate::model::span::{Span, SpanSet};
 use crate::run::owner::{self, Owner};
+use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::bind;
 use crate::store::jobs::status::ITS_PROCESS_IS_GONE;
 use crate::store::jobs::totals;
@@ -27,6 +28,8 @@ pub struct Target {
     pub span: Span,
     /// What is missing of it, ascending.
     pub slices: Vec<Span>,
+    /// What the file says was answered and cannot have been: it is taken back before the slices are asked for.
+    pub disbelieved: SpanSet,
     /// Whether its live edge is left alone, since it was quiet for long and is not due again.
     pub not_due: bool,
     /// What is missing, too, and left to living jobs that fetch it.
@@ -127,6 +130,7 @@ impl Store {
         let mut made = Vec::with_capacity(targets.len());
         for target in &targets {
             let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            disbelieve(&tx, series_id, &target.disbelieved, now).map_err(told)?;
             let slices = insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?;
             made.push((series_id, slices));
         }
@@ -258,6 +262,7 @@ pub(in crate::store) fn create(
     let mut made = Vec::with_capacity(targets.len());
     for target in targets {
         let series_id = bind(tx, &target.key, Some(target.week_start), job.now, path)?;
+        disbelieve(tx, series_id, &target.disbelieved, job.now).map_err(told)?;
         let sql = "INSERT INTO backfill_series (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
         let values = params![
             job.job_id,

@@ -8,6 +8,7 @@ use crate::model::listing::Adjustment;
 use crate::model::market::Policy;
 use crate::model::span::Span;
 use crate::run::owner;
+use crate::run::pace::{PACE_OF, time_left};
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::read::span_of;
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
@@ -17,9 +18,6 @@ use crate::store::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesKey, SeriesStatus,
     SliceCounts, SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
 };
-
-/// The stretch of time whose pace says how long the rest takes, in seconds.
-const PACE_OF: i64 = 600;
 
 impl Store {
     /// Jobs, newest first.
@@ -232,7 +230,7 @@ impl Store {
             "SELECT count(*), min(started_at), max(completed_at) FROM backfill_progress {index}
              WHERE job_id = ?1 AND status IN ('completed', 'failed') AND completed_at > ?2"
         );
-        let since = now - PACE_OF;
+        let since = now - PACE_OF.as_secs().cast_signed();
         let (done, began, last): (u32, Option<i64>, Option<i64>) = self
             .connection
             .prepare_cached(&sql)
@@ -243,10 +241,13 @@ impl Store {
             })
             .map_err(told(&self.path))?;
         let (began, last) = (began.unwrap_or(since).max(since), last.unwrap_or(now));
+        if done == 0 {
+            return Ok(None);
+        }
         #[allow(clippy::cast_precision_loss)] // An estimate.
-        let eta = (last - began).max(1) as f64 / f64::from(done) * job.slices.pending as f64
-            - (now - last) as f64;
-        Ok((done > 0 && eta > 0.0).then_some(eta))
+        let [took, since_last] = [(last - began).max(1), now - last].map(|seconds| seconds as f64);
+        let each = took / f64::from(done);
+        Ok(time_left(each, job.slices.pending, since_last))
     }
 
     /// The unfinished jobs without a living owner, oldest first.

@@ -4,8 +4,9 @@ use rusqlite::{Connection, params};
 
 use crate::model::span::{Span, SpanSet};
 use crate::run::owner::{self, Owner};
-use crate::store::candles::coverage::{coverage, empty_spans};
+use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::bind;
+use crate::store::candles::series::known;
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::create::{JobSettings, Made, PROGRAM, Target, insert_slices};
 use crate::store::jobs::status::find_job;
@@ -45,6 +46,7 @@ impl Store {
         for target in &targets {
             // It may have been dropped and made anew, or bound to another source, since.
             let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            disbelieve(&tx, series_id, &target.disbelieved, now).map_err(told)?;
             cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
             let sql = "UPDATE backfill_series SET status = 'pending', error = NULL WHERE job_id = ? AND series_id = ?";
             tx.execute(sql, params![job_id, series_id]).map_err(told)?;
@@ -87,12 +89,7 @@ fn cut_unfinished(
         &format!("DELETE FROM backfill_progress WHERE {unfinished} AND records_fetched + records_removed = 0"),
         params![job_id, series_id],
     )?;
-    let answered = coverage(connection, series_id)?.union(
-        &empty_spans(connection, series_id)?
-            .into_iter()
-            .map(|empty| empty.span)
-            .collect(),
-    );
+    let answered = known(connection, series_id)?.answered();
     let rest: Vec<(i64, Option<Span>)> = connection
         .prepare(&format!(
             "SELECT slice_id, start_ts, end_ts FROM backfill_progress WHERE {unfinished}"

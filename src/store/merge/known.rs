@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
+use super::Pair;
 use super::rows::DIFFERENT;
-use super::{Pair, answered, empty};
 use crate::model::span::SpanSet;
 use crate::plan::Known;
 use crate::store::candles::coverage::cover;
@@ -34,7 +34,7 @@ impl Pair<'_> {
             Ok(candles > 0)
         })?;
         let covered = if has_candles {
-            answered(ours).union(&answered(theirs))
+            ours.answered().union(&theirs.answered())
         } else {
             ours.coverage.union(&theirs.coverage)
         };
@@ -60,9 +60,9 @@ impl Pair<'_> {
 
     /// A span stays empty where both say so, or one does and the other was not asked.
     fn settle_empty(&self, ours: &Known, theirs: &Known) -> rusqlite::Result<()> {
-        let not_empty = answered(theirs).subtract(&empty(theirs));
+        let not_empty = theirs.answered().subtract(&theirs.empty_since(i64::MIN));
         let of_ours = ours.empty.iter().map(|empty| (empty, not_empty.clone()));
-        let of_theirs = theirs.empty.iter().map(|empty| (empty, answered(ours)));
+        let of_theirs = theirs.empty.iter().map(|empty| (empty, ours.answered()));
         self.tx
             .prepare_cached("DELETE FROM main.empty_spans WHERE series_id = ?")?
             .execute([self.ours])?;

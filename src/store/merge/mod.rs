@@ -11,7 +11,6 @@ use std::path::Path;
 use chrono::Weekday;
 use rusqlite::{Connection, ErrorCode, ffi};
 
-use crate::model::span::SpanSet;
 use crate::plan::Known;
 use crate::run::clock::Cancel;
 use crate::store::candles::key::{KEY, key_columns, key_of};
@@ -219,21 +218,9 @@ struct Pair<'a> {
 impl Pair<'_> {
     fn add(&mut self, theirs: &Theirs) -> rusqlite::Result<()> {
         let ours = known_in("main", FORMAT, self.tx, self.ours)?;
-        self.add_candles(&answered(&ours), &answered(&theirs.known))?;
+        self.add_candles(&ours.answered(), &theirs.known.answered())?;
         self.added.series += 1;
         self.added.candles += theirs.has.candles;
         self.settle(&ours, &theirs.known)
     }
-}
-
-/// Where a file has the provider's final answer. Before the first candle the empty ones stand apart.
-fn answered(known: &Known) -> SpanSet {
-    if known.has_candles {
-        return known.coverage.clone();
-    }
-    known.coverage.union(&empty(known))
-}
-
-fn empty(known: &Known) -> SpanSet {
-    known.empty.iter().map(|empty| empty.span).collect()
 }

@@ -22,6 +22,26 @@ const WORDS: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-02-29";
 const LONGER: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-04-30";
 
 #[test]
+fn prices_that_are_adjusted_for_dividends_are_not_asked_of_whoever_has_none() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, WORDS).ok();
+    home.sql("UPDATE series SET adjusted = 2");
+    let list = home.cli(["list", "--json"]).run().ok().json();
+    let listed = &list["series"][0];
+    assert_eq!(
+        (&listed["adjusted"], &listed["adjustment"]),
+        (&json!(true), &json!("total"))
+    );
+    server.forget();
+    let update = home.to(&server, ["update"]).run().exit(3);
+    assert!(
+        update.stdout.contains("adjusted for dividends"),
+        "{update:?}"
+    );
+    assert_eq!(server.hits(), 0);
+}
+
+#[test]
 fn an_adjusted_series_that_did_not_change_grows_at_the_cost_of_one_request_more() {
     let (home, server) = (Home::new(), Server::start());
     home.backfill(&server, WORDS).ok();

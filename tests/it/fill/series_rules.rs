@@ -457,6 +457,45 @@ fn a_series_is_bound_to_its_source_and_adjustment_as_long_as_it_holds_anything()
 }
 
 #[test]
+fn hours_that_are_cut_from_the_session_are_filled_like_any_other() {
+    let (mut bench, series) = (Bench::new(), "AAPL 1h");
+    let grid = Grid::Session;
+    let listing = Listing {
+        grid,
+        ..key(series).listing
+    };
+    let cut = SeriesKey {
+        listing,
+        ..key(series)
+    };
+    let day = |date: &str| {
+        let open = ny(&format!("2024-03-{date} 09:30"));
+        (0..7).map(move |hour| open + hour * HOUR)
+    };
+    // A row on a line of UTC beside those of a Friday and a Monday, between which the clock changes.
+    let stray = ny("2024-03-08 15:00");
+    bench
+        .provider
+        .offer(series, candles(day("08").chain(day("11")).chain([stray])));
+    let market = cut.market(chrono::Weekday::Sun);
+    let asked = market.whole_candles(span(ny("2024-03-08 00:00"), ny("2024-03-12 00:00")));
+    let asked = [(cut, asked)];
+
+    // The last one is over with the session, half an hour after it began.
+    bench.run(ny("2024-03-08 16:14"), &asked);
+    assert_eq!(bench.stamps(series), day("08").take(6).collect::<Vec<_>>());
+    let report = bench.run(ny("2024-03-08 16:15"), &asked);
+    assert_eq!((report.records.inserted, report.records.rejected), (1, 1));
+    let report = bench.run(utc(LONG_PAST), &asked);
+    assert_eq!(report.status, JobStatus::Completed);
+    assert_eq!(
+        bench.stamps(series),
+        day("08").chain(day("11")).collect::<Vec<_>>()
+    );
+    assert_eq!(bench.run(utc(LONG_PAST), &asked).requests, 0);
+}
+
+#[test]
 fn coverage_alone_binds_too() {
     let (mut bench, start) = (Bench::new(), label("2024-02-01"));
     let friday = label("2024-03-08");
