@@ -107,22 +107,16 @@ pub enum StoreError {
     #[error("stopped while somebody read {}", .0.display())]
     Stopped(PathBuf),
     /// The series is held from another source, with another adjustment, or of another market.
-    #[error(
-        "the file holds {symbol} {timeframe} from {source_held} ({binding_held}), and {source_asked} ({binding_asked}) was asked"
-    )]
+    #[error("the file holds {symbol} {timeframe} from {held}, and {asked} was asked")]
     Bound {
         /// The symbol.
         symbol: String,
         /// The timeframe.
         timeframe: String,
-        /// Source in the file.
-        source_held: String,
-        /// What it is bound to in the file: the adjustment, and what else differs.
-        binding_held: String,
-        /// Source asked for.
-        source_asked: String,
+        /// What the file's is bound to: the source, the adjustment, and what else differs.
+        held: String,
         /// The same of what was asked for.
-        binding_asked: String,
+        asked: String,
     },
     /// A series that can be read and not filled: what decides when its candles are closed is not known here.
     #[error(

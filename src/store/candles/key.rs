@@ -31,9 +31,14 @@ pub(in crate::store) static KEY_NAMES: LazyLock<String> = LazyLock::new(|| NAMES
 
 /// The columns of a key in a table of a file of this format, to be read. An older one does not have them all.
 pub(in crate::store) fn key_columns(table: &str, format: i32) -> String {
-    let column = |(at, name): (usize, &str)| match format < MARKETS_SINCE && at >= ALWAYS {
-        true => format!("NULL AS {name}"),
-        false => format!("{table}.{name}"),
+    let has = if format < MARKETS_SINCE { ALWAYS } else { KEY };
+    let column = |(at, name): (usize, &str)| {
+        let of = if at < has {
+            table.to_owned() + "."
+        } else {
+            "NULL AS ".into()
+        };
+        of + name
     };
     let columns: Vec<String> = NAMES.into_iter().enumerate().map(column).collect();
     columns.join(", ")

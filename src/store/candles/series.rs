@@ -222,10 +222,8 @@ fn check_binding(key: &SeriesKey, held: &Held, known: &Known) -> Result<(), Stor
     Err(StoreError::Bound {
         symbol: key.symbol.to_string(),
         timeframe: key.timeframe.to_string(),
-        source_held: held.key.source.clone(),
-        binding_held: held.key.binding(key),
-        source_asked: key.source.clone(),
-        binding_asked: key.binding(&held.key),
+        held: format!("{} ({})", held.key.source, held.key.binding(key)),
+        asked: format!("{} ({})", key.source, key.binding(&held.key)),
     })
 }
 
