@@ -104,7 +104,7 @@ impl Market {
     /// The start of the candle of minutes or hours, so many seconds long, that holds an instant. What lies between two
     /// sessions belongs to the last candle before it.
     pub(super) fn intraday_floor(&self, instant: i64, length: i64) -> i64 {
-        match (self.grid, self.sessions_before(instant)) {
+        match (self.grid, self.session_before(instant)) {
             (Grid::Offset(offset), _) => instant - (instant - offset.seconds()).rem_euclid(length),
             (Grid::Session, Some((open, close))) => {
                 let within = instant.min(close - 1) - open;
@@ -118,7 +118,7 @@ impl Market {
     /// The start of the first candle after an instant.
     pub(super) fn intraday_next(&self, instant: i64, length: i64) -> i64 {
         let next = self.intraday_floor(instant, length) + length;
-        match (self.grid, self.sessions_before(instant)) {
+        match (self.grid, self.session_before(instant)) {
             (Grid::Session, Some((open, close))) if next >= close => self.session_after(open).0,
             _ => next,
         }
@@ -126,7 +126,7 @@ impl Market {
 
     /// Where a candle that starts at an instant ends.
     pub(super) fn intraday_end(&self, start: i64, length: i64) -> i64 {
-        match (self.grid, self.sessions_before(start)) {
+        match (self.grid, self.session_before(start)) {
             (Grid::Session, Some((_, close))) => (start + length).min(close),
             _ => self.intraday_next(start, length),
         }
@@ -152,7 +152,7 @@ impl Market {
     }
 
     /// The last session that opens at or before an instant.
-    fn sessions_before(&self, instant: i64) -> Option<(i64, i64)> {
+    fn session_before(&self, instant: i64) -> Option<(i64, i64)> {
         if self.grid != Grid::Session {
             return None;
         }
