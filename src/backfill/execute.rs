@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::fetch::Series;
+use super::fetch::{Series, Stored};
 use super::outlook::Outlook;
 use super::pool::fetch_all;
 use super::turns::Paced;
 use super::writer::Ledger;
 use super::{Job, Report, Runner, Stop, report};
-use crate::model::candle::Candle;
 use crate::model::span::Span;
 use crate::monitor::Monitor;
 use crate::store::{JobStatus, Left, Made, Progress, SeriesKey, Store, StoreError, Target};
@@ -47,13 +46,11 @@ impl Parts {
                 store.stamps(id)?
             };
             let life = ends.and_then(|(first, last)| Span::new(first, market.next(last)));
-            let (recheck, between) = recheck(store, &target.key, id, &slices)?;
             parts.series.push(Series {
                 key: target.key.clone(),
                 market,
                 span: target.span,
-                recheck,
-                between,
+                stored: Stored::of(store, &target.key, id, &slices)?,
                 was_asked: target.was_asked,
                 life,
             });
@@ -65,22 +62,31 @@ impl Parts {
     }
 }
 
-/// The candles that are asked again before an adjusted series grows, and more that lie between.
-fn recheck(
-    store: &Store,
-    key: &SeriesKey,
-    id: i64,
-    slices: &[Progress],
-) -> Result<(Vec<Candle>, Vec<Candle>), StoreError> {
-    if !key.adjusted.is_adjusted() {
-        return Ok(<(Vec<Candle>, Vec<Candle>)>::default());
+impl Stored {
+    fn of(
+        store: &Store,
+        key: &SeriesKey,
+        id: i64,
+        slices: &[Progress],
+    ) -> Result<Stored, StoreError> {
+        if !key.adjusted.is_adjusted() || slices.is_empty() {
+            return Ok(Stored::default());
+        }
+        store.at_one_instant(|| {
+            let spans = slices.iter().map(|slice| slice.span);
+            let groups = store.covered_to_check(id, spans, RECHECKED)?;
+            let stamps = || groups.iter().flatten().map(|candle| candle.ts);
+            let between = match (stamps().min(), stamps().max()) {
+                (Some(first), Some(last)) => store.covered_between(id, first, last, BETWEEN)?,
+                _ => Vec::new(),
+            };
+            Ok(Stored {
+                covered: store.coverage_of(id)?,
+                groups,
+                between,
+            })
+        })
     }
-    let around = store.covered_around(id, slices.iter().map(|slice| slice.span), RECHECKED)?;
-    let between = match (around.first(), around.last()) {
-        (Some(first), Some(last)) => store.covered_between(id, first.ts, last.ts, BETWEEN)?,
-        _ => Vec::new(),
-    };
-    Ok((around, between))
 }
 
 /// Runs a recorded job to its end, and records that end.
@@ -202,9 +208,8 @@ fn take_rest(
     })?;
     let (mut series, mut slices) = (series.to_vec(), vec![Vec::new(); series.len()]);
     for ((&index, target), (id, taken)) in leaving.iter().zip(targets).zip(made) {
-        let (recheck, between) = recheck(store, &target.key, id, &taken)?;
-        (series[index].recheck, series[index].between) = (recheck, between);
-        ledger.take_up(index, &taken, target.left);
+        series[index].stored = Stored::of(store, &target.key, id, &taken)?;
+        ledger.take_up(index, &taken, target.left, &series[index].stored.covered);
         slices[index] = taken;
     }
     let over = leaving

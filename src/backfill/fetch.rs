@@ -10,9 +10,10 @@ use super::Stop;
 use super::judge::{Chain, Judged};
 use super::message::{End, GivenUp, Message, Nothing, PageMessage};
 use super::queue::{Verdict, Work};
+use super::recheck::Witnesses;
 use crate::model::candle::Candle;
 use crate::model::market::{Market, Policy};
-use crate::model::span::Span;
+use crate::model::span::{Span, SpanSet};
 use crate::monitor::Slow;
 use crate::plan::Known;
 use crate::provider::{Ask, AssetClass, ErrorKind, Provider, ProviderError, Tries};
@@ -25,14 +26,22 @@ pub(crate) struct Series {
     pub(crate) key: SeriesKey,
     pub(crate) market: Market,
     pub(crate) span: Span,
-    /// Stored candles that must still be what the provider says: adjusted series only.
-    pub(crate) recheck: Vec<Candle>,
-    /// More of them, which lie between: what the oldest would say is theirs to say where those do not come any more.
-    pub(crate) between: Vec<Candle>,
+    pub(crate) stored: Stored,
     /// Whether the provider was asked before without any answer.
     pub(crate) was_asked: bool,
     /// From the first stored candle to the end of the last.
     pub(crate) life: Option<Span>,
+}
+
+/// What is stored of an adjusted series before it grows; of others nothing is kept in mind.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stored {
+    /// What was covered.
+    pub(crate) covered: SpanSet,
+    /// Covered candles that must still be what the provider says, in groups that stand together.
+    pub(crate) groups: Vec<Vec<Candle>>,
+    /// More of them, which lie between: what the oldest would say is theirs to say where those do not come any more.
+    pub(crate) between: Vec<Candle>,
 }
 
 impl Series {
@@ -53,8 +62,8 @@ pub(crate) struct Fetcher {
     pub(crate) until_yesterday: Mutex<HashMap<AssetClass, i64>>,
     /// Of each series, from its first candle to the end of its last, those that came meanwhile included.
     pub(crate) lives: Mutex<Vec<Option<Span>>>,
-    /// Of each adjusted series, candles that came first: in the end they must still be what the provider says.
-    pub(crate) firsts: Mutex<HashMap<usize, Vec<Candle>>>,
+    /// Of each series that is adjusted, what must still be what the provider says in the end.
+    pub(crate) witnesses: Vec<Mutex<Witnesses>>,
     /// Seconds that this machine's clock was found ahead of the provider's, zero where they agree.
     pub(crate) clock_offset: AtomicI64,
     /// Rows that the provider added by habit.
@@ -82,13 +91,27 @@ impl UnderWay {
     }
 }
 
-/// Candles that are kept of what came first.
-const FIRSTS: usize = 5;
 /// A page that takes more seconds is worth a word.
 const SLOW: i64 = 5;
 
 /// The writer has hung up, or the job stops: no more work.
 pub(crate) struct Ended;
+
+/// Why a slice, or all that is left of a series, is given up.
+pub(super) enum Trouble {
+    /// The slice was not answered.
+    Slice(ProviderError),
+    /// The stored candles could not be checked.
+    Unchecked(ProviderError),
+    /// They were, and a split has moved them.
+    Stale(String),
+}
+
+impl From<ProviderError> for Trouble {
+    fn from(error: ProviderError) -> Trouble {
+        Trouble::Slice(error)
+    }
+}
 
 impl Fetcher {
     /// The page that is under way for longest, where that is long.
@@ -115,43 +138,19 @@ impl Fetcher {
     ) -> Result<Verdict, Ended> {
         let send = |message| to_writer.send(message).map_err(|_| Ended);
         match work {
-            Work::Recheck { series, at_end } => match self.recheck(series, at_end) {
-                Ok(None) => {
-                    if at_end {
-                        send(Message::Checked { series })?;
-                    }
-                    Ok(Verdict::Settled)
+            Work::Recheck { series, at_end } => {
+                let checked = if at_end {
+                    self.check_at_end(series)
+                } else {
+                    self.check_stored(series)
+                };
+                match checked {
+                    Ok(()) if at_end => send(Message::Checked { series })?,
+                    Ok(()) => {}
+                    Err(trouble) => return self.give_up(series, None, trouble, &send),
                 }
-                Ok(Some(error)) => {
-                    let why = GivenUp {
-                        kind: ErrorKind::Slice,
-                        error,
-                        attempts: 0,
-                        at: self.clock.now(),
-                    };
-                    send(Message::SeriesOver {
-                        series,
-                        stale: true,
-                        why,
-                    })?;
-                    Ok(Verdict::SeriesOver)
-                }
-                Err(error) => {
-                    let verdict = self.verdict(&error, &send)?;
-                    let mut why = GivenUp::for_error(error, self.clock.now());
-                    why.error = format!("the stored candles could not be checked: {}", why.error);
-                    send(Message::SeriesOver {
-                        series,
-                        stale: false,
-                        why,
-                    })?;
-                    Ok(if verdict == Verdict::NotEntitled {
-                        verdict
-                    } else {
-                        Verdict::SeriesOver
-                    })
-                }
-            },
+                Ok(Verdict::Settled)
+            }
             Work::Slice {
                 series,
                 progress,
@@ -163,17 +162,52 @@ impl Fetcher {
                     Ok(Verdict::Settled)
                 }
                 Ok(Some(Nothing { end, seen_at, .. })) => Ok(Verdict::Nothing(end, seen_at)),
-                Err(error) => {
-                    let verdict = self.verdict(&error, &send)?;
-                    send(Message::Failed {
-                        series,
-                        progress,
-                        why: GivenUp::for_error(error, self.clock.now()),
-                    })?;
-                    Ok(verdict)
-                }
+                Err(trouble) => self.give_up(series, Some(progress), trouble, &send),
             },
         }
+    }
+
+    /// Tells the writer what is given up: a slice, or what is left of the series.
+    fn give_up(
+        &self,
+        series: usize,
+        progress: Option<Progress>,
+        trouble: Trouble,
+        send: &dyn Fn(Message) -> Result<(), Ended>,
+    ) -> Result<Verdict, Ended> {
+        let at = self.clock.now();
+        let (verdict, stale, why) = match (trouble, progress) {
+            (Trouble::Slice(error), Some(progress)) => {
+                let verdict = self.verdict(&error, send)?;
+                let why = GivenUp::for_error(error, at);
+                send(Message::Failed {
+                    series,
+                    progress,
+                    why,
+                })?;
+                return Ok(verdict);
+            }
+            (Trouble::Slice(error) | Trouble::Unchecked(error), _) => {
+                let verdict = match self.verdict(&error, send)? {
+                    Verdict::NotEntitled => Verdict::NotEntitled,
+                    _ => Verdict::SeriesOver,
+                };
+                let mut why = GivenUp::for_error(error, at);
+                why.error = format!("the stored candles could not be checked: {}", why.error);
+                (verdict, false, why)
+            }
+            (Trouble::Stale(error), _) => {
+                let why = GivenUp {
+                    kind: ErrorKind::Slice,
+                    error,
+                    attempts: 0,
+                    at,
+                };
+                (Verdict::SeriesOver, true, why)
+            }
+        };
+        send(Message::SeriesOver { series, stale, why })?;
+        Ok(verdict)
     }
 
     /// Whether the series has trading hours in a span: where it has none, nothing is no surprise.
@@ -219,27 +253,31 @@ impl Fetcher {
         self.lives.lock().expect("no panic under this lock")[series]
     }
 
-    fn saw(&self, series: usize, candles: &[Candle]) {
+    pub(super) fn witnesses(&self, series: usize) -> MutexGuard<'_, Witnesses> {
+        self.witnesses[series]
+            .lock()
+            .expect("no panic under this lock")
+    }
+
+    fn saw(&self, series: usize, candles: &[Candle], heard: usize) {
         let (Some(first), Some(last)) = (candles.first(), candles.last()) else {
             return;
         };
         if self.series[series].key.adjusted.is_adjusted() {
-            let firsts = &mut self.firsts.lock().expect("no panic under this lock");
-            let some = || candles[..candles.len().min(FIRSTS)].to_vec();
-            firsts.entry(series).or_insert_with(some);
+            self.witnesses(series).hear(candles, heard);
         }
         let seen = Span::new(first.ts, self.series[series].market.next(last.ts));
         let life = &mut self.lives.lock().expect("no panic under this lock")[series];
         *life = seen.map(|seen| life.map_or(seen, |life| life.hull(seen)));
     }
 
-    /// Fetches a slice, and says so where there is nothing. The outer error is the writer's, the inner the provider's.
+    /// Fetches a slice, and says so where there is nothing. The outer error is the writer's, the inner says why it is given up.
     fn slice(
         &self,
         series: usize,
         progress: Progress,
         send: &dyn Fn(Message) -> Result<(), Ended>,
-    ) -> Result<Result<Option<Nothing>, ProviderError>, Ended> {
+    ) -> Result<Result<Option<Nothing>, Trouble>, Ended> {
         let now = self.clock.now();
         send(Message::Started { progress, at: now })?;
         let Series { key, market, .. } = &self.series[series];
@@ -259,10 +297,10 @@ impl Fetcher {
             };
             match outcome {
                 // Asked once more, ending yesterday; the other slices of the job are asked so at once.
-                Err(ProviderError {
+                Err(Trouble::Slice(ProviderError {
                     kind: ErrorKind::TodayBeforeEnd { now: theirs },
                     ..
-                }) if behind.is_none() => {
+                })) if behind.is_none() => {
                     let found = theirs.map_or(0, |theirs| now.saturating_sub(theirs).max(0));
                     behind = Some(found);
                     until_yesterday().insert(class, found);
@@ -300,15 +338,16 @@ impl Fetcher {
         span: Span,
         now: i64,
         send: &dyn Fn(Message) -> Result<(), Ended>,
-    ) -> Result<Result<Option<Nothing>, ProviderError>, Ended> {
+    ) -> Result<Result<Option<Nothing>, Trouble>, Ended> {
         let market = self.series[series].market;
         let frontier = market.frontier(now, self.policy);
         let mut chain = Chain::new(market, span, frontier);
         let mut pages = self.pages(series, span, frontier.closed);
         loop {
+            let heard = self.witnesses(series).heard();
             let (page, seen_at) = match pages.next() {
                 Ok(page) => page,
-                Err(error) => return Ok(Err(error)),
+                Err(error) => return Ok(Err(error.into())),
             };
             if seen_at < now {
                 chain.hold_back(market.frontier(seen_at, self.policy));
@@ -319,7 +358,7 @@ impl Fetcher {
                     if let Some(proven) = chain.proven().filter(|_| chain.is_belied()) {
                         send(Message::Belied { progress, proven })?;
                     }
-                    return Ok(Err(odd(&why)));
+                    return Ok(Err(odd(&why).into()));
                 }
             };
             let Judged {
@@ -341,7 +380,11 @@ impl Fetcher {
                     seen_at,
                 })));
             }
-            self.saw(series, &candles);
+            self.saw(series, &candles, heard);
+            // The last page waits for the check at the end.
+            if !is_last && let Err(trouble) = self.check_stored(series) {
+                return Ok(Err(trouble));
+            }
             send(Message::Page(Box::new(PageMessage {
                 series,
                 progress,

@@ -46,7 +46,7 @@ pub(super) fn fetch_all(
         until_yesterday: Mutex::default(),
         clock_offset: AtomicI64::new(0),
         habit: AtomicU64::new(0),
-        firsts: Mutex::default(),
+        witnesses: series.iter().map(|_| Mutex::default()).collect(),
         under_way: UnderWay::default(),
         lives: Mutex::new(series.iter().map(|series| series.life).collect()),
     };
@@ -57,11 +57,11 @@ pub(super) fn fetch_all(
             runner.provider.asset_class(&series.key.symbol),
             series.market.timeframe(),
             slices,
-            !series.recheck.is_empty(),
+            // A single slice is fetched first: its check at the end is that of the stored candles, too.
+            !series.stored.groups.is_empty() && slices.len() > 1,
             series.life,
         );
-        // One answer has one scale; two may have a split between them.
-        if series.key.adjusted.is_adjusted() && slices.len() > 1 {
+        if series.key.adjusted.is_adjusted() && !slices.is_empty() {
             queue.check_at_end();
             ledger.keep_last(index);
         }

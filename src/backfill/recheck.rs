@@ -1,15 +1,58 @@
-//! The check of an adjusted series before it grows: a split changes all of its past at once, and may be entered late. What
-//! is stored and what is still to come must never stand side by side in two scales.
+//! The check of an adjusted series that grows: a split changes all of its past at once, and may be entered late, or while the
+//! series is filled. What is stored and what is still to come must never stand side by side in two scales.
+//!
+//! Stored candles are asked again before anything is written, and what the provider said during the run before its end is.
 
 use std::collections::BTreeMap;
 
-use super::fetch::{Fetcher, Series, odd};
+use super::fetch::{Fetcher, Series, Trouble, odd};
 use super::judge::Chain;
 use crate::model::candle::Candle;
 use crate::model::market::{Frontier, date_of};
 use crate::model::scale::{Checked, Moved, Side, moved};
 use crate::model::span::Span;
 use crate::provider::{ErrorKind, ProviderError};
+
+/// Candles of an answer that are kept as witnesses.
+const WITNESSES: usize = 5;
+
+/// What the provider said of an adjusted series during a run.
+///
+/// A split that is entered meanwhile changes what lies before its day. Of the answers that came before it, those that it
+/// changes include the one that reaches back furthest. So the beginning of an answer is asked for again in the end, unless
+/// one that reaches back further had come before the question was sent. Where the oldest candles come first, that is one.
+#[derive(Debug, Default)]
+pub(crate) struct Witnesses {
+    /// How far the answers reached back, each with all before it.
+    reach: Vec<i64>,
+    beginnings: Vec<Vec<Candle>>,
+    /// Whether the stored candles were asked again.
+    has_checked: bool,
+}
+
+impl Witnesses {
+    /// How many answers had candles so far: what is known when a question is sent.
+    pub(super) fn heard(&self) -> usize {
+        self.reach.len()
+    }
+
+    /// Takes the candles of an answer, ascending, and how many had come when it was asked for.
+    pub(super) fn hear(&mut self, candles: &[Candle], heard: usize) {
+        let Some(first) = candles.first() else { return };
+        if self.reach[..heard]
+            .last()
+            .is_none_or(|&reach| first.ts < reach)
+        {
+            let beginning = &candles[..candles.len().min(WITNESSES)];
+            self.beginnings.push(beginning.to_vec());
+        }
+        let reach = self
+            .reach
+            .last()
+            .map_or(first.ts, |&reach| reach.min(first.ts));
+        self.reach.push(reach);
+    }
+}
 
 fn sort(candles: &mut Vec<Candle>) {
     candles.sort_unstable_by_key(|candle| candle.ts);
@@ -23,31 +66,82 @@ fn within(candles: &[Candle], span: Span) -> &[Candle] {
 }
 
 impl Fetcher {
-    /// Asks again for stored candles of an adjusted series: its oldest and newest covered ones, and those that new ones
-    /// will join; at the end those that came first, for a split may be entered while the others come. Says so where a split
-    /// has moved them.
-    pub(super) fn recheck(
-        &self,
-        series: usize,
-        at_end: bool,
-    ) -> Result<Option<String>, ProviderError> {
-        let Series {
-            key,
-            market,
-            recheck,
-            between,
-            ..
-        } = &self.series[series];
-        let firsts = at_end.then(|| {
-            let firsts = self.firsts.lock().expect("no panic under this lock");
-            firsts.get(&series).cloned().unwrap_or_default()
-        });
-        let (stored, between) = match &firsts {
-            Some(firsts) => (firsts, &[][..]),
-            None => (recheck, between.as_slice()),
+    /// Asks again for stored candles of an adjusted series, once: its oldest and newest covered ones, and those that new ones
+    /// will join.
+    pub(super) fn check_stored(&self, series: usize) -> Result<(), Trouble> {
+        if std::mem::replace(&mut self.witnesses(series).has_checked, true) {
+            return Ok(());
+        }
+        let heard = self.witnesses(series).heard();
+        let checked = self.ask_stored(series).map_err(Trouble::Unchecked)?;
+        self.must_not_have_moved(series, &checked)?;
+        // What lies in the middle may stand in another scale than both ends.
+        for group in &self.series[series].stored.groups {
+            let of_group = |one: &&Checked| group.iter().any(|stored| stored.ts == one.old.ts);
+            let of_group: Vec<Checked> = checked.iter().filter(of_group).copied().collect();
+            // A single one may have been corrected.
+            if of_group.len() > 1 {
+                self.must_not_have_moved(series, &of_group)?;
+            }
+        }
+        let said: Vec<Candle> = checked.iter().map(|checked| checked.new).collect();
+        self.witnesses(series).hear(&said, heard);
+        Ok(())
+    }
+
+    /// Before a run's last word on an adjusted series is stored: the stored candles, and what the provider said meanwhile,
+    /// where it said more than one thing.
+    pub(super) fn check_at_end(&self, series: usize) -> Result<(), Trouble> {
+        let is_one_answer = {
+            let witnesses = self.witnesses(series);
+            witnesses.heard() == 1 && !witnesses.has_checked
         };
+        self.check_stored(series)?;
+        let beginnings = {
+            let witnesses = self.witnesses(series);
+            if is_one_answer || witnesses.heard() < 2 {
+                return Ok(());
+            }
+            witnesses.beginnings.clone()
+        };
+        for beginning in beginnings {
+            let checked = self.check_in_cell(series, &beginning, &[]);
+            let checked = checked.map_err(Trouble::Unchecked)?;
+            if checked.is_empty() {
+                return Err(Trouble::Unchecked(not_again()));
+            }
+            self.must_not_have_moved(series, &checked)?;
+        }
+        Ok(())
+    }
+
+    fn must_not_have_moved(&self, series: usize, checked: &[Checked]) -> Result<(), Trouble> {
+        let Some(Moved { factor, one, side }) = moved(checked) else {
+            return Ok(());
+        };
+        let key = &self.series[series].key;
+        let (up_to, day) = match side {
+            Side::UpTo(ts) => ("up to", date_of(ts)),
+            Side::From(ts) => ("from", date_of(ts)),
+        };
+        Err(Trouble::Stale(format!(
+            "the adjusted prices of {} {} {up_to} {day} have changed by a factor of {factor:.6} since they were stored (close of {} was {}, now is {}): a split has made the series stale",
+            key.symbol,
+            key.timeframe,
+            date_of(one.old.ts),
+            one.old.close,
+            one.new.close
+        )))
+    }
+
+    /// What the provider says now of the stored candles that are checked, ascending.
+    fn ask_stored(&self, series: usize) -> Result<Vec<Checked>, ProviderError> {
+        let Series { market, stored, .. } = &self.series[series];
+        let between = &stored.between;
+        let stored = &mut stored.groups.concat();
+        sort(stored);
         let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let hull = Span::new(first.ts, market.next(last.ts));
         let cells = hull.map_or_else(Vec::new, |hull| market.cut_at_cells(hull));
@@ -66,7 +160,7 @@ impl Fetcher {
             asked.extend(more.iter().filter(come_along));
             sort(&mut asked);
             let missed = match self.check_in_cell(series, &asked, more) {
-                Ok(found) if found.is_empty() => odd("the provider did not give them again"),
+                Ok(found) if found.is_empty() => not_again(),
                 Ok(found) => {
                     checked.extend(found);
                     continue;
@@ -87,20 +181,7 @@ impl Fetcher {
         }
         checked.sort_unstable_by_key(|checked| checked.old.ts);
         checked.dedup_by_key(|checked| checked.old.ts);
-        Ok(moved(&checked).map(|Moved { factor, one, side }| {
-            let (up_to, day) = match side {
-                Side::UpTo(ts) => ("up to", date_of(ts)),
-                Side::From(ts) => ("from", date_of(ts)),
-            };
-            format!(
-                "the adjusted prices of {} {} {up_to} {day} have changed by a factor of {factor:.6} since they were stored (close of {} was {}, now is {}): a split has made the series stale",
-                key.symbol,
-                key.timeframe,
-                date_of(one.old.ts),
-                one.old.close,
-                one.new.close
-            )
-        }))
+        Ok(checked)
     }
 
     /// Asks for stored candles of one cell, and once more where none of them comes, with the others of the cell.
@@ -174,5 +255,43 @@ impl Fetcher {
                 return Ok(answer.into_values().collect());
             }
         }
+    }
+}
+
+fn not_again() -> ProviderError {
+    odd("the provider did not give them again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candles(first: i64) -> Vec<Candle> {
+        let candle = |ts| Candle {
+            ts,
+            open: 1.0,
+            high: 1.0,
+            low: 1.0,
+            close: 1.0,
+            volume: None,
+            vwap: None,
+            trades: None,
+        };
+        (first..first + 10).map(candle).collect()
+    }
+
+    #[test]
+    fn what_reaches_back_further_than_all_that_had_come_when_it_was_asked_for_is_a_witness() {
+        let mut witnesses = Witnesses::default();
+        for (first, heard) in [(100, 0), (200, 1), (50, 2), (70, 3), (60, 2), (80, 0)] {
+            witnesses.hear(&candles(first), heard);
+        }
+        witnesses.hear(&[], 0);
+        assert_eq!(witnesses.heard(), 6);
+        let beginnings = witnesses.beginnings.iter();
+        let beginnings: Vec<(i64, usize)> = beginnings.map(|one| (one[0].ts, one.len())).collect();
+        // The last two were asked for before anything that reaches further had come.
+        let expected = [100, 50, 60, 80].map(|first| (first, WITNESSES));
+        assert_eq!(beginnings, expected);
     }
 }

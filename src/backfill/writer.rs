@@ -7,7 +7,9 @@ use super::fetch::{Fetcher, Series};
 use super::message::{End, GivenUp, Message, PageMessage};
 use super::outlook::{Look, Outlook};
 use super::{Job, Runner, Stop};
+use crate::model::span::SpanSet;
 use crate::monitor::{FailedSlice, Monitor, Snapshot};
+use crate::provider::ErrorKind;
 use crate::store::{
     Asked, Batch, Counts, Left, PageWrite, Progress, SeriesStatus, SliceEnd, Store, StoreError,
 };
@@ -53,6 +55,8 @@ pub(super) struct State {
     /// The end of its last slice, kept back until the candles that came first were checked: what is in two scales must not
     /// look complete, however this run ends.
     last: Last,
+    /// Of an adjusted series, what was covered when its stored candles were chosen for the check, and what this run asks for.
+    known: SpanSet,
     /// Up to where it was asked for, where that is not its end.
     asked_to: i64,
     /// The earliest instant of the plan and of the answers.
@@ -66,6 +70,10 @@ enum Last {
     Stored,
     /// It waits for the check, once it has come.
     Kept(Option<Box<PageMessage>>),
+}
+
+fn known(covered: &SpanSet, slices: &[Progress]) -> SpanSet {
+    covered.union(&slices.iter().map(|slice| slice.span).collect())
 }
 
 impl State {
@@ -87,7 +95,9 @@ impl<'a> Ledger<'a> {
         let states = slices
             .iter()
             .zip(left)
-            .map(|(slices, left)| State {
+            .zip(series)
+            .map(|((slices, left), series)| State {
+                known: known(&series.stored.covered, slices),
                 open: slices
                     .iter()
                     .map(|slice| (slice.slice_id, *slice))
@@ -137,8 +147,15 @@ impl<'a> Ledger<'a> {
     }
 
     /// More slices of a series, and what is left to others now.
-    pub(super) fn take_up(&mut self, series: usize, slices: &[Progress], left: Vec<Left>) {
+    pub(super) fn take_up(
+        &mut self,
+        series: usize,
+        slices: &[Progress],
+        left: Vec<Left>,
+        covered: &SpanSet,
+    ) {
         let state = &mut self.states[series];
+        state.known = state.known.union(&known(covered, slices));
         state.left = left;
         let open = slices.iter().map(|slice| (slice.slice_id, *slice));
         state.open.extend(open);
@@ -237,7 +254,7 @@ impl<'a> Ledger<'a> {
             }
             Message::Checked { series } => {
                 match std::mem::replace(&mut self.states[series].last, Last::Stored) {
-                    Last::Kept(Some(page)) => self.take_page(batch, *page, now),
+                    Last::Kept(Some(page)) => self.take_last(batch, *page, now),
                     Last::Kept(None) | Last::Stored => Ok(()),
                 }
             }
@@ -260,6 +277,32 @@ impl<'a> Ledger<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Takes what was kept back, unless somebody else has filled part of the series meanwhile: whether that is in the same
+    /// scale, the next run finds out.
+    fn take_last(
+        &mut self,
+        batch: &Batch<'_>,
+        page: PageMessage,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let PageMessage {
+            series, progress, ..
+        } = page;
+        let covered = batch.coverage(progress.series_id)?;
+        if covered.subtract(&self.states[series].known).is_empty() {
+            return self.take_page(batch, page, now);
+        }
+        let why = GivenUp {
+            kind: ErrorKind::Slice,
+            error: "another run has filled part of this adjusted series meanwhile: run it again, so that both are checked"
+                .to_owned(),
+            attempts: 0,
+            at: now,
+        };
+        self.slice_failed(batch, series, progress, &why)?;
+        self.end_series(batch, series)
     }
 
     fn take_page(

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 
 use super::{DAY, Market, date_of, label_of, minus_days, plus_days};
-use crate::model::span::Span;
+use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 
 /// Shorter ones are holidays and halts.
@@ -33,6 +33,14 @@ impl Market {
             || self
                 .slot_from(span.start())
                 .is_some_and(|slot| slot.start() < span.end())
+    }
+
+    /// The same spans, with those joined between which there are no trading hours: however the requests were cut, nothing is
+    /// missing there.
+    pub fn bridged(&self, spans: &SpanSet) -> SpanSet {
+        let ends = spans.iter().zip(spans.iter().skip(1));
+        let gaps = ends.filter_map(|(a, b)| Span::new(a.end(), b.start()));
+        spans.union(&gaps.filter(|&gap| !self.trades_within(gap)).collect())
     }
 
     /// What is to be said of a span without trading hours.

@@ -9,7 +9,7 @@ use crate::model::candle::{Candle, Rejected};
 use crate::model::market::Market;
 use crate::model::span::{Span, SpanSet};
 use crate::plan::{EmptySpan, Tail};
-use crate::store::candles::coverage::{cover, forget_empty, insert_empty, uncover};
+use crate::store::candles::coverage::{cover, coverage, forget_empty, insert_empty, uncover};
 use crate::store::candles::rows::{RowError, Rows, has_candles};
 use crate::store::candles::series::known;
 use crate::store::file::begin::Writing;
@@ -148,6 +148,14 @@ impl Batch<'_> {
         let counts = rows.counts;
         self.count(page.slice_id, counts)?;
         Ok(counts)
+    }
+
+    /// Where a series has its final answers.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn coverage(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+        coverage(&self.tx, series_id).map_err(told(self.path))
     }
 
     /// Takes back that a span of a series was answered for good. Its candles stay, as provisional ones.

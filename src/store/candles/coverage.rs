@@ -1,7 +1,5 @@
 //! What of a series was answered: the spans with the provider's final answer, and those for which it had nothing.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, params};
 
 use crate::model::candle::Candle;
@@ -10,6 +8,7 @@ use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 use crate::plan::EmptySpan;
 use crate::store::candles::columns::{candle_of, selected};
+use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp;
 use crate::store::{FORMAT, SeriesKey, Store, StoreError, told};
 
@@ -30,17 +29,26 @@ impl Store {
             && matches!(key.listing.market, MarketCode::XNYS | MarketCode::XCBO)
     }
 
-    /// The covered candles that a split would have changed, and new ones could contradict: of the oldest, of the newest, and
-    /// on both sides of each stretch that is missing, at most `count` each, ascending. None where nothing is missing.
+    /// Where a series has its final answers.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn covered_around(
+    pub fn coverage_of(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+        coverage_in("main", self.format, &self.connection, series_id).map_err(told(&self.path))
+    }
+
+    /// The covered candles that a split would have changed, and new ones could contradict, in groups of `count` at most: the
+    /// oldest, the newest, those on both sides of each stretch that is missing, and the beginnings of slices of runs
+    /// that did not end well: whether they are in one scale with the others nobody has said. None where nothing is missing.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn covered_to_check(
         &self,
         series_id: i64,
         missing: impl Iterator<Item = Span>,
         count: usize,
-    ) -> Result<Vec<Candle>, StoreError> {
+    ) -> Result<Vec<Vec<Candle>>, StoreError> {
         let missing: SpanSet = missing.collect();
         if missing.is_empty() {
             return Ok(Vec::new());
@@ -49,18 +57,52 @@ impl Store {
         let seams = missing.iter().map(|span| (span.start(), span.end()));
         let read = || {
             let covered = coverage(&self.connection, series_id)?;
-            let mut found = BTreeMap::new();
+            let mut groups = Vec::new();
             for (before, from) in ends.into_iter().chain(seams) {
                 let before = Span::new(i64::MIN, before).map(|span| covered.within(span));
                 let from = Span::new(from, i64::MAX).map(|span| covered.within(span));
                 let before = before.iter().flat_map(|covered| covered.iter().rev());
-                self.some_of(series_id, before, "DESC", count, &mut found)?;
+                groups.push(self.some_of(series_id, before, "DESC", count)?);
                 let from = from.iter().flat_map(SpanSet::iter);
-                self.some_of(series_id, from, "ASC", count, &mut found)?;
+                groups.push(self.some_of(series_id, from, "ASC", count)?);
             }
-            Ok(found.into_values().collect())
+            for slice in self.unchecked_slices(series_id)? {
+                let slice = covered.within(slice);
+                groups.push(self.some_of(series_id, slice.iter(), "ASC", count)?);
+            }
+            groups.retain(|group| !group.is_empty());
+            Ok(groups)
         };
         read().map_err(told(&self.path))
+    }
+
+    /// Slices of runs that did not end well, and of those beside them, since the last that did had begun: of them, those before
+    /// which none had come that reaches back further. A split that was entered meanwhile has changed their beginnings, if it has
+    /// changed anything.
+    fn unchecked_slices(&self, series_id: i64) -> rusqlite::Result<Vec<Span>> {
+        let sql = "WITH slices AS (SELECT p.start_ts, p.end_ts, coalesce(p.started_at, 0) AS began,
+                       coalesce(p.completed_at, ?2) AS ended, s.status = 'completed' AS well, j.created_at
+                       FROM backfill_progress AS p JOIN backfill_series AS s USING (job_id, series_id) JOIN backfill_jobs AS j USING (job_id)
+                       WHERE p.series_id = ?1 AND p.records_fetched > 0),
+                   unchecked AS (SELECT * FROM slices WHERE NOT well
+                       AND ended >= coalesce((SELECT max(created_at) FROM slices WHERE well), began))
+                   SELECT start_ts, end_ts, began, ended FROM unchecked
+                   UNION ALL SELECT start_ts, end_ts, began, ended FROM slices
+                       WHERE well AND ended >= (SELECT min(began) FROM unchecked)";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let slice = |row: &rusqlite::Row<'_>| {
+            let times = (row.get::<_, i64>(2)?, row.get::<_, i64>(3)?);
+            Ok((span_of(row, 0)?, times))
+        };
+        let slices = select
+            .query_map([series_id, i64::MAX], slice)?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let reaches_furthest = |(span, (began, _)): &(Span, (i64, i64))| {
+            let mut before = slices.iter().filter(|(_, (_, ended))| ended < began);
+            !before.any(|(other, _)| other.start() <= span.start())
+        };
+        let furthest = slices.iter().filter(|slice| reaches_furthest(slice));
+        Ok(furthest.map(|&(span, _)| span).collect())
     }
 
     /// Covered candles between two others, evenly spread in time, at most `count`, ascending.
@@ -76,43 +118,43 @@ impl Store {
     ) -> Result<Vec<Candle>, StoreError> {
         let read = || {
             let covered = coverage(&self.connection, series_id)?;
-            let mut found = BTreeMap::new();
+            let mut found = Vec::new();
             let step = (last - first) / (count + 1);
             for from in (1..=count).map(|number| first + number * step) {
                 let after = Span::new(from, last).map(|rest| covered.within(rest));
                 let after = after.iter().flat_map(SpanSet::iter);
-                self.some_of(series_id, after, "ASC", 1, &mut found)?;
+                found.extend(self.some_of(series_id, after, "ASC", 1)?);
             }
-            Ok(found.into_values().collect())
+            found.dedup_by_key(|candle| candle.ts);
+            Ok(found)
         };
         read().map_err(told(&self.path))
     }
 
-    /// The first candles in these spans, which lie in that order.
+    /// The first candles in these spans, which lie in that order; ascending.
     fn some_of(
         &self,
         series_id: i64,
         spans: impl Iterator<Item = Span>,
         order: &str,
         count: usize,
-        found: &mut BTreeMap<i64, Candle>,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<Vec<Candle>> {
         let mut select = self.connection.prepare_cached(&format!(
             "SELECT {} FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts {order} LIMIT ?",
             selected()
         ))?;
-        let mut wanted = i64::try_from(count).unwrap_or(i64::MAX);
+        let mut found = Vec::new();
         for span in spans {
+            let wanted = i64::try_from(count - found.len()).unwrap_or(i64::MAX);
             for row in select.query_map([series_id, span.start(), span.end(), wanted], candle_of)? {
-                let candle = row?;
-                found.insert(candle.ts, candle);
-                wanted -= 1;
+                found.push(row?);
             }
-            if wanted <= 0 {
+            if found.len() >= count {
                 break;
             }
         }
-        Ok(())
+        found.sort_unstable_by_key(|candle| candle.ts);
+        Ok(found)
     }
 }
 

@@ -23,7 +23,8 @@ impl Store {
     pub fn nothing_from_provider(&self, series: &SeriesRow) -> Result<SpanSet, StoreError> {
         let market = series.market();
         // Whoever is asked about the same series again and again looks them up once.
-        let state = (series.key.clone(), series.books(), series.answered());
+        let answered = market.bridged(&series.answered());
+        let state = (series.key.clone(), series.books(), answered);
         if let Some((of, known)) = self.known_holes.borrow().get(&series.id)
             && *of == state
         {

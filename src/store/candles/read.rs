@@ -66,9 +66,10 @@ impl SeriesRow {
         answered(self.candles > 0, &self.coverage, || self.empty.clone())
     }
 
-    /// Stretches between its first and its last covered position that are not covered.
+    /// Stretches with trading hours between its first and its last covered position that are not covered.
     pub fn holes(&self) -> usize {
-        self.coverage.iter().count().saturating_sub(1)
+        let covered = self.market().bridged(&self.coverage);
+        covered.iter().count().saturating_sub(1)
     }
 }
 

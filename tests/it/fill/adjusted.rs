@@ -1,10 +1,10 @@
 //! Adjusted series: kept apart from raw ones, and never made of two adjustments.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use candlefile::backfill::Report;
-use candlefile::provider::{ErrorKind, ProviderError};
+use candlefile::provider::{Cursor, ErrorKind, ProviderError};
 use candlefile::{Candle, JobStatus, SeriesKey, SeriesStatus};
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::oracle::{self, span};
 use crate::support::scripted::{
-    Bench, DAY, HOUR, candles, key, label, market, page, span as span_of, utc,
+    Bench, DAY, HOUR, candles, key, label, market, page, refuse_if, span as span_of, utc, version,
 };
 use crate::support::server::Server;
 
@@ -130,6 +130,10 @@ fn a_recheck_that_does_not_advance_fails_the_series_and_is_no_split() {
     let home = Home::filled(WORDS);
     let (_, end) = span("AAPL", "1d", "2024-01-02", "2024-02-29");
     let server = Server::scripted(move |request| {
+        let is_check = request.path().contains("/2024-01-02/");
+        if !is_check {
+            return None;
+        }
         let row = format!(
             r#"{{"t":{},"o":1,"h":1,"l":1,"c":1,"v":1}}"#,
             (end - 86_400) * 1_000
@@ -147,7 +151,12 @@ fn a_recheck_that_does_not_advance_fails_the_series_and_is_no_split() {
     let error = series["error"].as_str().unwrap();
     assert!(error.contains("could not be checked"), "{error}");
     assert!(error.contains("does not advance"), "{error}");
-    assert_eq!(server.hits(), 2);
+    assert_eq!(server.hits(), 1 + 2, "what is new, and the check");
+    let stored = home.db().candles("AAPL", "1d");
+    assert!(
+        stored.iter().all(|candle| candle.ts < end),
+        "what was not checked is stored"
+    );
 }
 
 #[test]
@@ -253,13 +262,20 @@ fn candles_that_do_not_come_again_are_asked_for_twice_and_are_no_split() {
     let run = home.to(&nothing, words).run().exit(3);
     assert!(run.stdout.contains("did not give them again"), "{run:?}");
     assert!(!run.stdout.contains("drop"), "{run:?}");
-    assert_eq!(nothing.hits(), 2);
-    let once = Server::scripted(|request| {
+    assert_eq!(
+        nothing.hits(),
+        2 + 2,
+        "nothing beside candles, and the check"
+    );
+    let n = AtomicUsize::new(0);
+    let once = Server::scripted(move |request| {
         let nothing = aggs::body("AAPL", true, &[], None);
-        (request.n == 0).then(|| Reply::json(200, nothing))
+        let is_check = request.path().contains("/2024-01-02/");
+        let is_first = is_check && n.fetch_add(1, Ordering::Relaxed) == 0;
+        is_first.then(|| Reply::json(200, nothing))
     });
     home.backfill(&once, LONGER).ok();
-    assert_eq!(once.hits(), 3);
+    assert_eq!(once.hits(), 1 + 2);
 }
 
 // A plan's history ended later every day, in silence: once the oldest candles were not given any more, no update passed.
@@ -385,7 +401,7 @@ fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_ce
         }
     };
     let checked = [edge(0, false), edge(2, true), edge(4, false), edge(7, true)];
-    assert_eq!(asked, [&checked[..], &[cells[3]]].concat());
+    assert_eq!(asked, [&[cells[3]], &checked[..]].concat());
 }
 
 /// An adjusted series of several slices, filled by a provider that gives one scale up to a question and another from it on.
@@ -485,4 +501,178 @@ fn what_could_not_be_checked_at_the_end_is_checked_by_the_next_run() {
     };
     let [_, then] = filled_across_a_split(check + 1, Some((check, cancelled)));
     assert_eq!(then.series[0].status, SeriesStatus::Stale);
+}
+
+/// How a series of 4h is filled, for a split of 1 April 2024.
+struct Layout {
+    name: &'static str,
+    /// What was stored before.
+    held: Option<(&'static str, &'static str)>,
+    asked: (&'static str, &'static str),
+    /// The provider's first candle.
+    listed: &'static str,
+    /// Where the plan's history begins.
+    history: &'static str,
+    rows_of_a_page: usize,
+    workers: usize,
+}
+
+const PLAIN: Layout = Layout {
+    name: "fresh",
+    held: None,
+    asked: ("2024-01-01", "2024-07-01"),
+    listed: "2023-01-01",
+    history: "2023-01-01",
+    rows_of_a_page: usize::MAX,
+    workers: 1,
+};
+
+const LAYOUTS: [Layout; 8] = [
+    Layout {
+        name: "left and right of what is stored",
+        held: Some(("2024-03-01", "2024-04-15")),
+        ..PLAIN
+    },
+    Layout {
+        name: "left and right, eight workers",
+        held: Some(("2024-03-01", "2024-04-15")),
+        workers: 8,
+        ..PLAIN
+    },
+    Layout {
+        name: "one slice to the right",
+        held: Some(("2024-03-01", "2024-04-15")),
+        asked: ("2024-03-01", "2024-04-16"),
+        ..PLAIN
+    },
+    Layout {
+        name: "one slice to the left",
+        held: Some(("2024-03-20", "2024-04-15")),
+        asked: ("2024-03-19", "2024-04-15"),
+        ..PLAIN
+    },
+    Layout {
+        name: "pages of one slice",
+        asked: ("2024-03-25", "2024-04-10"),
+        rows_of_a_page: 25,
+        ..PLAIN
+    },
+    Layout {
+        name: "pages to the right of what is stored",
+        held: Some(("2024-03-20", "2024-04-05")),
+        asked: ("2024-03-20", "2024-04-15"),
+        rows_of_a_page: 25,
+        ..PLAIN
+    },
+    Layout {
+        name: "empty slices first, eight workers",
+        listed: "2024-03-01",
+        workers: 8,
+        ..PLAIN
+    },
+    Layout {
+        name: "newest first, since the plan's history begins later",
+        history: "2024-02-10",
+        ..PLAIN
+    },
+];
+
+/// The provider of a layout, whose split is entered after so many questions.
+fn splits_after(bench: &Bench, layout: &Layout, questions: u64) {
+    let [listed, history, split] = [layout.listed, layout.history, "2024-04-01"].map(label);
+    let rows = layout.rows_of_a_page;
+    let mut asked = 0;
+    bench.provider.script(move |ask, cursor| {
+        asked += 1;
+        if ask.span.start() < history {
+            return refuse_if(true, ErrorKind::OutsideHistory);
+        }
+        let from = cursor.map_or(ask.span.start(), |cursor| cursor.as_str().parse().unwrap());
+        let mut stamps = (from.max(listed)..ask.span.end()).step_by(4 * HOUR as usize);
+        let answer: Vec<Candle> = candles(stamps.by_ref().take(rows)).collect();
+        let scaled = answer.into_iter().map(|candle| {
+            if asked > questions && candle.ts < split {
+                tenth(candle)
+            } else {
+                candle
+            }
+        });
+        let next = stamps.next().map(|ts| Cursor::new(ts.to_string()));
+        Some(Ok(page(ask, scaled).followed_by(next)))
+    });
+}
+
+fn tenth(candle: Candle) -> Candle {
+    Candle {
+        open: candle.open / 10.0,
+        high: candle.high / 10.0,
+        low: candle.low / 10.0,
+        close: candle.close / 10.0,
+        ..candle
+    }
+}
+
+// Between the check of what was stored and the slices, between two pages, beside empty slices, newest first: each left two
+// scales in the file, ended with 0, and so did the same command again.
+#[test]
+fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
+    let series = "X:BTCUSD 4h";
+    let now = utc("2025-01-01 00:00");
+    let mut coin = key(series);
+    coin.adjusted = candlefile::Adjustment::Split;
+    let mut in_two_scales = 0;
+    for layout in &LAYOUTS {
+        let span = |(from, to): (&str, &str)| span_of(label(from), label(to));
+        let mut questions = 0;
+        loop {
+            let mut bench = Bench::new();
+            if let Some(held) = layout.held {
+                splits_after(&bench, layout, u64::MAX);
+                bench.run(now, &[(coin.clone(), span(held))]);
+            }
+            bench.workers = layout.workers;
+            splits_after(&bench, layout, questions);
+            let stored = bench.number("SELECT count(*) FROM candle_data");
+            let run = bench.run(now, &[(coin.clone(), span(layout.asked))]);
+            if layout.held.is_some() && questions == 0 {
+                let name = layout.name;
+                let status = run.series[0].status;
+                assert_eq!(
+                    status,
+                    SeriesStatus::Stale,
+                    "{name}, a split before the run"
+                );
+                let now_stored = bench.number("SELECT count(*) FROM candle_data");
+                assert_eq!(
+                    now_stored, stored,
+                    "{name}, candles after a split before the run"
+                );
+            }
+            // What the plan has given, where its history begins later.
+            let (from, to) = layout.asked;
+            let within = (from.max(layout.history), to);
+            let mut status = run.status;
+            for at in ["the run", "the run after it"] {
+                if at != "the run" {
+                    status = bench.run(now, &[(coin.clone(), span(within))]).status;
+                }
+                let held = bench.held(series);
+                let before = held.iter().filter(|one| one.ts < label("2024-04-01"));
+                let (old, new): (Vec<&Candle>, Vec<&Candle>) =
+                    before.partition(|one| one.close == version(one.ts, 0).close);
+                let has_two = !old.is_empty() && !new.is_empty();
+                let name = format!("{}, after {questions} questions, {at}", layout.name);
+                assert!(!has_two || status != JobStatus::Completed, "{name}");
+                in_two_scales += u32::from(has_two);
+            }
+            if questions >= run.requests {
+                break;
+            }
+            questions += 1;
+        }
+    }
+    assert!(
+        in_two_scales > 0,
+        "no run was ever caught between two scales"
+    );
 }

@@ -115,6 +115,28 @@ fn a_hole_is_told_everywhere_whatever_the_timeframe_and_however_the_requests_wer
     ] {
         pieces.backfill(&server, &format!("AAPL -t 15m,4h,1d,1w {range}"));
     }
+    // By working weeks: what lies between them has no trading hours.
+    let weeks = Home::new();
+    for (monday, friday) in [
+        ("03-25", "03-29"),
+        ("04-01", "04-05"),
+        ("04-08", "04-12"),
+        ("04-15", "04-19"),
+    ] {
+        weeks.backfill(
+            &server,
+            &format!("AAPL -t 15m,1d --start 2024-{monday} --end 2024-{friday}"),
+        );
+    }
+    for timeframe in ["15m", "1d"] {
+        assert_eq!(
+            listed(&weeks, timeframe),
+            listed(&whole, timeframe),
+            "{timeframe}"
+        );
+    }
+    let list = weeks.cli(["list"]).run().ok().stdout;
+    assert!(!list.contains("hole"), "{list}");
     let id = report["job_id"].as_str().unwrap();
     let status = json_of(&whole, &format!("status {id}"));
     let info = json_of(&whole, "info");

@@ -593,9 +593,9 @@ fn a_stale_adjusted_series_fails_before_anything_is_written() {
     // All time is one cell of these days: the oldest and the newest come in one answer.
     let held = span(label("2024-01-02"), label("2024-01-12"));
     assert_eq!(
-        bench.provider.take_spans()[0],
+        bench.provider.take_spans()[1],
         held,
-        "what is checked first"
+        "what is checked before anything is written"
     );
 
     let before = bench.held(DAYS);
@@ -619,8 +619,8 @@ fn a_stale_adjusted_series_fails_before_anything_is_written() {
     assert!(series.error.as_deref().unwrap().contains("split"));
     assert_eq!(
         (report.requests, report.records),
-        (1, Counts::default()),
-        "requests, and rows of a stale series"
+        (2, Counts::default()),
+        "requests for the new days and the check, and rows of a stale series"
     );
     assert_eq!(
         (bench.held(DAYS), bench.coverage(DAYS)),
