@@ -78,6 +78,13 @@ impl Owner {
         &self.0.text
     }
 
+    /// Notes beside the file which one it is, and which log it was given: by names that no other file has.
+    pub(crate) fn note(&self, file: &str, log: &str) {
+        if let Some(side) = &self.0.side {
+            side.note(&format!("{file} {log}"));
+        }
+    }
+
     /// Whether it is to be told that no lock proves this run: once, where that is so.
     pub fn tells_that_locks_are_refused(&self) -> bool {
         self.0.side.is_none() && !self.0.is_told.swap(true, Ordering::Relaxed)
@@ -206,10 +213,20 @@ fn gives_signs(heartbeat_at: Option<i64>, now: i64) -> bool {
 /// Removes what dead runs left beside a file.
 pub(crate) fn sweep(db: &Path) {
     if let Ok(db) = db.canonicalize() {
-        side::sweep(&db, |id| {
-            runs().as_ref().is_some_and(|runs| is_among(runs, id))
-        });
+        side::sweep(&db, is_ours);
     }
+}
+
+/// Whether a run of another process has noted that a log is not this file's, but that of one that had its name before.
+pub(crate) fn is_log_of_another(db: &Path, file: &str, log: &str) -> bool {
+    side::notes(db, is_ours).any(|note| {
+        let noted = note.split_once(' ');
+        noted.is_some_and(|(its_file, its_log)| its_log == log && its_file != file)
+    })
+}
+
+fn is_ours(id: Uuid) -> bool {
+    runs().as_ref().is_some_and(|runs| is_among(runs, id))
 }
 
 fn is_among(runs: &HashMap<PathBuf, Weak<Run>>, id: Uuid) -> bool {

@@ -134,7 +134,9 @@ impl Store {
                 why: why.to_string(),
             },
         })?;
-        Ok(self.owner.get_or_init(|| owner).clone())
+        let owner = self.owner.get_or_init(|| owner).clone();
+        self.note();
+        Ok(owner)
     }
 
     /// A number that differs once another connection has changed the file.

@@ -2,7 +2,7 @@
 //! database itself: closing that again would take away SQLite's locks.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -14,7 +14,7 @@ const ATTEMPTS: u32 = 32;
 #[derive(Debug)]
 pub(super) struct Side {
     path: PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 /// What a lock says of a run.
@@ -47,10 +47,7 @@ impl Side {
             share(db, &file);
             match file.try_lock() {
                 Ok(()) if is_still(&path, &file) => {
-                    let side = Side {
-                        path,
-                        _locked: file,
-                    };
+                    let side = Side { path, locked: file };
                     return Ok((run, Some(side)));
                 }
                 // Somebody who cleans up looked at it before it was locked.
@@ -62,6 +59,17 @@ impl Side {
             }
         }
         Err(io::Error::other("another program keeps taking it away"))
+    }
+
+    /// Notes what the run holds, in place of what was noted before. Where that is impossible nothing is known of it.
+    pub(super) fn note(&self, text: &str) {
+        let mut file = &self.locked;
+        let mut note = || {
+            file.rewind()?;
+            file.set_len(0)?;
+            file.write_all(text.as_bytes())
+        };
+        let _: io::Result<()> = note();
     }
 }
 
@@ -80,25 +88,7 @@ pub(super) fn holder(db: &Path, run: Uuid) -> Holder {
 /// Removes what dead runs left beside the database. `is_ours` names the runs of this process: to open a file of theirs could
 /// take their lock away where locks belong to a process.
 pub(super) fn sweep(db: &Path, is_ours: impl Fn(Uuid) -> bool) {
-    let db = real(db);
-    let (Some(folder), Some(name)) = (db.parent(), db.file_name()) else {
-        return;
-    };
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    let mut prefix = name.to_owned();
-    prefix.push(INFIX);
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let rest = name
-            .as_encoded_bytes()
-            .strip_prefix(prefix.as_encoded_bytes());
-        let run = rest.and_then(|rest| Uuid::try_parse_ascii(rest).ok());
-        let Some(run) = run.filter(|&run| !is_ours(run)) else {
-            continue;
-        };
-        let path = path_of(&db, run);
+    for path in runs_beside(db, is_ours) {
         if let (Holder::Left, Some(file)) = look(&path)
             && is_still(&path, &file)
         {
@@ -106,6 +96,43 @@ pub(super) fn sweep(db: &Path, is_ours: impl Fn(Uuid) -> bool) {
         }
     }
 }
+
+/// What the runs beside a database have noted, be they alive or dead, those of this process left out.
+pub(super) fn notes(db: &Path, is_ours: impl Fn(Uuid) -> bool) -> impl Iterator<Item = String> {
+    runs_beside(db, is_ours).into_iter().filter_map(|path| {
+        let mut note = String::new();
+        let file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
+        let read = File::open(&path).ok().filter(|_| file)?;
+        read.take(MOST_NOTED).read_to_string(&mut note).ok()?;
+        Some(note)
+    })
+}
+
+/// The side files of runs beside a database.
+fn runs_beside(db: &Path, is_ours: impl Fn(Uuid) -> bool) -> Vec<PathBuf> {
+    let db = real(db);
+    let (Some(folder), Some(name)) = (db.parent(), db.file_name()) else {
+        return Vec::new();
+    };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut prefix = name.to_owned();
+    prefix.push(INFIX);
+    let run = |entry: fs::DirEntry| {
+        let name = entry.file_name();
+        let rest = name
+            .as_encoded_bytes()
+            .strip_prefix(prefix.as_encoded_bytes());
+        let run = rest.and_then(|rest| Uuid::try_parse_ascii(rest).ok());
+        run.filter(|&run| !is_ours(run))
+    };
+    let runs = entries.flatten().filter_map(run);
+    runs.map(|run| path_of(&db, run)).collect()
+}
+
+/// Bytes of a note at most.
+const MOST_NOTED: u64 = 200;
 
 const INFIX: &str = "-run-";
 
@@ -156,7 +183,7 @@ fn is_still(path: &Path, file: &File) -> bool {
     }
 }
 
-/// Whoever may reach the database may see who works on it: there is nothing in the file.
+/// Whoever may reach the database may see who works on it, and on which file.
 fn share(db: &Path, file: &File) {
     #[cfg(unix)]
     if let Ok(db) = fs::metadata(db) {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::run::owner;
 use crate::store::file::path::beside;
 use crate::store::{Store, StoreError};
 
@@ -37,7 +38,14 @@ struct Shared {
     /// It is not in its place any more, and is not written again.
     given_up: AtomicBool,
     /// Its write-ahead log, where it was given one here.
-    log: Mutex<Option<Id>>,
+    log: Mutex<Option<Log>>,
+}
+
+/// A write-ahead log, and the shared memory of those who use it.
+#[derive(Debug)]
+struct Log {
+    file: Id,
+    memory: Option<Id>,
 }
 
 /// The journal that a file's header names.
@@ -151,17 +159,50 @@ impl Held {
 
     /// Keeps in mind which log the file has, or that it has none any more.
     pub(in crate::store) fn keep_log(&self, path: Option<&Path>) {
-        *self.log() = path.and_then(|path| id(&beside(path, "-wal")).ok());
+        *self.log() = path.and_then(|path| {
+            Some(Log {
+                file: id(&beside(path, "-wal")).ok()?,
+                memory: id(&beside(path, "-shm")).ok(),
+            })
+        });
     }
 
-    /// Whether the log that it was given is still beside it.
+    /// Whether the log that it was given is still beside it, and the shared memory of those who use that.
     pub(in crate::store) fn has_its_log(&self, path: &Path) -> bool {
         let log = self.log();
-        log.as_ref()
-            .is_none_or(|log| id(&beside(path, "-wal")).is_ok_and(|found| found == *log))
+        log.as_ref().is_none_or(|log| {
+            let is_there =
+                |suffix, known: &Id| id(&beside(path, suffix)).is_ok_and(|found| found == *known);
+            is_there("-wal", &log.file)
+                && log
+                    .memory
+                    .as_ref()
+                    .is_none_or(|memory| is_there("-shm", memory))
+        })
     }
 
-    fn log(&self) -> MutexGuard<'_, Option<Id>> {
+    /// Whether the log that it was given is there, and others may have worked on it in another shared memory.
+    pub(in crate::store) fn shares_no_memory(&self, path: &Path) -> bool {
+        !self.has_its_log(path)
+            && self
+                .log()
+                .as_ref()
+                .is_some_and(|log| id(&beside(path, "-wal")).is_ok_and(|found| found == log.file))
+    }
+
+    /// Names of the file and of the log that it was given, which no other file has.
+    pub(in crate::store) fn names(&self) -> Option<(String, String)> {
+        let log = self.log();
+        Some((name(&self.id), name(&log.as_ref()?.file)))
+    }
+
+    /// Whether a run has noted that the log beside it is not its own.
+    pub(in crate::store) fn log_is_noted_of_another(&self, path: &Path) -> bool {
+        let log = id(&beside(path, "-wal"));
+        log.is_ok_and(|log| owner::is_log_of_another(path, &name(&self.id), &name(&log)))
+    }
+
+    fn log(&self) -> MutexGuard<'_, Option<Log>> {
         let log = self.shared().log.lock();
         log.unwrap_or_else(PoisonError::into_inner)
     }
@@ -276,6 +317,16 @@ fn id_of(file: &File, _: &Path) -> io::Result<Id> {
 fn id_in(found: &Metadata) -> Id {
     use std::os::unix::fs::MetadataExt;
     Id(found.dev(), found.ino())
+}
+
+#[cfg(unix)]
+fn name(Id(device, inode): &Id) -> String {
+    format!("{device}:{inode}")
+}
+
+#[cfg(not(unix))]
+fn name(path: &Id) -> String {
+    path.display().to_string()
 }
 
 #[cfg(unix)]

@@ -215,13 +215,16 @@ pub(in crate::store) enum How {
 
 impl How {
     fn to_read(path: &Path, held: &Held) -> How {
+        if has_log_of_another(path, held) {
+            return How::Immutable;
+        }
         if held.journal() == Journal::Rollback {
             // A reader with the right to do so takes back what was interrupted.
             let is_interrupted = check_not_interrupted(path).is_err();
-            return match (has_log_of_another(path, held), is_interrupted) {
-                (true, _) => How::Immutable,
-                (false, true) if may_write(path) => How::Beside,
-                (false, _) => How::AtRest,
+            return if is_interrupted && may_write(path) {
+                How::Beside
+            } else {
+                How::AtRest
             };
         }
         // One that is empty, without the shared memory of those who use it, was left by nobody who uses it now.
@@ -279,7 +282,7 @@ pub(in crate::store) fn has_log_of_another(path: &Path, held: &Held) -> bool {
     let look = || {
         is_there(path, "-wal")
             && check_not_interrupted(path).is_ok()
-            && held.journal() == Journal::Rollback
+            && (held.journal() == Journal::Rollback || held.log_is_noted_of_another(path))
     };
     // One that lays it to rest between the two questions of a look is gone at the next.
     look() && look() && held.metadata().is_ok_and(|found| found.len() > 0)

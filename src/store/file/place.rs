@@ -42,6 +42,16 @@ impl Store {
         if let Some(held) = self.connection.held() {
             held.keep_log(Some(&self.real));
         }
+        self.note();
+    }
+
+    /// Notes beside the file which log is its own, where a run of this process is to be found there: whoever finds another file
+    /// under its name leaves that log alone.
+    pub(in crate::store) fn note(&self) {
+        let names = self.connection.held().and_then(Held::names);
+        if let (Some(owner), Some((file, log))) = (self.owner.get(), names) {
+            owner.note(&file, &log);
+        }
     }
 
     /// Whether another file was written into this one: the header of one that has a log says so.
@@ -59,6 +69,8 @@ impl Store {
         if is_overwritten {
             // What is in the log is of a file that is no more, and the new one must not take it for its own.
             discard_log(&self.real);
+        } else if held.shares_no_memory(&self.real) {
+            // Others may work on the log already: it has all that was committed, and goes into the file with them.
         } else if self.has_log.get() && !self.connection.is_written_by_strangers() {
             let _ = self.connection.busy_timeout(PATIENCE);
             let sql = "PRAGMA wal_checkpoint(TRUNCATE)";

@@ -175,6 +175,79 @@ fn a_log_that_is_removed_under_a_run_is_worked_off_and_the_run_says_so() {
     }
 }
 
+/// Another file that is at rest, and whose header still names a log: as a copy made by SQLite's backup is.
+fn newcomer_with_a_log_in_its_header(home: &Home) -> i64 {
+    let other = rusqlite::Connection::open(home.path("other.db")).unwrap();
+    other.pragma_update(None, "journal_mode", "wal").unwrap();
+    Db(other).count("SELECT count(*) FROM candles")
+}
+
+fn listed(home: &Home) -> (String, i64) {
+    let list = home.cli(["--db", "data/m.db", "list", "--json"]);
+    let list = list.without_db().run().ok().json();
+    let series = list["series"].as_array().unwrap();
+    assert_eq!(series.len(), 1, "{list}");
+    let symbol = series[0]["symbol"].as_str().unwrap().to_owned();
+    (symbol, series[0]["candles"].as_i64().unwrap())
+}
+
+// A `list` in the second before the run noticed saw the old file's rows, and wrote its log into the newcomer.
+#[test]
+fn a_newcomer_is_read_as_it_is_before_the_run_on_the_old_file_has_noticed() {
+    let (home, running, gate) = begun(WORDS);
+    let candles = newcomer_with_a_log_in_its_header(&home);
+    running.signal("-STOP");
+    fs::hard_link(home.path("data/m.db"), home.path("kept.db")).unwrap();
+    fs::rename(home.path("other.db"), home.path("data/m.db")).unwrap();
+    assert_eq!(listed(&home), ("MSFT".to_owned(), candles));
+    running.signal("-CONT");
+    running
+        .wait()
+        .exit(1)
+        .says(&["was moved, deleted or replaced"]);
+    gate.open();
+    assert_eq!(listed(&home), ("MSFT".to_owned(), candles));
+    home.cli(["verify", "data/m.db"]).run().ok();
+    Saved::check_file(&home.path("kept.db"));
+}
+
+// After a kill, a backup was put in place of the file. All that opened it took the log that was left for the backup's own.
+#[test]
+fn a_backup_in_place_of_a_file_whose_run_was_killed_does_not_take_its_log() {
+    let (home, running, gate) = begun(WORDS);
+    let candles = newcomer_with_a_log_in_its_header(&home);
+    running.kill();
+    gate.open();
+    assert!(bytes_of_log(&home.path("data/m.db")) > 0, "a log is left");
+    fs::rename(home.path("other.db"), home.path("data/m.db")).unwrap();
+    let of_newcomer = ("MSFT".to_owned(), candles);
+    assert_eq!(listed(&home), of_newcomer);
+    let words = "backfill KO -t 1d --start 2024-01-02 --end 2024-02-29 --provider sample";
+    let backfill = || home.cli(["--db", "data/m.db"]).args(words).without_db();
+    backfill()
+        .run()
+        .exit(1)
+        .says(&["is the log of a file that was here before", "rm "]);
+    assert_eq!(listed(&home), of_newcomer);
+    fs::remove_file(home.path("data/m.db-wal")).unwrap();
+    home.cli(["verify", "data/m.db"]).run().ok();
+}
+
+// Whoever opened the file next made another shared memory, and both wrote: the file was damaged, and the run ended with 0.
+#[test]
+fn shared_memory_that_is_removed_under_a_run_ends_it_before_the_file_is_harmed() {
+    let (home, running, gate) = begun(WORDS);
+    let before = Saved::check_file(&home.path("data/m.db"));
+    fs::remove_file(home.path("data/m.db-shm")).unwrap();
+    running.wait().exit(1).says(&[
+        "was removed or replaced while it was in use",
+        "candlefile verify",
+    ]);
+    gate.open();
+    home.cli(["verify", "data/m.db"]).run().ok();
+    Saved::check_file(&home.path("data/m.db")).assert_holds(&before);
+}
+
 #[test]
 fn a_link_is_followed_and_one_that_leads_elsewhere_meanwhile_is_noticed() {
     let link = |home: &Home, to: &str| {

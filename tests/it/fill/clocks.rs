@@ -233,3 +233,44 @@ fn an_absent_tail_proves_by_the_clock_that_is_behind() {
         "with a clock that is right, and with one ahead"
     );
 }
+
+// One update by a clock a year ahead, of a provider that told no time: what it took for final was believed until that day, and
+// three days that the provider had were never asked for.
+#[test]
+fn what_a_clock_that_ran_ahead_left_is_taken_back_by_the_first_run_without_it() {
+    let days = |from: &str, to: &str| (label(from)..=label(to)).step_by(DAY as usize);
+    let is_weekday = |ts: &i64| !matches!(ts.div_euclid(DAY).rem_euclid(7), 2 | 3);
+    // With and without a row that is not final.
+    for newest in ["2024-05-10", "2024-05-13"] {
+        let mut bench = Bench::new();
+        let start = label("2024-04-01");
+        bench.provider.offer(
+            STOCK,
+            candles(days("2024-04-01", newest).filter(is_weekday)),
+        );
+        bench.update(STOCK, start, utc("2024-05-10 22:00"));
+        bench.update(STOCK, start, utc("2025-05-13 22:00"));
+        for day in [
+            "2024-05-13",
+            "2024-05-14",
+            "2024-05-15",
+            "2024-05-16",
+            "2024-05-17",
+        ] {
+            // Before the candle of the day has closed, and after.
+            bench.update(STOCK, start, utc(&format!("{day} 18:00")));
+            bench.provider.offer(STOCK, candles([label(day)]));
+            bench.update(STOCK, start, utc(&format!("{day} 23:30")));
+        }
+        bench.update(STOCK, start, utc("2024-05-18 22:00"));
+        let expected: Vec<i64> = days("2024-04-01", "2024-05-17")
+            .filter(is_weekday)
+            .collect();
+        assert_eq!(bench.stamps(STOCK), expected, "{newest}");
+        let end = bench.coverage(STOCK).last().map(|span| span.end());
+        assert_eq!(end, Some(label("2024-05-18")), "{newest}");
+        let of_the_future =
+            "SELECT count(*) FROM empty_spans WHERE asked_at > unixepoch('2024-05-18 22:00')";
+        assert_eq!(bench.number(of_the_future), 0, "{newest}");
+    }
+}
