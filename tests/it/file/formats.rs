@@ -467,7 +467,7 @@ fn killed_while_it_brings_a_file_up(kills: u32, seed: u64) {
         let words = "backfill AAPL --provider sample -t 1d --start 2024-01-02 --end 2024-03-28";
         let running = home.cli(words.split(' ')).spawn();
         // Not a wait for anything: it moves the kill to anywhere around the change of the format.
-        std::thread::sleep(Duration::from_micros(random.u64(..12_000)));
+        std::thread::sleep(Duration::from_micros(random.u64(..40_000)));
         running.kill();
         home.take_back();
         let db = home.db();
