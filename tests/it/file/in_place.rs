@@ -125,7 +125,15 @@ fn a_file_that_is_not_in_its_place_any_more_is_given_up_with_what_was_saved_in_i
 
 #[test]
 fn a_file_that_another_is_written_into_is_given_up_and_keeps_the_new_rows_alone() {
+    written_into(|_| {});
+    written_into(|home| {
+        newcomer_with_a_log_in_its_header(home);
+    });
+}
+
+fn written_into(prepare: fn(&Home)) {
     let (home, running, gate) = begun(WORDS);
+    prepare(&home);
     fs::copy(home.path("other.db"), home.path("data/m.db")).unwrap();
     running
         .wait()
