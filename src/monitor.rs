@@ -131,6 +131,8 @@ pub struct Slow {
     pub since: i64,
     /// Which attempt it is, of [`ATTEMPTS`](crate::http::retry::ATTEMPTS) at most.
     pub attempt: u32,
+    /// Other series of which a page takes long, too, since longest first.
+    pub beside: Vec<SeriesKey>,
 }
 
 /// A slice that was given up.

@@ -1,6 +1,6 @@
 //! One piece of work on a fetcher's thread: a slice's chain of pages, judged and sent to the writer one by one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -119,14 +119,20 @@ impl Fetcher {
         let under_way = self.under_way.lock();
         let pages = under_way.values().filter_map(|(series, span, tries)| {
             let (since, attempt) = tries.under_way()?;
-            Some((since, *series, *span, attempt))
+            (now - since >= SLOW).then_some((since, *series, *span, attempt))
         });
-        let (since, series, span, attempt) = pages.min_by_key(|&(since, ..)| since)?;
-        (now - since >= SLOW).then(|| Slow {
+        let mut pages: Vec<_> = pages.collect();
+        pages.sort_unstable_by_key(|&(since, series, span, _)| (since, series, span.start()));
+        let &(since, series, span, attempt) = pages.first()?;
+        let mut named = HashSet::from([series]);
+        let others = pages.iter().map(|&(_, series, ..)| series);
+        let others = others.filter(|&other| named.insert(other));
+        Some(Slow {
             key: self.series[series].key.clone(),
             span,
             since,
             attempt,
+            beside: others.map(|other| self.series[other].key.clone()).collect(),
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::report::{self, NothingFrom, Report, SeriesReport};
+use super::report::{self, NoData, NothingFrom, Report, SeriesReport};
 use super::{Request, Runner};
 use crate::store::{Counts, JobStatus, SeriesStatus, Store, StoreError, Target};
 
@@ -26,8 +26,11 @@ pub(super) fn report(
                 found => found?,
             };
             nothing_from_provider.extend(NothingFrom::asked_of(store, &held, target.span)?);
+            let status = SeriesStatus::without_slices(target.was_asked, held.candles > 0);
             series.push(SeriesReport {
-                status: SeriesStatus::without_slices(target.was_asked, held.candles > 0),
+                off_session: report::off_session(store, &held, target.span)?,
+                no_data: NoData::if_it_is(status, &target.key, target.span, runner),
+                status,
                 key: target.key,
                 span: target.span,
                 first_ts: held.first_ts,

@@ -22,9 +22,9 @@ mod update;
 mod writer;
 
 pub use estimate::Estimate;
-pub use next::{Obstacle, next_of};
+pub use next::{Failures, Outcome};
 pub use planning::{left_of, targets};
-pub use report::{NothingFrom, Report, SeriesReport, no_data};
+pub use report::{NoData, NothingFrom, Report, SeriesReport};
 pub use update::{sources, update_of};
 
 use std::sync::Arc;

@@ -3,69 +3,155 @@
 use chrono::Weekday;
 
 use super::queue::{BEFORE_HISTORY, CLASS_REFUSED, SYMBOL_REFUSED};
-use super::report::is_of_another_class;
+use super::report::NoData;
 use super::{Report, Stop};
-use crate::model::next::{Named, Next};
+use crate::model::listing::Adjustment;
+use crate::model::market::date_of;
+use crate::model::next::{Fill, Named, Next};
 use crate::model::span::Span;
-use crate::provider::ErrorKind;
+use crate::monitor::FailedSlice;
+use crate::provider::{ErrorKind, Provider};
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, SliceFilter, Store, StoreError};
 
 /// Failed slices, and series without data, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;
+/// Series without data that are looked at for it.
+const WITHOUT_DATA: u32 = 100;
+/// Why slices are not asked for.
+const NOT_ASKED: [&str; 3] = [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY];
 
-/// What is in the way of a job that is not complete, so that going on with it alone does not mend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Obstacle {
-    /// The provider refuses all that failed.
-    Refused {
-        /// Whether all of it is for what the plan includes.
-        by_plan: bool,
-    },
-    /// A split has made this series stale.
-    Stale(SeriesKey),
-    /// The provider has no data for these series, each with what was asked.
-    NoData(Vec<(SeriesKey, Span)>),
+/// What is to be known of a job beside its counts.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Slices that count as failed and were not asked for: what the plan does not include.
+    pub unasked: u64,
+    /// What to do next, if anything.
+    pub next: Option<Next>,
 }
 
-impl Obstacle {
-    /// What is in the way of a job by what the file has recorded of its slices.
+impl Outcome {
+    /// Of a recorded job. `provider` is the one of its source, where there is one.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn recorded(store: &Store, job: &JobRow) -> Result<Option<Obstacle>, StoreError> {
-        if job.status != JobStatus::Partial {
+    pub fn of(
+        store: &Store,
+        job: &JobRow,
+        provider: Option<&dyn Provider>,
+    ) -> Result<Outcome, StoreError> {
+        Ok(Outcome {
+            unasked: store.failed_for(job, &NOT_ASKED)?,
+            next: next_of(store, job, provider)?,
+        })
+    }
+
+    /// Of a job that runs, by what has failed in it. It goes on by itself: nothing is to be done but where that brings nothing.
+    pub fn under_way(failures: &Failures) -> Outcome {
+        Outcome {
+            unasked: failures.unasked,
+            next: failures.obstacle().map(|obstacle| obstacle.look()),
+        }
+    }
+}
+
+/// What the failures of a job have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Failures {
+    all: u64,
+    refused: u64,
+    by_plan: u64,
+    unasked: u64,
+}
+
+impl Failures {
+    /// One more.
+    pub fn add(&mut self, failed: &FailedSlice) {
+        self.count(Refusal::of(failed.kind));
+        self.unasked += u64::from(NOT_ASKED.contains(&failed.error.as_str()));
+    }
+
+    fn count(&mut self, refusal: Option<Refusal>) {
+        self.all += 1;
+        self.refused += u64::from(refusal.is_some());
+        self.by_plan += u64::from(matches!(refusal, Some(Refusal::Plan)));
+    }
+
+    /// Where all of them are refusals, that is in the job's way.
+    fn obstacle(&self) -> Option<Obstacle> {
+        let by_plan = self.by_plan == self.all;
+        (self.all > 0 && self.refused == self.all).then_some(Obstacle::Refused { by_plan })
+    }
+}
+
+/// What is in the way of a job that is not complete, so that going on with it alone does not mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Obstacle {
+    /// The provider refuses all that failed: all of it for what the plan includes, or not.
+    Refused { by_plan: bool },
+    /// A split has made a series stale, which was filled from this instant on.
+    Stale { key: SeriesKey, from: i64 },
+}
+
+impl Obstacle {
+    /// What is in the way of a job by what the file has recorded of its slices and series.
+    fn recorded(store: &Store, job: &JobRow) -> Result<Option<Obstacle>, StoreError> {
+        if !matches!(job.status, JobStatus::Partial | JobStatus::Running) {
             return Ok(None);
         }
-        if job.slices.failed == 0 {
-            let without = store.without_data(job, LOOKED_AT)?;
-            let is_all = job.error.is_none() && !without.is_empty();
-            return Ok(is_all.then_some(Obstacle::NoData(without)));
+        let mut failures = Failures::default();
+        for slice in store.slices(job, SliceFilter::Failed, LOOKED_AT)? {
+            failures.count(recorded(slice.error.as_deref().unwrap_or_default()));
         }
-        let failed = store.slices(job, SliceFilter::Failed, LOOKED_AT)?;
-        let errors = failed.iter().map(|slice| slice.error.as_deref());
-        Ok(refused(
-            errors.map(|error| recorded(error.unwrap_or_default())),
-        ))
+        if let Some(refused) = failures.obstacle() {
+            return Ok(Some(refused));
+        }
+        let mut stale = store.job_series_that_are(job, SeriesStatus::Stale, 1)?;
+        let Some(stale) = stale.pop() else {
+            return Ok(None);
+        };
+        let held = store.find_series(&stale.key.symbol, stale.key.timeframe)?;
+        Ok(Some(Obstacle::stale(&stale.key, stale.span, held.first_ts)))
+    }
+
+    fn stale(key: &SeriesKey, asked: Span, first: Option<i64>) -> Obstacle {
+        let from = first.map_or(asked.start(), |first| first.min(asked.start()));
+        let key = key.clone();
+        Obstacle::Stale { key, from }
     }
 
     fn next(&self, resume: Next) -> Next {
         match self {
-            Obstacle::Refused { by_plan } => {
-                let look = if *by_plan {
-                    "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes"
-                } else {
-                    "the provider refuses it, and asking again mends that only once it does not: look at its reasons and at the symbols"
-                };
-                Next::Then(vec![Next::words(look), resume])
-            }
-            Obstacle::NoData(asked) => without_data(asked),
-            Obstacle::Stale(key) => {
+            Obstacle::Refused { .. } => Next::Then(vec![self.look(), resume]),
+            Obstacle::Stale { .. } => self.look(),
+        }
+    }
+
+    /// What is to be done before anything goes on.
+    fn look(&self) -> Next {
+        match self {
+            Obstacle::Refused { by_plan: true } => Next::words(
+                "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes",
+            ),
+            Obstacle::Refused { by_plan: false } => Next::words(
+                "the provider refuses it, and asking again mends that only once it does not: look at its reasons and at the symbols",
+            ),
+            Obstacle::Stale { key, from } => {
                 let drop = Next::Drop {
                     series: Some(named(key)),
                     yes: false,
                 };
-                Next::Then(vec![drop, Next::words("backfill it anew")])
+                let start = if key.timeframe.is_label() {
+                    date_of(*from)
+                } else {
+                    key.market(Weekday::Sun).date(*from)
+                };
+                let fill = Fill {
+                    series: named(key),
+                    provider: key.source.clone(),
+                    adjusted: key.adjusted != Adjustment::Raw,
+                    start,
+                };
+                Next::Then(vec![drop, Next::Backfill(Some(fill))])
             }
         }
     }
@@ -96,7 +182,7 @@ impl Refusal {
 fn recorded(error: &str) -> Option<Refusal> {
     // What may be answered at another time.
     const PASSING: [&str; 2] = ["408", "425"];
-    if [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY].contains(&error) {
+    if NOT_ASKED.contains(&error) {
         return Some(Refusal::Plan);
     }
     let (_, words) = error.split_once("HTTP ")?;
@@ -105,13 +191,6 @@ fn recorded(error: &str) -> Option<Refusal> {
         status if status.starts_with('4') && !PASSING.contains(&status) => Some(Refusal::Other),
         _ => None,
     }
-}
-
-/// Whether all of some failures are refusals.
-fn refused(all: impl Iterator<Item = Option<Refusal>>) -> Option<Obstacle> {
-    let all: Vec<Refusal> = all.collect::<Option<_>>()?;
-    let by_plan = all.iter().all(|one| matches!(one, Refusal::Plan));
-    (!all.is_empty()).then_some(Obstacle::Refused { by_plan })
 }
 
 impl Report {
@@ -141,12 +220,11 @@ impl Report {
             },
             (None, JobStatus::Partial) => match self.obstacle() {
                 Some(obstacle) => obstacle.next(resume),
-                None if self.lacks_only_data() => {
-                    let without = self.series.iter();
-                    let without = without.filter(|series| series.status == SeriesStatus::NoData);
-                    let asked = without.map(|series| (series.key.clone(), series.span));
-                    without_data(&asked.collect::<Vec<_>>())
-                }
+                None if self.lacks_only_data() => without_data(
+                    self.series
+                        .iter()
+                        .filter_map(|series| series.no_data.as_ref()),
+                ),
                 None => resume,
             },
             (None, JobStatus::Completed) => match self.series.first() {
@@ -158,11 +236,12 @@ impl Report {
     }
 
     fn obstacle(&self) -> Option<Obstacle> {
-        let kinds = self.failed.iter().map(|failed| Refusal::of(failed.kind));
-        refused(kinds).or_else(|| {
+        let mut failures = Failures::default();
+        self.failed.iter().for_each(|failed| failures.add(failed));
+        failures.obstacle().or_else(|| {
             let mut series = self.series.iter();
             let stale = series.find(|series| series.status == SeriesStatus::Stale)?;
-            Some(Obstacle::Stale(stale.key.clone()))
+            Some(Obstacle::stale(&stale.key, stale.span, stale.first_ts))
         })
     }
 
@@ -192,50 +271,62 @@ fn wait_for(job: &str, other: &str) -> Next {
 }
 
 /// What to do about a recorded job that is not complete.
-pub fn next_of(job: &JobRow, obstacle: Option<&Obstacle>) -> Option<Next> {
+fn next_of(
+    store: &Store,
+    job: &JobRow,
+    provider: Option<&dyn Provider>,
+) -> Result<Option<Next>, StoreError> {
     let resume = Next::resume(&job.job_id);
-    if let Some(obstacle) = obstacle {
-        return Some(obstacle.next(resume));
-    }
-    match (job.status, job.resume_at) {
-        (JobStatus::Interrupted, Some(until)) => Some(Next::Wait {
+    let obstacle = Obstacle::recorded(store, job)?;
+    Ok(match (obstacle, job.status, job.resume_at) {
+        (Some(obstacle), JobStatus::Running, _) => Some(obstacle.look()),
+        (Some(obstacle), ..) => Some(obstacle.next(resume)),
+        (None, JobStatus::Interrupted, Some(until)) => Some(Next::Wait {
             until,
             then: Box::new(resume),
         }),
-        (JobStatus::Interrupted | JobStatus::Partial, _) => Some(resume.after("go on with")),
-        (JobStatus::Failed, _) => Some(Next::Then(vec![
+        (None, JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {
+            let without = store.job_series_that_are(job, SeriesStatus::NoData, WITHOUT_DATA)?;
+            let without = without.iter();
+            let without: Vec<NoData> = without
+                .map(|series| NoData::of(&series.key, series.span, provider))
+                .collect();
+            Some(without_data(&without))
+        }
+        (None, JobStatus::Interrupted | JobStatus::Partial, _) => Some(resume.after("go on with")),
+        (None, JobStatus::Failed, _) => Some(Next::Then(vec![
             Next::words("mend what the error says"),
             resume,
         ])),
         _ => None,
-    }
+    })
 }
 
 fn named(key: &SeriesKey) -> Named {
     Named::new(&key.symbol, key.timeframe)
 }
 
-/// What to do about series without data, of which each was asked for in a span.
-fn without_data(asked: &[(SeriesKey, Span)]) -> Next {
+/// What to do about series without data.
+fn without_data<'a>(without: impl IntoIterator<Item = &'a NoData>) -> Next {
     // Holidays come one, or two, at a time.
     const FEW: usize = 3;
-    let days = |(key, span): &(SeriesKey, Span)| {
-        let market = key.market(Weekday::Sun);
-        let first = market.date(span.start());
-        let symbol = &key.symbol;
-        if market.always_trades() || is_of_another_class(symbol, &symbol.likely_spellings()) {
+    let days = |no_data: &NoData| {
+        let market = no_data.key.market(Weekday::Sun);
+        let asked = no_data.asked;
+        let first = market.date(asked.start());
+        if market.always_trades() || no_data.is_of_another_market() {
             FEW
-        } else if market.trades_within(*span) {
+        } else if market.trades_within(asked) {
             market.trading_days(
                 first.pred_opt().unwrap_or(first),
-                market.date(span.end() - 1),
+                market.date(asked.end() - 1),
                 FEW,
             )
         } else {
             0
         }
     };
-    Next::words(match asked.iter().map(days).max() {
+    Next::words(match without.into_iter().map(days).max() {
         Some(0) => "ask for a range with days on which it trades",
         Some(days) if days < FEW => {
             "check the spelling of the symbols without data, or ask for more days: these may be holidays"

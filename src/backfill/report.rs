@@ -1,5 +1,6 @@
 //! How a job ended: counts that add up, what the provider had nothing for, and what failed.
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::Weekday;
@@ -7,8 +8,9 @@ use chrono::Weekday;
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::span::Span;
-use crate::model::symbol::Symbol;
+use crate::model::symbol::{Symbol, did_you_mean};
 use crate::monitor::FailedSlice;
+use crate::provider::Provider;
 use crate::store::{
     Counts, JobStatus, Left, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError,
 };
@@ -66,6 +68,75 @@ pub struct SeriesReport {
     pub records: Counts,
     /// Why it is not complete.
     pub error: Option<String>,
+    /// That the provider has no data for it, where it has none.
+    pub no_data: Option<NoData>,
+    /// Candles that are held of what was asked although nothing trades in all of it.
+    pub off_session: u64,
+}
+
+/// A series for which the provider has no data in what was asked.
+#[derive(Clone, Debug)]
+pub struct NoData {
+    /// The series.
+    pub key: SeriesKey,
+    /// What was asked.
+    pub asked: Span,
+    /// What may have been meant by its symbol, the likeliest first.
+    pub likely: Vec<Symbol>,
+    /// Whether that trades at other times.
+    is_of_another_market: bool,
+}
+
+impl NoData {
+    /// Of a series. `provider` is the one of its source, where there is one.
+    pub fn of(key: &SeriesKey, asked: Span, provider: Option<&dyn Provider>) -> NoData {
+        let likely = provider.map(|provider| provider.likely(key.symbol.as_str()));
+        let likely = likely.unwrap_or_default();
+        let listed = provider.zip(likely.first());
+        let listed = listed.map(|(provider, likely)| provider.listing(likely));
+        NoData {
+            key: key.clone(),
+            asked,
+            is_of_another_market: listed.is_some_and(|listed| listed.market != key.listing.market),
+            likely,
+        }
+    }
+
+    /// Of a series of which this has become in a run.
+    pub(super) fn if_it_is(
+        status: SeriesStatus,
+        key: &SeriesKey,
+        asked: Span,
+        runner: &Runner,
+    ) -> Option<NoData> {
+        let is_it = status == SeriesStatus::NoData;
+        is_it.then(|| NoData::of(key, asked, Some(runner.provider.as_ref())))
+    }
+
+    /// Whether what may have been meant trades at other times.
+    pub(super) fn is_of_another_market(&self) -> bool {
+        self.is_of_another_market
+    }
+}
+
+/// What may be the reason is told, too.
+impl fmt::Display for NoData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SeriesKey {
+            symbol, timeframe, ..
+        } = &self.key;
+        let market = self.key.market(Weekday::Sun);
+        write!(
+            f,
+            "the provider has no data for {symbol} {timeframe} in this range"
+        )?;
+        let hint = if market.trades_within(self.asked) || self.is_of_another_market {
+            did_you_mean(&self.likely)
+        } else {
+            Some(market.no_session(self.asked))
+        };
+        hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))
+    }
 }
 
 /// A stretch that the provider has nothing for.
@@ -102,46 +173,21 @@ impl NothingFrom {
 impl SeriesReport {
     /// Why it is not complete, with what may have been meant by its symbol.
     pub fn why(&self) -> Option<String> {
-        match self.status {
-            SeriesStatus::NoData => Some(no_data(&self.key, self.span)),
-            _ => self.error.clone(),
-        }
+        let no_data = self.no_data.as_ref().map(NoData::to_string);
+        no_data.or_else(|| self.error.clone())
     }
 
     /// What is to be said of a complete one where nothing trades in what was asked.
     pub fn without_session(&self) -> Option<String> {
         let market = self.key.market(Weekday::Sun);
         let is_without = self.status == SeriesStatus::Completed && !market.trades_within(self.span);
-        is_without.then(|| market.no_session(self.span))
+        let words = is_without.then(|| market.no_session(self.span))?;
+        Some(match self.off_session {
+            0 => words,
+            1 => format!("{words}, and 1 candle of then is held (off_session)"),
+            more => format!("{words}, and {more} candles of then are held (off_session)"),
+        })
     }
-}
-
-/// That a provider has no data for a series in what was asked, and what may be the reason.
-pub fn no_data(key: &SeriesKey, asked: Span) -> String {
-    let SeriesKey {
-        symbol, timeframe, ..
-    } = key;
-    let market = key.market(Weekday::Sun);
-    let likely = symbol.likely_spellings();
-    let hint = if market.trades_within(asked) || is_of_another_class(symbol, &likely) {
-        let likely: Vec<String> = likely.iter().map(Symbol::to_string).collect();
-        (!likely.is_empty()).then(|| format!("did you mean {}?", likely.join(" or ")))
-    } else {
-        Some(market.no_session(asked))
-    };
-    let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
-    format!("the provider has no data for {symbol} {timeframe} in this range{hint}")
-}
-
-/// Whether what may have been meant is likely to trade at other times. A guess like the spelling itself.
-pub(super) fn is_of_another_class(symbol: &Symbol, likely: &[Symbol]) -> bool {
-    let prefix = |symbol: &Symbol| match symbol.as_str().split_once(':') {
-        // Options trade with their stocks.
-        None | Some(("O", _)) => String::new(),
-        Some((prefix, _)) => prefix.to_owned(),
-    };
-    let other = likely.first();
-    other.is_some_and(|other| prefix(other) != prefix(symbol))
 }
 
 impl Report {
@@ -196,6 +242,19 @@ fn stop_words(stop: Option<&Stop>) -> Option<&str> {
     }
 }
 
+/// Candles that a series holds of a span in which nothing trades.
+pub(super) fn off_session(
+    store: &Store,
+    series: &SeriesRow,
+    span: Span,
+) -> Result<u64, StoreError> {
+    if series.market().trades_within(span) {
+        return Ok(0);
+    }
+    let held = store.part(series, span)?;
+    Ok(held.map_or(0, |(candles, _)| candles))
+}
+
 /// Whether no day with trading hours is without a candle in what was asked of these series; false where that would be long
 /// to find out.
 pub(super) fn is_whole(store: &Store, series: &[SeriesReport]) -> Result<bool, StoreError> {
@@ -248,6 +307,7 @@ pub(super) fn make(
         };
         all_left.extend(left);
         let (key, span) = (asked.key.clone(), asked.span);
+        let no_data = NoData::if_it_is(status, &key, span, runner);
         series.push(SeriesReport {
             key,
             status,
@@ -256,6 +316,8 @@ pub(super) fn make(
             last_ts: held.last_ts,
             records,
             error,
+            no_data,
+            off_session: off_session(store, &held, span)?,
         });
     }
     let complete = series

@@ -4,20 +4,35 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::backfill::Request;
-use crate::{Adjustment, MarketCode, Range, SeriesKey, Store, Symbol};
+use crate::model::symbol::BadSymbol;
+use crate::{Adjustment, MarketCode, Range, SeriesKey, Store, Symbol, Timeframe};
 use anyhow::Result;
 
 use super::args::{Backfill, Global, flat};
 use super::aside::Aside;
 use super::error::{Exit, usage};
-use super::jobs::{Fetching, check_key, source_of};
+use super::jobs::{Fetching, check_key, provider_of, source_of};
 use super::planned::{self, Planned};
 use super::{output, report};
 
 pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
-    let symbols = symbols(flat(&args.symbols), args.symbols_file.as_deref())?;
     let timeframes = flat(&args.timeframes);
     let source = &source_of(global, &args.provider);
+    let provider = provider_of(global, source);
+    let spelled = |word: &str| match &provider {
+        Some(provider) => provider.symbol(word),
+        None => word.parse(),
+    };
+    let named = flat(&args.symbols);
+    let behind = |word: &String| word.parse::<Timeframe>().is_ok();
+    if let Some(word) = named.iter().find(|&word| behind(word)) {
+        return Err(stands_apart(&timeframes, word));
+    }
+    let named = named.iter().map(|word| spelled(word));
+    let named = named
+        .collect::<Result<_, _>>()
+        .map_err(|error| usage(error.to_string(), "correct it"))?;
+    let symbols = symbols(named, args.symbols_file.as_deref(), spelled)?;
     let fetching = Fetching::new(global, &args.fetch);
     let range = Range {
         start: args.start,
@@ -104,8 +119,21 @@ fn is_header(line: &str) -> bool {
     })
 }
 
+/// A timeframe among the symbols: a blank has parted it from the others.
+fn stands_apart(timeframes: &[Timeframe], word: &str) -> anyhow::Error {
+    let others: String = timeframes.iter().map(|other| format!("{other},")).collect();
+    usage(
+        format!("{word} is a timeframe, and stands among the symbols"),
+        format!("write it behind -t, several with commas and no blanks: -t {others}{word}"),
+    )
+}
+
 /// The symbols of the command line and of the file, each once, in the order given.
-fn symbols(mut symbols: Vec<Symbol>, file: Option<&Path>) -> Result<Vec<Symbol>> {
+fn symbols(
+    mut symbols: Vec<Symbol>,
+    file: Option<&Path>,
+    spelled: impl Fn(&str) -> Result<Symbol, BadSymbol>,
+) -> Result<Vec<Symbol>> {
     if let Some(file) = file {
         let mut text = String::new();
         let read = if file == Path::new("-") {
@@ -136,7 +164,7 @@ fn symbols(mut symbols: Vec<Symbol>, file: Option<&Path>) -> Result<Vec<Symbol>>
                         "leave it out, and write one symbol a line",
                     ));
                 }
-                let symbol = word.parse().map_err(|error| {
+                let symbol = spelled(word).map_err(|error| {
                     usage(
                         format!("{name}:{}: {error}", index + 1),
                         "write one symbol a line",

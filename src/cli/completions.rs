@@ -1,4 +1,5 @@
-//! `candlefile completions`: what a shell needs to complete this program's commands, and the symbols that the file holds.
+//! `candlefile completions`: what a shell needs to complete this program's commands, and the symbols and jobs that the file
+//! holds. What was typed for `--db` is taken as the shell would: out of its quotes, with `~` for the home folder, and never run.
 
 use std::io::IsTerminal;
 
@@ -10,9 +11,10 @@ use super::args::{Cli, Completions, Global, command};
 use super::error::{Exit, usage};
 use super::output;
 
-/// What is run for the symbols, with `--db` where one was typed.
-const HELD: &str =
-    "sql 'SELECT DISTINCT symbol FROM series ORDER BY symbol' --csv 2>/dev/null | tail -n +2";
+/// What is run for the symbols and for the jobs, with `--db` where one was typed.
+const SYMBOLS: &str = "SELECT DISTINCT symbol FROM series ORDER BY symbol";
+const JOBS: &str = "SELECT job_id FROM backfill_jobs ORDER BY created_at DESC";
+const AS_LINES: &str = "--csv --limit 0 2>/dev/null | tail -n +2";
 
 pub fn run(global: &Global, args: &Completions) -> Result<Exit> {
     if global.json {
@@ -31,6 +33,7 @@ pub fn run(global: &Global, args: &Completions) -> Result<Exit> {
         Shell::Bash => bash(&script),
         Shell::Zsh => zsh(&script),
         Shell::Fish => fish(&script),
+        Shell::PowerShell => powershell(&script),
         _ => script.into_owned(),
     };
     let place = place(args.shell);
@@ -66,12 +69,12 @@ fn place(shell: Shell) -> &'static str {
     }
 }
 
-/// The commands that take symbols.
-fn with_symbols() -> Vec<String> {
+/// The commands that take arguments of a name: symbols, or a job.
+fn with(argument: &str) -> Vec<String> {
     let cli = Cli::command();
     let takes = |command: &&clap::Command| {
         let mut positionals = command.get_positionals();
-        positionals.any(|argument| argument.get_id() == "symbols")
+        positionals.any(|one| one.get_id() == argument)
     };
     let names = cli.get_subcommands().filter(takes);
     names.map(|command| command.get_name().to_owned()).collect()
@@ -95,18 +98,25 @@ fn with_values() -> Vec<String> {
     options
 }
 
-/// What the generated function offers, and symbols where one may stand. A colon parts words for bash.
+/// What the generated function offers, and symbols or jobs where one may stand. A colon and `=` part words for bash.
 fn bash(script: &str) -> String {
-    let (commands, options) = (with_symbols().join("|"), with_values().join("|"));
+    let (symbols, jobs) = (with("symbols").join("|"), with("job").join("|"));
+    let options = with_values().join("|");
     let held = format!(
         r#"
 _candlefile_held() {{
     _candlefile "$@"
-    local at command= typed=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}} class= symbol db=()
+    local at next held= typed=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}} class= lead one db=()
     for ((at = 1; at < COMP_CWORD; at++)); do
         case "${{COMP_WORDS[at]}}" in
-            --db) db=(--db "${{COMP_WORDS[at + 1]}}") ;;
-            {commands}) command=${{COMP_WORDS[at]}} ;;
+            --db)
+                next=$((at + 1))
+                [[ ${{COMP_WORDS[next]}} == '=' ]] && next=$((next + 1))
+                one=$(printf %s "${{COMP_WORDS[next]}}" | xargs printf %s 2>/dev/null)
+                [[ ${{COMP_WORDS[next]}} == '~/'* ]] && one=$HOME${{one#'~'}}
+                db=(--db "$one") ;;
+            {symbols}) held='{SYMBOLS}' ;;
+            {jobs}) held='{JOBS}' ;;
         esac
     done
     if [[ $typed == : ]]; then
@@ -114,12 +124,15 @@ _candlefile_held() {{
     elif [[ $before == : ]]; then
         class=${{COMP_WORDS[COMP_CWORD - 2]}}: before=
     fi
-    [[ -z $command || $typed == -* ]] && return
-    case "$before" in {options}) return ;; esac
+    [[ -z $held || $typed == -* ]] && return
+    case "$before" in {options}|=) return ;; esac
+    typed=$class$typed lead=
+    [[ $typed == *,* ]] && lead=${{typed%,*}},
     COMPREPLY=()
-    while read -r symbol; do
-        [[ $symbol == "$class$typed"* ]] && COMPREPLY+=("${{symbol#"$class"}}")
-    done < <(candlefile "${{db[@]}}" {HELD})
+    while read -r one; do
+        one=$lead$one
+        [[ $one == "$typed"* ]] && COMPREPLY+=("${{one#"$class"}}")
+    done < <(candlefile "${{db[@]}}" sql "$held" {AS_LINES})
 }}
 
 "#
@@ -136,17 +149,33 @@ fn zsh(script: &str) -> String {
     let held = format!(
         r#"(( $+functions[_candlefile_held] )) ||
 _candlefile_held() {{
-    local -a db held match
-    [[ $BUFFER =~ '--db[ =]([^ ]+)' ]] && db=(--db $match[1])
-    held=(${{(f)"$(candlefile $db {HELD})"}})
+    local -a db held all
+    local at raw
+    all=(${{(z)BUFFER}})
+    for ((at = 1; at < $#all; at++)); do
+        case $all[at] in
+            --db) raw=$all[at+1] ;;
+            --db=*) raw=${{all[at]#--db=}} ;;
+            *) continue ;;
+        esac
+        db=(--db "${{${{(Q)raw}}/#\~\//$HOME/}}")
+    done
+    held=(${{(f)"$(candlefile $db sql $1 {AS_LINES})"}})
+    compset -P '*,'
     compadd -a held
 }}
+(( $+functions[_candlefile_symbols] )) ||
+_candlefile_symbols() {{ _candlefile_held '{SYMBOLS}' }}
+(( $+functions[_candlefile_jobs] )) ||
+_candlefile_jobs() {{ _candlefile_held '{JOBS}' }}
 
 "#
     );
     let lines = script.split_inclusive('\n').map(|line| {
         if line.starts_with("'*::symbols -- ") {
-            line.replace(":_default'", ":_candlefile_held'")
+            line.replace(":_default'", ":_candlefile_symbols'")
+        } else if line.starts_with("'::job -- ") {
+            line.replace(":_default'", ":_candlefile_jobs'")
         } else {
             line.to_owned()
         }
@@ -159,15 +188,44 @@ _candlefile_held() {{
 }
 
 fn fish(script: &str) -> String {
-    let commands = with_symbols().join(" ");
+    let (symbols, jobs) = (with("symbols").join(" "), with("job").join(" "));
     format!(
         r#"{script}
 function __fish_candlefile_held
-    set -l db (string match -rg -- '--db[ =](\S+)' (commandline -p))
-    set -q db[1]; and set db --db $db[1]
-    candlefile $db {HELD}
+    set -l all (commandline -op)
+    set -l db
+    for at in (seq (count $all))
+        switch $all[$at]
+            case --db
+                set db $all[(math $at + 1)]
+            case '--db=*'
+                set db (string replace -- --db= '' $all[$at])
+        end
+    end
+    set -q db[1]; and set db --db (string replace -r -- '^~/' "$HOME/" $db)
+    set -l lead (string match -r -- '.*,' (commandline -ct))
+    for one in (candlefile $db sql $argv[1] {AS_LINES})
+        echo "$lead$one"
+    end
 end
-complete -c candlefile -n "__fish_candlefile_using_subcommand {commands}" -f -a "(__fish_candlefile_held)"
+complete -c candlefile -n "__fish_candlefile_using_subcommand {symbols}" -f -a "(__fish_candlefile_held '{SYMBOLS}')"
+complete -c candlefile -n "__fish_candlefile_using_subcommand {jobs}" -f -a "(__fish_candlefile_held '{JOBS}')"
 "#
     )
+}
+
+/// With the whole names of its types: what would make them shorter must stand before everything else in a profile.
+fn powershell(script: &str) -> String {
+    let lines = script.split_inclusive('\n');
+    let script: String = lines.filter(|line| !line.starts_with("using ")).collect();
+    let types = [
+        ("Language.", "StringConstantExpressionAst"),
+        ("Language.", "StringConstantType"),
+        ("", "CompletionResult"),
+        ("", "CompletionResultType"),
+    ];
+    types.iter().fold(script, |script, (space, name)| {
+        let whole = format!("[System.Management.Automation.{space}{name}]");
+        script.replace(&format!("[{name}]"), &whole)
+    })
 }

@@ -30,6 +30,8 @@ pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
     };
     if global.json {
         output::json(&document(args, &found, &only))?;
+    } else if found.is_none() && global.quiet {
+        // The exit code says it.
     } else if found.is_none() {
         output::print(format!(
             "{} and {} hold the same",

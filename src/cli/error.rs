@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::handover::export::{after_writing, is_full};
 use crate::http::NoClient;
 use crate::model::range::BadRange;
 use crate::provider::{BadKey, ProviderError};
@@ -161,6 +162,7 @@ impl Said {
         }
         if let Some(error) = error.downcast_ref::<ExportError>() {
             let (kind, exit) = match error {
+                ExportError::Write(error) if is_full(error) => ("disk_full", Exit::Failed),
                 ExportError::NotBuilt { .. } => ("feature", Exit::Failed),
                 ExportError::Cancelled => ("interrupted", Exit::Interrupted),
                 _ => ("io", Exit::Failed),
@@ -200,6 +202,9 @@ impl Said {
         }
         if let Some(error) = error.downcast_ref::<NoClient>() {
             return said("provider", error.why.next(), Exit::Failed);
+        }
+        if let Some(full) = output::of_system(error).filter(|error| is_full(error)) {
+            return said("disk_full", after_writing(full), Exit::Failed);
         }
         said(
             "io",
@@ -242,10 +247,8 @@ impl Said {
     }
 
     pub fn print(&self, json: bool) {
-        if json {
-            // There is no other place to say that stdout is gone.
-            let _ = output::json(&self.document());
-        } else {
+        // Where stdout is gone it is told on stderr after all.
+        if !json || output::json(&self.document()).is_err() {
             output::say(format!(
                 "candlefile: {}\n  next: {}",
                 self.message, self.next

@@ -70,6 +70,7 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
     let parsed = parsed.and_then(|matches| {
         let mut cli = Cli::from_arg_matches(&matches)?;
         cli.global.db_source = matches.value_source("db");
+        cli.global.named = args::named(&matches);
         Ok(cli)
     });
     let mut cli = match parsed {
@@ -181,7 +182,7 @@ fn trace(filter: &str) {
         .with_writer(|| stderr::Messages)
         // It would print them, and end the thread where that fails.
         .log_internal_errors(false)
-        .with_ansi(console::colors_enabled_stderr())
+        .with_ansi(output::is_coloured())
         .try_init();
 }
 
@@ -195,7 +196,7 @@ fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {
             let _ = error.print();
         } else {
             let text = error.render();
-            let text = if console::colors_enabled_stderr() {
+            let text = if output::is_coloured() {
                 text.ansi().to_string()
             } else {
                 text.to_string()

@@ -19,7 +19,7 @@ pub fn text(global: &Global, next: &Next) -> String {
 /// Where to see what can be typed, before it is known what was.
 pub fn help(command: Option<&str>) -> String {
     let help = Next::Help(command.map(str::to_owned));
-    format!("see `{}`", typed(&help, None).unwrap_or_default())
+    format!("see `{}`", typed(&help, None, &[]).unwrap_or_default())
 }
 
 struct Typist<'a>(&'a Global);
@@ -44,16 +44,23 @@ impl Voice for Typist<'_> {
             Next::NewFile => "fill a new one with --db".into(),
             command => {
                 let other = on.filter(|&file| file != global.db);
-                let typed = typed(command, other.or(global.named_db())).unwrap_or_default();
+                let typed =
+                    typed(command, other.or(global.named_db()), &global.named).unwrap_or_default();
                 if amid { format!("`{typed}`") } else { typed }
             }
         }
     }
 }
 
-/// A command as it is typed.
-fn typed(command: &Next, file: Option<&Path>) -> Option<String> {
-    let words = command.arguments()?;
+/// A command as it is typed, on the series that were named where it does not know better.
+fn typed(command: &Next, file: Option<&Path>, named: &[String]) -> Option<String> {
+    let mut words = command.arguments()?;
+    if matches!(command, Next::Backfill(None)) && !named.is_empty() {
+        words = ["backfill".to_owned()]
+            .into_iter()
+            .chain(named.iter().cloned())
+            .collect();
+    }
     let words: Vec<String> = words.iter().map(|word| quoted(word.as_ref())).collect();
     let words = words.join(" ");
     Some(match file.filter(|_| command.is_of_file()) {

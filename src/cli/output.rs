@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::model::market::date_of;
 use crate::{Counts, SeriesKey, Span, Timeframe};
@@ -119,6 +120,24 @@ pub fn seconds(seconds: f64) -> String {
     whole_seconds(seconds.round() as u64)
 }
 
+/// What a run took, for people.
+pub fn took(time: Duration) -> String {
+    let exact = time.as_secs_f64();
+    // What would be rounded to a minute is one.
+    if exact >= 59.95 {
+        return seconds(exact);
+    }
+    format!("{:.1} s", exact.max(0.1))
+}
+
+/// What lies between two stamps, for people. Stamps are whole seconds: of a short time only the bound is known.
+pub fn took_by_stamps(seconds: u64) -> String {
+    match seconds {
+        0 | 1 => format!("less than {} s", seconds + 1),
+        more => whole_seconds(more),
+    }
+}
+
 /// Whole seconds for people, in the two largest units that they fill.
 pub fn whole_seconds(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(24 * 3600, "day"), (3600, "h"), (60, "min"), (1, "s")];
@@ -156,6 +175,13 @@ pub fn print(text: impl std::fmt::Display) -> Result<()> {
 /// Bytes on stdout as they are.
 pub fn write(bytes: &[u8]) -> Result<()> {
     Ok(stdout().write_all(bytes)?)
+}
+
+/// Whether stderr may have colours. A variable that is empty is none.
+pub fn is_coloured() -> bool {
+    let is = |name: &str, wanted: &str| std::env::var_os(name).is_some_and(|value| value == wanted);
+    console::colors_enabled_stderr()
+        || is("NO_COLOR", "") && std::io::stderr().is_terminal() && !is("TERM", "dumb")
 }
 
 /// Text on stderr. Nobody may be listening, and a job does not stop for that.
@@ -197,17 +223,17 @@ pub fn confirmed(question: &str) -> Result<Option<bool>> {
 
 /// Whoever read our output has enough of it.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let io = cause
-            .downcast_ref::<std::io::Error>()
-            .map(std::io::Error::kind);
-        let csv = cause
-            .downcast_ref::<csv::Error>()
-            .and_then(|error| match error.kind() {
-                csv::ErrorKind::Io(error) => Some(error.kind()),
-                _ => None,
-            });
-        io.or(csv) == Some(std::io::ErrorKind::BrokenPipe)
+    of_system(error).is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// What the system said, if an error comes from there.
+pub fn of_system(error: &anyhow::Error) -> Option<&std::io::Error> {
+    error.chain().find_map(|cause| {
+        let csv = cause.downcast_ref().map(csv::Error::kind);
+        match csv {
+            Some(csv::ErrorKind::Io(error)) => Some(error),
+            _ => cause.downcast_ref(),
+        }
     })
 }
 
@@ -241,6 +267,17 @@ mod tests {
         ] {
             assert_eq!(whole_seconds(number), words);
         }
+        for (millis, words) in [
+            (3, "0.1 s"),
+            (440, "0.4 s"),
+            (12_340, "12.3 s"),
+            (59_960, "1 min"),
+            (192_400, "3 min 12 s"),
+        ] {
+            assert_eq!(took(Duration::from_millis(millis)), words);
+        }
+        let bounds = [0, 1, 2].map(took_by_stamps);
+        assert_eq!(bounds, ["less than 1 s", "less than 2 s", "2 s"]);
         assert_eq!(seconds(7.44), "7.4 s");
         assert_eq!(seconds(309_640.2), "3 days 14 h");
     }

@@ -85,14 +85,22 @@ impl Pace {
             key,
             since,
             attempt,
+            beside,
             ..
         }) = &snapshot.slow
         {
+            let beside = match beside.as_slice() {
+                [] => String::new(),
+                [other] => format!("; {} {}, too", other.symbol, other.timeframe),
+                others => format!("; {} more, too", others.len()),
+            };
             let (symbol, timeframe) = (&key.symbol, key.timeframe);
             let took = whole_seconds(snapshot.now.saturating_sub(*since).max(0).unsigned_abs());
             pieces.push((
                 0,
-                format!("{symbol} {timeframe} hangs: {took}, attempt {attempt} of {ATTEMPTS}"),
+                format!(
+                    "{symbol} {timeframe} hangs: {took}, attempt {attempt} of {ATTEMPTS}{beside}"
+                ),
             ));
         }
         if let Some(left) = snapshot.time_left {
@@ -391,6 +399,7 @@ mod tests {
             span: crate::Span::new(0, 60).expect("a span"),
             since: 100,
             attempt: 3,
+            beside: Vec::new(),
         }
     }
 
@@ -399,6 +408,16 @@ mod tests {
         let mut now = snapshot();
         now.slow = Some(hangs("MSFT"));
         let pace = Pace::new();
+        let two = Slow {
+            beside: vec![hangs("AAPL").key],
+            ..hangs("MSFT")
+        };
+        let both = Snapshot {
+            slow: Some(two),
+            ..snapshot()
+        };
+        let said = "MSFT 1m hangs: 34 s, attempt 3 of 6; AAPL 1m, too";
+        assert_eq!(pace.fitting(&both, 3), said);
         let whole = pace.fitting(&now, 1000);
         assert!(whole.starts_with("1,234,567 candles, "), "{whole}");
         assert!(

@@ -234,7 +234,7 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
         report.status.as_str(),
         of(series as u64, "series"),
         report.provider,
-        output::seconds(report.elapsed.as_secs_f64()),
+        output::took(report.elapsed),
         of(report.requests, "request"),
     ))?;
     if let Some(job) = &report.job_id {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::backfill::{NothingFrom, Obstacle, next_of, no_data};
+use crate::backfill::{NoData, NothingFrom, Outcome};
 use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, SliceStatus};
 use crate::{
     Cancel, Clock, Counts, JobStatus, SeriesStatus, Store, Symbol, SystemClock, Timeframe,
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, Status};
 use super::error::Exit;
+use super::jobs::provider_of;
 use super::next;
 use super::output::{self, count, of, time};
 use super::progress::Following;
@@ -117,7 +118,7 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
             count(job.records.inserted + job.records.restated),
             time(job.created_at),
             duration(job, now)
-                .map(output::whole_seconds)
+                .map(output::took_by_stamps)
                 .unwrap_or_default(),
             job.error.clone().unwrap_or_default(),
         ]
@@ -146,14 +147,21 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         job.timeframes.join(","),
         time(job.created_at),
         duration(job, now)
-            .map(|took| format!(", took {}", output::whole_seconds(took)))
+            .map(|took| format!(", took {}", output::took_by_stamps(took)))
             .unwrap_or_default()
     ))?;
+    let provider = provider_of(global, &job.source);
+    let provider = provider.as_deref();
+    let outcome = Outcome::of(store, job, provider)?;
+    let unasked = match outcome.unasked {
+        0 => String::new(),
+        unasked => format!(", {} not asked", count(unasked)),
+    };
     output::print(format!(
-        "  {} of {}, {} failed",
+        "  {} of {}, {} failed{unasked}",
         count(job.slices.completed),
         of(job.slices.total, "slice"),
-        count(job.slices.failed)
+        count(job.slices.failed - outcome.unasked)
     ))?;
     let sum = output::sum(job.records);
     for line in sum.into_iter().chain(odd(global, job.records)) {
@@ -166,9 +174,10 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     let without = detail.series.iter();
     let without = without.filter(|series| series.status == SeriesStatus::NoData);
     for series in without.take(LISTED as usize) {
-        output::print(format!("  no data: {}", no_data(&series.key, series.span)))?;
+        let no_data = NoData::of(&series.key, series.span, provider);
+        output::print(format!("  no data: {no_data}"))?;
     }
-    if let Some(next) = next_of(job, obstacle(store, detail)?.as_ref()) {
+    if let Some(next) = outcome.next {
         output::print(format!("  next: {}", next::text(global, &next)))?;
     }
     let slices = listed(store, job, LISTED)?;
@@ -207,21 +216,6 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         ))?;
     }
     Ok(())
-}
-
-/// What is in a job's way, so that going on with it alone does not mend it.
-fn obstacle(store: &Store, detail: &JobDetail) -> Result<Option<Obstacle>> {
-    let recorded = Obstacle::recorded(store, &detail.job)?;
-    if detail.job.status != JobStatus::Partial {
-        return Ok(recorded);
-    }
-    let mut series = detail.series.iter();
-    let stale = series.find(|series| series.status == SeriesStatus::Stale);
-    let stale = stale.map(|series| Obstacle::Stale(series.key.clone()));
-    Ok(match recorded {
-        None | Some(Obstacle::NoData(_)) => stale.or(recorded),
-        refused => refused,
-    })
 }
 
 /// The slices that are worth a line: all of a small job.

@@ -1,6 +1,6 @@
 //! The zone that times are shown in, as it is typed.
 
-use crate::model::zones::{hint, named};
+use crate::model::zones::{BadZone, like, named};
 use crate::store::SeriesRow;
 use chrono_tz::Tz;
 
@@ -28,11 +28,12 @@ impl std::str::FromStr for Zone {
         if text.eq_ignore_ascii_case("market") {
             return Ok(Zone::Market);
         }
-        named(text).map(Zone::Named).ok_or_else(|| {
-            format!(
+        named(text).map(Zone::Named).map_err(|error| match error {
+            BadZone::Unknown { text } => format!(
                 "write market, utc, local, ET or a zone, like {}",
-                hint(text)
-            )
+                like(&text)
+            ),
+            local @ BadZone::Local(_) => local.to_string(),
         })
     }
 }

@@ -10,7 +10,8 @@ use crate::http::rate::Rate;
 use crate::model::candle::{MAX_TS, MIN_TS};
 use crate::model::market::Market;
 use crate::model::range::{Moment, Range};
-use crate::model::zones::{hint, named};
+use crate::model::zones::{like, named};
+use crate::provider::spelling::likely;
 use crate::{MarketCode, Symbol, Timeframe};
 
 /// The longest candle: so far the one that holds the first or the last day may reach beyond it.
@@ -36,7 +37,7 @@ pub fn words(bytes: &[u8]) -> bool {
     ];
     let is_any = is_any.contains(&true);
     // A search through all zones takes longer than everything else.
-    assert!(is_any || is_one_line(&hint(word)));
+    assert!(is_any || is_one_line(&like(word)));
     is_any
 }
 
@@ -59,20 +60,24 @@ where
 }
 
 fn is_symbol(word: &str) -> bool {
-    let Ok(symbol) = word.parse::<Symbol>() else {
-        return is_again_itself::<Symbol>(word);
-    };
-    symbol.expiry();
-    for other in symbol.likely_spellings() {
-        assert!(other != symbol && is_again_itself::<Symbol>(other.as_str()));
+    // What is no symbol may be meant for one, too.
+    for other in likely(word) {
+        assert!(other.as_str() != word && is_again_itself::<Symbol>(other.as_str()));
+    }
+    if let Ok(symbol) = word.parse::<Symbol>() {
+        symbol.expiry();
     }
     is_again_itself::<Symbol>(word)
 }
 
 fn is_zone(word: &str) -> bool {
-    let zone = named(word);
-    assert!(zone.is_none_or(|zone| named(zone.name()) == Some(zone)));
-    zone.is_some()
+    match named(word) {
+        Ok(zone) => {
+            assert_eq!(named(zone.name()), Ok(zone));
+            true
+        }
+        Err(_) => false,
+    }
 }
 
 fn is_moment(word: &str, end: Option<&str>) -> bool {

@@ -123,7 +123,7 @@ impl BadChoice {
             }
             BadChoice::Reversed { start, end } if start == end => Next::words("name a later --end"),
             BadChoice::Reversed { .. } => Next::words("exchange --start and --end"),
-            BadChoice::Nothing => Next::Backfill.after("fill it with"),
+            BadChoice::Nothing => Next::Backfill(None).after("fill it, for example with"),
             BadChoice::Empty => Next::And(vec![
                 Next::words("choose another range"),
                 list.shows("shows what there is"),

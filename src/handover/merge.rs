@@ -12,7 +12,7 @@ use crate::model::market::date_of;
 use crate::model::next::{Named, Next};
 use crate::model::scale::{Checked, Moved, moved};
 use crate::run::clock::Cancel;
-use crate::store::{Added, SeriesKey, SeriesRow, Store, StoreError};
+use crate::store::{Added, SeriesKey, SeriesRow, Store, StoreError, free_name};
 
 /// Candles that two files have in common, of an adjusted series, which are compared.
 const COMPARED: usize = 50;
@@ -97,15 +97,15 @@ impl MergeError {
                 Next::words("backfill it anew and merge again"),
             ]),
             MergeError::Bound { second, found, .. } => {
-                let copy = Path::new("copy.db");
+                let copy = free_name();
                 let pack = Next::Pack {
                     with_history: true,
-                    output: copy.into(),
+                    output: copy.clone(),
                 };
                 let commands = vec![
                     pack.on(second),
                     Next::words(format!("chmod u+w {}", copy.display())),
-                    drop(found).on(copy),
+                    drop(found).on(&copy),
                 ];
                 Next::Then(vec![
                     Next::Chain(commands).after("make one of them without the series:"),

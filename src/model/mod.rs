@@ -12,7 +12,6 @@ pub mod plain;
 pub mod range;
 pub(crate) mod scale;
 pub mod span;
-mod spelling;
 pub mod symbol;
 pub(crate) mod tag;
 pub mod timeframe;

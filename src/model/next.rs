@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
+
 use super::timeframe::Timeframe;
 
 /// A step, or several.
@@ -46,8 +48,8 @@ pub enum Next {
     FileElsewhere,
     /// Fill a new file.
     NewFile,
-    /// Fetch what is missing of series that are named.
-    Backfill,
+    /// Fetch what is missing: of a series that is named, or of those that were spoken of, whichever those are.
+    Backfill(Option<Fill>),
     /// Fetch what is missing of all series.
     Update,
     /// Go on with a job, or with all that were left.
@@ -104,6 +106,19 @@ pub struct Named {
     pub timeframe: String,
 }
 
+/// What is asked for to fill a series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// The series.
+    pub series: Named,
+    /// Its provider's name.
+    pub provider: String,
+    /// Adjusted prices, and not raw ones.
+    pub adjusted: bool,
+    /// The first day.
+    pub start: NaiveDate,
+}
+
 impl Named {
     /// A series by its key.
     pub fn new(symbol: &impl ToString, timeframe: Timeframe) -> Named {
@@ -113,6 +128,9 @@ impl Named {
         }
     }
 }
+
+/// A symbol for a command that needs one, where nobody knows which.
+const EXAMPLE: &str = "AAPL";
 
 impl Next {
     /// In words.
@@ -149,7 +167,8 @@ impl Next {
     /// What is typed after the program's name for a command, the file's option aside; `None` for what is no command.
     pub fn arguments(&self) -> Option<Vec<String>> {
         let (command, rest): (&str, Vec<&str>) = match self {
-            Next::Backfill => ("backfill", vec![]),
+            Next::Backfill(Some(fill)) => return Some(fill.typed()),
+            Next::Backfill(None) => ("backfill", vec![EXAMPLE]),
             Next::Update => ("update", vec![]),
             Next::Resume { job, wait } => {
                 let wait = wait.then_some("--wait");
@@ -190,6 +209,17 @@ impl Next {
     /// Whether a command works on the file in use.
     pub fn is_of_file(&self) -> bool {
         !matches!(self, Next::Verify(_) | Next::Providers | Next::Help(_))
+    }
+}
+
+impl Fill {
+    fn typed(&self) -> Vec<String> {
+        let start = self.start.to_string();
+        let adjusted = self.adjusted.then_some("--adjusted");
+        let series = ["backfill"].into_iter().chain(self.series.typed());
+        let series = series.chain(["--provider", &self.provider]);
+        let words = series.chain(adjusted).chain(["--start", &start]);
+        words.map(str::to_owned).collect()
     }
 }
 

@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 
-use crate::model::spelling::of_padded_option;
-
 /// A symbol as the provider spells it: `[A-Za-z0-9^][A-Za-z0-9._:/^=-]{0,39}`, case kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
@@ -19,6 +17,23 @@ pub struct BadSymbol {
     /// The text as it was given.
     pub text: String,
     why: String,
+}
+
+impl BadSymbol {
+    /// The same with what may have been meant.
+    #[must_use]
+    pub fn meaning(mut self, likely: &[Symbol]) -> BadSymbol {
+        if let Some(question) = did_you_mean(likely) {
+            self.why = format!("{}: {question}", self.why);
+        }
+        self
+    }
+}
+
+/// Asks whether one of some symbols was meant, where there is any.
+pub fn did_you_mean(likely: &[Symbol]) -> Option<String> {
+    let likely: Vec<&str> = likely.iter().map(Symbol::as_str).collect();
+    (!likely.is_empty()).then(|| format!("did you mean {}?", likely.join(" or ")))
 }
 
 const MAX_LEN: usize = 40;
@@ -46,11 +61,9 @@ impl FromStr for Symbol {
             .chars()
             .find(|c| !c.is_ascii_alphanumeric() && !"._:/^=-".contains(*c))
         {
-            let odd = format!("it contains {odd:?}");
-            return Err(bad(match of_padded_option(text) {
-                Some(option) => format!("{odd}, did you mean {option}?"),
-                None => format!("{odd}, and letters, digits and . _ : / ^ = - are allowed"),
-            }));
+            return Err(bad(format!(
+                "it contains {odd:?}, and letters, digits and . _ : / ^ = - are allowed"
+            )));
         }
         if text.len() > MAX_LEN {
             return Err(bad(format!("it is longer than {MAX_LEN} characters")));
@@ -67,8 +80,8 @@ impl Symbol {
 
     /// The last day on which an option can trade, in its market's zone; `None` for anything else.
     ///
-    /// Polygon/Massive write an option as `O:`, its root, the expiry as YYMMDD, C or P, and the strike in eight digits. Asked by
-    /// those who spell so: when a series ends stands in its [`Listing`](crate::Listing).
+    /// An option is `O:`, its root, the expiry as YYMMDD, C or P, and the strike in eight digits. Asked by those who spell so: when a
+    /// series ends stands in its [`Listing`](crate::Listing).
     pub fn expiry(&self) -> Option<NaiveDate> {
         let (root, terms) = self.0.strip_prefix("O:").and_then(|contract| {
             contract.split_at_checked(contract.len().checked_sub(OPTION_TERMS)?)
@@ -80,12 +93,6 @@ impl Symbol {
             return None;
         }
         NaiveDate::parse_from_str(&format!("20{date}"), "%Y%m%d").ok()
-    }
-
-    /// Other spellings that are more likely to exist, the likeliest first, for a symbol of which the provider knows nothing;
-    /// none where it looks right as it is.
-    pub fn likely_spellings(&self) -> Vec<Symbol> {
-        crate::model::spelling::likely(self)
     }
 }
 

@@ -22,16 +22,35 @@ const LETTERS: [(&str, Tz); 11] = [
     ("Z", Tz::UTC),
 ];
 
+/// Text that means no zone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadZone {
+    /// It is no name of one.
+    #[error("{text:?} is no zone, did you mean {}?", like(text))]
+    Unknown {
+        /// The text.
+        text: String,
+    },
+    /// This machine's zone is meant, and `TZ` says in a way that is not understood which that is.
+    #[error(
+        "local goes by TZ, and TZ={0} names no zone: set TZ to a name like Europe/Berlin, or write that name instead of local"
+    )]
+    Local(String),
+}
+
 /// The zone that a text means: a name (`Europe/Berlin`), its city alone (`Berlin`, `New York`), `ET`, `CT`, `MT`, `PT`, or
 /// `local` for this machine's. Case does not count.
 ///
 /// ```
 /// use candlefile::model::zones::named;
-/// assert_eq!(named("ET").map(|zone| zone.name().to_owned()), Some("America/New_York".to_owned()));
-/// assert_eq!(named("berlin").map(|zone| zone.name().to_owned()), Some("Europe/Berlin".to_owned()));
-/// assert!(named("Atlantis").is_none());
+/// assert_eq!(named("ET").map(|zone| zone.name()), Ok("America/New_York"));
+/// assert_eq!(named("berlin").map(|zone| zone.name()), Ok("Europe/Berlin"));
+/// assert!(named("Atlantis").is_err());
 /// ```
-pub fn named(text: &str) -> Option<Tz> {
+///
+/// # Errors
+/// It means none.
+pub fn named(text: &str) -> Result<Tz, BadZone> {
     if text.eq_ignore_ascii_case("local") {
         return local();
     }
@@ -48,6 +67,9 @@ pub fn named(text: &str) -> Option<Tz> {
     by(|name| name)
         .or_else(|| letters.map(|&(_, zone)| zone))
         .or_else(of_city)
+        .ok_or_else(|| BadZone::Unknown {
+            text: text.to_owned(),
+        })
 }
 
 /// The zone of fixed hours that a text like `UTC+1` means, and those hours.
@@ -71,7 +93,7 @@ fn fixed(text: &str) -> Option<(Tz, String)> {
 }
 
 /// What was likely meant by a text that is no zone, in words.
-pub fn hint(text: &str) -> String {
+pub fn like(text: &str) -> String {
     match fixed(text) {
         Some((zone, hours)) => {
             let name = zone.name();
@@ -94,19 +116,70 @@ fn city(name: &'static str) -> &'static str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// This machine's zone: `TZ`, then the file that `/etc/localtime` leads to, then UTC. `None` where `TZ` names none.
-fn local() -> Option<Tz> {
+/// This machine's zone: `TZ`, then the file that `/etc/localtime` leads to, then UTC.
+fn local() -> Result<Tz, BadZone> {
     let from_name = |name: &str| {
         let name = name.strip_prefix(':').unwrap_or(name);
         let name = name.split_once("zoneinfo/").map_or(name, |(_, name)| name);
         name.parse().ok()
     };
-    match std::env::var("TZ") {
-        Ok(name) if !name.is_empty() => from_name(&name),
+    match std::env::var_os("TZ") {
+        Some(name) if !name.is_empty() => {
+            let name = name.to_string_lossy();
+            let zone = from_name(&name).or_else(|| of_hours(&name));
+            zone.ok_or_else(|| BadZone::Local(name.escape_debug().to_string()))
+        }
         _ => {
             let file = Path::new("/etc/localtime").canonicalize().ok();
             let named = file.and_then(|file| from_name(file.to_str()?));
-            Some(named.unwrap_or(Tz::UTC))
+            Ok(named.unwrap_or(Tz::UTC))
+        }
+    }
+}
+
+/// The zone of fixed hours that `TZ` says in the words of POSIX: an abbreviation, and the hours that are missing to UTC, as in
+/// `JST-9`. One with minutes or a summer time has no name.
+fn of_hours(text: &str) -> Option<Tz> {
+    let is_letter = |c: char| c.is_ascii_alphabetic();
+    let hours = match text.strip_prefix('<') {
+        Some(quoted) => quoted.split_once('>')?.1,
+        None => text.trim_start_matches(is_letter),
+    };
+    let abbreviation = text.len() - hours.len();
+    let hours = hours.strip_suffix(":00").unwrap_or(hours);
+    let (sign, digits) = match hours.strip_prefix(['+', '-']) {
+        Some(digits) => (&hours[..1], digits),
+        None => ("+", hours),
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let hours: u8 = digits
+        .parse()
+        .ok()
+        .filter(|_| is_number && abbreviation >= 3)?;
+    format!("Etc/GMT{sign}{hours}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixed_hours_of_posix_are_understood_and_nothing_else_of_it() {
+        for (text, zone) in [
+            ("JST-9", Some(Tz::Etc__GMTMinus9)),
+            ("<+09>-9", Some(Tz::Etc__GMTMinus9)),
+            ("EST5", Some(Tz::Etc__GMTPlus5)),
+            ("EST+05:00", Some(Tz::Etc__GMTPlus5)),
+            ("UTC0", Some(Tz::Etc__GMTPlus0)),
+            ("IST-5:30", None),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", None),
+            ("JST-15", None),
+            ("9", None),
+            ("<+09", None),
+            ("Atlantis", None),
+            ("", None),
+        ] {
+            assert_eq!(of_hours(text), zone, "{text}");
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod polygon;
 mod prefixes;
 mod registry;
 pub mod sample;
+pub(crate) mod spelling;
 
 pub use crate::http::{
     BadBaseUrl, BadKey, BaseUrl, Dated, Key, Limits, Tries, Unreachable, Waiting,
@@ -27,7 +28,7 @@ use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::Market;
 use crate::model::next::Next;
 use crate::model::span::Span;
-use crate::model::symbol::Symbol;
+use crate::model::symbol::{BadSymbol, Symbol};
 use crate::run::clock::Cancel;
 
 /// One question: the candles of a series in a span. All its pages are one chain.
@@ -184,6 +185,13 @@ pub trait Provider: Send + Sync {
         NaiveDate::default()
     }
 
+    /// What a symbol may have been meant to be that was written as others do, the likeliest first; nothing where it looks
+    /// right. A guess, which is only ever offered.
+    fn likely(&self, typed: &str) -> Vec<Symbol> {
+        let _ = typed;
+        Vec::new()
+    }
+
     /// Fetches one page of a chain: the first without a cursor, then as the page before said.
     ///
     /// # Errors
@@ -226,5 +234,17 @@ pub trait Provider: Send + Sync {
     /// What all workers wait for now, if it is the rate or the provider's limit.
     fn waiting(&self) -> Option<Waiting> {
         None
+    }
+}
+
+impl dyn Provider + '_ {
+    /// A symbol as it is typed; of what is none it is told what may have been meant.
+    ///
+    /// # Errors
+    /// The text is no symbol.
+    pub fn symbol(&self, typed: &str) -> Result<Symbol, BadSymbol> {
+        typed
+            .parse()
+            .map_err(|error: BadSymbol| error.meaning(&self.likely(typed)))
     }
 }

@@ -1,5 +1,5 @@
-//! The embedded sample provider: synthetic candles on New York weekdays from 09:30 to 16:00, a pure function of symbol,
-//! timeframe and start. It sends nothing, and takes the same path (slices, pages, writer, coverage) as a real one.
+//! The embedded sample provider: synthetic candles of stocks and indices on New York weekdays from 09:30 to 16:00, of crypto
+//! at all hours and of forex from Sunday to Friday evening, a pure function of symbol, timeframe and start. It sends nothing, and takes the same path (slices, pages, writer, coverage) as a real one.
 //!
 //! Every candle is made of the minutes it holds, so that timeframes agree with one another. `data/sample.json` describes
 //! the session, the first date and the price levels.
@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::{
     Ask, AssetClass, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Row, Spec,
-    prefixes,
+    prefixes, spelling,
 };
 use crate::model::candle::Candle;
 use crate::model::listing::Listing;
@@ -25,6 +25,8 @@ use crate::run::clock::Cancel;
 /// Minutes of a session, and of a day with the night before it, in the time in which prices move evenly.
 const SESSION: f64 = 390.0;
 const DAY: f64 = 512.0;
+/// When the week of forex begins and ends, in the session's zone.
+const WEEK_ENDS: NaiveTime = NaiveTime::from_hms_opt(17, 0, 0).expect("a time of day");
 /// Waves of which a price is made: the shortest takes a minute, the longest eight years.
 const WAVES: u64 = 11;
 /// How high the shortest is: a day moves by about one percent then.
@@ -46,7 +48,7 @@ pub fn spec() -> Spec {
         covers: "any symbol, synthetic".into(),
         timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
         default_rate: None,
-        limits: "New York weekdays 09:30 to 16:00, from 2000-01-03 on".into(),
+        limits: "stocks and indices on New York weekdays 09:30 to 16:00, from 2000-01-03 on".into(),
         make: Arc::new(|_| Ok(Arc::new(Sample::default()) as Arc<dyn Provider>)),
     }
 }
@@ -107,6 +109,10 @@ impl Provider for Sample {
         self.model.first_date
     }
 
+    fn likely(&self, typed: &str) -> Vec<Symbol> {
+        spelling::likely(typed)
+    }
+
     fn fetch(
         &self,
         ask: &Ask,
@@ -139,7 +145,8 @@ impl Provider for Sample {
     fn expected(&self, ask: &Ask) -> Expected {
         let session = (self.model.close - self.model.open).num_minutes();
         let days = ask.market.expected_candles(ask.span);
-        let rows = if ask.market.timeframe().is_label() {
+        let is_all_day = Hours::of(&ask.symbol) != Hours::Session;
+        let rows = if is_all_day || ask.market.timeframe().is_label() {
             days
         } else {
             days * session / (16 * 60)
@@ -199,33 +206,66 @@ fn could_exist(symbol: &Symbol) -> bool {
         && (preferred.is_empty() || capitals(preferred))
 }
 
+/// When a symbol trades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hours {
+    /// In New York's session.
+    Session,
+    /// From Sunday to Friday evening.
+    Week,
+    /// At all hours.
+    Always,
+}
+
+impl Hours {
+    fn of(symbol: &Symbol) -> Hours {
+        match prefixes::asset_class(symbol) {
+            AssetClass::Stock | AssetClass::Index => Hours::Session,
+            AssetClass::Forex => Hours::Week,
+            AssetClass::Crypto => Hours::Always,
+        }
+    }
+}
+
 /// Where an instant of a session lies.
 #[derive(Clone, Copy)]
 struct Moment {
-    /// Weekdays since the first year.
+    /// Its day, counted from the first year without those on which nothing trades.
     day: i64,
-    /// From 0 at the open to 1 at the close.
-    part: f64,
+    /// How much more is going on than on average.
+    bustle: f64,
+    /// The time in which prices move evenly, in minutes of an average session.
+    even_time: f64,
 }
 
 impl Moment {
-    /// How much more is going on than on average: most after the open and before the close.
-    fn bustle(self) -> f64 {
-        0.55 + 1.35 * (2.0 * self.part - 1.0).powi(2)
+    /// In a session, `part` from 0 at the open to 1 at the close: most is going on after the open and before the close, and a
+    /// night counts as much as two hours.
+    #[allow(clippy::cast_precision_loss)] // Some hundred thousand days.
+    fn in_session(day: i64, part: f64) -> Moment {
+        let so_far = 0.55 * part + 0.225 * ((2.0 * part - 1.0).powi(3) + 1.0);
+        Moment {
+            day,
+            bustle: 0.55 + 1.35 * (2.0 * part - 1.0).powi(2),
+            even_time: DAY * day as f64 + SESSION * so_far,
+        }
     }
 
-    /// The time in which prices move evenly, in minutes of an average session: the bustle until then, and a night counts as
-    /// much as two hours.
-    #[allow(clippy::cast_precision_loss)] // Some hundred thousand days.
-    fn even_time(self) -> f64 {
-        let bustle = 0.55 * self.part + 0.225 * ((2.0 * self.part - 1.0).powi(3) + 1.0);
-        DAY * self.day as f64 + SESSION * bustle
+    /// In a day of 24 hours: most is going on in the afternoon, and the next day goes on where this one ends.
+    #[allow(clippy::cast_precision_loss)] // As above.
+    fn in_day(day: i64, part: f64) -> Moment {
+        Moment {
+            day,
+            bustle: 1.0 + 0.4 * ((part - 0.65) * std::f64::consts::TAU).cos(),
+            even_time: 1440.0 * (day as f64 + part),
+        }
     }
 }
 
 /// One symbol's price path.
 struct Walk<'a> {
     model: &'a Model,
+    hours: Hours,
     seed: u64,
     /// The price at the open of the model's base date, and the steps until then.
     base: f64,
@@ -250,15 +290,14 @@ impl<'a> Walk<'a> {
         let volume = 2_000.0 + 28_000.0 * unit(mix(seed ^ 3));
         let mut walk = Walk {
             model,
+            hours: Hours::of(symbol),
             seed,
             base,
             offset: 0.0,
             volume: (prefixes::asset_class(symbol) != AssetClass::Index).then_some(volume),
         };
-        walk.offset = walk.steps(Moment {
-            day: weekdays(model.base_date),
-            part: 0.0,
-        });
+        let (date, open) = (model.base_date, walk.instant(model.base_date, model.open));
+        walk.offset = walk.steps(walk.moments(date)(open));
         walk
     }
 
@@ -270,11 +309,7 @@ impl<'a> Walk<'a> {
         while self.instant(date, NaiveTime::MIN) < last {
             if let Some((open, close)) = self.session(date) {
                 let mut minute = open.max(first - first.rem_euclid(60));
-                #[allow(clippy::cast_precision_loss)] // Seconds of a day.
-                let moment = |ts: i64| Moment {
-                    day: weekdays(date),
-                    part: (ts - open) as f64 / (close - open) as f64,
-                };
+                let moment = self.moments(date);
                 // A minute opens where the one before it has closed.
                 let mut price = self.price(moment(minute));
                 while minute < close.min(last) {
@@ -314,14 +349,14 @@ impl<'a> Walk<'a> {
     fn minute(&self, ts: i64, open: f64, from: Moment, to: Moment) -> Candle {
         let close = self.price(to);
         let noise = mix(self.seed ^ ts.cast_unsigned());
-        let wick = open * 0.0005 * from.bustle();
+        let wick = open * 0.0005 * from.bustle;
         let high = cents(open.max(close) + wick * unit(noise));
         let low = cents(open.min(close) - wick * unit(mix(noise)));
         let volume = self.volume.map(|average| {
             let of_day = 0.7 + 0.6 * unit(mix(self.seed ^ from.day.cast_unsigned()));
             let of_move = 1.0 + 300.0 * (close / open - 1.0).abs();
             let of_minute = 0.4 + 0.9 * unit(mix(noise ^ 2));
-            (average * from.bustle() * of_day * of_move * of_minute).round()
+            (average * from.bustle * of_day * of_move * of_minute).round()
         });
         let a_trade = 30.0 + 60.0 * unit(mix(noise ^ 1));
         #[allow(clippy::cast_possible_truncation)] // Some thousands.
@@ -346,7 +381,7 @@ impl<'a> Walk<'a> {
     /// The logarithm of the price: waves of hashed heights, each four times as long as the one before it and twice as high, as
     /// in a random walk.
     fn steps(&self, moment: Moment) -> f64 {
-        let time = moment.even_time();
+        let time = moment.even_time;
         let (mut length, mut height, mut sum) = (1.0, STEP, 0.0);
         for wave in 0..WAVES {
             let at = time / length;
@@ -364,32 +399,81 @@ impl<'a> Walk<'a> {
         sum
     }
 
+    /// From when to when there are candles on a date.
     fn session(&self, date: NaiveDate) -> Option<(i64, i64)> {
-        let weekend = matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
-        (date >= self.model.first_date && !weekend).then(|| {
-            (
-                self.instant(date, self.model.open),
-                self.instant(date, self.model.close),
-            )
+        let (open, close) = (self.model.open, self.model.close);
+        let midnight = || self.instant(date, NaiveTime::MIN);
+        let next = || Some(self.instant(date.succ_opt()?, NaiveTime::MIN));
+        // Where a week of forex begins and ends, in the zone of the session.
+        let evening = || at(self.model.zone, date, WEEK_ENDS);
+        if date < self.model.first_date {
+            return None;
+        }
+        Some(match (self.hours, date.weekday()) {
+            (Hours::Always, _) => (midnight(), next()?),
+            (_, Weekday::Sat) | (Hours::Session, Weekday::Sun) => return None,
+            (Hours::Session, _) => (self.instant(date, open), self.instant(date, close)),
+            (Hours::Week, Weekday::Sun) => (evening(), next()?),
+            (Hours::Week, Weekday::Fri) => (midnight(), evening()),
+            (Hours::Week, _) => (midnight(), next()?),
         })
     }
 
+    /// Where the instants of a date lie.
+    fn moments(&self, date: NaiveDate) -> impl Fn(i64) -> Moment + use<> {
+        let hours = self.hours;
+        let (day, open, close) = match hours {
+            Hours::Session => {
+                let ends = [self.model.open, self.model.close];
+                let [open, close] = ends.map(|time| self.instant(date, time));
+                (weekdays(date), open, close)
+            }
+            _ => {
+                let midnight = self.instant(date, NaiveTime::MIN);
+                let day = match hours {
+                    Hours::Always => i64::from(date.num_days_from_ce()),
+                    // A Sunday goes on where the Friday before it has ended.
+                    _ if date.weekday() == Weekday::Sun => weekdays(date) - 2,
+                    _ => weekdays(date),
+                };
+                (day, midnight, midnight + 86_400)
+            }
+        };
+        #[allow(clippy::cast_precision_loss)] // Seconds of a day.
+        move |ts| {
+            let part = (ts - open) as f64 / (close - open) as f64;
+            match hours {
+                Hours::Session => Moment::in_session(day, part),
+                _ => Moment::in_day(day, part),
+            }
+        }
+    }
+
+    /// Where days begin.
+    fn zone(&self) -> Tz {
+        match self.hours {
+            Hours::Session => self.model.zone,
+            Hours::Week | Hours::Always => Tz::UTC,
+        }
+    }
+
     fn date(&self, instant: i64) -> NaiveDate {
-        self.model
-            .zone
+        self.zone()
             .timestamp_opt(instant, 0)
             .earliest()
             .map_or(self.model.first_date, |local| local.date_naive())
     }
 
     fn instant(&self, date: NaiveDate, time: NaiveTime) -> i64 {
-        let local = date.and_time(time);
-        self.model
-            .zone
-            .from_local_datetime(&local)
-            .earliest()
-            .map_or(local.and_utc().timestamp(), |t| t.timestamp())
+        at(self.zone(), date, time)
     }
+}
+
+fn at(zone: Tz, date: NaiveDate, time: NaiveTime) -> i64 {
+    let local = date.and_time(time);
+    zone.from_local_datetime(&local)
+        .earliest()
+        .map_or(local.and_utc().timestamp(), |t| t.timestamp())
 }
 
 /// Weekdays from the first year to a date.

@@ -177,7 +177,7 @@ impl From<StoreError> for Fault {
                 (StatusCode::CONFLICT, "owned", next)
             }
             StoreError::Ended { .. } => {
-                let next = Next::Backfill.after("ask for what is missing with");
+                let next = Next::Backfill(None).after("ask for what is missing with");
                 (StatusCode::CONFLICT, "job", next::text(&next))
             }
             StoreError::LostJob(_) => {

@@ -373,6 +373,13 @@ impl Service {
         providers.map(|provider| provider.name()).collect()
     }
 
+    /// The provider of a source.
+    fn provider(&self, source: &str) -> Option<&dyn Provider> {
+        let mut providers = self.settings.providers.iter();
+        let provider = providers.find(|provider| provider.name() == source);
+        provider.map(AsRef::as_ref)
+    }
+
     fn now(&self) -> i64 {
         self.settings.clock.now()
     }

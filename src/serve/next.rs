@@ -55,7 +55,7 @@ impl Voice for Server<'_> {
 /// The call that does a step.
 fn call(step: &Next) -> Option<String> {
     Some(match step {
-        Next::Backfill => "POST /api/v1/backfill".into(),
+        Next::Backfill(_) => "POST /api/v1/backfill".into(),
         Next::Resume { job: Some(job), .. } => format!("POST /api/v1/backfill/{job}/resume"),
         Next::Status { job: Some(job) } => format!("GET /api/v1/backfill/status/{job}"),
         Next::Status { job: None } => "GET /api/v1/backfill/recent".into(),

@@ -10,7 +10,7 @@ use super::FORMAT;
 use crate::model::next::{Named, Next};
 use crate::run::shell::quoted;
 use crate::store::file::rights::{check_log_readable, check_readable, check_writable, is_left};
-use crate::store::file::standing::{COPY, how_to_copy, how_to_restore};
+use crate::store::file::standing::{free_name, how_to_copy, how_to_restore};
 
 /// Why the file could not be opened, read or written. Messages name the file or the thing in it, and what to do next is
 /// in [`StoreError::next`].
@@ -344,7 +344,7 @@ impl StoreError {
             StoreError::ReadOnlyMedium(_) => {
                 let pack = Next::Pack {
                     with_history: false,
-                    output: COPY.into(),
+                    output: free_name(),
                 };
                 pack.after("go on with a copy elsewhere:")
             }
@@ -404,9 +404,9 @@ impl StoreError {
         match self {
             StoreError::NotFound(_) => Next::Or(vec![
                 Next::words("name another file"),
-                Next::Backfill.after("fill this one with"),
+                Next::Backfill(None).after("fill this one, for example with"),
             ]),
-            StoreError::Empty(_) => Next::Backfill.after("fill it with"),
+            StoreError::Empty(_) => Next::Backfill(None).after("fill it, for example with"),
             StoreError::NoFolder(path) => {
                 Next::words(format!("create it first: mkdir -p {}", quoted(path)))
             }
@@ -418,13 +418,16 @@ impl StoreError {
                 "write the path as ./{text} if you mean a file of that name"
             )),
             StoreError::Newer { .. } => Next::words("use a newer candlefile for this file"),
-            StoreError::ReadOnly(path) => Next::Or(vec![
-                Next::words("make it writable"),
-                Next::Then(vec![
-                    how_to_copy(path).after("go on with a copy:"),
-                    Next::File(COPY.into()),
-                ]),
-            ]),
+            StoreError::ReadOnly(path) => {
+                let copy = free_name();
+                Next::Or(vec![
+                    Next::words("make it writable"),
+                    Next::Then(vec![
+                        how_to_copy(path, &copy).after("go on with a copy:"),
+                        Next::File(copy),
+                    ]),
+                ])
+            }
             StoreError::ReadOnlyFolder(_) => Next::Or(vec![
                 Next::words("make the folder writable"),
                 Next::FileElsewhere,
@@ -457,7 +460,7 @@ impl StoreError {
                 ])
             }
             StoreError::NoSeries { held, .. } if held.is_empty() => {
-                Next::Backfill.after("the file is empty: fill it with")
+                Next::Backfill(None).after("the file is empty: fill it, for example with")
             }
             StoreError::NoSeries { held, .. } => Next::And(vec![
                 Next::words(format!("it holds {}", held.join(", "))),
@@ -517,7 +520,7 @@ impl StoreError {
             StoreError::OwnedBefore { .. } => Next::words(
                 "wait for it or stop that process, which an older version began; then run the same command again",
             ),
-            StoreError::Ended { .. } => Next::Backfill.after("ask for it anew with"),
+            StoreError::Ended { .. } => Next::words("ask for it anew with a backfill"),
             _ => Next::Status { job: None }.shows("shows who runs it"),
         }
     }
@@ -535,7 +538,7 @@ impl StoreError {
                 };
                 Next::And(vec![
                     Next::words("write one select"),
-                    Next::Backfill.after("candles come with"),
+                    Next::Backfill(None).after("candles come with commands like"),
                     drop.after("and go with"),
                 ])
             }

@@ -24,7 +24,7 @@ pub use file::room::free_room;
 pub use file::schema::{TableDoc, tables};
 pub use file::sql::{SqlClock, SqlValue, TakeRows};
 pub use file::standing::how_to_restore;
-pub(crate) use file::standing::{is_unfinished, is_working};
+pub(crate) use file::standing::{free_name, is_unfinished, is_working};
 pub use jobs::counts::Counts;
 pub use jobs::create::{JobSettings, Made, NewJob, Progress, Target};
 pub use jobs::progress::{JobTally, SeriesProgress};

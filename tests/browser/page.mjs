@@ -96,12 +96,20 @@ async function failure(url) {
 /** What the provider refuses for good is told once, and not as if asking again would mend it. */
 async function refused(url) {
   const { page, see, close } = await open(url);
-  await ask(page, 'AAPL MSFT GOOG');
+  await ask(page, 'MSFT GOOG AMZN NVDA X:BTCUSD');
   await see(`${running} .errors li`, /2 times: .*HTTP 403.*\(.*MSFT 1d.*\)/);
-  assert.equal(await page.locator(`${running} .errors li`).count(), 1);
-  await see(running, 'look at what its plan includes');
+  await see(`${running} .errors li`, /2 times: not asked: .*\(.*NVDA 1d.*\)/);
+  assert.equal(await page.locator(`${running} .errors li`).count(), 2);
+  await see(running, 'look at what the plan includes');
+  // What was not asked for has not failed.
+  await see(`${running} .figures`, /Done\s*0 of 5\s*Failed\s*2\s*Not asked\s*2\s*Left\s*1/);
+  await page.reload();
+  await see(running, 'look at what the plan includes');
+  await see(`${running} .figures`, /Failed\s*2\s*Not asked\s*2/);
   await reached('refused');
-  await see(`${row}.partial`, '2 of 3 slices failed');
+  await see(`${row}.partial`, '2 of 5 slices failed, and 2 were not asked for');
+  await see(row, '2 failed');
+  await see(row, '2 not asked');
   await see(`${row} .next`, 'look at what the plan includes');
   await close();
 }
@@ -118,20 +126,20 @@ const moved = () => new Promise((resolve) => {
 
 async function cancel(url) {
   const { page, see, gone, find, close } = await open(url);
-  await ask(page, 'AAPL MSFT');
-  await see(running, '50.0 %');
-  await see(`${running} .hangs`, /(AAPL|MSFT) 1d hangs since \d\d:\d\d:\d\d \(\d+ s\), attempt 1 of 6\./);
+  await ask(page, 'AAPL MSFT GOOG');
+  await see(running, '33.3 %');
+  await see(`${running} .hangs`, /(MSFT|GOOG) 1d hangs since \d\d:\d\d:\d\d \(\d+ s\), attempt 1 of 6; (MSFT|GOOG) 1d hangs, too\./);
   // Nobody knows how long that lasts.
-  assert.match(await page.locator(`${running} .figures`).textContent(), /Time left(AAPL|MSFT) hangs/);
+  assert.match(await page.locator(`${running} .figures`).textContent(), /Time left(MSFT|GOOG) and 1 more hang/);
   await tabTo(page, '#now button');
   await page.keyboard.press('Enter');
   await gone(running);
   await see('#now-title:focus');
   await see(`${row}.interrupted`, 'stopped on request');
-  await see('#ended', 'AAPL MSFT 1d: interrupted, stopped on request');
+  await see('#ended', 'AAPL MSFT GOOG 1d: interrupted, stopped on request');
   await reached('cancelled');
   await find(`${row} button`, 'Resume').click();
-  await see(`${row}.completed`, '2/2');
+  await see(`${row}.completed`, '3/3');
   await close();
 }
 
@@ -304,6 +312,22 @@ async function restart(url) {
   await close();
 }
 
+/** A server that hangs breaks nothing off: that it is not heard of is all there is to see. */
+async function silent(url) {
+  const prepare = (page) => page.clock.install();
+  const { page, see, gone, close } = await open(url, { expected: [NO_ANSWER], prepare });
+  await see('#jobs', 'No jobs yet.');
+  await reached('opened');
+  await page.clock.fastForward(12_000);
+  // Sooner than any call is given up.
+  await page.locator('#panels.old').waitFor({ timeout: 15_000 });
+  await see('#gone', 'The server does not answer');
+  await reached('seen');
+  await see('#link.live', 'live');
+  await gone('#panels.old');
+  await close();
+}
+
 async function polling(url) {
   const prepare = (page) => page.route('**/events', (route) => route.abort());
   const { page, see, close } = await open(url, { expected: [NO_ANSWER], prepare });
@@ -472,4 +496,4 @@ async function accessible(url) {
   await close();
 }
 
-await run({ accessible, cancel, chart, charts, failure, form, hidden, locked, many, polling, refused, reload, restart, token, watch });
+await run({ accessible, cancel, chart, charts, failure, form, hidden, locked, many, polling, refused, reload, restart, silent, token, watch });

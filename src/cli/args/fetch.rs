@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Timeframe;
 use crate::http::rate::Rate;
 use crate::model::range::Moment;
-use crate::{Symbol, Timeframe};
 use clap::Args;
 
 use super::listed::Listed;
@@ -14,7 +14,7 @@ use super::{duration, moment};
 #[derive(Args, Debug)]
 pub struct Backfill {
     /// Symbols as the provider spells them: AAPL, BRK.B, X:BTCUSD, C:EURUSD, I:NDX
-    pub symbols: Vec<Listed<Symbol>>,
+    pub symbols: Vec<Listed<String>>,
     /// More symbols from a file, one a line, # begins a comment; - is stdin
     #[arg(long, value_name = "FILE")]
     pub symbols_file: Option<PathBuf>,

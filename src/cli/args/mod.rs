@@ -7,15 +7,16 @@ mod look;
 #[cfg(feature = "serve")]
 mod serve;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::range::{BadTyped, Moment};
 use crate::provider::{Registry, Spec};
 use crate::{Clock, Policy, SystemClock};
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, Resettable};
 use clap::parser::ValueSource;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 
 pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
@@ -69,6 +70,9 @@ pub struct Global {
     /// Tell each request, retry and 429 on stderr
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// The series that were named, as they were typed.
+    #[arg(skip)]
+    pub named: Vec<String>,
     /// The providers that there are.
     #[arg(skip)]
     pub registry: Registry,
@@ -79,6 +83,32 @@ impl Global {
     pub fn named_db(&self) -> Option<&Path> {
         (self.db_source != Some(ValueSource::DefaultValue)).then_some(&self.db)
     }
+}
+
+/// The symbols and timeframes that were typed, if symbols were.
+pub fn named(matches: &ArgMatches) -> Vec<String> {
+    let of = |id: &str| {
+        let command = matches.subcommand().map(|(_, command)| command);
+        let command = command.filter(|command| {
+            let source = command
+                .try_contains_id(id)
+                .is_ok()
+                .then(|| command.value_source(id));
+            source.flatten() == Some(ValueSource::CommandLine)
+        });
+        let raw = command.and_then(|command| command.get_raw(id));
+        let words = raw.into_iter().flatten();
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+    };
+    let symbols = of("symbols");
+    if symbols.is_empty() {
+        return symbols;
+    }
+    let timeframes = of("timeframes").into_iter();
+    let timeframes = timeframes.flat_map(|timeframe| ["-t".to_owned(), timeframe]);
+    symbols.into_iter().chain(timeframes).collect()
 }
 
 /// The command line, with what it may say of providers.
@@ -102,7 +132,12 @@ pub fn command(registry: &Registry) -> clap::Command {
         keys.collect::<Vec<_>>().join("\n"),
         rates.collect::<String>(),
     );
-    let cli = Cli::command();
+    // A variable that is empty is none, as for every shell's `${NAME:-}`.
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let cli = Cli::command().mut_args(|one| match one.get_env() {
+        Some(name) if is_empty(name) => one.env(Resettable::Reset),
+        _ => one,
+    });
     let after = cli.get_after_help().map(|words| format!("{words}\n{keys}"));
     cli.after_help(after.unwrap_or_default())
         .mut_subcommands(|command| {

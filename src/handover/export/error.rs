@@ -55,7 +55,7 @@ impl ExportError {
             ExportError::Store(error) => error.next(),
             ExportError::Choice(error) => error.next(),
             ExportError::Target(error) => error.next(),
-            ExportError::Write(_) => Next::words("check what reads the candles"),
+            ExportError::Write(error) => after_writing(error),
             ExportError::NotBuilt { feature, .. } => Next::words(format!(
                 "build it with `--features {feature}`, or choose another format"
             )),
@@ -67,4 +67,21 @@ impl ExportError {
             }
         }
     }
+}
+
+/// What to do where a stream cannot be written: a disk may be behind it, a reader, or anything else.
+pub(crate) fn after_writing(error: &io::Error) -> Next {
+    Next::words(match error.kind() {
+        _ if is_full(error) => {
+            "make room on the disk that it goes to, or lift the limit, then run the same command again"
+        }
+        io::ErrorKind::BrokenPipe => "look at what reads it: that has ended before it had all",
+        _ => "look at where it goes, then run the same command again",
+    })
+}
+
+/// Whether there was no room: on the disk, in a quota, or within a limit of the process.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    [FileTooLarge, QuotaExceeded, StorageFull].contains(&error.kind())
 }

@@ -18,6 +18,7 @@ mod hive;
 
 pub use columns::{Column, UnknownColumn};
 pub use error::ExportError;
+pub(crate) use error::{after_writing, is_full};
 pub use folder::Folder;
 pub use format::{BadFormat, Compression, Encoding, Format};
 

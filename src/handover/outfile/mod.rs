@@ -14,6 +14,7 @@ use place::{is_named, name_it, nameless};
 pub(crate) use taken::check as check_free;
 use taken::check_part;
 
+use crate::handover::export::is_full;
 use crate::model::next::Next;
 use crate::run::shell::quoted;
 use crate::store::StoreError;
@@ -101,9 +102,7 @@ impl TargetError {
     pub fn io(path: &Path, source: io::Error) -> TargetError {
         let path = path.to_path_buf();
         match source.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => TargetError::Full(path),
+            _ if is_full(&source) => TargetError::Full(path),
             io::ErrorKind::AlreadyExists => TargetError::Exists(path),
             _ => TargetError::Io { path, source },
         }

@@ -10,13 +10,13 @@ use super::{
 };
 use crate::model::timeframe::Timeframe;
 
-/// Seconds after its last trading hour from which a candle counts as closed, unless told otherwise: Polygon's slower
+/// Seconds after its last trading hour from which a candle counts as closed, unless told otherwise: slower
 /// plans publish 15 minutes late.
 pub const DEFAULT_DELAY: i64 = 15 * MINUTE;
 /// A crypto or forex candle is final this long after its end.
 const ALWAYS_OPEN_FINAL_AFTER: i64 = HOUR;
-/// A stock or index candle is final at this market hour of the next calendar day: Massive's flat files of a day, which hold the
-/// revised bars, appear around 11:00 New York the day after.
+/// A stock or index candle is final at this market hour of the next calendar day: the files of a day's revised bars
+/// appear around 11:00 New York the day after.
 const FINAL_HOUR: u32 = 12;
 /// Forex trades from Sunday to Friday, from and to this hour of New York.
 const FOREX_ZONE: Tz = chrono_tz::America::New_York;

@@ -130,8 +130,8 @@ impl Market {
         self.timeframe
     }
 
-    /// The zone whose midnight begins the provider's day. Recorded on Polygon: stocks New York, indices Chicago, crypto
-    /// and forex UTC.
+    /// The zone whose midnight begins the provider's day, as recorded: stocks New York, indices Chicago, crypto and forex
+    /// UTC.
     pub fn zone(&self) -> Tz {
         match self.hours {
             Hours::Stocks => chrono_tz::America::New_York,

@@ -21,7 +21,7 @@ use answer::wrong;
 
 use super::{
     Ask, AssetClass, BaseUrl, Cursor, ErrorKind, Key, Limits, Page, Provider, ProviderError, Setup,
-    Spec, Waiting, prefixes,
+    Spec, Waiting, prefixes, spelling,
 };
 use crate::http::rate::{Pace, Rate};
 use crate::http::{Authorization, Failure, Heard, Http};
@@ -142,6 +142,10 @@ impl Provider for Polygon {
 
     fn first_date(&self, symbol: &Symbol) -> NaiveDate {
         first_date(symbol)
+    }
+
+    fn likely(&self, typed: &str) -> Vec<Symbol> {
+        spelling::likely(typed)
     }
 
     fn fetch(

@@ -6,7 +6,7 @@ use super::{NAME, WEEK_START, first_date};
 use crate::model::listing::Listing;
 use crate::model::symbol::Symbol;
 use crate::provider::{
-    Ask, AssetClass, Cursor, ErrorKind, Page, Provider, ProviderError, prefixes,
+    Ask, AssetClass, Cursor, ErrorKind, Page, Provider, ProviderError, prefixes, spelling,
 };
 use crate::run::clock::Cancel;
 
@@ -33,6 +33,10 @@ impl Provider for Unkeyed {
 
     fn first_date(&self, symbol: &Symbol) -> NaiveDate {
         first_date(symbol)
+    }
+
+    fn likely(&self, typed: &str) -> Vec<Symbol> {
+        spelling::likely(typed)
     }
 
     fn fetch(&self, _: &Ask, _: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {

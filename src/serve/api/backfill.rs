@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -46,11 +46,11 @@ pub(in crate::serve) async fn start(call: Call) -> Result<Response<Body>, Fault>
 
 pub(in crate::serve) async fn status(call: Call) -> Result<Response<Body>, Fault> {
     let now = call.service.now();
-    let named = call.named;
+    let (service, named) = (Arc::clone(&call.service), call.named);
     let read = move |store: &Store| {
         store.at_one_instant(|| {
             let job = store.jobs(&JobFilter::Prefix(&named), now)?.remove(0);
-            Ok(job::detail(store, &job, now)?)
+            Ok(job::detail(&service, store, &job, now)?)
         })
     };
     let readers = &call.service.readers;
@@ -60,9 +60,12 @@ pub(in crate::serve) async fn status(call: Call) -> Result<Response<Body>, Fault
 pub(in crate::serve) async fn recent(call: Call) -> Result<Response<Body>, Fault> {
     let now = call.service.now();
     let limit = call.params.number("limit", 20, 1..=200)?;
+    let service = Arc::clone(&call.service);
     let read = move |store: &Store| {
         let jobs = store.jobs(&JobFilter::Newest(limit), now)?;
-        let jobs = jobs.iter().map(|job| job::document(store, job, now));
+        let jobs = jobs
+            .iter()
+            .map(|job| job::document(&service, store, job, now));
         Ok(json!({ "jobs": jobs.collect::<Result<Vec<_>, _>>()? }))
     };
     let readers = &call.service.readers;
@@ -81,7 +84,8 @@ pub(in crate::serve) async fn resume(call: Call) -> Result<Response<Body>, Fault
 
 async fn changed(call: Call, job: JobRow) -> Result<Response<Body>, Fault> {
     let now = call.service.now();
-    let read = move |store: &Store| Ok(job::document(store, &job, now)?);
+    let service = Arc::clone(&call.service);
+    let read = move |store: &Store| Ok(job::document(&service, store, &job, now)?);
     let readers = &call.service.readers;
     readers
         .answer(call.coding, StatusCode::ACCEPTED, read)
@@ -93,7 +97,7 @@ pub(in crate::serve) fn request(
     provider: &dyn Provider,
     now: i64,
 ) -> Result<Request, Fault> {
-    let symbols: Vec<Symbol> = list(params, "symbols")?;
+    let symbols: Vec<Symbol> = list(params, "symbols", |word| provider.symbol(word))?;
     if symbols.is_empty() {
         return Err(Fault::usage("no symbols", "name some: symbols=AAPL,MSFT"));
     }
@@ -103,7 +107,7 @@ pub(in crate::serve) fn request(
             format!("ask for {SYMBOLS} at most in one job"),
         ));
     }
-    let mut timeframes: Vec<Timeframe> = list(params, "timeframes")?;
+    let mut timeframes: Vec<Timeframe> = list(params, "timeframes", str::parse)?;
     if timeframes.is_empty() {
         timeframes.push(Timeframe::Day);
     }
@@ -157,10 +161,14 @@ pub(in crate::serve) fn request(
 }
 
 /// A list whose items are repeated or set apart by commas, each once.
-fn list<T>(params: &Params, name: &'static str) -> Result<Vec<T>, Fault>
+fn list<T, E>(
+    params: &Params,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, Fault>
 where
-    T: FromStr + Clone + Eq + Hash,
-    T::Err: std::fmt::Display,
+    T: Clone + Eq + Hash,
+    E: std::fmt::Display,
 {
     let words = |text| {
         str::split(text, ',')
@@ -174,9 +182,8 @@ where
     let mut seen = HashSet::new();
     let mut items = Vec::new();
     for word in params.all(name).flat_map(words) {
-        let item: T = word
-            .parse()
-            .map_err(|error| Fault::usage(format!("{name}: {error}"), "correct it"))?;
+        let item =
+            parse(word).map_err(|error| Fault::usage(format!("{name}: {error}"), "correct it"))?;
         if seen.insert(item.clone()) {
             items.push(item);
         }

@@ -12,7 +12,6 @@ use futures_util::stream::unfold;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::job;
-use crate::backfill::Obstacle;
 use crate::serve::Service;
 use crate::serve::answer::Fault;
 use crate::serve::jobs::feed::{Feed, Told};
@@ -59,22 +58,23 @@ pub(in crate::serve) async fn follow(call: Call) -> Result<Response<Body>, Fault
 
 /// Finds a job in the file, and tells its feed how far it is there. `failures` is what the feed knows of.
 async fn look(
-    service: &Service,
+    service: &Arc<Service>,
     job_id: &str,
     failures: Option<usize>,
 ) -> Result<Arc<Feed>, Fault> {
     let (newest, now, job_id) = (service.hub.newest(), service.now(), job_id.to_owned());
+    let asked = Arc::clone(service);
     let read = service.readers.read(move |store| {
         store.at_one_instant(|| {
             let job = store.jobs(&JobFilter::Prefix(&job_id), now)?.remove(0);
             let eta = job::eta(store, &job, now)?;
             let is_known = failures.is_some_and(|known| known as u64 == job.slices.failed);
             let failed = (!is_known).then(|| store.failed_slices(&job)).transpose()?;
-            let obstacle = Obstacle::recorded(store, &job)?;
-            Ok((job, eta, obstacle, failed))
+            let outcome = asked.outcome_in(store, &job)?;
+            Ok((job, eta, outcome, failed))
         })
     });
-    let (job, eta, obstacle, failed) = read.await?;
+    let (job, eta, outcome, failed) = read.await?;
     let feed = service.hub.feed(&job.job_id);
     let told = Told {
         job: &job,
@@ -82,7 +82,7 @@ async fn look(
         requests: None,
         waiting: None,
         slow: None,
-        obstacle,
+        outcome,
         now,
     };
     feed.found(&told, failed.as_deref(), newest);

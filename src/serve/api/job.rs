@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::time;
-use crate::backfill::{NothingFrom, Obstacle, next_of, no_data};
+use crate::backfill::{NoData, NothingFrom, Outcome};
 use crate::model::span::Span;
-use crate::serve::next;
+use crate::provider::Provider;
+use crate::serve::{Service, next};
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
 
 /// Symbols that are named of a job in a list or an event, which is told often.
@@ -13,12 +14,13 @@ const SYMBOLS: usize = 100;
 
 /// A job without its series.
 pub(in crate::serve) fn document(
+    service: &Service,
     store: &Store,
     job: &JobRow,
     now: i64,
 ) -> Result<Value, StoreError> {
-    let obstacle = Obstacle::recorded(store, job)?;
-    Ok(told(job, eta(store, job, now)?, obstacle.as_ref(), now))
+    let outcome = service.outcome_in(store, job)?;
+    Ok(told(job, eta(store, job, now)?, &outcome, now))
 }
 
 /// Seconds until a job has asked for everything, where it runs.
@@ -31,13 +33,8 @@ pub(super) fn eta(store: &Store, job: &JobRow, now: i64) -> Result<Option<f64>, 
     }
 }
 
-/// A job without its series, where it is known how long the rest takes, and what is in its way.
-pub(in crate::serve) fn told(
-    job: &JobRow,
-    eta: Option<f64>,
-    obstacle: Option<&Obstacle>,
-    now: i64,
-) -> Value {
+/// A job without its series, where it is known how long the rest takes, and what else there is to know.
+pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, outcome: &Outcome, now: i64) -> Value {
     let slices = job.slices;
     let mut records = json!(job.records);
     records["removed"] = json!(job.records.removed);
@@ -46,11 +43,11 @@ pub(in crate::serve) fn told(
         "symbols": job.symbols.get(..SYMBOLS).unwrap_or(&job.symbols), "symbols_total": job.symbols.len(),
         "timeframes": job.timeframes, "start_date": job.start_words, "end_date": job.end_words, "start": time(job.start_ts), "end": time(job.end_ts),
         "progress_pct": job.progress_pct(), "total_slices": slices.total, "completed_slices": slices.completed,
-        "failed_slices": slices.failed, "total_records_fetched": job.records.fetched,
+        "failed_slices": slices.failed, "unasked_slices": outcome.unasked, "total_records_fetched": job.records.fetched,
         "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": duration(job, now),
-        "error": error(job), "next": next_of(job, obstacle).as_ref().map(next::text),
+        "error": error(job, outcome.unasked), "next": outcome.next.as_ref().map(next::text),
     })
 }
 
@@ -63,11 +60,20 @@ pub(in crate::serve) fn failure(key: &SeriesKey, span: Span, error: &str, attemp
 }
 
 /// A job with its series.
-pub(super) fn detail(store: &Store, job: &JobRow, now: i64) -> Result<Value, StoreError> {
-    let mut document = document(store, job, now)?;
+pub(super) fn detail(
+    service: &Service,
+    store: &Store,
+    job: &JobRow,
+    now: i64,
+) -> Result<Value, StoreError> {
+    let provider = service.provider(&job.source);
+    let mut document = document(service, store, job, now)?;
     let series = store.series_progress(job)?;
     document["symbols"] = json!(job.symbols);
-    document["details"] = series.iter().map(|series| one(job, series, now)).collect();
+    document["details"] = series
+        .iter()
+        .map(|series| one(job, series, provider, now))
+        .collect();
     document["nothing_from_provider"] = nothing(store, job, &series)?;
     Ok(document)
 }
@@ -100,7 +106,7 @@ pub(super) fn accepted(job: &JobRow) -> Value {
     })
 }
 
-fn one(job: &JobRow, series: &SeriesProgress, now: i64) -> Value {
+fn one(job: &JobRow, series: &SeriesProgress, provider: Option<&dyn Provider>, now: i64) -> Value {
     let status = match series.status {
         SeriesStatus::Pending if series.has_begun && job.status == JobStatus::Running => "running",
         status => status.as_str(),
@@ -112,7 +118,7 @@ fn one(job: &JobRow, series: &SeriesProgress, now: i64) -> Value {
     };
     let is_without = series.status == SeriesStatus::NoData;
     let asked = Span::new(job.start_ts, job.end_ts).filter(|_| is_without);
-    let no_data = asked.map(|asked| no_data(&series.key, asked));
+    let no_data = asked.map(|asked| NoData::of(&series.key, asked, provider).to_string());
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": status,
         "records_inserted": series.inserted, "error": series.error.clone().or(no_data),
@@ -135,13 +141,21 @@ fn seconds_between(start: Option<i64>, end: Option<i64>) -> Option<f64> {
 }
 
 /// What stopped a job, or what it lacks.
-fn error(job: &JobRow) -> Option<String> {
+fn error(job: &JobRow, unasked: u64) -> Option<String> {
     if job.error.is_some() || job.status != JobStatus::Partial {
         return job.error.clone();
     }
     Some(match job.slices.failed {
         0 => "the provider has no data for some of the series".into(),
         1 if job.slices.total == 1 => "the slice failed".to_owned(),
-        failed => format!("{failed} of {} slices failed", job.slices.total),
+        all => {
+            let (failed, total) = (all - unasked, job.slices.total);
+            let others = match unasked {
+                0 => String::new(),
+                1 => ", and 1 was not asked for".into(),
+                unasked => format!(", and {unasked} were not asked for"),
+            };
+            format!("{failed} of {total} slices failed{others}")
+        }
     })
 }

@@ -9,14 +9,14 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::backfill::Obstacle;
+use crate::backfill::Outcome;
 use crate::http::retry::ATTEMPTS;
 use crate::monitor::Slow;
 use crate::provider::Waiting;
 use crate::run::pace::Pace;
 use crate::serve::api::{job, time};
 use crate::serve::jobs::events::Ids;
-use crate::store::{Counts, JobRow, JobStatus, SliceCounts, SliceRow};
+use crate::store::{Counts, JobRow, JobStatus, SeriesKey, SliceCounts, SliceRow};
 
 /// Events of a job that are kept.
 const EVENTS: usize = 256;
@@ -66,8 +66,7 @@ pub(in crate::serve) struct Told<'a> {
     pub(in crate::serve) requests: Option<u64>,
     pub(in crate::serve) waiting: Option<Waiting>,
     pub(in crate::serve) slow: Option<Slow>,
-    /// What is in its way, so that going on with it alone does not mend it.
-    pub(in crate::serve) obstacle: Option<Obstacle>,
+    pub(in crate::serve) outcome: Outcome,
     /// Unix seconds.
     pub(in crate::serve) now: i64,
 }
@@ -220,17 +219,18 @@ impl Feed {
         {
             return;
         }
-        let mut document = job::told(job, told.eta, told.obstacle.as_ref(), told.now);
+        let mut document = job::told(job, told.eta, &told.outcome, told.now);
         document["requests"] = json!(facts.requests);
         document["candles_per_s"] = json!(facts.speed);
         document["waiting"] = facts.waiting.map_or(
             Value::Null,
             |(what, seconds)| json!({ "for": what, "seconds": seconds }),
         );
+        let series = |key: &SeriesKey| json!({ "symbol": key.symbol, "timeframe": key.timeframe });
         document["slow"] = facts.slow.as_ref().map_or(Value::Null, |slow| {
             json!({
                 "symbol": slow.key.symbol, "timeframe": slow.key.timeframe, "since": time(slow.since),
-                "attempt": slow.attempt, "attempts": ATTEMPTS,
+                "attempt": slow.attempt, "attempts": ATTEMPTS, "beside": slow.beside.iter().map(series).collect::<Vec<_>>(),
             })
         });
         let name = if ends { "end" } else { "progress" };
@@ -332,7 +332,7 @@ mod tests {
             requests: None,
             waiting: None,
             slow: None,
-            obstacle: None,
+            outcome: Outcome::default(),
             now: 0,
         }
     }

@@ -1,6 +1,7 @@
 //! The queue's end in this process: one writing connection of its own, and which jobs run. The queue itself is in the file.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(in crate::serve) struct Queue {
     news: Condvar,
     /// One change at a time waits for the connection.
     changes: Arc<Semaphore>,
+    /// Whether the file was given up: where it was then is not known any more.
+    is_gone: AtomicBool,
 }
 
 /// The jobs that run, and how each is stopped.
@@ -64,6 +67,7 @@ impl Queue {
             running: Mutex::default(),
             news: Condvar::new(),
             changes: Arc::new(Semaphore::new(1)),
+            is_gone: AtomicBool::new(false),
         })
     }
 
@@ -178,7 +182,11 @@ impl Queue {
     /// Closes the file, which was given up.
     pub(in crate::serve) fn let_go(&self) {
         let mut store = self.store();
+        if self.is_gone.load(Ordering::Relaxed) {
+            return;
+        }
         if let Err(error) = store.check_in_place() {
+            self.is_gone.store(true, Ordering::Relaxed);
             let next = next::for_owner(&error.next(), store.path());
             tracing::error!(%error, next, "nothing is read or written any more");
             store.let_go();
@@ -333,7 +341,10 @@ impl Service {
             let now = service.now();
             let (job, has_ended) = service.queue.cancel(&job_id, now)?;
             if has_ended {
-                service.webhook.job_ended(&job::told(&job, None, None, now));
+                let outcome = service.outcome(&job);
+                service
+                    .webhook
+                    .job_ended(&job::told(&job, None, &outcome, now));
             }
             Ok(job)
         })

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use crate::backfill::{sources, targets, update_of};
 use crate::model::market::instant_of;
-use crate::model::zones::{hint, named};
+use crate::model::zones::named;
 use crate::run::clock::Cancel;
 use crate::serve::Service;
 use crate::store::{Store, StoreError, Target};
@@ -33,10 +33,7 @@ impl std::str::FromStr for Daily {
         let (time, zone) = text.split_once('@').ok_or_else(|| bad(String::new()))?;
         let time = NaiveTime::parse_from_str(time, "%H:%M")
             .map_err(|_| bad(format!(": {time:?} is no time of day")))?;
-        let zone = named(zone).ok_or_else(|| {
-            let hint = hint(zone);
-            bad(format!(": {zone:?} is no zone, did you mean {hint}?"))
-        })?;
+        let zone = named(zone).map_err(|error| bad(format!(": {error}")))?;
         Ok(Daily { time, zone })
     }
 }

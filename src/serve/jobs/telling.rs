@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::backfill::{Failures, Outcome};
 use crate::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
 use crate::serve::Service;
 use crate::serve::api::job;
@@ -27,6 +28,7 @@ struct Run {
     records: Counts,
     requests: u64,
     told: Option<Instant>,
+    failures: Failures,
 }
 
 /// A job before this run of it.
@@ -51,6 +53,7 @@ impl<'a> Telling<'a> {
                 records: Counts::default(),
                 requests: 0,
                 told: None,
+                failures: Failures::default(),
             }),
         }
     }
@@ -63,7 +66,7 @@ impl<'a> Telling<'a> {
             requests: Some(self.run.borrow().requests),
             waiting: None,
             slow: None,
-            obstacle: self.service.obstacle(job),
+            outcome: self.service.outcome(job),
             now: self.service.now(),
         });
         self.feed.leave(told.as_ref());
@@ -133,13 +136,14 @@ impl Monitor for Telling<'_> {
             requests: Some(snapshot.requests),
             waiting: snapshot.waiting.clone(),
             slow: snapshot.slow.clone(),
-            obstacle: None,
+            outcome: Outcome::under_way(&run.failures),
             now: self.service.now(),
         });
         (run.told, run.before) = (Some(Instant::now()), Some(before));
     }
 
     fn slice_failed(&self, failure: &FailedSlice) {
+        self.run.borrow_mut().failures.add(failure);
         let FailedSlice {
             key,
             span,

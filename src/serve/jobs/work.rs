@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backfill::{self, Obstacle, Runner, Stop};
+use crate::backfill::{self, Outcome, Runner, Stop};
 use crate::provider::Provider;
 use crate::run::clock::Cancel;
 use crate::serve::api::job;
@@ -122,12 +122,10 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
     let tell = |ended: Option<&JobRow>| telling.end(ended);
     let ended = service.queue.done(&job.job_id, was_stopped, now, tell);
     if let Some(ended) = ended.filter(|job| !job.status.is_active()) {
-        service.webhook.job_ended(&job::told(
-            &ended,
-            None,
-            service.obstacle(&ended).as_ref(),
-            now,
-        ));
+        let outcome = service.outcome(&ended);
+        service
+            .webhook
+            .job_ended(&job::told(&ended, None, &outcome, now));
     }
 }
 
@@ -151,11 +149,20 @@ fn look_after(service: &Arc<Service>) {
 }
 
 impl Service {
-    /// What is in a job's way, by what the file says.
-    pub(in crate::serve) fn obstacle(&self, job: &JobRow) -> Option<Obstacle> {
+    /// What is to be known of a job beside its counts, by what the file says; nothing where that cannot be read.
+    pub(in crate::serve) fn outcome(&self, job: &JobRow) -> Outcome {
         let store = self.place.open(Store::read);
-        let obstacle = store.and_then(|store| Obstacle::recorded(&store, job));
-        obstacle.unwrap_or_default()
+        let outcome = store.and_then(|store| self.outcome_in(&store, job));
+        outcome.unwrap_or_default()
+    }
+
+    /// The same where the file is open.
+    pub(in crate::serve) fn outcome_in(
+        &self,
+        store: &Store,
+        job: &JobRow,
+    ) -> Result<Outcome, StoreError> {
+        Outcome::of(store, job, self.provider(&job.source))
     }
 
     /// How a job is run with a provider.

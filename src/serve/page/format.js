@@ -16,6 +16,9 @@ export function seconds(value) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+/** What lies between two stamps, which are whole seconds: of a short time only the bound is known. */
+export const took = (value) => (value < 2 && value != null ? `under ${Math.floor(value) + 1} s` : seconds(value));
+
 export const day = (time) => (time == null ? '–' : time.slice(0, 10));
 export const minute = (time) => (time == null ? '–' : `${time.slice(0, 10)} ${time.slice(11, 16)}`);
 export const clock = (time) => (time == null ? '–' : time.slice(11, 19));
@@ -65,6 +68,8 @@ export function names(job, most = 4) {
 }
 /** Slices that were neither fetched nor given up. */
 export const leftOf = (job) => Math.max(0, job.total_slices - job.completed_slices - job.failed_slices);
+/** Slices that were asked for and given up. */
+export const failedOf = (job) => job.failed_slices - job.unasked_slices;
 export function range(job) {
   return `${job.start_date ?? day(job.start)} to ${job.end_date ?? 'now'}`;
 }

@@ -1,6 +1,6 @@
 // What is known of the jobs: asked for now and then, and followed by events while they run.
 
-import { get, locked, post } from './api.js';
+import { Fault, get, locked, post } from './api.js';
 import { follow } from './events.js';
 import { inTurn } from './turns.js';
 
@@ -9,6 +9,8 @@ const FOLLOWED = 2;
 /** Where events tell of what runs, nothing does, or nobody looks; and where they do not. */
 const PAUSE_MS = { quiet: 5000, polled: 1000 };
 const GONE_MS = [1000, 2000, 4000, 8000];
+/** A server that runs is heard of every few seconds. */
+const SILENCE_MS = 10_000;
 /** Kept of a job's failures. */
 const FAILURES = 1000;
 /** As long as the server's. */
@@ -22,6 +24,8 @@ export let link = 'connecting';
 export let fault = null;
 /** When the server was last heard of. */
 export let heard = null;
+/** The same by the clock that no one sets. Who looks away hears nothing. */
+let heardAt = performance.now();
 
 const streams = new Map();
 const failures = new Map();
@@ -51,9 +55,14 @@ const linkNow = () => ([...streams.values()].some((stream) => stream.healthy ===
 /** Since it was seen last, or at all. */
 const hasEnded = (job, before) => !isActive(job) && job.status !== before?.status;
 
+function hear() {
+  heard = new Date().toISOString();
+  heardAt = performance.now();
+}
+
 function keep(job) {
   told.set(job.job_id, performance.now());
-  heard = new Date().toISOString();
+  hear();
   const before = list.find(({ job_id: id }) => id === job.job_id);
   if (!before) list = [job, ...list];
   else list = list.map((known) => (known === before ? { ...known, ...job } : known));
@@ -130,7 +139,7 @@ async function ask() {
   const wasLocked = link === 'locked';
   try {
     const answer = await get(`backfill/recent?limit=${limit}`);
-    heard = new Date().toISOString();
+    hear();
     // Somebody else was refused meanwhile.
     if (link === 'locked' && !wasLocked) return;
     const before = new Map(list.map((job) => [job.job_id, job]));
@@ -156,7 +165,7 @@ async function ask() {
 }
 
 function pause() {
-  if (fault) return GONE_MS[Math.min(tries - 1, GONE_MS.length - 1)];
+  if (fault) return GONE_MS[Math.min(Math.max(tries - 1, 0), GONE_MS.length - 1)];
   if (document.hidden) return PAUSE_MS.quiet;
   const [running, queued] = [those('running'), those('queued')];
   const active = running.length ? running : queued;
@@ -172,7 +181,14 @@ export async function refresh() {
   if (link !== 'locked') timer = setTimeout(refresh, pause());
 }
 
+// A server that hangs refuses nothing: only that it says nothing shows it.
+setInterval(() => {
+  const isSilent = performance.now() - heardAt > SILENCE_MS;
+  if (isSilent && !document.hidden && !['gone', 'locked'].includes(link)) changed('gone', Fault.gone());
+}, 1000);
+
 document.addEventListener('visibilitychange', () => {
+  heardAt = performance.now();
   if (link === 'locked') return;
   followThem();
   refresh();

@@ -1,7 +1,7 @@
 // What runs, how far it is, and what waits.
 
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { clock, count, counted, day, leftOf, names, range, seconds, unix } from './format.js';
+import { clock, count, counted, day, failedOf, leftOf, names, plainNext, range, seconds, unix } from './format.js';
 import { act, failuresOf, jobs, link, list } from './jobs.js';
 
 /** For so long it is told that the end has moved away. */
@@ -48,7 +48,7 @@ function card(job) {
   const title = h('h3', { id: name });
   const bar = h('progress', { max: 100, 'aria-labelledby': name });
   const percent = h('span', { class: 'percent' });
-  const [done, failed, left, candles, speed, eta] = ['Done', 'Failed', 'Left', 'Candles', 'Speed', 'Time left'].map(figure);
+  const [done, failed, unasked, left, candles, speed, eta] = ['Done', 'Failed', 'Not asked', 'Left', 'Candles', 'Speed', 'Time left'].map(figure);
   const wait = h('p', { class: 'wait' });
   const hangs = h('p', { class: 'wait hangs' });
   const errors = h('ul', { class: 'errors', 'aria-label': 'What failed' });
@@ -79,7 +79,7 @@ function card(job) {
   }
   /** It falls from one moment to the next, or says why not: nobody knows how long a request hangs. */
   function timeLeft({ waiting, slow }) {
-    if (slow) return `${slow.symbol} hangs`;
+    if (slow) return slow.beside.length ? `${slow.symbol} and ${count(slow.beside.length)} more hang` : `${slow.symbol} hangs`;
     if (waiting) return 'waits';
     if (expected === null) return '–';
     const left = expected - at();
@@ -98,8 +98,11 @@ function card(job) {
     bar.value = now.progress_pct;
     say(percent, `${now.progress_pct.toFixed(1)} %`);
     say(done.value, `${count(now.completed_slices)} of ${count(now.total_slices)}`);
-    say(failed.value, count(now.failed_slices));
-    failed.node.classList.toggle('why', now.failed_slices > 0);
+    say(failed.value, count(failedOf(now)));
+    failed.node.classList.toggle('why', failedOf(now) > 0);
+    say(unasked.value, count(now.unasked_slices));
+    if (now.unasked_slices) failed.node.after(unasked.node);
+    else unasked.node.remove();
     say(left.value, count(leftOf(now)));
     say(candles.value, count(now.total_records_fetched));
     say(speed.value, now.candles_per_s == null ? '–' : `${count(now.candles_per_s)} /s`);
@@ -111,18 +114,23 @@ function card(job) {
     if (latest !== shown) errors.replaceChildren(...alike(latest).slice(0, LINES));
     shown = latest;
     errors.hidden = latest.length === 0;
-    const isRefused = latest.length > 0 && latest.every(({ error }) => error.includes('HTTP 403'));
-    say(next, isRefused ? 'Next: the provider refuses these; look at what its plan includes. The job goes on with the rest.'
+    say(next, now.next ? `${plainNext(now.next)}. The job goes on with the rest.`
       : 'Next: the job goes on with the rest; at its end Resume asks for these again.');
     next.hidden = now.failed_slices === 0;
   }
   return { nodes: [node], update, tick };
 }
 
-/** A page that is asked for and does not come. */
-function hanging({ symbol, timeframe, since, attempt, attempts }) {
+/** A page that is asked for and does not come, and others beside it. */
+function hanging({ symbol, timeframe, since, attempt, attempts, beside }) {
   const took = Math.max(0, Math.round(Date.now() / 1000 - unix(since)));
-  return `${symbol} ${timeframe} hangs since ${clock(since)} (${seconds(took)}), attempt ${attempt} of ${attempts}.`;
+  return `${symbol} ${timeframe} hangs since ${clock(since)} (${seconds(took)}), attempt ${attempt} of ${attempts}${andBeside(beside)}.`;
+}
+
+function andBeside([other, ...more]) {
+  if (!other) return '';
+  const name = `${other.symbol} ${other.timeframe}`;
+  return more.length ? `; ${name} and ${count(more.length)} more hang, too` : `; ${name} hangs, too`;
 }
 
 export function show() {

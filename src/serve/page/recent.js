@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { count, leftOf, minute, moment, names, plainNext, range, seconds, span, told } from './format.js';
+import { count, failedOf, leftOf, minute, moment, names, plainNext, range, span, told, took } from './format.js';
 import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
 import { pager } from './pager.js';
 import { inTurn, sleep } from './turns.js';
@@ -28,7 +28,7 @@ function seriesRow(series) {
     h('td', null, stateMark(series.status)),
     h('th', { scope: 'row' }, `${series.symbol} ${series.timeframe}`, error),
     h('td', { class: 'n' }, count(series.records_inserted)),
-    h('td', { class: 'n s' }, seconds(series.duration_s)));
+    h('td', { class: 'n s' }, took(series.duration_s)));
 }
 
 /** Its series, a page at a time, what needs looking at first. */
@@ -78,12 +78,12 @@ function row(job) {
   const open = h('button', { type: 'button', class: 'plain', 'aria-expanded': 'false', 'aria-controls': detailId }, what, ' ', span);
   const why = h('div', { class: 'why' });
   const next = h('div', { class: 'next' });
-  const [done, failed, left] = [h('span'), h('span', { class: 'failed-count' }), h('span', { class: 'left-count' })];
-  const [slices, candles] = [h('td', { class: 'n s' }, done, failed, left), h('td', { class: 'n s' })];
-  const [took, asked] = [h('td', { class: 'n m' }), h('td', { class: 'n m' })];
+  const [done, failed, unasked, left] = [h('span'), h('span', { class: 'failed-count' }), h('span', { class: 'left-count' }), h('span', { class: 'left-count' })];
+  const [slices, candles] = [h('td', { class: 'n s' }, done, failed, unasked, left), h('td', { class: 'n s' })];
+  const [length, asked] = [h('td', { class: 'n m' }), h('td', { class: 'n m' })];
   const fault = h('div', { class: 'fault', role: 'alert' });
   const action = h('button', { type: 'button' });
-  const node = h('tr', null, state, h('td', null, open, why, next, fault), slices, candles, took, asked,
+  const node = h('tr', null, state, h('td', null, open, why, next, fault), slices, candles, length, asked,
     h('td', { class: 'act' }, action));
   const cell = h('td', { colspan: COLUMNS });
   const more = h('tr', { id: detailId, class: 'details', hidden: true }, cell);
@@ -111,10 +111,11 @@ function row(job) {
     say(why, now.error ?? '');
     say(next, now.next && !isActive(now) ? plainNext(now.next) : '');
     say(done, `${count(now.completed_slices)}/${count(now.total_slices)}`);
-    say(failed, now.failed_slices ? `${count(now.failed_slices)} failed` : '');
+    say(failed, failedOf(now) ? `${count(failedOf(now))} failed` : '');
+    say(unasked, now.unasked_slices ? `${count(now.unasked_slices)} not asked` : '');
     say(left, leftOf(now) ? `${count(leftOf(now))} left` : '');
     say(candles, count(now.total_records_inserted));
-    say(took, seconds(now.duration_s));
+    say(length, took(now.duration_s));
     say(asked, moment(now.created_at));
     const verb = isActive(now) ? 'Cancel' : RESUMABLE.includes(now.status) ? 'Resume' : '';
     const name = `${names(now)} ${now.timeframes.join(' ')}`;

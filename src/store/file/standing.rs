@@ -1,7 +1,7 @@
 //! What stands at a path, where something else is to be put or a copy is to be made. Only `SQLite` may look into it:
 //! closing another handle of a file that this process has open would take away its locks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -25,22 +25,31 @@ pub(crate) fn is_unfinished(path: &Path) -> bool {
     path.is_file() && held().and_then(|held| held.marked()) == Some(UNFINISHED_ID)
 }
 
-/// The name of a copy that is advised.
-pub(in crate::store) const COPY: &str = "copy.db";
+/// The name of a copy that is advised: one that nothing has, here where the command is typed.
+pub(crate) fn free_name() -> PathBuf {
+    let all = (1..).map(|number| match number {
+        1 => "copy.db".to_owned(),
+        more => format!("copy-{more}.db"),
+    });
+    let mut all = all.map(PathBuf::from);
+    let is_free = |name: &PathBuf| name.symlink_metadata().is_err();
+    all.find(is_free).unwrap_or_default()
+}
 
 /// The commands that make a copy of a file, to be gone on with. One that may be written is one file and a log as soon as
 /// somebody does.
-pub(in crate::store) fn how_to_copy(path: &Path) -> Next {
+pub(in crate::store) fn how_to_copy(path: &Path, copy: &Path) -> Next {
     let is_alone = logs(path).is_empty() && path.is_file();
-    let copy = if is_alone && stands(path) == Some(Standing::Packed) {
-        Next::words(format!("cp {} {COPY}", quoted(path)))
+    let name = quoted(copy);
+    let make = if is_alone && stands(path) == Some(Standing::Packed) {
+        Next::words(format!("cp {} {name}", quoted(path)))
     } else {
         Next::Pack {
             with_history: true,
-            output: COPY.into(),
+            output: copy.to_path_buf(),
         }
     };
-    Next::Chain(vec![copy, Next::words(format!("chmod u+w {COPY}"))])
+    Next::Chain(vec![make, Next::words(format!("chmod u+w {name}"))])
 }
 
 /// How to put a sound copy in the place of a damaged file: `SQLite` takes what lies beside the name for the copy's own.

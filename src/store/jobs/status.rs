@@ -6,7 +6,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::listing::Adjustment;
 use crate::model::market::Policy;
-use crate::model::span::Span;
 use crate::run::owner;
 use crate::run::pace::{PACE_OF, time_left};
 use crate::store::candles::key::{KEY, key_columns, key_of};
@@ -15,8 +14,8 @@ use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
 use crate::store::jobs::states::state;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::{
-    Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesKey, SeriesStatus,
-    SliceCounts, SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
+    Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
+    SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
 };
 
 impl Store {
@@ -94,8 +93,48 @@ impl Store {
     pub fn job(&self, prefix: &str, now: i64) -> Result<JobDetail, StoreError> {
         let told = told(&self.path);
         let job = self.jobs(&JobFilter::Prefix(prefix), now)?.remove(0);
-        let series = self.job_series(&job).map_err(told)?;
+        let series = self.job_series(&job, None, u32::MAX).map_err(told)?;
         Ok(JobDetail { job, series })
+    }
+
+    /// The series of a job of which this has become, so many at most.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn job_series_that_are(
+        &self,
+        job: &JobRow,
+        status: SeriesStatus,
+        most: u32,
+    ) -> Result<Vec<JobSeries>, StoreError> {
+        self.job_series(job, Some(status), most)
+            .map_err(told(&self.path))
+    }
+
+    /// How many slices of a job were given up for one of these reasons.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn failed_for(&self, job: &JobRow, reasons: &[&str]) -> Result<u64, StoreError> {
+        if job.slices.failed == 0 {
+            return Ok(0);
+        }
+        let index = self.index_of(job)?;
+        let sql = format!(
+            "SELECT count(*) FROM backfill_progress {index}
+             WHERE job_id = ?1 AND status = 'failed' AND error IN (SELECT value FROM json_each(?2))"
+        );
+        let count: i64 = self
+            .connection
+            .prepare_cached(&sql)
+            .and_then(|mut select| {
+                select.query_row(
+                    params![job.job_id, serde_json::json!(reasons).to_string()],
+                    |row| row.get(0),
+                )
+            })
+            .map_err(told(&self.path))?;
+        Ok(count.cast_unsigned())
     }
 
     /// The slices of a job that were given up.
@@ -169,39 +208,22 @@ impl Store {
         read().map_err(told(&self.path))
     }
 
-    /// The first of the series of a job for which the provider had no data, each with what was asked.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn without_data(
+    fn job_series(
         &self,
         job: &JobRow,
+        only: Option<SeriesStatus>,
         most: u32,
-    ) -> Result<Vec<(SeriesKey, Span)>, StoreError> {
-        let key = key_columns("s", self.format);
-        let sql = format!(
-            "SELECT {key}, b.start_ts, b.end_ts FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
-             WHERE b.job_id = ? AND b.status = 'no_data' ORDER BY s.id LIMIT ?"
-        );
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut select = self.connection.prepare_cached(&sql)?;
-            let rows = select.query_map(params![job.job_id, most], |row| {
-                Ok((key_of(row, 0)?, span_of(row, KEY)?))
-            })?;
-            rows.collect()
-        };
-        read().map_err(told(&self.path))
-    }
-
-    fn job_series(&self, job: &JobRow) -> rusqlite::Result<Vec<JobSeries>> {
+    ) -> rusqlite::Result<Vec<JobSeries>> {
         let key = key_columns("s", self.format);
         let sql = format!(
             "SELECT s.id, {key}, b.start_ts, b.end_ts, b.status, b.error
-             FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id WHERE b.job_id = ? ORDER BY s.id"
+             FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
+             WHERE b.job_id = ?1 AND (?2 IS NULL OR b.status = ?2) ORDER BY s.id LIMIT ?3"
         );
         let mut select = self.connection.prepare(&sql)?;
         let rest = 1 + KEY;
-        let rows = select.query_map([&job.job_id], |row| {
+        let only = only.map(SeriesStatus::as_str);
+        let rows = select.query_map(params![job.job_id, only, most], |row| {
             let status: SeriesStatus = state(row, rest + 2)?;
             let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
             Ok(JobSeries {

@@ -177,6 +177,24 @@ fn completions_are_written_for_every_shell_and_know_every_command() {
 fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
     let home = Home::of_sample("AAPL MSFT X:BTCUSD X:ETHUSD --start 2024-01-02 --end 2024-01-05");
     std::fs::rename(home.db_path(), home.path("other.db")).unwrap();
+    fs::create_dir(home.path("my data")).unwrap();
+    fs::copy(home.path("other.db"), home.path("my data/m.db")).unwrap();
+    let jobs = home.cli([
+        "sql",
+        "SELECT job_id FROM backfill_jobs",
+        "--csv",
+        "--db",
+        "other.db",
+    ]);
+    let job = jobs
+        .without_db()
+        .run()
+        .ok()
+        .stdout
+        .lines()
+        .nth(1)
+        .unwrap()
+        .to_owned();
     let script = |shell: &str| home.cli(["completions", shell]).run().ok().stdout;
     for (shell, place) in [
         ("bash", "bash-completion/completions/candlefile"),
@@ -207,6 +225,14 @@ fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
         ("candlefile --db other.db show ZZ", ""),
         ("candlefile --db other.db --json li", "list"),
         ("candlefile --db missing.db show ''", ""),
+        ("candlefile --db = other.db show AAPL,M", "AAPL,MSFT"),
+        ("candlefile --db other.db show AAPL,X : B", "BTCUSD"),
+        ("candlefile --db '\"my data/m.db\"' show M", "MSFT"),
+        ("candlefile --db 'my\\ data/m.db' show M", "MSFT"),
+        ("candlefile --db '~/other.db' show M", "MSFT"),
+        ("candlefile --db '~/\"my data\"/m.db' show M", "MSFT"),
+        ("candlefile --db '$(touch run)' show M", ""),
+        ("candlefile --db other.db status ''", job.as_str()),
     ] {
         let complete = format!(
             "COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); . ./c.bash; _candlefile_held candlefile \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\""
@@ -217,11 +243,31 @@ fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
             .args(["-c", &complete])
             .current_dir(home.path(""))
             .env("PATH", path)
+            .env("HOME", home.path(""))
             .output();
         let Ok(bash) = bash else { return };
         let told = String::from_utf8_lossy(&bash.stdout);
         assert_eq!(told.trim(), offered, "{words}: {bash:?}");
     }
+    assert!(!home.path("run").exists(), "what was typed was run");
+    // What must stand first in a profile would be behind what is there.
+    let types = script("powershell");
+    assert!(
+        !types.contains("\nusing ")
+            && types.contains("[System.Management.Automation.CompletionResult]::new")
+    );
+    fs::write(home.path("c.fish"), script("fish")).unwrap();
+    let ask = r#"source c.fish; complete -C 'candlefile --db ~/"my data"/m.db show AAPL,M'"#;
+    let path = std::env::join_paths([program, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+    let mut fish = Command::new("fish");
+    fish.args(["-c", ask]).current_dir(home.path(""));
+    let fish = fish.env("PATH", path).env("HOME", home.path("")).output();
+    let Ok(fish) = fish else { return };
+    assert_eq!(
+        String::from_utf8_lossy(&fish.stdout).trim(),
+        "AAPL,MSFT",
+        "{fish:?}"
+    );
 }
 
 #[test]

@@ -57,6 +57,7 @@ fn quiet_says_nothing_where_all_went_well_and_something_where_not() {
         "pack -o packed.db",
         "verify packed.db",
         "export -o all.csv",
+        "diff packed.db market.db",
         "merge packed.db market.db -o both.db",
         "drop MSFT -t 1d --yes",
     ] {
@@ -208,6 +209,10 @@ fn a_job_that_is_taken_up_took_as_long_as_that_run() {
     home.sql("UPDATE backfill_jobs SET created_at = created_at - 300000, started_at = started_at - 300000, completed_at = started_at - 299990");
     let listed = run(&home, "status").stdout;
     assert!(listed.contains("10 s"), "{listed}");
+    // What took less than the file's stamps can tell is not told as nothing.
+    home.sql("UPDATE backfill_jobs SET completed_at = started_at + 1");
+    let listed = run(&home, "status").stdout;
+    assert!(listed.contains("less than 2 s"), "{listed}");
     let server = Server::start();
     let report = home.to(&server, ["resume", "--json"]).run().ok().json();
     let took = newest_job(&home)["duration_s"].as_f64().unwrap();

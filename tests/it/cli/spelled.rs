@@ -33,6 +33,9 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ("SPX", "did you mean I:SPX?"),
         ("NDX", "did you mean I:NDX?"),
         ("AAPL.US", "did you mean AAPL?"),
+        ("NASDAQ:AAPL", "did you mean AAPL?"),
+        ("FX:EURUSD", "did you mean C:EURUSD?"),
+        ("XBTUSD", "did you mean X:BTCUSD?"),
     ] {
         let words = [
             "backfill",
@@ -46,10 +49,29 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         assert!(run.stdout.contains(hints), "{hints}\n{run:?}");
     }
     // As a clearing house pads it, it is no symbol at all.
-    for padded in ["SPY   240119C00450000", "O:SPY   240119C00450000"] {
-        let run = home.cli(["backfill", padded]).run().exit(2);
-        let hint = "did you mean O:SPY240119C00450000?";
-        assert!(run.stderr.contains(hint), "{run:?}");
+    for (word, meant) in [
+        ("SPY   240119C00450000", "O:SPY240119C00450000"),
+        ("O:SPY   240119C00450000", "O:SPY240119C00450000"),
+        ("BAC$L", "BACpL"),
+        ("$SPX", "I:SPX"),
+        ("AAM+", "AAM.WS"),
+    ] {
+        let run = home.cli(["backfill", word]).run().exit(2);
+        let hint = format!("did you mean {meant}?");
+        assert!(run.stderr.contains(&hint), "{run:?}");
+    }
+    // A file of symbols is read as strangers wrote it, too.
+    let run = home.cli(["backfill", "--symbols-file", "-"]);
+    let run = run.stdin("AAPL\n.SPX\n").run().exit(2);
+    assert!(
+        run.stderr.contains("-:2: ") && run.stderr.contains("did you mean I:SPX?"),
+        "{run:?}"
+    );
+    // A blank behind a comma makes a symbol of a timeframe.
+    for words in ["backfill AAPL -t 1d, 1h", "backfill AAPL 1h -t 1d"] {
+        let run = home.cli(words.split(' ')).run().exit(2);
+        assert!(run.stderr.contains("1h is a timeframe"), "{run:?}");
+        assert!(run.stderr.contains("-t 1d,1h"), "{run:?}");
     }
 }
 
@@ -58,7 +80,9 @@ fn a_range_without_a_session_is_told_by_what_trades_when() {
     let home = Home::new();
     let (empty, server) = (Server::always(Reply::json(200, NOTHING)), Server::start());
     let said = |server: &Server, symbol: &str, exit: i32| {
-        let weekend = "--start 2024-01-06 --end 2024-01-07";
+        // On Sundays forex trades.
+        let last = if symbol.starts_with("C:") { 6 } else { 7 };
+        let weekend = format!("--start 2024-01-06 --end 2024-01-0{last}");
         let words = format!("backfill {symbol} -t 1d {weekend}");
         home.to(server, words.split(' ')).run().exit(exit).stdout
     };
@@ -91,6 +115,15 @@ fn a_range_without_a_session_is_told_by_what_trades_when() {
     }
     let text = said(&server, "X:BTCUSD", 0);
     assert!(!text.contains("no session"), "{text}");
+    // A candle that the provider has of then is held, and is told of whoever asks again.
+    let saturday = r#"{"ticker":"C:EURUSD","status":"OK","resultsCount":1,"results":[
+        {"o":1.1,"h":1.1,"l":1.1,"c":1.1,"v":1,"t":1704499200000}]}"#;
+    let odd = Server::always(Reply::json(200, saturday));
+    for _ in 0..2 {
+        let text = said(&odd, "C:EURUSD", 0);
+        let held = "currencies do not trade then, and 1 candle of then is held (off_session)";
+        assert!(text.contains(held), "{text}");
+    }
 }
 
 #[test]
@@ -115,6 +148,14 @@ fn a_zone_is_understood_as_people_say_it() {
     }
     assert_eq!(shown("local", "Asia/Tokyo"), "Asia/Tokyo");
     assert_eq!(shown("Local", ":Europe/Paris"), "Europe/Paris");
+    assert_eq!(shown("local", "JST-9"), "Etc/GMT-9");
+    let words = "show AAPL -t 1h --tz local";
+    let run = home
+        .cli(words.split(' '))
+        .env("TZ", "IST-5:30")
+        .run()
+        .exit(2);
+    run.says(&["TZ=IST-5:30 names no zone", "set TZ to a name"]);
     let server = Server::start();
     refused(
         &home,

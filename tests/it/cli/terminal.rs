@@ -37,6 +37,18 @@ fn shown(home: &Home, width: usize, words: &str) -> Option<Vec<String>> {
 #[test]
 fn a_table_is_no_wider_than_the_terminal_and_breaks_no_number() {
     let home = filled();
+    // An error is coloured but where that is not wanted; a variable that is empty wants nothing.
+    for (variable, is_coloured) in [("env NO_COLOR=", true), ("", false)] {
+        let line = format!("{variable} {} lits", env!("CARGO_BIN_EXE_candlefile"));
+        let script = Command::new("script")
+            .args(["-qc", &line, "/dev/null"])
+            .env("NO_COLOR", "1")
+            .env("TERM", "xterm")
+            .output();
+        let Ok(run) = script else { break };
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert_eq!(said.contains("\u{1b}["), is_coloured, "{said}");
+    }
     home.sql("UPDATE backfill_jobs SET error = 'a long story of what went wrong, told in many words and never to its end'");
     let id = home.db().text("SELECT job_id FROM backfill_jobs");
     let numbers = home

@@ -29,11 +29,12 @@ fn close(home: &Home, name: &str) {
     fs::set_permissions(home.path(name), fs::Permissions::from_mode(0o444)).unwrap();
 }
 
-/// Runs the commands after "with a copy: " as they stand.
-fn follow(home: &Home, run: &Run) {
+/// Runs the commands after "with a copy: " as they stand; tells which file is to be gone on with.
+fn follow(home: &Home, run: &Run) -> String {
     let (_, advice) = run.stderr.split_once("with a copy: ").unwrap();
-    let (commands, _) = advice.split_once(", then --db copy.db").unwrap();
+    let (commands, copy) = advice.split_once(", then --db ").unwrap();
     typed(home, commands, None);
+    copy.trim_end().to_owned()
 }
 
 /// Types what is advised into a shell.
@@ -129,8 +130,13 @@ fn a_path_in_advice_can_be_copied_to_a_shell() {
     close(&home, "my data/m.db");
     let words = ["drop", "AAPL", "-t", "1d", "--yes", "--db", &file];
     let run = home.cli(words).without_db().run().exit(1);
-    follow(&home, &run);
+    assert_eq!(follow(&home, &run), "copy.db");
     assert!(home.path("copy.db").exists());
+    // A copy is another file than the one that it is of, and than all that are there.
+    close(&home, "copy.db");
+    let run = run_on(&home, "drop AAPL -t 1d --yes --db copy.db").exit(1);
+    assert_eq!(follow(&home, &run), "copy-2.db");
+    assert!(home.path("copy-2.db").exists());
 }
 
 const DATES: &str = "--start 2024-01-02 --end 2024-01-31";
@@ -194,11 +200,25 @@ fn the_status_of_a_job_with_a_stale_series_says_to_drop_it_and_not_to_go_on() {
     fill("--start 2024-01-02 --end 2024-02-29", 0);
     server.split(0.5);
     let report = fill("--start 2024-01-02 --end 2024-03-28", 3);
-    let drop = "candlefile --db other.db drop AAPL -t 1d, then backfill it anew";
+    let fill = "backfill AAPL -t 1d --provider polygon --adjusted --start 2024-01-02";
+    let drop =
+        format!("candlefile --db other.db drop AAPL -t 1d, then candlefile --db other.db {fill}");
     assert_eq!(report.lines().last().unwrap(), format!("next: {drop}"));
     let db = crate::support::db::Db::open(&home.path("other.db"));
     let job = db.text("SELECT job_id FROM backfill_jobs WHERE status = 'partial'");
     assert_eq!(next_of(&home, &format!("--db other.db status {job}")), drop);
+    #[cfg(feature = "serve")]
+    {
+        let serve = home.serve(&server).without_db().arg("--db").arg("other.db");
+        let serving = crate::support::serving::Serving::start(serve);
+        let of_job = format!("/api/v1/backfill/status/{job}");
+        let told = serving.get(&of_job).is(200).json();
+        let next = "candlefile --db FILE drop AAPL -t 1d, then POST /api/v1/backfill";
+        assert_eq!(told["next"], next);
+        serving.stop().ok();
+    }
+    let drop = drop.replace(", then ", " --yes && ");
+    typed(&home, &drop, Some(&server));
 }
 
 #[test]
@@ -220,6 +240,28 @@ fn the_usual_file_is_named_where_it_was_named_and_not_where_nobody_did() {
         next(by_variable.env("CANDLEFILE_DB", "market.db").run()),
         named
     );
+    // What is not there is filled with what was asked of it, or with an example.
+    for (words, fill) in [
+        (
+            "show MSFT -t 1m --db new.db",
+            "candlefile --db new.db backfill MSFT -t 1m",
+        ),
+        ("list --db new.db", "candlefile --db new.db backfill AAPL"),
+    ] {
+        let said = run_on(&home, words).exit(1).stderr;
+        assert!(
+            said.contains(&format!("for example with `{fill}`")),
+            "{said}"
+        );
+    }
+    // A variable that is empty is none.
+    let bare = home
+        .cli(words.split(' '))
+        .without_db()
+        .env("CANDLEFILE_DB", "");
+    assert_eq!(next(bare.run()), "next: candlefile show SPY -t 1d");
+    let plan = home.cli(["backfill", "QQQ", "--dry-run"]);
+    plan.env("CANDLEFILE_BASE_URL", "").run().ok();
     let unknown = |words: &str| run_on(&home, words).exit(1).stderr;
     assert!(unknown("status ff").contains("next: `candlefile status` lists"));
     let other = unknown("--db market.db status ff");

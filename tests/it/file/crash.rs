@@ -17,7 +17,7 @@ fn whole() -> Span {
 
 #[test]
 fn a_resumed_job_keeps_its_id_and_does_not_ask_again_for_what_is_stored() {
-    let (home, server) = (Home::new(), Server::setup().page(150).start());
+    let (home, server) = (Home::on_disk(), Server::setup().page(150).start());
     let running = home.to(&server, WORDS.split(' ')).spawn();
     server.wait_for(20);
     running.kill();
@@ -54,7 +54,7 @@ fn one_interrupt_keeps_what_was_fetched_and_resume_goes_on() {
     let gate = Gate::default();
     let held = gate.clone();
     let (home, server) = (
-        Home::new(),
+        Home::on_disk(),
         Server::setup()
             .page(20)
             .script(move |request| {
@@ -91,7 +91,7 @@ fn one_interrupt_keeps_what_was_fetched_and_resume_goes_on() {
 
 #[test]
 fn a_second_interrupt_ends_it_at_once_and_that_is_safe_too() {
-    let home = Home::new();
+    let home = Home::on_disk();
     let (server, gate) = Server::holding(3);
     let words = "backfill AAPL -t 1m --start 2024-01-08 --end 2024-01-11";
     let mut running = home.to(&server, words.split(' ')).spawn();
@@ -125,7 +125,7 @@ fn a_second_interrupt_ends_it_at_once_and_that_is_safe_too() {
 
 #[test]
 fn two_programs_at_once_on_one_file_end_in_the_same_data() {
-    let (home, server) = (Home::new(), Server::setup().page(300).start());
+    let (home, server) = (Home::on_disk(), Server::setup().page(300).start());
     let dates = "-t 1m,1d --start 2024-01-02 --end 2024-01-12";
     let both = ["AAPL MSFT", "MSFT NVDA", "MSFT AAPL"].map(|symbols| {
         let words = format!("--json backfill {symbols} {dates} --wait");

@@ -17,7 +17,7 @@ fn a_write_that_is_cut_off_anywhere_is_made_good_by_the_next_run() {
     for blocks in [
         0, 1, 8, 15, 16, 33, 48, 80, 200, 330, 340, 400, 500, 700, 1_000,
     ] {
-        let home = Home::in_memory();
+        let home = Home::new();
         let run = home.cli(WORDS.split(' ')).file_blocks(blocks).run();
         cut += u32::from(run.failed());
         home.cli(WORDS.split(' ')).run().ok();

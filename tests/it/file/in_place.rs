@@ -334,7 +334,14 @@ fn a_server_whose_file_is_gone_answers_503_and_touches_nothing_that_came_in_its_
         open.into_iter()
             .all(|path| !path.display().to_string().ends_with("old.db"))
     });
-    serving.stop().ok();
+    // Where it is now is told once, and nothing else beside it.
+    let run = serving.stop().ok();
+    let told = run.stderr.matches("what was saved").count();
+    assert_eq!(told, 1, "{run:?}");
+    assert!(
+        run.stderr.contains("old.db: go on with it there"),
+        "{run:?}"
+    );
     assert!(fs::read(home.db_path()).unwrap() == new);
     assert_eq!(bytes_of_log(&home.db_path()), 0);
 }

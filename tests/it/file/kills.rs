@@ -53,7 +53,7 @@ fn assert_key_kept(server: &Server, elsewhere: &Server) {
 /// Kills until it has done so often enough or the work is done, then lets it end. Says how often it killed.
 fn round(seed: u64) -> u64 {
     let (home, server, elsewhere) = (
-        Home::new(),
+        Home::on_disk(),
         Server::setup().page(40).start(),
         Server::start(),
     );

@@ -109,6 +109,20 @@ fn days_of_the_sample_are_shaped_like_days() {
     let squares = nights.map(|(day, next)| (next.close / day.close).ln().powi(2));
     let daily = (squares.sum::<f64>() / days.len() as f64).sqrt();
     assert!((0.004..0.03).contains(&daily), "a day moves by {daily}");
+    // What trades at all hours, and on all but the weekend's.
+    home.sample("X:BTCUSD C:EURUSD -t 1h --start 2024-03-04 --end 2024-03-17")
+        .ok();
+    let db = home.db();
+    let coins = db.candles("X:BTCUSD", "1h");
+    assert_eq!(coins.len(), 14 * 24);
+    for (one, next) in coins.iter().zip(&coins[1..]) {
+        assert_eq!((next.ts, next.open), (one.ts + 3600, one.close));
+    }
+    let money = db.candles("C:EURUSD", "1h");
+    let is_saturday = |candle: &Candle| (candle.ts / 86_400 + 4) % 7 == 6;
+    assert!(!money.iter().any(is_saturday));
+    // The clocks of New York were moved on the Sunday in between.
+    assert_eq!(money.len(), 4 * 24 + 22 + 3 + 4 * 24 + 21 + 3);
     for timeframe in ["1d", "1m"] {
         let candles = db.candles("I:NDX", timeframe);
         let traded =

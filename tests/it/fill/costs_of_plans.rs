@@ -159,7 +159,7 @@ fn a_source_that_takes_no_more_does_not_keep_the_jobs_of_others_from_going_on() 
 
 #[test]
 fn a_plan_that_is_larger_than_the_free_disk_needs_a_yes() {
-    let home = Home::in_memory();
+    let home = Home::new();
     let server = Server::always(Reply::json(401, "{}"));
     let symbols = too_many(&home);
     let words = "backfill --symbols-file - -t 1m --start 1990-01-02";
@@ -188,7 +188,7 @@ fn a_plan_that_is_larger_than_the_free_disk_needs_a_yes() {
 #[cfg(feature = "serve")]
 #[test]
 fn a_server_takes_a_job_that_is_larger_than_the_free_disk_with_a_yes_alone() {
-    let home = Home::in_memory();
+    let home = Home::new();
     let serving = crate::support::serving::Serving::start(
         home.serve(&Server::always(Reply::json(401, "{}"))),
     );
@@ -226,7 +226,7 @@ fn large_job(home: &Home, slices: u32) -> String {
 
 #[test]
 fn the_status_of_a_job_with_very_many_slices_lists_those_that_matter() {
-    let home = Home::in_memory();
+    let home = Home::new();
     let id = large_job(&home, 150_000);
     let text = home.cli(["status", &id]).run().ok().stdout;
     assert!(
@@ -274,7 +274,7 @@ fn the_status_of_a_job_with_very_many_slices_lists_those_that_matter() {
 
 #[test]
 fn the_time_left_falls_between_two_slices_and_is_not_told_when_the_next_is_overdue() {
-    let home = Home::in_memory();
+    let home = Home::new();
     large_job(&home, 40);
     home.sql(
         "UPDATE backfill_progress SET status = 'pending' WHERE slice_id > (SELECT min(slice_id) + 9 FROM backfill_progress);

@@ -102,7 +102,7 @@ fn files(path: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn whatever_is_handed_over_is_synced_whole_before_it_has_its_name_and_its_folder_after() {
-    let home = Home::new();
+    let home = Home::on_disk();
     let dates = "--start 2023-12-20 --end 2024-01-10";
     home.backfill(&Server::start(), &format!("AAPL MSFT -t 1d {dates}"))
         .ok();

@@ -1,6 +1,8 @@
 //! An export is whole or not there: a full disk, a kill and Ctrl-C leave what was there, and one state of the file is
 //! seen whatever is written meanwhile.
 
+use std::fs;
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -22,6 +24,25 @@ const FORMATS: &[&str] = &[
 ];
 /// Blocks of 512 bytes: what `SQLite` needs beside the file that it reads, and too few for any export.
 const ROOM: u32 = 64;
+
+#[test]
+fn a_full_disk_behind_stdout_is_told_as_such() {
+    let home = Home::of_sample("AAPL --start 2024-01-02 --end 2024-01-31");
+    for words in ["export -o - --format csv", "show AAPL --csv", "list --json"] {
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_candlefile"));
+        program
+            .args(words.split(' '))
+            .env("CANDLEFILE_DB", home.db_path());
+        let run = program.stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(1), "{words}: {said}");
+        assert!(said.contains("make room on the disk"), "{words}: {said}");
+    }
+}
 
 #[test]
 fn a_full_disk_leaves_the_old_file_and_nothing_else() {

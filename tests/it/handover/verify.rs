@@ -28,7 +28,7 @@ fn flip(seeds: std::ops::Range<u64>) -> u64 {
     let good = fs::read(path).unwrap();
     rounds(seeds, |seed| {
         let mut random = Seeded::new(seed);
-        let home = Home::in_memory();
+        let home = Home::new();
         let mut bytes = good.clone();
         let bit = random.below(bytes.len() as u64 * 8) as usize;
         bytes[bit / 8] ^= 1 << (bit % 8);
@@ -79,7 +79,7 @@ fn every_bit_of_the_header_and_of_the_seal_is_found() {
     let good = fs::read(path).unwrap();
     let end = good.len() as u64;
     let flip_each = |byte: u64| {
-        let home = Home::in_memory();
+        let home = Home::new();
         let target = home.path("flipped.db");
         for bit in 0..8 {
             let mut bytes = good.clone();

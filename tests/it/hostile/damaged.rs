@@ -118,7 +118,7 @@ impl Drop for Named {
 /// Damages one file and opens it by every command; says how many.
 fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
     let mut random = Seeded::new(seed);
-    let home = Home::in_memory();
+    let home = Home::new();
     fs::write(home.db_path(), &good.0).unwrap();
     let how = damage(&home.db_path(), &mut random);
     let damaged = fs::read(home.db_path()).unwrap();
@@ -160,7 +160,7 @@ fn round(good: &(Vec<u8>, String), seed: u64) -> u64 {
 #[cfg(feature = "serve")]
 fn served(good: &(Vec<u8>, String), seed: u64) {
     let mut random = Seeded::new(seed);
-    let home = Home::in_memory();
+    let home = Home::new();
     fs::write(home.db_path(), &good.0).unwrap();
     let how = damage(&home.db_path(), &mut random);
     let _named = Named(format!("seed {seed}: {how}: serve"));

@@ -149,7 +149,7 @@ fn try_case(case: &Arc<Case>, place: usize, workers: usize) {
     let at = At::new(place, stranger.url());
     let name = format!("{} on page {} with {workers} workers", case.name, at.page);
     let want = (case.expect)(&at);
-    let (home, server) = (Home::in_memory(), server(Arc::clone(case), at.clone()));
+    let (home, server) = (Home::new(), server(Arc::clone(case), at.clone()));
     let report = run(&home, &server.url(), limits(case.slow), workers);
     same("how the job ended", &name, &report.status, &want.job);
 

@@ -113,6 +113,50 @@ fn candles_are_told_as_the_provider_had_them_and_as_show_tells_them() {
 }
 
 #[test]
+fn a_series_that_is_not_what_the_file_says_of_it_is_refused_and_verify_is_named() {
+    let (home, provider) = (Home::new(), Server::start());
+    home.backfill(
+        &provider,
+        "AAPL -t 1d,1m --start 2024-01-02 --end 2024-02-29",
+    )
+    .ok();
+    home.sql("DELETE FROM candle_data WHERE ts IN (SELECT min(ts) + 86400 FROM candle_data GROUP BY series_id)");
+    let serving = Serving::start(home.serve(&provider));
+    let days = "/api/v1/historical/AAPL?timeframe=1d";
+    for target in [format!("{days}&format=csv"), days.to_owned()] {
+        let refused = serving.get(&target).is(500).json();
+        let error = &refused["error"];
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .contains("the row of AAPL 1d says"),
+            "{refused}"
+        );
+        assert!(
+            error["next"]
+                .as_str()
+                .unwrap()
+                .contains("candlefile verify FILE"),
+            "{refused}"
+        );
+    }
+    // Of a part that is whole nothing is known to be wrong.
+    serving
+        .get(&format!("{days}&format=csv&start=2024-02-01"))
+        .is(200);
+    // Of a long one the beginning is on its way before that is known.
+    let target = "/api/v1/historical/AAPL?timeframe=1m&format=csv";
+    let mut text = Vec::new();
+    let error = stuck_at(&serving, target, "1.1").read_to_end(&mut text);
+    assert_eq!(
+        error.expect_err("a part").kind(),
+        ErrorKind::ConnectionReset
+    );
+    assert!(text.len() > 500_000, "{} bytes", text.len());
+}
+
+#[test]
 fn a_csv_answer_is_a_file_with_a_harmless_name() {
     let words = "X:BTCUSD --start 2024-01-02 --end 2024-01-05";
     let (_home, _provider, serving) = filled(&[words]);

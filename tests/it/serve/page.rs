@@ -63,7 +63,11 @@ fn asks_for_msft(request: &Request) -> bool {
 
 /// Does `name` with a provider that holds back MSFT; at `place` it is let go.
 fn held_at(name: &str, place: &str) {
-    let (provider, gate) = Server::holding_if(asks_for_msft);
+    held_if(asks_for_msft, name, place);
+}
+
+fn held_if(is_held: fn(&Request) -> bool, name: &str, place: &str) {
+    let (provider, gate) = Server::holding_if(is_held);
     let home = Home::new();
     let serving = Serving::start(home.serve(&provider));
     let Some(mut scenario) = Scenario::start(name, &serving.url()) else {
@@ -81,7 +85,8 @@ fn a_backfill_is_started_from_the_form_and_watched_to_its_end_by_events_alone() 
 
 #[test]
 fn a_job_is_cancelled_and_resumed() {
-    held_at("cancel", "cancelled");
+    let other = |request: &Request| request.path().contains("/GOOG/") || asks_for_msft(request);
+    held_if(other, "cancel", "cancelled");
 }
 
 #[test]
@@ -130,15 +135,15 @@ fn what_the_provider_refuses_is_one_line_and_its_next_step_is_not_to_ask_again()
     let gate = Gate::default();
     let held = gate.clone();
     let provider = Server::scripted(move |request| {
-        if request.path().contains("/AAPL/") {
+        if request.path().contains("X:BTCUSD") {
             held.wait();
             return None;
         }
-        let body = r#"{"status":"ERROR","request_id":"a5","message":"Something is not for you."}"#;
+        let body = r#"{"status":"NOT_AUTHORIZED","message":"You are not entitled to this data."}"#;
         Some(Reply::json(403, body))
     });
     let home = Home::new();
-    let serving = Serving::start(home.serve(&provider));
+    let serving = Serving::start(home.serve(&provider).args("--workers 1"));
     if let Some(mut scenario) = Scenario::start("refused", &serving.url()) {
         scenario.at("refused", || gate.open());
         scenario.ends();
@@ -187,6 +192,17 @@ fn a_server_that_goes_away_is_told_and_found_again() {
         let serve = ["serve", "--provider", "sample", "--port", &port];
         again = Some(Serving::start(home.cli(serve)));
     });
+    scenario.ends();
+}
+
+#[test]
+fn a_server_that_hangs_is_told_after_ten_seconds_and_found_again() {
+    let (_home, serving) = Serving::of_sample();
+    let Some(mut scenario) = Scenario::start("silent", &serving.url()) else {
+        return;
+    };
+    scenario.at("opened", || serving.signal("-STOP"));
+    scenario.at("seen", || serving.signal("-CONT"));
     scenario.ends();
 }
 

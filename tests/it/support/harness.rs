@@ -27,7 +27,8 @@ const NOBODY: u32 = 65_534;
 /// A folder for one test.
 pub(crate) struct Home(TempDir);
 
-/// A folder in memory where the machine has enough of it for the tests, and on the disk otherwise.
+/// A folder in memory where the machine has enough of it for the tests, and on the disk otherwise: thousands of commits
+/// would wait for it.
 pub(crate) fn folder_in_memory() -> TempDir {
     const MEMORY: &str = "/dev/shm";
     let is_roomy = fs4::available_space(MEMORY).is_ok_and(|free| free > 1 << 30);
@@ -39,6 +40,11 @@ pub(crate) fn folder_in_memory() -> TempDir {
 
 impl Home {
     pub(crate) fn new() -> Self {
+        Self(folder_in_memory())
+    }
+
+    /// One on the disk, for what a crash leaves there.
+    pub(crate) fn on_disk() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -54,11 +60,6 @@ impl Home {
         let home = Self::new();
         home.backfill(&Server::start(), words).ok();
         home
-    }
-
-    /// A folder in memory where the machine has one: for hundreds of runs that do not ask what the disk does.
-    pub(crate) fn in_memory() -> Self {
-        Self(folder_in_memory())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

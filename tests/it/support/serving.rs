@@ -110,6 +110,11 @@ impl Serving {
         self.running.wait()
     }
 
+    /// A signal, as for `kill`.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.running.signal(signal);
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(self) {
         self.running.kill();

@@ -1,0 +1,382 @@
+//! What a symbol may have been meant to be that was written as brokers, exchanges and other sites do, for providers that spell
+//! as is usual here. Pure, and a guess: it must only ever be offered.
+//!
+//! Share classes have a dot (`BRK.B`), preferred shares a small p (`BACpL`), warrants and units `.WS` and `.U`, and
+//! everything that is no stock a prefix (`X:BTCUSD`, `C:EURUSD`, `I:NDX`, `O:SPY251219C00650000`).
+
+use chrono::NaiveDate;
+
+use crate::model::symbol::Symbol;
+
+/// Currencies of states, and the metals that are traded like them.
+const MONEY: [&str; 30] = [
+    "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK",
+    "HUF", "TRY", "ZAR", "MXN", "BRL", "CNY", "CNH", "HKD", "SGD", "INR", "KRW", "THB", "ILS",
+    "XAU", "XAG", "XPT", "XPD",
+];
+/// Coins that stand for dollars: what is quoted in one of them may be known in dollars alone.
+const DOLLARS: [&str; 4] = ["USDT", "USDC", "BUSD", "DAI"];
+/// What else crypto is quoted in.
+const COINS: [&str; 2] = ["BTC", "ETH"];
+/// Coins by what some exchanges call them.
+const RENAMED: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
+/// Indices by what others call them, and those that are known by their name alone.
+const INDICES: [(&str, &str); 10] = [
+    ("GSPC", "SPX"),
+    ("INX", "SPX"),
+    ("COMPX", "COMP"),
+    ("IXIC", "COMP"),
+    ("DJIA", "DJI"),
+    ("DJI", "DJI"),
+    ("NDX", "NDX"),
+    ("RUT", "RUT"),
+    ("SPX", "SPX"),
+    ("VIX", "VIX"),
+];
+/// What others put behind an index.
+const OF_INDICES: [&str; 4] = [".X", ".IDX", ".INDX", ".INDEX"];
+/// Share classes that are often written without their dot.
+const CLASSES: [(&str, &str); 8] = [
+    ("BFA", "BF.A"),
+    ("BFB", "BF.B"),
+    ("BRKA", "BRK.A"),
+    ("BRKB", "BRK.B"),
+    ("GEFB", "GEF.B"),
+    ("HEIA", "HEI.A"),
+    ("LENB", "LEN.B"),
+    ("MOGA", "MOG.A"),
+];
+/// What others put behind a stock of the United States.
+const OF_STATES: [&str; 6] = [" US EQUITY", " US", ".US", ".OQ", ".O", ".N"];
+
+/// What stands before the colon of everything that is no stock.
+const PREFIXES: [&str; 4] = ["X", "C", "I", "O"];
+
+/// Spellings that are more likely to exist than what was typed, the likeliest first; none where it looks right as it is.
+pub(crate) fn likely(text: &str) -> Vec<Symbol> {
+    let mut likely = meant(text);
+    likely.retain(|other| other != text);
+    likely.dedup();
+    likely
+        .iter()
+        .filter_map(|other| other.parse().ok())
+        .collect()
+}
+
+fn meant(text: &str) -> Vec<String> {
+    let upper = text.trim().to_ascii_uppercase();
+    if let Some(option) = option(&upper) {
+        return vec![option];
+    }
+    match upper.split_once(':') {
+        None => bare(text.trim(), &upper),
+        Some((class, name)) if PREFIXES.contains(&class) => {
+            let name = name.strip_suffix("=X").unwrap_or(name);
+            let name = OF_INDICES
+                .iter()
+                .find_map(|suffix| name.strip_suffix(suffix).filter(|_| class == "I"))
+                .unwrap_or(name);
+            vec![format!(
+                "{class}:{}",
+                name.replace(['-', '/', '^', '_', ' ', '$'], "")
+            )]
+        }
+        // An exchange, as in charts: what stands behind it is what it is everywhere.
+        Some((_, name)) => or_itself(name),
+    }
+}
+
+/// What a name that stood beside something else means: itself, unless something is more likely.
+fn or_itself(name: &str) -> Vec<String> {
+    let meant = bare(name, name);
+    if meant.is_empty() {
+        vec![name.to_owned()]
+    } else {
+        meant
+    }
+}
+
+/// An option by its root, expiry, right and strike: as its clearing house writes it, padded or not, or shortened.
+fn option(upper: &str) -> Option<String> {
+    let bare = upper.strip_prefix("O:").unwrap_or(upper);
+    let bare = bare.strip_prefix(['.', '-', '$']).unwrap_or(bare);
+    let whole = format!("O:{}", bare.replace([' ', '_', '-'], ""));
+    let is_option = |text: &str| {
+        text.parse()
+            .is_ok_and(|symbol: Symbol| symbol.expiry().is_some())
+    };
+    [Some(whole), shortened(bare)]
+        .into_iter()
+        .flatten()
+        .find(|text| is_option(text))
+}
+
+/// An option as brokers shorten it: `SPY251219C602.5`, or with the year behind, `SPY_121925C600`.
+fn shortened(bare: &str) -> Option<String> {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (root, terms) = bare.split_at(bare.find(|c: char| !c.is_ascii_alphabetic())?);
+    let (date, order) = match terms.strip_prefix('_') {
+        Some(date) => (date, "%m%d%y"),
+        None => (terms, "%y%m%d"),
+    };
+    let (date, rest) = date.split_at_checked(6)?;
+    let expiry = NaiveDate::parse_from_str(date, order).ok()?;
+    let strike = rest.strip_prefix(['C', 'P'])?;
+    let (whole, part) = strike.split_once('.').unwrap_or((strike, ""));
+    let fits = !whole.is_empty() && whole.len() <= 5 && part.len() <= 3;
+    (fits && is_number(whole) && is_number(part)).then(|| {
+        let (date, right) = (expiry.format("%y%m%d"), &rest[..1]);
+        format!("O:{root}{date}{right}{whole:0>5}{part:0<3}")
+    })
+}
+
+fn of<'a>(table: &[(&str, &'a str)], theirs: &str) -> Option<&'a str> {
+    let known = table.iter().find(|(known, _)| *known == theirs);
+    known.map(|&(_, ours)| ours)
+}
+
+/// An index where its name, its mark or its ending says that it is one.
+fn index(upper: &str) -> Option<String> {
+    let marked = upper.strip_prefix(['^', '.', '$']);
+    let name = marked.unwrap_or(upper);
+    let ended = OF_INDICES
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix));
+    let name = ended.unwrap_or(name);
+    let ours = of(&INDICES, name).or((marked.is_some() || ended.is_some()).then_some(name))?;
+    Some(format!("I:{ours}"))
+}
+
+/// What has no prefix.
+fn bare(text: &str, upper: &str) -> Vec<String> {
+    if let Some(index) = index(upper) {
+        // Where shares are talked of they are marked so, too.
+        let share = upper
+            .strip_prefix('$')
+            .filter(|name| of(&INDICES, name).is_none());
+        let share = share.filter(|name| name.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        return share
+            .map(str::to_owned)
+            .into_iter()
+            .chain([index])
+            .collect();
+    }
+    if let Some(class) = of(&CLASSES, upper) {
+        return vec![class.to_owned()];
+    }
+    if let Some(stock) = OF_STATES
+        .iter()
+        .find_map(|suffix| upper.strip_suffix(suffix))
+    {
+        return or_itself(stock);
+    }
+    if let Some(pair) = upper.strip_suffix("=X") {
+        let base = if pair.len() == 3 { "USD" } else { "" };
+        return vec![format!("C:{base}{pair}")];
+    }
+    let pair = pair(upper);
+    if !pair.is_empty() {
+        return pair;
+    }
+    for (mark, ours) in [('+', ".WS"), ('=', ".U")] {
+        if let Some(stock) = upper.strip_suffix(mark) {
+            return vec![format!("{stock}{ours}")];
+        }
+    }
+    match upper.split_once(['-', '/', '.', '^', '_', '$', ' ']) {
+        Some((stem, tail)) => of_kind(text, upper, stem, tail),
+        None => in_capitals(text, upper),
+    }
+}
+
+/// A share that is no common one, by what stands behind the first mark in its name.
+fn of_kind(text: &str, upper: &str, stem: &str, tail: &str) -> Vec<String> {
+    let series = tail.strip_prefix("PR").or_else(|| tail.strip_prefix('P'));
+    let series = series.map(|series| series.trim_start_matches(['-', '/', '.', ' ']));
+    match series {
+        Some(series) if series.len() == 1 => return vec![format!("{stem}p{series}")],
+        _ => {}
+    }
+    let is_dotted = text.contains('.');
+    match tail {
+        "W" | "WT" | "WTS" | "WS" => vec![format!("{stem}.WS")],
+        "UN" => vec![format!("{stem}.U")],
+        series if series.len() == 1 && text.contains(['^', '$']) => {
+            vec![format!("{stem}p{series}")]
+        }
+        class if class.len() == 1 && !is_dotted => {
+            vec![format!("{stem}.{class}"), format!("{stem}p{class}")]
+        }
+        _ => in_capitals(text, upper),
+    }
+}
+
+/// The same in capitals, and as a preferred share where it may be one. A single small letter is how some are written.
+fn in_capitals(text: &str, upper: &str) -> Vec<String> {
+    let small = text.bytes().filter(u8::is_ascii_lowercase).count();
+    let is_class = upper.contains('.');
+    if small == 0 || (small == 1 && text.len() > 1 && !is_class) {
+        return Vec::new();
+    }
+    let mut all = vec![upper.to_owned()];
+    let lower = text.bytes().all(|byte| byte.is_ascii_lowercase());
+    if let Some((stem, last)) = upper.split_at_checked(upper.len() - 1)
+        && let Some(stem) = stem.strip_suffix('P')
+        && lower
+        && !stem.is_empty()
+    {
+        all.push(format!("{stem}p{last}"));
+    }
+    all
+}
+
+/// Two currencies or coins, set apart or not.
+fn pair(upper: &str) -> Vec<String> {
+    let is_money = |text: &str| MONEY.contains(&text);
+    let quotes = || DOLLARS.iter().chain(&COINS).chain(&MONEY);
+    let joined = || {
+        let parts = quotes().map(|&quote| Some((upper.strip_suffix(quote)?, quote)));
+        parts.flatten().find(|(base, _)| base.len() >= 3)
+    };
+    let Some((base, quote)) = upper.split_once(['-', '/', '_', ' ']).or_else(joined) else {
+        return Vec::new();
+    };
+    let renamed = of(&RENAMED, base);
+    let base_of = renamed.unwrap_or(base);
+    let is_dollar = DOLLARS.contains(&quote);
+    let class = match (
+        is_money(base),
+        is_money(quote),
+        is_dollar || COINS.contains(&quote),
+    ) {
+        (true, true, _) => "C",
+        (false, true, _) | (_, _, true) if base.len() >= 2 => "X",
+        _ => return Vec::new(),
+    };
+    // Tickers without anything between may end like a currency.
+    let is_sure = upper.len() > base.len() + quote.len()
+        || class == "C"
+        || renamed.is_some()
+        || quote.starts_with("USD");
+    let in_dollars = is_dollar.then(|| format!("X:{base_of}USD"));
+    let all = std::iter::once(format!("{class}:{base_of}{quote}")).chain(in_dollars);
+    all.filter(|_| is_sure).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_write_has_the_providers_spelling() {
+        for (text, expected) in [
+            ("BAC-L", "BAC.L BACpL"),
+            ("BRK/B", "BRK.B BRKpB"),
+            ("brk-b", "BRK.B BRKpB"),
+            ("BRK_B", "BRK.B BRKpB"),
+            ("BRK.b", "BRK.B"),
+            ("kimpl", "KIMPL KIMpL"),
+            ("nvda", "NVDA"),
+            ("Nvda", "NVDA"),
+            ("a", "A"),
+            ("brk.b", "BRK.B"),
+            ("BAC-PL", "BACpL"),
+            ("BAC.PRL", "BACpL"),
+            ("BAC-PRL", "BACpL"),
+            ("BAC/PRL", "BACpL"),
+            ("BAC^L", "BACpL"),
+            ("AAM-WT", "AAM.WS"),
+            ("AAM/WS", "AAM.WS"),
+            ("AAM-UN", "AAM.U"),
+            ("BTC-USD", "X:BTCUSD"),
+            ("btc-usd", "X:BTCUSD"),
+            ("BTC/USDT", "X:BTCUSDT X:BTCUSD"),
+            ("BTCUSDT", "X:BTCUSDT X:BTCUSD"),
+            ("XBTUSD", "X:BTCUSD"),
+            ("XBT/EUR", "X:BTCEUR"),
+            ("ETH-BTC", "X:ETHBTC"),
+            ("BTCUSD", "X:BTCUSD"),
+            ("EURUSD", "C:EURUSD"),
+            ("EUR/USD", "C:EURUSD"),
+            ("EUR_USD", "C:EURUSD"),
+            ("XAUUSD", "C:XAUUSD"),
+            ("XAUUSD=X", "C:XAUUSD"),
+            ("XAG/EUR", "C:XAGEUR"),
+            ("X:BTC-USD", "X:BTCUSD"),
+            ("X:BTC_USD", "X:BTCUSD"),
+            ("X:btcusd", "X:BTCUSD"),
+            ("x:btcusd", "X:BTCUSD"),
+            ("c:eurusd", "C:EURUSD"),
+            ("i:ndx", "I:NDX"),
+            ("o:spy251219c00650000", "O:SPY251219C00650000"),
+            ("O:spy251219C00650000", "O:SPY251219C00650000"),
+            ("EURUSD=X", "C:EURUSD"),
+            ("JPY=X", "C:USDJPY"),
+            ("C:EUR/USD", "C:EURUSD"),
+            ("^NDX", "I:NDX"),
+            ("^GSPC", "I:SPX"),
+            ("I:^NDX", "I:NDX"),
+            ("SPY251219C00650000", "O:SPY251219C00650000"),
+            ("BRKB", "BRK.B"),
+            ("brka", "BRK.A"),
+            ("SPX", "I:SPX"),
+            ("vix", "I:VIX"),
+            ("DJI", "I:DJI"),
+            ("^VIX", "I:VIX"),
+            ("AAPL.US", "AAPL"),
+            ("aapl.us", "AAPL"),
+            ("BRK-B.US", "BRK.B BRKpB"),
+            // As an option's clearing house pads it, and as brokers shorten it.
+            ("SPY   240119C00450000", "O:SPY240119C00450000"),
+            ("O:SPY   240119C00450000", "O:SPY240119C00450000"),
+            ("SPY_251219C00600000", "O:SPY251219C00600000"),
+            ("SPY_121925C600", "O:SPY251219C00600000"),
+            (".SPY251219P602.5", "O:SPY251219P00602500"),
+            ("-SPY251219C600", "O:SPY251219C00600000"),
+            ("BAC.PR.L", "BACpL"),
+            ("BAC-PR-L", "BACpL"),
+            ("BAC PR L", "BACpL"),
+            ("BAC PRL", "BACpL"),
+            ("BAC$L", "BACpL"),
+            ("BRK B", "BRK.B BRKpB"),
+            ("AAM-W", "AAM.WS"),
+            ("AAM+", "AAM.WS"),
+            ("AAM=", "AAM.U"),
+            ("AAM.WT", "AAM.WS"),
+            // With an exchange before it, or behind.
+            ("NASDAQ:AAPL", "AAPL"),
+            ("NYSE:BRK.B", "BRK.B"),
+            ("nyse:bac/pl", "BACpL"),
+            ("FX:EURUSD", "C:EURUSD"),
+            ("BINANCE:BTCUSDT", "X:BTCUSDT X:BTCUSD"),
+            ("TVC:SPX", "I:SPX"),
+            ("AAPL US Equity", "AAPL"),
+            ("AAPL.OQ", "AAPL"),
+            ("C:EURUSD=X", "C:EURUSD"),
+            ("$SPX", "I:SPX"),
+            ("$SPX.X", "I:SPX"),
+            (".SPX", "I:SPX"),
+            (".INX", "I:SPX"),
+            ("SPX.IDX", "I:SPX"),
+            ("I:SPX.IDX", "I:SPX"),
+            ("$AAPL", "AAPL I:AAPL"),
+            // These are right as they are, or nothing can be made of them.
+            ("", ""),
+            ("+", ""),
+            (":", ""),
+            ("AAPL;MSFT", ""),
+            ("X:", ""),
+            ("O:A", ""),
+            ("AAPL", ""),
+            ("BRK.B", ""),
+            ("BACpL", ""),
+            ("AAM.WS", ""),
+            ("X:BTCUSD", ""),
+            ("O:SPY251219C00650000", ""),
+            ("0700", ""),
+        ] {
+            let likely: Vec<String> = likely(text).iter().map(Symbol::to_string).collect();
+            assert_eq!(likely.join(" "), expected, "{text}");
+        }
+    }
+}
