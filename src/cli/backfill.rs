@@ -121,10 +121,12 @@ fn is_header(line: &str) -> bool {
 
 /// A timeframe among the symbols: a blank has parted it from the others.
 fn stands_apart(timeframes: &[Timeframe], word: &str) -> anyhow::Error {
-    let others: String = timeframes.iter().map(|other| format!("{other},")).collect();
+    let mut all: Vec<String> = timeframes.iter().map(Timeframe::to_string).collect();
+    all.push(word.to_owned());
+    let all = all.join(",");
     usage(
         format!("{word} is a timeframe, and stands among the symbols"),
-        format!("write it behind -t, several with commas and no blanks: -t {others}{word}"),
+        format!("write it behind -t, several with commas and no blanks: -t {all}"),
     )
 }
 

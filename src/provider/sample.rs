@@ -422,22 +422,19 @@ impl<'a> Walk<'a> {
     /// Where the instants of a date lie.
     fn moments(&self, date: NaiveDate) -> impl Fn(i64) -> Moment + use<> {
         let hours = self.hours;
-        let (day, open, close) = match hours {
-            Hours::Session => {
-                let ends = [self.model.open, self.model.close];
-                let [open, close] = ends.map(|time| self.instant(date, time));
-                (weekdays(date), open, close)
-            }
-            _ => {
-                let midnight = self.instant(date, NaiveTime::MIN);
-                let day = match hours {
-                    Hours::Always => i64::from(date.num_days_from_ce()),
-                    // A Sunday goes on where the Friday before it has ended.
-                    _ if date.weekday() == Weekday::Sun => weekdays(date) - 2,
-                    _ => weekdays(date),
-                };
-                (day, midnight, midnight + 86_400)
-            }
+        let (day, open, close) = if hours == Hours::Session {
+            let ends = [self.model.open, self.model.close];
+            let [open, close] = ends.map(|time| self.instant(date, time));
+            (weekdays(date), open, close)
+        } else {
+            let midnight = self.instant(date, NaiveTime::MIN);
+            let day = match hours {
+                Hours::Always => i64::from(date.num_days_from_ce()),
+                // A Sunday goes on where the Friday before it has ended.
+                _ if date.weekday() == Weekday::Sun => weekdays(date) - 2,
+                _ => weekdays(date),
+            };
+            (day, midnight, midnight + 86_400)
         };
         #[allow(clippy::cast_precision_loss)] // Seconds of a day.
         move |ts| {

@@ -18,6 +18,9 @@ use crate::store::{
     SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
 };
 
+/// Slices that are read in a moment.
+const READ_IN_A_MOMENT: u64 = 100_000;
+
 impl Store {
     /// Jobs, newest first.
     ///
@@ -111,12 +114,13 @@ impl Store {
             .map_err(told(&self.path))
     }
 
-    /// How many slices of a job were given up for one of these reasons.
+    /// How many slices of a job were given up for one of these reasons. Not looked for in a job of very many slices, each of
+    /// which would have to be read.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn failed_for(&self, job: &JobRow, reasons: &[&str]) -> Result<u64, StoreError> {
-        if job.slices.failed == 0 {
+        if job.slices.failed == 0 || job.slices.total > READ_IN_A_MOMENT {
             return Ok(0);
         }
         let index = self.index_of(job)?;
