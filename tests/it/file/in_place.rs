@@ -151,6 +151,21 @@ fn written_into(prepare: fn(&Home)) {
     home.cli(["verify", "data/m.db"]).run().ok();
 }
 
+// Another file's content came in by way of SQLite (`.restore`), and somebody was said to have taken the job over.
+#[test]
+fn content_that_is_put_in_place_of_a_files_own_by_way_of_sqlite_is_noticed() {
+    let (home, running, gate) = begun(WORDS);
+    let other = rusqlite::Connection::open(home.path("data/m.db")).unwrap();
+    let jobs =
+        "DELETE FROM backfill_progress; DELETE FROM backfill_series; DELETE FROM backfill_jobs";
+    other.execute_batch(jobs).unwrap();
+    gate.open();
+    running
+        .wait()
+        .exit(1)
+        .says(&["was moved, deleted or replaced"]);
+}
+
 // It was written on into a log without a name: what was told to be saved went with the process.
 #[test]
 fn a_log_that_is_removed_under_a_run_is_worked_off_and_the_run_says_so() {
