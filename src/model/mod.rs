@@ -1,4 +1,4 @@
-//! The nouns: what is spoken of everywhere. Pure, without a file, a network or a clock.
+//! The nouns: what is spoken of everywhere. Pure, without a candlefile, a network or a clock; `zones` asks for the machine's zone.
 
 pub mod candle;
 pub mod digest;

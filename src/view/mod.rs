@@ -1,6 +1,6 @@
-//! The one way to read candles: a part of a series in batches of columns, ascending. What changes candles between the file
-//! and whoever reads them is a step here, in a fixed order: which rows, then which columns. It must never write, nor hand on
-//! a series whose rows are not those that its books say.
+//! The one way to read candles for all who show or hand them on: a part of a series in batches of columns, ascending. What
+//! changes candles between the file and whoever reads them is a step here, in a fixed order: which rows, then what is said of
+//! them. It must never write, nor end well where the rows are not those that the series' books say.
 
 mod batch;
 mod pieces;
