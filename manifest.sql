@@ -6,6 +6,10 @@ CREATE TABLE manifest (
     timeframe  TEXT NOT NULL,
     source     TEXT NOT NULL,
     adjusted   INTEGER NOT NULL,
+    market     TEXT NOT NULL,
+    grid       TEXT NOT NULL,
+    currency   TEXT,
+    last_day   INTEGER,
     week_start INTEGER,
     candles    INTEGER NOT NULL,      -- number of candles
     first_ts   INTEGER,               -- ts of the first and the last of them

@@ -1,4 +1,4 @@
--- candlefile, file format 4.
+-- candlefile, file format 5.
 --
 -- One file holds a research data set of OHLCV candles: the data, what was asked of the provider, what it answered, how
 -- far each job came, and what is odd about which candle. Any SQLite >= 3.37 opens it.
@@ -6,21 +6,27 @@
 -- All times are Unix seconds, UTC. All ranges are half-open: start_ts is inside, end_ts is not.
 -- ts is a candle's start: the instant for minutes and hours, a label (the first market date at 00:00Z) for 1d, 1w, 1mo.
 --
--- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 4, page size 8192. At rest the file has a rollback
+-- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 5, page size 8192. At rest the file has a rollback
 -- journal; while it is written it has a write-ahead log.
 --
 -- A packed file has the tables of manifest.sql too.
 --
 -- For reading use the views `candles` and `market_data`, and filter on symbol, timeframe and ts.
 
--- A series: all candles of one symbol and timeframe, from exactly one source with one adjustment.
+-- A series: all candles of one symbol and timeframe, from exactly one source with one adjustment, of one market and on one
+-- grid. The source says what they are: nothing is read off the symbol's text.
 CREATE TABLE series (
     id            INTEGER PRIMARY KEY,
     symbol        TEXT NOT NULL,      -- as the provider spells it: AAPL, BRK.B, X:BTCUSD, C:EURUSD, I:NDX
     timeframe     TEXT NOT NULL,      -- 1m .. 30m, 1h .. 12h, 1d, 1w, 1mo
     source        TEXT NOT NULL,      -- the provider: polygon, sample, or the name given with candles from elsewhere
-    adjusted      INTEGER NOT NULL CHECK (adjusted IN (0, 1)),  -- 0: raw prices; 1: adjusted for splits by the source
+    adjusted      INTEGER NOT NULL CHECK (adjusted IN (0, 1, 2)),  -- by the source, 0: not, 1: for splits, 2: for dividends, too
+    market        TEXT NOT NULL,      -- XNYS: US stocks; XCBO: US indices; 24/7: crypto; FX: forex; or another calendar's code
+    grid          TEXT NOT NULL,      -- where candles of minutes and hours start. utc: on lines of UTC; session: from the
+                                      -- session's open, and the last ends at its close; +HH:MM: lines of UTC, moved by that
+    currency      TEXT,               -- of the prices: an ISO code, GBp, USDT; NULL: unknown
     week_start    INTEGER CHECK (week_start BETWEEN 1 AND 7),  -- 1w only: ISO weekday that begins a week (7: Sunday)
+    last_day      INTEGER,            -- label of the last market day on which it can trade, as an option's; NULL: none is known
     candles       INTEGER NOT NULL DEFAULT 0,  -- number of rows in candle_data
     first_ts      INTEGER,            -- ts of the first and the last of them
     last_ts       INTEGER,

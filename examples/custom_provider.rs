@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use candlefile::provider::{
     Ask, Cursor, ErrorKind, Number, Page, ProviderError, Row, Spec, Values,
 };
-use candlefile::{AssetClass, Cancel, Provider, Registry, Timeframe};
+use candlefile::{AssetClass, Cancel, Listing, MarketCode, Provider, Registry, Symbol, Timeframe};
 use chrono::Weekday;
 
 const NAME: &str = "folder";
@@ -60,6 +60,10 @@ impl Provider for Folder {
 
     fn week_start(&self) -> Weekday {
         Weekday::Mon
+    }
+
+    fn listing(&self, _: &Symbol) -> Listing {
+        Listing::on(MarketCode::XNYS)
     }
 
     fn fetch(&self, ask: &Ask, _: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {

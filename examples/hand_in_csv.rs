@@ -7,7 +7,9 @@ use std::error::Error;
 use std::io::{BufRead, stdin};
 use std::path::Path;
 
-use candlefile::{Candle, Clock, Counts, SeriesKey, Store, SystemClock};
+use candlefile::{
+    Adjustment, Candle, Clock, Counts, Listing, MarketCode, SeriesKey, Store, SystemClock,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -34,7 +36,9 @@ pub(crate) fn hand_in(
         timeframe: timeframe.parse()?,
         // A series has one source: a provider's and one's own never mix.
         source: "my-csv".to_owned(),
-        adjusted: false,
+        adjusted: Adjustment::Raw,
+        // What is not read off the symbol: where it trades, and so when its candles are there.
+        listing: Listing::on(MarketCode::XNYS),
     };
     let lines = table.lines().skip(1);
     let candles = lines

@@ -1,7 +1,7 @@
 //! Minutes of made-up stocks in the shape of recorded ones: prices in cents, `vwap` with four decimals, volumes that are
 //! mostly whole and up to some hundred thousand. The same series and span always give the same candles.
 
-use candlefile::{AssetClass, Candle, Market, SeriesKey, Span, Timeframe};
+use candlefile::{Adjustment, Candle, Market, MarketCode, SeriesKey, Span, Timeframe};
 use chrono::Weekday;
 
 const DAY: i64 = 86_400;
@@ -20,7 +20,7 @@ pub fn scale() -> f64 {
 }
 
 pub fn market() -> Market {
-    Market::new(AssetClass::Stock, Timeframe::Minutes(1), Weekday::Sun)
+    Market::new(MarketCode::XNYS, Timeframe::Minutes(1), Weekday::Sun)
 }
 
 pub fn symbol(index: usize) -> String {
@@ -32,7 +32,8 @@ pub fn key(symbol: &str, timeframe: &str) -> SeriesKey {
         symbol: symbol.parse().unwrap(),
         timeframe: timeframe.parse().unwrap(),
         source: "polygon".to_owned(),
-        adjusted: false,
+        adjusted: Adjustment::Raw,
+        listing: MarketCode::XNYS.into(),
     }
 }
 

@@ -56,6 +56,10 @@ impl Provider for Memory {
         Weekday::Sun
     }
 
+    fn listing(&self, _: &candlefile::Symbol) -> candlefile::Listing {
+        candlefile::MarketCode::XNYS.into()
+    }
+
     fn fetch(&self, ask: &Ask, _: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {
         let symbol = ask.symbol.as_str();
         let index: usize = symbol[1..].parse().unwrap();
@@ -188,7 +192,8 @@ pub fn bare_loop(path: &Path, span: Span) -> Duration {
         connection.pragma_update(None, pragma, value).unwrap();
     }
     for (index, id) in (0..candles::SERIES).zip(0_i64..) {
-        let sql = "INSERT INTO series (id, symbol, timeframe, source, adjusted) VALUES (?, ?, '1m', 'bench', 0)";
+        let sql = "INSERT INTO series (id, symbol, timeframe, source, adjusted, market, grid)
+                   VALUES (?, ?, '1m', 'bench', 0, 'XNYS', 'utc')";
         connection
             .execute(sql, rusqlite::params![id, candles::symbol(index)])
             .unwrap();

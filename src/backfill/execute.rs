@@ -69,7 +69,7 @@ impl Stored {
         id: i64,
         slices: &[Progress],
     ) -> Result<Stored, StoreError> {
-        if !key.adjusted || slices.is_empty() {
+        if !key.adjusted.is_adjusted() || slices.is_empty() {
             return Ok(Stored::default());
         }
         store.at_one_instant(|| {

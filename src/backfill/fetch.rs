@@ -14,10 +14,9 @@ use super::recheck::Witnesses;
 use crate::model::candle::Candle;
 use crate::model::market::{Market, Policy};
 use crate::model::span::{Span, SpanSet};
-use crate::model::symbol::AssetClass;
 use crate::monitor::Slow;
 use crate::plan::Known;
-use crate::provider::{Ask, ErrorKind, Provider, ProviderError, Tries};
+use crate::provider::{Ask, AssetClass, ErrorKind, Provider, ProviderError, Tries};
 use crate::run::clock::{Cancel, Clock};
 use crate::store::{Progress, SeriesKey};
 
@@ -270,7 +269,7 @@ impl Fetcher {
         let (Some(first), Some(last)) = (candles.first(), candles.last()) else {
             return;
         };
-        if self.series[series].key.adjusted {
+        if self.series[series].key.adjusted.is_adjusted() {
             self.witnesses(series).hear(candles, heard);
         }
         let seen = Span::new(first.ts, self.series[series].market.next(last.ts));
@@ -287,13 +286,14 @@ impl Fetcher {
     ) -> Result<Result<Option<Nothing>, Trouble>, Ended> {
         let now = self.clock.now();
         send(Message::Started { progress, at: now })?;
-        let market = self.series[series].market;
+        let Series { key, market, .. } = &self.series[series];
+        let class = self.provider.asset_class(&key.symbol);
         let until_yesterday = || {
             self.until_yesterday
                 .lock()
                 .expect("no panic under this lock")
         };
-        let mut behind = until_yesterday().get(&market.class()).copied();
+        let mut behind = until_yesterday().get(&class).copied();
         loop {
             let limit = behind.map_or(i64::MAX, |behind| market.day_start(now - behind));
             let asked = Span::new(progress.span.start(), progress.span.end().min(limit));
@@ -309,7 +309,7 @@ impl Fetcher {
                 })) if behind.is_none() => {
                     let found = theirs.map_or(0, |theirs| now.saturating_sub(theirs).max(0));
                     behind = Some(found);
-                    until_yesterday().insert(market.class(), found);
+                    until_yesterday().insert(class, found);
                 }
                 outcome => return Ok(outcome),
             }

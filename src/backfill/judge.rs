@@ -221,8 +221,8 @@ mod tests {
 
     use super::*;
     use crate::model::candle::Unstorable;
+    use crate::model::market::MarketCode;
     use crate::model::market::Policy;
-    use crate::model::symbol::AssetClass;
     use crate::model::timeframe::Timeframe;
     use crate::provider::Cursor;
 
@@ -252,7 +252,7 @@ mod tests {
 
     /// Crypto minutes over ten days, seen a hundred days later or at a given instant.
     fn chain(now: i64) -> Chain {
-        let market = Market::new(AssetClass::Crypto, Timeframe::Minutes(1), Weekday::Sun);
+        let market = Market::new(MarketCode::ALWAYS, Timeframe::Minutes(1), Weekday::Sun);
         let span = Span::new(0, 10 * DAY).expect("not empty");
         Chain::new(market, span, market.frontier(now, Policy::default()))
     }

@@ -127,7 +127,7 @@ pub(crate) struct Job {
 /// ```
 /// use std::sync::Arc;
 /// use candlefile::backfill::{Request, Runner, run};
-/// use candlefile::{Cancel, JobStatus, ManualClock, Policy, Sample, SeriesKey, Span, Store};
+/// use candlefile::{Adjustment, Cancel, JobStatus, ManualClock, Policy, Sample, SeriesKey, Span, Store, Symbol};
 ///
 /// let folder = std::env::temp_dir().join(format!("candlefile-run-{}", std::process::id()));
 /// std::fs::create_dir_all(&folder)?;
@@ -143,7 +143,12 @@ pub(crate) struct Job {
 ///     refetch_empty: false,
 ///     wait: false,
 /// };
-/// let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "sample".into(), adjusted: false };
+/// let symbol: Symbol = "AAPL".parse()?;
+/// let key = SeriesKey {
+///     timeframe: "1d".parse()?, source: "sample".into(), adjusted: Adjustment::Raw,
+///     listing: runner.provider.listing(&symbol), // its market, its grid: the provider says them
+///     symbol,
+/// };
 /// let january = Span::new(1_704_067_200, 1_706_745_600).expect("not empty"); // labels 2024-01-01 to 2024-01-31
 /// let request = Request { command: "backfill", series: vec![(key, january)], start_words: None, end_words: None };
 ///

@@ -5,15 +5,15 @@ use chrono::Weekday;
 use super::queue::{BEFORE_HISTORY, CLASS_REFUSED, SYMBOL_REFUSED};
 use super::report::NoData;
 use super::{Report, Stop};
+use crate::model::listing::Adjustment;
 use crate::model::market::date_of;
 use crate::model::next::{Fill, Named, Next};
 use crate::model::span::Span;
-use crate::model::symbol::AssetClass;
 use crate::monitor::FailedSlice;
 use crate::provider::{ErrorKind, Provider};
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, SliceFilter, Store, StoreError};
 
-/// Failed slices that are looked at for a recorded job's next step.
+/// Failed slices, and series without data, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;
 /// Series without data that are looked at for it.
 const WITHOUT_DATA: u32 = 100;
@@ -148,7 +148,7 @@ impl Obstacle {
                 let fill = Fill {
                     series: named(key),
                     provider: key.source.clone(),
-                    adjusted: key.adjusted,
+                    adjusted: key.adjusted != Adjustment::Raw,
                     start,
                 };
                 Next::Then(vec![drop, Next::Backfill(Some(fill))])
@@ -314,8 +314,7 @@ fn without_data<'a>(without: impl IntoIterator<Item = &'a NoData>) -> Next {
         let market = no_data.key.market(Weekday::Sun);
         let asked = no_data.asked;
         let first = market.date(asked.start());
-        let class = no_data.key.symbol.asset_class();
-        if class == AssetClass::Crypto || no_data.is_of_another_class() {
+        if market.always_trades() || no_data.is_of_another_market() {
             FEW
         } else if market.trades_within(asked) {
             market.trading_days(

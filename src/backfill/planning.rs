@@ -6,13 +6,14 @@ use super::Runner;
 use super::fetch::Series;
 use crate::model::span::{Span, SpanSet};
 use crate::plan::{Known, Wanted, is_not_due, plan};
-use crate::store::{Left, Others, SeriesKey, SeriesStatus, Store, StoreError, Target};
+use crate::store::{Left, Others, SeriesKey, SeriesStatus, Store, StoreError, Target, fillable};
 
 /// Plans what is missing of each series: what [`super::run`] would fetch, and what it would leave to others. `store` is `None`
 /// where there is no file yet.
 ///
 /// # Errors
-/// A series is held from another source or with another adjustment, or the file cannot be read.
+/// A series is held from another source, with another adjustment or of another market, this build does not know its market or its
+/// grid, or the file cannot be read.
 pub fn targets(
     store: Option<&Store>,
     runner: &Runner,
@@ -21,7 +22,7 @@ pub fn targets(
     let Some(store) = store else {
         let now = runner.clock.now();
         let nothing = |(key, span): &_| runner.target(key, *span, &Known::default(), &[], now);
-        return Ok(distinct(series).iter().map(nothing).collect());
+        return distinct(series).iter().map(nothing).collect();
     };
     store.at_one_instant(|| runner.beside_others(store, "", series))
 }
@@ -57,12 +58,12 @@ fn distinct(series: &[(SeriesKey, Span)]) -> Vec<(SeriesKey, Span)> {
 }
 
 impl Runner {
-    /// The series as this runner asks for it.
-    pub(super) fn key_of(&self, key: SeriesKey) -> SeriesKey {
-        SeriesKey {
-            source: self.provider.name().to_owned(),
-            ..key
-        }
+    /// The series as this runner asks for it. What its prices are in the provider says where nobody has.
+    pub(super) fn key_of(&self, mut key: SeriesKey) -> SeriesKey {
+        self.provider.name().clone_into(&mut key.source);
+        let said = self.provider.listing(&key.symbol).currency;
+        key.listing.currency = key.listing.currency.or(said);
+        key
     }
 
     /// What the file knows of a series, as far as this run asks.
@@ -97,7 +98,7 @@ impl Runner {
         let target = |(key, span): (SeriesKey, Span)| {
             let known = self.known(store, &key, span)?;
             let held = store.left_to(others, &key)?;
-            Ok(self.target(&key, span, &known, &held, now))
+            self.target(&key, span, &known, &held, now)
         };
         distinct(series).into_iter().map(target).collect()
     }
@@ -122,7 +123,7 @@ impl Runner {
         };
         let held = store.left_to(others, &series.key)?;
         let known = store.known(&series.key)?;
-        let mut target = modest.target(&series.key, series.span, &known, &held, now);
+        let mut target = modest.target(&series.key, series.span, &known, &held, now)?;
         let left: SpanSet = left.iter().map(|left| left.span).collect();
         let within = |span: &Span| left.within(*span).iter().collect::<Vec<_>>();
         target.slices = target.slices.iter().flat_map(within).collect();
@@ -146,14 +147,14 @@ impl Runner {
         known: &Known,
         held: &[Left],
         now: i64,
-    ) -> Target {
+    ) -> Result<Target, StoreError> {
         let week_start = self.provider.week_start();
         let wanted = Wanted {
             span,
             force: self.force,
             refetch_empty: self.refetch_empty,
         };
-        let market = key.market(week_start);
+        let market = fillable(key, week_start)?;
         let missing = plan(&market, known, wanted, self.policy, now);
         let not_due = is_not_due(&market, known, wanted, self.policy, now);
         let (mut slices, left) = leave(missing, held);
@@ -161,7 +162,7 @@ impl Runner {
             let closed = market.frontier(now, self.policy).closed;
             slices.retain(|slice| slice.start() < closed);
         }
-        Target {
+        Ok(Target {
             disbelieved: known.disbelieved(&market, now),
             key: key.clone(),
             week_start,
@@ -171,7 +172,7 @@ impl Runner {
             left,
             // Where nothing trades there is nothing, and nobody has to be asked for it.
             was_asked: Series::was_asked(known) || !market.trades_within(span),
-        }
+        })
     }
 }
 
@@ -201,6 +202,7 @@ fn leave(missing: Vec<Span>, held: &[Left]) -> (Vec<Span>, Vec<Left>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Adjustment, Listing, MarketCode};
 
     fn span(start: i64, end: i64) -> Span {
         Span::new(start, end).expect("not empty")
@@ -212,7 +214,8 @@ mod tests {
             symbol: "AAPL".parse().expect("a symbol"),
             timeframe: "1m".parse().expect("a timeframe"),
             source: "sample".into(),
-            adjusted: false,
+            adjusted: Adjustment::Raw,
+            listing: Listing::on(MarketCode::XNYS),
         };
         let held = [span(5, 12), span(30, 40)].map(|span| Left {
             key: key.clone(),

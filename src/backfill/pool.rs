@@ -54,14 +54,14 @@ pub(super) fn fetch_all(
     for (index, (series, slices)) in series.iter().zip(slices).enumerate() {
         queue.push(
             &series.key.symbol,
-            series.market.class(),
+            runner.provider.asset_class(&series.key.symbol),
             series.market.timeframe(),
             slices,
             // A single slice is fetched first: its check at the end is that of the stored candles, too.
             !series.stored.groups.is_empty() && slices.len() > 1,
             series.life,
         );
-        if series.key.adjusted && !slices.is_empty() {
+        if series.key.adjusted.is_adjusted() && !slices.is_empty() {
             queue.check_at_end();
             ledger.keep_last(index);
         }

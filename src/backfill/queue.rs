@@ -17,9 +17,9 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::message::{End, Nothing};
 use crate::model::span::Span;
-use crate::model::symbol::{AssetClass, Symbol};
+use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
-use crate::provider::ErrorKind;
+use crate::provider::{AssetClass, ErrorKind};
 use crate::store::Progress;
 
 /// Something to fetch.

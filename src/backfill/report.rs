@@ -83,16 +83,22 @@ pub struct NoData {
     pub asked: Span,
     /// What may have been meant by its symbol, the likeliest first.
     pub likely: Vec<Symbol>,
+    /// Whether that trades at other times.
+    is_of_another_market: bool,
 }
 
 impl NoData {
     /// Of a series. `provider` is the one of its source, where there is one.
     pub fn of(key: &SeriesKey, asked: Span, provider: Option<&dyn Provider>) -> NoData {
         let likely = provider.map(|provider| provider.likely(key.symbol.as_str()));
+        let likely = likely.unwrap_or_default();
+        let listed = provider.zip(likely.first());
+        let listed = listed.map(|(provider, likely)| provider.listing(likely));
         NoData {
             key: key.clone(),
             asked,
-            likely: likely.unwrap_or_default(),
+            is_of_another_market: listed.is_some_and(|listed| listed.market != key.listing.market),
+            likely,
         }
     }
 
@@ -108,10 +114,8 @@ impl NoData {
     }
 
     /// Whether what may have been meant trades at other times.
-    pub(super) fn is_of_another_class(&self) -> bool {
-        let class = self.key.symbol.asset_class();
-        let likely = self.likely.first();
-        likely.is_some_and(|likely| likely.asset_class() != class)
+    pub(super) fn is_of_another_market(&self) -> bool {
+        self.is_of_another_market
     }
 }
 
@@ -126,7 +130,7 @@ impl fmt::Display for NoData {
             f,
             "the provider has no data for {symbol} {timeframe} in this range"
         )?;
-        let hint = if market.trades_within(self.asked) || self.is_of_another_class() {
+        let hint = if market.trades_within(self.asked) || self.is_of_another_market {
             did_you_mean(&self.likely)
         } else {
             Some(market.no_session(self.asked))

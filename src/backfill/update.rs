@@ -29,7 +29,7 @@ pub fn update_of(store: &Store, runner: &Runner) -> Result<Request, StoreError> 
     let spans = store.series()?.into_iter().filter_map(|series| {
         let market = series.key.market(provider.week_start());
         let span = up_to_now(&market, series.requested_from?, now)?;
-        (series.key.source == provider.name()).then_some((series.key, span))
+        (series.key.source == provider.name()).then(|| (runner.key_of(series.key), span))
     });
     Ok(Request {
         command: "update",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::backfill::Request;
 use crate::model::symbol::BadSymbol;
-use crate::{Range, SeriesKey, Store, Symbol, Timeframe};
+use crate::{Adjustment, MarketCode, Range, SeriesKey, Store, Symbol, Timeframe};
 use anyhow::Result;
 
 use super::args::{Backfill, Global, flat};
@@ -40,24 +40,23 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     };
     let runner = fetching.runner(source, None);
     // A range that is wrong by itself is told before what keeps the provider from being asked.
-    let week_start = runner
-        .as_ref()
-        .map_or(chrono::Weekday::Sun, |runner| runner.provider.week_start());
+    let provider = runner.as_ref().ok().map(|runner| &runner.provider);
+    let week_start = provider.map_or(chrono::Weekday::Sun, |provider| provider.week_start());
     let now = fetching.clock.now();
     let mut series = Vec::new();
     for symbol in &symbols {
+        let listing = provider.map_or(MarketCode::XNYS.into(), |provider| provider.listing(symbol));
+        let first = provider.map_or_else(Default::default, |provider| provider.first_date(symbol));
         for &timeframe in &timeframes {
             let (symbol, source) = (symbol.clone(), source.to_owned());
             let key = SeriesKey {
                 symbol,
                 timeframe,
                 source,
-                adjusted: args.adjusted,
+                adjusted: Adjustment::for_splits(args.adjusted),
+                listing,
             };
-            let first = runner
-                .as_ref()
-                .map(|runner| runner.provider.first_date(key.symbol.asset_class()));
-            let range = range.clone().not_before(first.unwrap_or_default());
+            let range = range.clone().not_before(first);
             let span = range.span(&key.market(week_start), now)?;
             series.push((key, span));
         }
@@ -122,10 +121,12 @@ fn is_header(line: &str) -> bool {
 
 /// A timeframe among the symbols: a blank has parted it from the others.
 fn stands_apart(timeframes: &[Timeframe], word: &str) -> anyhow::Error {
-    let others: String = timeframes.iter().map(|other| format!("{other},")).collect();
+    let mut all: Vec<String> = timeframes.iter().map(Timeframe::to_string).collect();
+    all.push(word.to_owned());
+    let all = all.join(",");
     usage(
         format!("{word} is a timeframe, and stands among the symbols"),
-        format!("write it behind -t, several with commas and no blanks: -t {others}{word}"),
+        format!("write it behind -t, several with commas and no blanks: -t {all}"),
     )
 }
 

@@ -64,7 +64,13 @@ fn document(args: &Diff, found: &Difference, only: &Only) -> Value {
 }
 
 fn series_document(series: &SeriesDifference) -> Value {
-    let binding = |of: &SeriesRow| json!({ "source": of.key.source, "adjusted": of.key.adjusted, "week_start": of.week_start });
+    let binding = |of: &SeriesRow| {
+        json!({
+            "source": of.key.source, "adjusted": of.key.adjusted.is_adjusted(), "adjustment": of.key.adjusted.word(),
+            "market": of.key.listing.market, "grid": of.key.listing.grid, "currency": of.key.listing.currency,
+            "week_start": of.week_start,
+        })
+    };
     let spans = |of: &SpanSet| of.iter().map(output::span).collect::<Vec<_>>();
     let row = |row: &RowDifference| {
         let (a, b) = sides(row);
@@ -163,16 +169,20 @@ fn named(series: &SeriesDifference) -> Vec<String> {
 }
 
 fn bound_otherwise(series: &SeriesDifference) -> Option<Vec<String>> {
-    let binding = |of: &SeriesRow| {
-        let adjustment = if of.key.adjusted { "adjusted" } else { "raw" };
+    let binding = |of: &SeriesRow, other: &SeriesRow| {
+        let bound = of.key.binding(&other.key);
         let weeks = of
             .week_start
             .map_or_else(String::new, |day| format!(", week_start {day}"));
-        format!("{}, {adjustment}{weeks}", of.key.source)
+        format!("{}, {bound}{weeks}", of.key.source)
     };
-    series
-        .is_bound_otherwise()
-        .then(|| [named(series), vec![binding(&series.a), binding(&series.b)]].concat())
+    series.is_bound_otherwise().then(|| {
+        [
+            named(series),
+            vec![binding(&series.a, &series.b), binding(&series.b, &series.a)],
+        ]
+        .concat()
+    })
 }
 
 fn spans(found: &Difference, of: fn(&SeriesDifference) -> &SpanSet) -> Vec<Vec<String>> {

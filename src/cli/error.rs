@@ -263,7 +263,9 @@ impl Said {
 
 fn kind_of(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Bound { .. } | StoreError::NoSeries { .. } => "series",
+        StoreError::Bound { .. } | StoreError::Unknown { .. } | StoreError::NoSeries { .. } => {
+            "series"
+        }
         StoreError::NoJob(_)
         | StoreError::AmbiguousJob { .. }
         | StoreError::Owned { .. }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::backfill::NothingFrom;
 use crate::store::{FORMAT, FileInfo, JobFilter, JobRow, OddRows, SeriesRow};
-use crate::{Clock, JobStatus, Next, Span, Store, StoreError, SystemClock, Timeframe};
+use crate::{Adjustment, Clock, JobStatus, Next, Span, Store, StoreError, SystemClock, Timeframe};
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::args::{Global, Info};
 use super::datasette;
 use super::error::{Exit, Said};
+use super::list;
 use super::next;
 use super::output::{self, bytes, count, of, short, time};
 use super::report::{nothing_document, print_nothing, where_odd};
@@ -157,7 +158,7 @@ impl Glance {
             .collect()
     }
 
-    fn sources(&self) -> BTreeSet<(&str, bool)> {
+    fn sources(&self) -> BTreeSet<(&str, Adjustment)> {
         let each = self.series.iter().map(|series| &series.key);
         each.map(|key| (key.source.as_str(), key.adjusted))
             .collect()
@@ -212,7 +213,9 @@ impl Glance {
         let sources: Vec<Value> = self
             .sources()
             .into_iter()
-            .map(|(source, adjusted)| json!({ "source": source, "adjusted": adjusted }))
+            .map(|(source, adjusted)| json!({
+                "source": source, "adjusted": adjusted.is_adjusted(), "adjustment": adjusted.word(),
+            }))
             .collect();
         let jobs: Vec<Value> = self
             .jobs
@@ -294,8 +297,7 @@ impl Glance {
         if !self.series.is_empty() {
             let each: Vec<String> = self.timeframes().iter().map(Timeframe::to_string).collect();
             line("timeframes", each.join(", "))?;
-            let name =
-                |(source, adjusted)| format!("{source}{}", if adjusted { " adjusted" } else { "" });
+            let name = |(source, adjusted)| format!("{source}{}", list::adjusted(adjusted));
             let each: Vec<String> = self.sources().into_iter().map(name).collect();
             line("sources", each.join(", "))?;
         }

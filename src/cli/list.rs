@@ -1,7 +1,7 @@
 //! `candlefile list`: what the file holds. Of the candles it looks up no more than where there are none.
 
 use crate::store::{OddRows, SeriesRow};
-use crate::{BadChoice, Span, SpanSet, Store, StoreError, Symbol};
+use crate::{Adjustment, BadChoice, Span, SpanSet, Store, StoreError, Symbol};
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -79,16 +79,26 @@ pub fn document((series, nothing, odd): &Listed) -> Value {
     let spans = |spans: &SpanSet| spans.iter().map(output::span).collect::<Vec<Value>>();
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
-        "adjusted": series.key.adjusted, "first": series.first_ts.map(time), "last": series.last_ts.map(time),
+        "adjusted": series.key.adjusted.is_adjusted(), "adjustment": series.key.adjusted.word(),
+        "market": series.key.listing.market, "grid": series.key.listing.grid, "currency": series.key.listing.currency,
+        "first": series.first_ts.map(time), "last": series.last_ts.map(time),
         "candles": series.candles, "coverage": spans(&series.coverage), "nothing_from_provider": spans(nothing),
         "rejected": odd.rejected, "conflicting": odd.conflicting,
     })
 }
 
+/// What follows a source's name.
+pub fn adjusted(adjustment: Adjustment) -> String {
+    match adjustment {
+        Adjustment::Raw => String::new(),
+        adjusted => format!(" {adjusted}"),
+    }
+}
+
 /// A series in the table.
 pub fn row((series, nothing, odd): &Listed) -> Vec<String> {
     let timeframe = series.key.timeframe;
-    let adjusted = if series.key.adjusted { " adjusted" } else { "" };
+    let adjusted = adjusted(series.key.adjusted);
     let day = |ts: Option<i64>| ts.map(|ts| short(ts, timeframe)).unwrap_or_default();
     vec![
         series.key.symbol.to_string(),

@@ -177,7 +177,7 @@ impl Shown<'_> {
     fn head(&self) -> Value {
         let key = &self.series.key;
         json!({
-            "symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjusted": key.adjusted,
+            "symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjusted": key.adjusted.is_adjusted(),
             "tz": self.zone.name(),
         })
     }

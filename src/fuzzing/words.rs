@@ -12,7 +12,7 @@ use crate::model::market::Market;
 use crate::model::range::{Moment, Range};
 use crate::model::zones::{like, named};
 use crate::provider::spelling::likely;
-use crate::{AssetClass, Symbol, Timeframe};
+use crate::{MarketCode, Symbol, Timeframe};
 
 /// The longest candle: so far the one that holds the first or the last day may reach beyond it.
 const MONTH: i64 = 31 * 86_400;
@@ -114,13 +114,13 @@ fn is_on_market(moment: &Moment, market: &Market) {
     assert!((MIN_TS - MONTH..MAX_TS + MONTH).contains(&end));
 }
 
-/// Each asset class with a timeframe of each kind.
+/// Each market with a timeframe of each kind.
 fn markets() -> impl Iterator<Item = Market> {
-    let classes = [
-        AssetClass::Stock,
-        AssetClass::Crypto,
-        AssetClass::Forex,
-        AssetClass::Index,
+    let codes = [
+        MarketCode::XNYS,
+        MarketCode::ALWAYS,
+        MarketCode::FX,
+        MarketCode::XCBO,
     ];
     let timeframes = [
         Timeframe::Minutes(1),
@@ -129,7 +129,7 @@ fn markets() -> impl Iterator<Item = Market> {
         Timeframe::Week,
         Timeframe::Month,
     ];
-    classes.into_iter().flat_map(move |class| {
-        timeframes.map(|timeframe| Market::new(class, timeframe, Weekday::Sun))
+    codes.into_iter().flat_map(move |code| {
+        timeframes.map(|timeframe| Market::new(code, timeframe, Weekday::Sun))
     })
 }

@@ -88,9 +88,9 @@ impl Difference {
 }
 
 impl SeriesDifference {
-    /// Whether the source, the adjustment or the beginning of weeks differs.
+    /// Whether the source, the adjustment, the market, the grid, the currency or the beginning of weeks differs.
     pub fn is_bound_otherwise(&self) -> bool {
-        self.a.key != self.b.key || self.a.week_start != self.b.week_start
+        !self.a.key.is_bound_like(&self.b.key) || self.a.week_start != self.b.week_start
     }
 
     fn is_none(&self) -> bool {

@@ -44,8 +44,8 @@ pub enum MergeError {
     /// The new one cannot be written.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// Two files hold a series from another source, with another adjustment or other weeks.
-    #[error("{} holds {} from {}, and {} from {}", first.display(), name(held), binding(held), second.display(), binding(found))]
+    /// Two files hold a series from another source, with another adjustment, of another market or with other weeks.
+    #[error("{} holds {} from {}, and {} from {}", first.display(), name(held), binding(held, found), second.display(), binding(found, held))]
     Bound {
         /// The file that comes first.
         first: PathBuf,
@@ -120,16 +120,12 @@ fn name(series: &SeriesRow) -> String {
     format!("{} {}", series.key.symbol, series.key.timeframe)
 }
 
-fn binding(series: &SeriesRow) -> String {
-    let adjustment = if series.key.adjusted {
-        "adjusted"
-    } else {
-        "raw"
-    };
+fn binding(series: &SeriesRow, other: &SeriesRow) -> String {
+    let bound = series.key.binding(&other.key);
     let weeks = series
         .week_start
         .map_or_else(String::new, |day| format!(", week_start {day}"));
-    format!("{} ({adjustment}{weeks})", series.key.source)
+    format!("{} ({bound}{weeks})", series.key.source)
 }
 
 /// Writes the union of the files to the target: a final candle beats a provisional one, among final ones that of the
@@ -204,7 +200,7 @@ fn check_scales(inputs: &[Store]) -> Result<Vec<SeriesKey>, MergeError> {
     let mut held: HashMap<_, Vec<(&Store, SeriesRow)>> = HashMap::new();
     for input in inputs {
         for series in input.whole_series()? {
-            if series.key.adjusted && series.candles > 0 {
+            if series.key.adjusted.is_adjusted() && series.candles > 0 {
                 let key = (series.key.symbol.clone(), series.key.timeframe);
                 held.entry(key).or_default().push((input, series));
             }
@@ -296,7 +292,7 @@ fn check_bindings(inputs: &[Store]) -> Result<(), MergeError> {
                 .week_start
                 .zip(found.week_start)
                 .is_some_and(|(held, found)| held != found);
-            if held.key != found.key || other_weeks {
+            if !held.key.is_bound_like(&found.key) || other_weeks {
                 return Err(MergeError::Bound {
                     first: first.to_path_buf(),
                     held: Box::new(held.clone()),

@@ -9,7 +9,6 @@ use sha2::Digest as _;
 use crate::handover::pack::{DIGEST, hash_all_but_the_end};
 use crate::model::digest::{CandleDigest, Digest};
 use crate::model::manifest::{Entry, digest_of};
-use crate::model::market::Market;
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
@@ -212,18 +211,19 @@ impl Judging {
         let mut digest = CandleDigest::new();
         let mut read = Counted::default();
         let mut unstorable = None;
+        let market = series.market();
         // Where the weeks of handed-in candles begin nobody has said.
-        let market = series.week_start.map(|_| series.market());
+        let has_unknown_weeks = key.timeframe == Timeframe::Week && series.week_start.is_none();
         let is_cut_otherwise = store.is_cut_otherwise(key);
         let on_grid = |ts: i64| {
             is_cut_otherwise && ts % 3600 == 0
-                || key.timeframe.on_grid(ts)
-                    && market.is_none_or(|market: Market| market.on_grid(ts))
+                || has_unknown_weeks && key.timeframe.on_grid(ts)
+                || market.on_grid(ts)
         };
         store.each_row(series.id, Span::EVERYTHING, |candle, _| {
             digest.add(&candle);
             read.add(candle.ts);
-            if let Err(why) = candle.storable(key.symbol.asset_class()) {
+            if let Err(why) = candle.storable(&market) {
                 unstorable.get_or_insert_with(|| format!("the candle at {}: {why}", candle.ts));
             } else if !on_grid(candle.ts) {
                 unstorable
@@ -284,7 +284,7 @@ impl Judging {
                 );
             }
         }
-        if digest_of(&stated.series) != stated.digest {
+        if digest_of(stated.format, &stated.series) != stated.digest {
             self.finds(
                 Check::Manifest,
                 None,

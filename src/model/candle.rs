@@ -1,6 +1,6 @@
 //! One OHLCV bar, and what makes it storable or suspicious. No I/O, no knowledge of a provider's format.
 
-use crate::model::symbol::AssetClass;
+use crate::model::market::Market;
 
 /// One candle of a series. The series (symbol and timeframe) is known from where the candle stands.
 ///
@@ -68,7 +68,7 @@ impl Candle {
     ///
     /// # Errors
     /// The first value that is missing, not finite or negative where it may not be.
-    pub fn storable(&self, class: AssetClass) -> Result<(), Unstorable> {
+    pub fn storable(&self, market: &Market) -> Result<(), Unstorable> {
         let finite = |name, value: f64| {
             if value.is_finite() {
                 Ok(())
@@ -87,7 +87,7 @@ impl Candle {
                     return Err(Unstorable::Negative("volume"));
                 }
             }
-            None if class == AssetClass::Index => {}
+            None if !market.has_volume() => {}
             None => return Err(Unstorable::Missing("volume")),
         }
         if let Some(vwap) = self.vwap {
@@ -156,7 +156,15 @@ impl Candle {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Weekday;
+
     use super::*;
+    use crate::model::market::MarketCode;
+    use crate::model::timeframe::Timeframe;
+
+    fn of(code: MarketCode) -> Market {
+        Market::new(code, Timeframe::Day, Weekday::Sun)
+    }
 
     fn clean() -> Candle {
         let (open, high, low, close) = (10.0, 12.0, 9.0, 11.0);
@@ -178,16 +186,16 @@ mod tests {
             volume: None,
             ..clean()
         };
-        assert_eq!(candle.storable(AssetClass::Index), Ok(()));
+        assert_eq!(candle.storable(&of(MarketCode::XCBO)), Ok(()));
         assert_eq!(
-            candle.storable(AssetClass::Stock),
+            candle.storable(&of(MarketCode::XNYS)),
             Err(Unstorable::Missing("volume"))
         );
     }
 
     #[test]
     fn numbers_that_are_not_finite_and_negative_counts_are_unstorable() {
-        let stock = AssetClass::Stock;
+        let stock = &of(MarketCode::XNYS);
         assert_eq!(
             Candle {
                 open: f64::NAN,

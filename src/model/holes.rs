@@ -58,7 +58,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::symbol::AssetClass;
+    use crate::model::market::MarketCode;
 
     const DAY: i64 = 86_400;
     /// A Monday.
@@ -115,13 +115,13 @@ mod tests {
     proptest! {
         #[test]
         fn they_are_what_counting_finds(
-            class in prop::sample::select(vec![AssetClass::Stock, AssetClass::Crypto, AssetClass::Index]),
+            code in prop::sample::select(vec![MarketCode::XNYS, MarketCode::ALWAYS, MarketCode::XCBO]),
             timeframe in prop::sample::select(vec!["1m", "15m", "1h", "4h", "1d", "1w", "1mo"]),
             slots in 1usize..7,
             spans in prop::collection::vec((0i64..200, 1i64..120), 1..4),
             held in prop::collection::vec(0i64..(300 * 24), 0..60),
         ) {
-            let market = Market::new(class, timeframe.parse().expect("a timeframe"), Weekday::Sun);
+            let market = Market::new(code, timeframe.parse().expect("a timeframe"), Weekday::Sun);
             let at = |hours: i64| market.floor(BEGIN + hours * 3600);
             let answered: SpanSet = spans.iter().filter_map(|&(from, days)| Span::new(at(from * 24), at((from + days) * 24))).collect();
             let mut held: Vec<i64> = held.into_iter().map(at).collect();
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_dense_series_is_asked_about_once_for_so_many_slots() {
         let market = Market::new(
-            AssetClass::Crypto,
+            MarketCode::ALWAYS,
             "1m".parse().expect("a timeframe"),
             Weekday::Sun,
         );

@@ -1,6 +1,9 @@
 //! What a packed file says of itself: its series with a digest each, and one over all. No I/O.
 
+use serde_json::{Value, json};
+
 use crate::model::digest::Digest;
+use crate::model::market::label_of;
 use crate::model::span::SpanSet;
 use crate::store::SeriesKey;
 
@@ -44,30 +47,50 @@ impl Entry {
             .iter()
             .map(|span| [span.start(), span.end()])
             .collect();
-        serde_json::json!(spans).to_string()
+        json!(spans).to_string()
     }
 
-    fn line(&self) -> String {
-        let key = &self.key;
-        let row = serde_json::json!([
-            key.symbol,
-            key.timeframe,
-            key.source,
-            u8::from(key.adjusted),
-            self.week_start,
-            self.candles,
-            self.first_ts,
-            self.last_ts,
-            self.coverage_text(),
-            self.digest,
+    /// A row of the table as a file of this format has it.
+    fn line(&self, format: i32) -> String {
+        let SeriesKey {
+            symbol,
+            timeframe,
+            source,
+            adjusted,
+            listing,
+        } = &self.key;
+        let mut row = vec![
+            json!(symbol),
+            json!(timeframe),
+            json!(source),
+            json!(adjusted.number()),
+        ];
+        if format >= LISTED_SINCE {
+            row.extend([
+                json!(listing.market),
+                json!(listing.grid),
+                json!(listing.currency),
+                json!(listing.last_day.map(label_of)),
+            ]);
+        }
+        row.extend([
+            json!(self.week_start),
+            json!(self.candles),
+            json!(self.first_ts),
+            json!(self.last_ts),
+            json!(self.coverage_text()),
+            json!(self.digest),
         ]);
-        format!("{row}\n")
+        format!("{}\n", Value::from(row))
     }
 }
 
-/// The digest over all series: the SHA-256 of the rows of the `manifest` table by symbol and timeframe, each as a JSON
-/// array of its columns without spaces and a newline.
-pub fn digest_of(series: &[Entry]) -> Digest {
-    let lines: String = series.iter().map(Entry::line).collect();
+/// Since this format the manifest says what a series is.
+const LISTED_SINCE: i32 = 5;
+
+/// The digest over all series of a file of this format: the SHA-256 of the rows of its `manifest` table by symbol and timeframe,
+/// each as a JSON array of its columns without spaces and a newline.
+pub fn digest_of(format: i32, series: &[Entry]) -> Digest {
+    let lines: String = series.iter().map(|entry| entry.line(format)).collect();
     Digest::of(lines.as_bytes())
 }

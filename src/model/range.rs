@@ -286,15 +286,15 @@ mod tests {
     use chrono::Weekday;
 
     use super::*;
-    use crate::model::symbol::AssetClass;
+    use crate::model::market::MarketCode;
     use crate::model::timeframe::Timeframe;
 
     #[test]
     fn what_counts_from_today_counts_from_the_markets_day() {
         // 2024-03-01 02:00Z: in New York the 29th of February is not over.
         let now = 1_709_258_400;
-        let first = |class, text: &str| {
-            let market = Market::new(class, Timeframe::Day, Weekday::Sun);
+        let first = |code: MarketCode, text: &str| {
+            let market = Market::new(code, Timeframe::Day, Weekday::Sun);
             let moment = Moment::typed(text, now).expect("a moment");
             crate::model::market::date_of(moment.first_candle(&market)).to_string()
         };
@@ -310,8 +310,8 @@ mod tests {
             ("20240102", "2024-01-02", "2024-01-02"),
             ("2024-01-02", "2024-01-02", "2024-01-02"),
         ] {
-            assert_eq!(first(AssetClass::Stock, text), stock, "{text}");
-            assert_eq!(first(AssetClass::Crypto, text), crypto, "{text}");
+            assert_eq!(first(MarketCode::XNYS, text), stock, "{text}");
+            assert_eq!(first(MarketCode::ALWAYS, text), crypto, "{text}");
         }
         for text in [
             "18991231", "22000101", "1M", "--1d", "1 d", "٣d", "\u{e9}d", "12345", "00000000",

@@ -1,4 +1,4 @@
-//! Symbols and the asset class that a symbol's prefix sets. No I/O.
+//! Symbols: text that names what has candles. No I/O.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,42 +9,6 @@ use chrono::NaiveDate;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
 pub struct Symbol(String);
-
-/// What a symbol is, by its prefix. Decides the market zone and the trading hours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum AssetClass {
-    /// Anything without one of the other prefixes.
-    Stock,
-    /// `X:`, for example `X:BTCUSD`.
-    Crypto,
-    /// `C:`, for example `C:EURUSD`.
-    Forex,
-    /// `I:`, for example `I:NDX`.
-    Index,
-}
-
-impl fmt::Display for AssetClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            AssetClass::Stock => "stock",
-            AssetClass::Crypto => "crypto",
-            AssetClass::Forex => "forex",
-            AssetClass::Index => "index",
-        })
-    }
-}
-
-impl AssetClass {
-    /// Several of it, in words.
-    pub fn plural(self) -> &'static str {
-        match self {
-            AssetClass::Stock => "stocks",
-            AssetClass::Crypto => "crypto currencies",
-            AssetClass::Forex => "currencies",
-            AssetClass::Index => "indices",
-        }
-    }
-}
 
 /// Text that is no symbol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,19 +78,10 @@ impl Symbol {
         &self.0
     }
 
-    /// The asset class that the prefix sets.
-    pub fn asset_class(&self) -> AssetClass {
-        match self.0.split_once(':') {
-            Some(("X", _)) => AssetClass::Crypto,
-            Some(("C", _)) => AssetClass::Forex,
-            Some(("I", _)) => AssetClass::Index,
-            _ => AssetClass::Stock,
-        }
-    }
-
     /// The last day on which an option can trade, in its market's zone; `None` for anything else.
     ///
-    /// An option is `O:`, its root, the expiry as YYMMDD, C or P, and the strike in eight digits.
+    /// An option is `O:`, its root, the expiry as YYMMDD, C or P, and the strike in eight digits. Asked by those who spell so: when a
+    /// series ends stands in its [`Listing`](crate::Listing).
     pub fn expiry(&self) -> Option<NaiveDate> {
         let (root, terms) = self.0.strip_prefix("O:").and_then(|contract| {
             contract.split_at_checked(contract.len().checked_sub(OPTION_TERMS)?)
@@ -182,16 +137,6 @@ mod tests {
         ] {
             assert!(text.parse::<Symbol>().is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn only_a_known_prefix_sets_another_class() {
-        let class = |text: &str| text.parse::<Symbol>().map(|s| s.asset_class());
-        assert_eq!(class("X:BTCUSD"), Ok(AssetClass::Crypto));
-        assert_eq!(class("C:EURUSD"), Ok(AssetClass::Forex));
-        assert_eq!(class("I:NDX"), Ok(AssetClass::Index));
-        assert_eq!(class("O:SPY251219C00650000"), Ok(AssetClass::Stock));
-        assert_eq!(class("XOM"), Ok(AssetClass::Stock));
     }
 
     #[test]

@@ -256,7 +256,7 @@ fn admit(ask: &Ask, row: &Result<Values, String>, stamps: &mut Stamps) -> Result
         trades,
     };
     candle
-        .storable(ask.market.class())
+        .storable(&ask.market)
         .map_err(|why| reject(why.to_string()))?;
     Ok(Admitted::Candle(candle))
 }

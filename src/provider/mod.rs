@@ -4,7 +4,9 @@
 //! is decided in `admit`, once for all providers.
 
 mod admit;
+mod class;
 pub mod polygon;
+mod prefixes;
 mod registry;
 pub mod sample;
 pub(crate) mod spelling;
@@ -13,6 +15,7 @@ pub use crate::http::{
     BadBaseUrl, BadKey, BaseUrl, Dated, Key, Limits, Tries, Unreachable, Waiting,
 };
 pub use admit::{Number, Page, Row, Values};
+pub use class::AssetClass;
 pub use registry::{Make, Registry, Setup, Spec};
 
 use std::collections::HashMap;
@@ -21,10 +24,11 @@ use chrono::{NaiveDate, Weekday};
 
 use crate::http::rate::Pace;
 use crate::http::{Failed, Kind, NoClient};
+use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::Market;
 use crate::model::next::Next;
 use crate::model::span::Span;
-use crate::model::symbol::{AssetClass, BadSymbol, Symbol};
+use crate::model::symbol::{BadSymbol, Symbol};
 use crate::run::clock::Cancel;
 
 /// One question: the candles of a series in a span. All its pages are one chain.
@@ -34,8 +38,8 @@ pub struct Ask {
     pub symbol: Symbol,
     /// In what steps, in which zone.
     pub market: Market,
-    /// Adjusted for splits by the provider, or raw.
-    pub adjusted: bool,
+    /// What the provider is to have done to the prices.
+    pub adjusted: Adjustment,
     /// From the first candle's start to the last candle's end.
     pub span: Span,
     /// What the pages of the chain so far have stamped.
@@ -165,9 +169,19 @@ pub trait Provider: Send + Sync {
     /// The weekday that begins the provider's weeks.
     fn week_start(&self) -> Weekday;
 
-    /// The first day that the provider can have anything of, rather too early than too late.
-    fn first_date(&self, class: AssetClass) -> NaiveDate {
-        let _ = class;
+    /// Where a symbol trades, how its candles are cut and what its prices are in: the file records it with each new series, and
+    /// holds a provider to it.
+    fn listing(&self, symbol: &Symbol) -> Listing;
+
+    /// What its plans include a symbol with, or refuse it with.
+    fn asset_class(&self, symbol: &Symbol) -> AssetClass {
+        let _ = symbol;
+        AssetClass::Stock
+    }
+
+    /// The first day on which the provider can have anything of a symbol, rather too early than too late.
+    fn first_date(&self, symbol: &Symbol) -> NaiveDate {
+        let _ = symbol;
         NaiveDate::default()
     }
 

@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{BaseUrl, Key, Provider, ProviderError, polygon, sample};
+use super::{AssetClass, BaseUrl, Key, Provider, ProviderError, polygon, sample};
 use crate::http::rate::Rate;
-use crate::model::symbol::AssetClass;
 use crate::run::clock::Clock;
 
 /// What a provider is made of.

@@ -12,9 +12,13 @@ use chrono::{Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::{Ask, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Row, Spec, spelling};
+use super::{
+    Ask, AssetClass, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Row, Spec,
+    prefixes, spelling,
+};
 use crate::model::candle::Candle;
-use crate::model::symbol::{AssetClass, Symbol};
+use crate::model::listing::Listing;
+use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::Cancel;
 
@@ -93,7 +97,15 @@ impl Provider for Sample {
         Weekday::Sun
     }
 
-    fn first_date(&self, _: AssetClass) -> NaiveDate {
+    fn listing(&self, symbol: &Symbol) -> Listing {
+        prefixes::listing(symbol)
+    }
+
+    fn asset_class(&self, symbol: &Symbol) -> AssetClass {
+        prefixes::asset_class(symbol)
+    }
+
+    fn first_date(&self, _: &Symbol) -> NaiveDate {
         self.model.first_date
     }
 
@@ -207,7 +219,7 @@ enum Hours {
 
 impl Hours {
     fn of(symbol: &Symbol) -> Hours {
-        match symbol.asset_class() {
+        match prefixes::asset_class(symbol) {
             AssetClass::Stock | AssetClass::Index => Hours::Session,
             AssetClass::Forex => Hours::Week,
             AssetClass::Crypto => Hours::Always,
@@ -282,7 +294,7 @@ impl<'a> Walk<'a> {
             seed,
             base,
             offset: 0.0,
-            volume: (symbol.asset_class() != AssetClass::Index).then_some(volume),
+            volume: (prefixes::asset_class(symbol) != AssetClass::Index).then_some(volume),
         };
         let (date, open) = (model.base_date, walk.instant(model.base_date, model.open));
         walk.offset = walk.steps(walk.moments(date)(open));
@@ -410,22 +422,19 @@ impl<'a> Walk<'a> {
     /// Where the instants of a date lie.
     fn moments(&self, date: NaiveDate) -> impl Fn(i64) -> Moment + use<> {
         let hours = self.hours;
-        let (day, open, close) = match hours {
-            Hours::Session => {
-                let ends = [self.model.open, self.model.close];
-                let [open, close] = ends.map(|time| self.instant(date, time));
-                (weekdays(date), open, close)
-            }
-            _ => {
-                let midnight = self.instant(date, NaiveTime::MIN);
-                let day = match hours {
-                    Hours::Always => i64::from(date.num_days_from_ce()),
-                    // A Sunday goes on where the Friday before it has ended.
-                    _ if date.weekday() == Weekday::Sun => weekdays(date) - 2,
-                    _ => weekdays(date),
-                };
-                (day, midnight, midnight + 86_400)
-            }
+        let (day, open, close) = if hours == Hours::Session {
+            let ends = [self.model.open, self.model.close];
+            let [open, close] = ends.map(|time| self.instant(date, time));
+            (weekdays(date), open, close)
+        } else {
+            let midnight = self.instant(date, NaiveTime::MIN);
+            let day = match hours {
+                Hours::Always => i64::from(date.num_days_from_ce()),
+                // A Sunday goes on where the Friday before it has ended.
+                _ if date.weekday() == Weekday::Sun => weekdays(date) - 2,
+                _ => weekdays(date),
+            };
+            (day, midnight, midnight + 86_400)
         };
         #[allow(clippy::cast_precision_loss)] // Seconds of a day.
         move |ts| {

@@ -267,6 +267,11 @@ fn pair(upper: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn likely_of(text: &str) -> String {
+        let likely: Vec<String> = likely(text).iter().map(Symbol::to_string).collect();
+        likely.join(" ")
+    }
+
     #[test]
     fn what_others_write_has_the_providers_spelling() {
         for (text, expected) in [
@@ -360,23 +365,29 @@ mod tests {
             ("SPX.IDX", "I:SPX"),
             ("I:SPX.IDX", "I:SPX"),
             ("$AAPL", "AAPL I:AAPL"),
-            // These are right as they are, or nothing can be made of them.
-            ("", ""),
-            ("+", ""),
-            (":", ""),
-            ("AAPL;MSFT", ""),
-            ("X:", ""),
-            ("O:A", ""),
-            ("AAPL", ""),
-            ("BRK.B", ""),
-            ("BACpL", ""),
-            ("AAM.WS", ""),
-            ("X:BTCUSD", ""),
-            ("O:SPY251219C00650000", ""),
-            ("0700", ""),
         ] {
-            let likely: Vec<String> = likely(text).iter().map(Symbol::to_string).collect();
-            assert_eq!(likely.join(" "), expected, "{text}");
+            assert_eq!(likely_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_as_it_is_has_no_other_spelling_and_nor_has_what_nothing_can_be_made_of() {
+        for text in [
+            "",
+            "+",
+            ":",
+            "AAPL;MSFT",
+            "X:",
+            "O:A",
+            "AAPL",
+            "BRK.B",
+            "BACpL",
+            "AAM.WS",
+            "X:BTCUSD",
+            "O:SPY251219C00650000",
+            "0700",
+        ] {
+            assert_eq!(likely_of(text), "", "{text}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! One thread that reads and one that writes, with a bounded channel between them: what leaves a file passes here. Beside
-//! the backfill's the only threads and channel.
+//! One thread that reads and one that writes, with a bounded channel between them: what leaves a file passes here.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 

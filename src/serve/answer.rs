@@ -165,7 +165,9 @@ impl From<StoreError> for Fault {
             StoreError::NoSeries { .. } => {
                 (StatusCode::NOT_FOUND, "series", next::text(&error.next()))
             }
-            StoreError::Bound { .. } => (StatusCode::CONFLICT, "series", next::text(&error.next())),
+            StoreError::Bound { .. } | StoreError::Unknown { .. } => {
+                (StatusCode::CONFLICT, "series", next::text(&error.next()))
+            }
             StoreError::NoJob(_) => (StatusCode::NOT_FOUND, "job", next::text(&error.next())),
             StoreError::AmbiguousJob { .. } => {
                 (StatusCode::CONFLICT, "job", next::text(&error.next()))

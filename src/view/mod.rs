@@ -1,6 +1,6 @@
-//! The one way to read candles: a part of a series in batches of columns, ascending. What changes candles between the file
-//! and whoever reads them is a step here, in a fixed order: which rows, then which columns. It must never write, nor hand on
-//! a series whose rows are not those that its books say.
+//! The one way to read candles for all who show or hand them on: a part of a series in batches of columns, ascending. What
+//! changes candles between the file and whoever reads them is a step here, in a fixed order: which rows, then what is said of
+//! them. It must never write, nor end well where the rows are not those that the series' books say.
 
 mod batch;
 mod pieces;
@@ -33,14 +33,15 @@ pub enum Selection {
 ///
 /// # Examples
 /// ```
-/// # use candlefile::{Candle, SeriesKey, Store};
+/// # use candlefile::{Adjustment, Candle, Listing, MarketCode, SeriesKey, Store};
 /// use candlefile::view::{Selection, View};
 /// use candlefile::Span;
 /// # let folder = std::env::temp_dir().join(format!("candlefile-view-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// # let path = folder.join("read.db");
 /// # let mut store = Store::create(&path)?;
-/// # let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted: false };
+/// # let (adjusted, listing) = (Adjustment::Raw, Listing::on(MarketCode::XNYS));
+/// # let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted, listing };
 /// # let candle = Candle { ts: 1_704_153_600, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: Some(1.0), vwap: None, trades: None };
 /// # store.insert_candles(&key, &[candle], 0)?;
 /// # drop(store);
@@ -48,7 +49,7 @@ pub enum Selection {
 /// let store = Store::read(&path)?;
 /// let january = Span::new(1_704_067_200, 1_706_745_600).expect("not empty");
 /// let view = View::open(&store, &"AAPL".parse()?, "1d".parse()?)?.select(Selection::Within(january));
-/// let mut closes = Vec::new();
+/// let mut closes: Vec<f64> = Vec::new();
 /// view.each_batch(&store, |batch| {
 ///     closes.extend(&batch.close);
 ///     Ok::<(), candlefile::StoreError>(())

@@ -1,4 +1,4 @@
-//! What can be typed. Declarations only; each command's behaviour is in the file of its name.
+//! What can be typed: declarations, and how single words are read. Each command's behaviour is in the file of its name.
 
 mod fetch;
 mod hand_over;

@@ -139,7 +139,12 @@ static COLUMNS: [Spec; 14] = {
             Whole(|row| row.batch.trades.get(row.at)),
         ),
         spec("source", Never, false, Text(|key| key.source.clone())),
-        spec("adjusted", Never, false, Flag(|key| key.adjusted)),
+        spec(
+            "adjusted",
+            Never,
+            false,
+            Flag(|key| key.adjusted.is_adjusted()),
+        ),
         spec(
             "known_at",
             Never,

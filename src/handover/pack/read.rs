@@ -168,7 +168,7 @@ impl Read {
         Ok(Manifest {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            digest: digest_of(&series),
+            digest: digest_of(FORMAT, &series),
             series,
         })
     }

@@ -3,11 +3,11 @@
 use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
+use super::code::Hours;
 use super::{
     DAY, HOUR, MINUTE, Market, STOCK_CLOSE_HOUR, STOCK_OPEN_HOUR, date_of, instant_of, minus_days,
     plus_days,
 };
-use crate::model::symbol::AssetClass;
 use crate::model::timeframe::Timeframe;
 
 /// Seconds after its last trading hour from which a candle counts as closed, unless told otherwise: slower
@@ -29,7 +29,7 @@ const TAIL_PROVES_AFTER: i64 = 7 * DAY;
 pub struct Policy {
     /// Seconds from the last trading hour to closed (`--delay`).
     pub delay: i64,
-    /// Seconds from the last trading hour to final, in place of the asset class's rule (`--final-after`).
+    /// Seconds from the last trading hour to final, in place of the market's rule (`--final-after`).
     pub final_after: Option<i64>,
 }
 
@@ -93,13 +93,13 @@ impl Market {
     /// The instant from which the provider no longer revises a candle.
     pub fn final_at(&self, ts: i64, policy: Policy) -> i64 {
         let close = self.last_instant(ts);
-        let settled = match (policy.final_after, self.class) {
+        let settled = match (policy.final_after, self.hours) {
             (Some(after), _) => close + after,
             // Forex has ticks after its last trading hour, too: recorded.
-            (None, AssetClass::Crypto | AssetClass::Forex) => {
+            (None, Hours::Always | Hours::Forex | Hours::Unknown) => {
                 self.end_instant(ts) + ALWAYS_OPEN_FINAL_AFTER
             }
-            (None, AssetClass::Stock | AssetClass::Index) => {
+            (None, Hours::Stocks | Hours::Indices) => {
                 self.at_hour(plus_days(self.date(close - 1), 1), FINAL_HOUR)
             }
         };
@@ -148,10 +148,14 @@ impl Market {
         if !self.trades_on(date) {
             return None;
         }
+        // Between the sessions from which its candles are cut there is none of them.
+        if let Some(session) = self.session(date) {
+            return Some(session);
+        }
         let day = || (self.midnight(date), self.midnight(plus_days(date, 1)));
-        Some(match self.class {
-            AssetClass::Crypto | AssetClass::Index => day(),
-            AssetClass::Forex => {
+        Some(match self.hours {
+            Hours::Always | Hours::Indices | Hours::Unknown => day(),
+            Hours::Forex => {
                 let turn = || instant_of(FOREX_ZONE, date.and_time(FOREX_TURN));
                 match date.weekday() {
                     Weekday::Sun => (turn(), day().1),
@@ -159,7 +163,7 @@ impl Market {
                     _ => day(),
                 }
             }
-            AssetClass::Stock => (
+            Hours::Stocks => (
                 self.at_hour(date, STOCK_OPEN_HOUR),
                 self.at_hour(date, STOCK_CLOSE_HOUR),
             ),
@@ -171,10 +175,10 @@ impl Market {
         if self.last_day.is_some_and(|last| date > last) {
             return false;
         }
-        match self.class {
-            AssetClass::Crypto => true,
-            AssetClass::Forex => date.weekday() != Weekday::Sat,
-            AssetClass::Stock | AssetClass::Index => {
+        match self.hours {
+            Hours::Always | Hours::Unknown => true,
+            Hours::Forex => date.weekday() != Weekday::Sat,
+            Hours::Stocks | Hours::Indices => {
                 !matches!(date.weekday(), Weekday::Sat | Weekday::Sun)
             }
         }

@@ -3,18 +3,26 @@
 //! Two kinds of time meet here. *Instants* are UTC seconds. *Positions* are what `ts` holds: the instant itself for
 //! intraday timeframes, the label (market date at 00:00Z) for `1d` and longer.
 
+mod code;
 mod finality;
+mod grid;
 mod slots;
 
+pub use code::{BadMarketCode, MarketCode};
 pub use finality::{DEFAULT_DELAY, Frontier, Policy};
+pub use grid::{BadGrid, Grid, Offset, OtherGrid};
+
+use std::fmt;
 
 use chrono::{
-    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Weekday,
+    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset as _, TimeZone, Weekday,
 };
 use chrono_tz::Tz;
 
+use code::Hours;
+
+use crate::model::listing::Listing;
 use crate::model::span::Span;
-use crate::model::symbol::AssetClass;
 use crate::model::timeframe::Timeframe;
 
 const MINUTE: i64 = 60;
@@ -34,31 +42,62 @@ const EARLY_STAMP: i64 = 2 * HOUR;
 const STOCK_CELL_DAYS: i64 = 75;
 const OTHER_CELL_DAYS: i64 = 34;
 
-/// Where and in what steps a series lives: asset class, timeframe, the weekday that begins its weeks, and the last day of
-/// what comes to an end.
+/// Where and in what steps a series lives: when its market trades, the grid of its candles, timeframe, the weekday that begins
+/// its weeks, and the last day of what comes to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Market {
-    class: AssetClass,
+    code: MarketCode,
+    hours: Hours,
+    grid: Grid,
     timeframe: Timeframe,
     week_start: Weekday,
     last_day: Option<NaiveDate>,
 }
 
+/// What of a series this build does not know, so that it can be read and not filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// When its market trades.
+    Market(MarketCode),
+    /// Where its candles start and end.
+    Grid(Grid),
+    /// Where the sessions are, from which its candles are cut.
+    GridOf(Grid, MarketCode),
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unknown::Market(market) => write!(f, "the market {market}"),
+            Unknown::Grid(grid) => write!(f, "the grid {grid}"),
+            Unknown::GridOf(grid, market) => write!(f, "the grid {grid} of the market {market}"),
+        }
+    }
+}
+
 impl Market {
-    /// The market of a series; `week_start` is the provider's.
-    pub fn new(class: AssetClass, timeframe: Timeframe, week_start: Weekday) -> Market {
+    /// The market of a series, by what is said of its symbol; `week_start` is the provider's. After the last day it has no
+    /// trading hours any more.
+    pub fn new(listing: impl Into<Listing>, timeframe: Timeframe, week_start: Weekday) -> Market {
+        let listing = listing.into();
         Market {
-            class,
+            code: listing.market,
+            hours: listing.market.hours(),
+            grid: listing.grid,
             timeframe,
             week_start,
-            last_day: None,
+            last_day: listing.last_day,
         }
     }
 
-    /// The same for a series that ends: after this market day it has no trading hours any more.
-    #[must_use]
-    pub fn until(self, last_day: Option<NaiveDate>) -> Market {
-        Market { last_day, ..self }
+    /// What of it this build does not know; whatever else is asked is a guess then.
+    pub fn unknown(&self) -> Option<Unknown> {
+        match (self.hours, self.grid) {
+            (Hours::Unknown, _) => Some(Unknown::Market(self.code)),
+            _ if self.knows_its_grid() => None,
+            (_, Grid::Other(_)) => Some(Unknown::Grid(self.grid)),
+            _ => Some(Unknown::GridOf(self.grid, self.code)),
+        }
     }
 
     /// The part of a span in which a candle can still begin: up to and with the one that holds the end of the last day.
@@ -71,9 +110,19 @@ impl Market {
         Span::new(span.start(), span.end().min(end))
     }
 
-    /// The asset class.
-    pub fn class(&self) -> AssetClass {
-        self.class
+    /// The calendar code.
+    pub fn code(&self) -> MarketCode {
+        self.code
+    }
+
+    /// Whether its candles have a volume: those of indices may be without.
+    pub fn has_volume(&self) -> bool {
+        !matches!(self.hours, Hours::Indices | Hours::Unknown)
+    }
+
+    /// Whether it always trades, so that a day without a candle is no holiday.
+    pub fn always_trades(&self) -> bool {
+        self.hours == Hours::Always
     }
 
     /// The timeframe.
@@ -84,10 +133,10 @@ impl Market {
     /// The zone whose midnight begins the provider's day, as recorded: stocks New York, indices Chicago, crypto and forex
     /// UTC.
     pub fn zone(&self) -> Tz {
-        match self.class {
-            AssetClass::Stock => chrono_tz::America::New_York,
-            AssetClass::Index => chrono_tz::America::Chicago,
-            AssetClass::Crypto | AssetClass::Forex => chrono_tz::UTC,
+        match self.hours {
+            Hours::Stocks => chrono_tz::America::New_York,
+            Hours::Indices => chrono_tz::America::Chicago,
+            Hours::Always | Hours::Forex | Hours::Unknown => chrono_tz::UTC,
         }
     }
 
@@ -133,10 +182,8 @@ impl Market {
     /// The start of the candle that holds a position.
     pub fn floor(&self, position: i64) -> i64 {
         match self.timeframe {
-            Timeframe::Minutes(n) => position - position.rem_euclid(i64::from(n) * MINUTE),
-            // Lines of UTC, summer and winter, as for minutes: page cursors of recorded 4-hour runs over three years lie on
-            // them, those of the winters on no line of New York's wall clock.
-            Timeframe::Hours(n) => position - position.rem_euclid(i64::from(n) * HOUR),
+            Timeframe::Minutes(n) => self.intraday_floor(position, i64::from(n) * MINUTE),
+            Timeframe::Hours(n) => self.intraday_floor(position, i64::from(n) * HOUR),
             Timeframe::Day => position - position.rem_euclid(DAY),
             Timeframe::Week => {
                 let date = date_of(position);
@@ -152,11 +199,11 @@ impl Market {
         self.floor(position) == position
     }
 
-    /// The start of the first candle after a position; for a candle start, where that candle ends.
+    /// The start of the first candle after a position; for a candle start, the end of the stretch that is this candle's alone.
     pub fn next(&self, position: i64) -> i64 {
         match self.timeframe {
-            Timeframe::Minutes(n) => self.floor(position) + i64::from(n) * MINUTE,
-            Timeframe::Hours(n) => self.floor(position) + i64::from(n) * HOUR,
+            Timeframe::Minutes(n) => self.intraday_next(position, i64::from(n) * MINUTE),
+            Timeframe::Hours(n) => self.intraday_next(position, i64::from(n) * HOUR),
             Timeframe::Day => self.floor(position) + DAY,
             Timeframe::Week => self.floor(position) + 7 * DAY,
             Timeframe::Month => {
@@ -174,11 +221,12 @@ impl Market {
 
     /// The instant at which a candle ends; a label's is the market midnight of the day after its last.
     pub fn end_instant(&self, ts: i64) -> i64 {
-        let end = self.next(ts);
-        if self.timeframe.is_label() {
-            self.midnight(date_of(end))
-        } else {
-            end
+        match self.timeframe {
+            Timeframe::Minutes(n) => self.intraday_end(ts, i64::from(n) * MINUTE),
+            Timeframe::Hours(n) => self.intraday_end(ts, i64::from(n) * HOUR),
+            Timeframe::Day | Timeframe::Week | Timeframe::Month => {
+                self.midnight(date_of(self.next(ts)))
+            }
         }
     }
 
@@ -209,22 +257,22 @@ impl Market {
 
     /// How long a cell is; `None` where all time is one.
     fn cell_days(&self) -> Option<i64> {
-        match self.class {
+        match self.hours {
             _ if self.timeframe.is_label() => None,
-            AssetClass::Stock => Some(STOCK_CELL_DAYS),
+            Hours::Stocks => Some(STOCK_CELL_DAYS),
             _ => Some(OTHER_CELL_DAYS),
         }
     }
 
     /// How many candles can exist in a span by the trading hours: an upper bound for estimates.
     pub fn expected_candles(&self, span: Span) -> i64 {
-        let open_days = |days: i64| match self.class {
-            AssetClass::Stock | AssetClass::Index => (days * 5 + 6) / 7,
-            AssetClass::Crypto | AssetClass::Forex => days,
+        let open_days = |days: i64| match self.hours {
+            Hours::Stocks | Hours::Indices => (days * 5 + 6) / 7,
+            Hours::Always | Hours::Forex | Hours::Unknown => days,
         };
         let days = (span.seconds() + DAY - 1) / DAY;
-        let open_hours = match self.class {
-            AssetClass::Stock => i64::from(STOCK_CLOSE_HOUR - STOCK_OPEN_HOUR),
+        let open_hours = match self.hours {
+            Hours::Stocks => i64::from(STOCK_CLOSE_HOUR - STOCK_OPEN_HOUR),
             _ => 24,
         };
         let per_day = |most: i64, seconds: i64| most.min((span.seconds() / seconds).max(1));
@@ -236,8 +284,8 @@ impl Market {
             Timeframe::Hours(n) => {
                 let n = i64::from(n);
                 // Hours that begin on no line of UTC touch one candle more.
-                let most = match self.class {
-                    AssetClass::Stock => (open_hours + n - 2) / n + 1,
+                let most = match self.hours {
+                    Hours::Stocks => (open_hours + n - 2) / n + 1,
                     _ => open_hours / n,
                 };
                 open_days(days) * per_day(most, n * HOUR)
@@ -312,10 +360,10 @@ mod tests {
 
     #[test]
     fn a_span_is_cut_into_no_more_cells_than_are_counted_on() {
-        for class in [AssetClass::Stock, AssetClass::Crypto] {
+        for code in [MarketCode::XNYS, MarketCode::ALWAYS] {
             for timeframe in ["1m", "4h", "1d"] {
                 let timeframe = timeframe.parse().expect("a timeframe");
-                let market = Market::new(class, timeframe, Weekday::Mon);
+                let market = Market::new(code, timeframe, Weekday::Mon);
                 for days in [1, 33, 34, 35, 74, 75, 76, 800] {
                     for start in (0..80).map(|day| day * DAY + HOUR) {
                         let span = Span::new(start, start + days * DAY).expect("not empty");

@@ -47,7 +47,7 @@ impl Market {
     pub fn no_session(&self, span: Span) -> String {
         match self.last_day {
             Some(day) if self.lifetime_of(span).is_none() => format!("it expired on {day}"),
-            _ => format!("{} do not trade then", self.class.plural()),
+            _ => format!("{} do not trade then", self.hours.plural()),
         }
     }
 
@@ -148,10 +148,10 @@ mod tests {
     use chrono::Weekday;
 
     use super::*;
-    use crate::model::symbol::AssetClass;
+    use crate::model::market::MarketCode;
 
-    fn market(class: AssetClass, timeframe: &str) -> Market {
-        Market::new(class, timeframe.parse().expect("a timeframe"), Weekday::Sun)
+    fn market(code: MarketCode, timeframe: &str) -> Market {
+        Market::new(code, timeframe.parse().expect("a timeframe"), Weekday::Sun)
     }
 
     fn label(month: u32, day: u32) -> i64 {
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_slot_of_minutes_is_a_day_of_trading_hours_that_begins_later() {
         // New York is five hours behind in January: 04:00 is 09:00Z.
-        let minutes = market(AssetClass::Stock, "1m");
+        let minutes = market(MarketCode::XNYS, "1m");
         let friday = label(1, 5) + 9 * 3600;
         let slot = minutes.slot_from(friday).expect("a slot");
         assert_eq!((slot.start(), slot.seconds()), (friday, 16 * 3600));
@@ -171,7 +171,7 @@ mod tests {
             minutes.slots_end(friday + 60, 5),
             Some(friday + 7 * DAY + 16 * 3600)
         );
-        let coin = market(AssetClass::Crypto, "1h");
+        let coin = market(MarketCode::ALWAYS, "1h");
         assert_eq!(coin.slots_end(label(1, 6), 5), Some(label(1, 11)));
         assert_eq!(coin.slots_end(label(1, 6) + 3600, 5), Some(label(1, 12)));
     }
@@ -180,40 +180,40 @@ mod tests {
     fn a_candle_that_two_days_share_belongs_to_neither() {
         let hour = |day: u32, hour: i64| label(1, day) + hour * 3600;
         // Chicago's midnight is 06:00Z in January, New York's evening ends at 01:00Z. Tuesday is the 9th.
-        for (class, timeframe, start, end) in [
-            (AssetClass::Index, "1h", hour(9, 6), hour(10, 6)),
-            (AssetClass::Index, "4h", hour(9, 8), hour(10, 4)),
-            (AssetClass::Index, "12h", hour(9, 12), hour(10, 0)),
-            (AssetClass::Stock, "4h", hour(9, 8), hour(10, 4)),
-            (AssetClass::Stock, "12h", hour(9, 12), hour(10, 0)),
-            (AssetClass::Crypto, "12h", hour(9, 0), hour(10, 0)),
+        for (code, timeframe, start, end) in [
+            (MarketCode::XCBO, "1h", hour(9, 6), hour(10, 6)),
+            (MarketCode::XCBO, "4h", hour(9, 8), hour(10, 4)),
+            (MarketCode::XCBO, "12h", hour(9, 12), hour(10, 0)),
+            (MarketCode::XNYS, "4h", hour(9, 8), hour(10, 4)),
+            (MarketCode::XNYS, "12h", hour(9, 12), hour(10, 0)),
+            (MarketCode::ALWAYS, "12h", hour(9, 0), hour(10, 0)),
         ] {
-            let market = market(class, timeframe);
+            let market = market(code, timeframe);
             let found = market.slot_from(start).expect("a slot");
             assert_eq!(
                 (found.start(), found.end()),
                 (start, end),
-                "{class:?} {timeframe}"
+                "{code} {timeframe}"
             );
             let next = market.slot_from(start + 1).expect("a slot");
-            assert_eq!(next.start(), start + DAY, "{class:?} {timeframe}");
+            assert_eq!(next.start(), start + DAY, "{code} {timeframe}");
         }
     }
 
     #[test]
     fn a_slot_of_longer_candles_is_a_label() {
-        let days = market(AssetClass::Stock, "1d");
+        let days = market(MarketCode::XNYS, "1d");
         assert_eq!(
             days.slot_from(label(1, 6)).map(Span::start),
             Some(label(1, 8))
         );
         assert_eq!(days.slots_end(label(1, 5), 5), Some(label(1, 12)));
-        let weeks = market(AssetClass::Stock, "1w");
+        let weeks = market(MarketCode::XNYS, "1w");
         assert_eq!(
             weeks.slot_from(label(1, 1)),
             Span::new(label(1, 7), label(1, 14))
         );
-        let months = market(AssetClass::Stock, "1mo");
+        let months = market(MarketCode::XNYS, "1mo");
         assert_eq!(
             months.slot_from(label(1, 1)),
             Span::new(label(1, 1), label(2, 1))
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_shares_a_day_with_a_candle_is_cut_off() {
-        let minutes = market(AssetClass::Stock, "1m");
+        let minutes = market(MarketCode::XNYS, "1m");
         let midnight = |day| label(1, day) + 5 * 3600;
         // From a candle on Monday afternoon to one on Thursday morning.
         let empty = Span::new(midnight(8) + 16 * 3600, midnight(11) + 9 * 3600).expect("a stretch");

@@ -11,8 +11,8 @@ use super::rows::{Rows, row};
 use super::{LIMIT, NEXT_LIMIT, next_page};
 use crate::http::Heard;
 use crate::http::{Failure, Kind, words};
-use crate::model::symbol::AssetClass;
-use crate::provider::{Ask, Dated, ErrorKind, Page};
+use crate::provider::prefixes::asset_class;
+use crate::provider::{Ask, AssetClass, Dated, ErrorKind, Page};
 
 /// More characters than a number or a truth value has.
 const SIMPLE_LIMIT: usize = 64;
@@ -126,12 +126,12 @@ fn check(answer: &Answer<'_>, ask: &Ask) -> Result<(), Failure<ErrorKind>> {
         )));
     }
     if let Some(adjusted) = simple::<bool>(answer.adjusted)?
-        && ask.market.class() == AssetClass::Stock
-        && adjusted != ask.adjusted
+        && asset_class(&ask.symbol) == AssetClass::Stock
+        && adjusted != ask.adjusted.is_adjusted()
     {
         return Err(wrong(format!(
             "the answer has adjusted={adjusted}, and adjusted={} was asked",
-            ask.adjusted
+            ask.adjusted.is_adjusted()
         )));
     }
     if answer

@@ -3,9 +3,11 @@
 use super::{Ask, WEEK_START, answer::read, endpoint, first_request};
 use crate::fuzzing::{is_one_line, pick};
 use crate::http::{Failure, Heard};
+use crate::model::listing::Adjustment;
 use crate::model::market::Market;
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
+use crate::provider::prefixes::listing;
 use crate::provider::{BaseUrl, Page, Stamps, Tries};
 
 /// Series and spans that can be asked for: of each kind of timeframe, of each asset class, and one whose symbol is no plain
@@ -32,11 +34,11 @@ const MESSAGE: usize = 64 << 10;
 pub(super) fn ask(symbol: &str, timeframe: &str, start: i64, end: i64) -> Ask {
     let symbol: Symbol = symbol.parse().expect("a symbol");
     let timeframe = timeframe.parse().expect("a timeframe");
-    let market = Market::new(symbol.asset_class(), timeframe, WEEK_START);
+    let market = Market::new(listing(&symbol), timeframe, WEEK_START);
     Ask {
         symbol,
         market,
-        adjusted: false,
+        adjusted: Adjustment::Raw,
         span: Span::new(start, end).expect("not empty"),
         stamps: Stamps::default(),
         has_candles: false,
@@ -57,7 +59,7 @@ pub fn answer(bytes: &[u8]) -> bool {
     };
     let asked = picked(*asked);
     let ask = Ask {
-        adjusted: known & 1 != 0,
+        adjusted: Adjustment::for_splits(known & 1 != 0),
         has_candles: known & 2 != 0,
         closed: if known & 4 == 0 {
             i64::MAX
@@ -90,7 +92,7 @@ pub fn answer(bytes: &[u8]) -> bool {
 fn check(page: &Page, ask: &Ask) {
     for candle in &page.candles {
         assert!(ask.span.contains(candle.ts) && ask.market.on_grid(candle.ts));
-        assert_eq!(candle.storable(ask.market.class()), Ok(()));
+        assert_eq!(candle.storable(&ask.market), Ok(()));
     }
     let mut evidence = 0;
     for row in &page.rejected {

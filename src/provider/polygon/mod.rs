@@ -20,13 +20,14 @@ use url::{Url, form_urlencoded};
 use answer::wrong;
 
 use super::{
-    Ask, BaseUrl, Cursor, ErrorKind, Key, Limits, Page, Provider, ProviderError, Setup, Spec,
-    Waiting, spelling,
+    Ask, AssetClass, BaseUrl, Cursor, ErrorKind, Key, Limits, Page, Provider, ProviderError, Setup,
+    Spec, Waiting, prefixes, spelling,
 };
 use crate::http::rate::{Pace, Rate};
 use crate::http::{Authorization, Failure, Heard, Http};
+use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::date_of;
-use crate::model::symbol::{AssetClass, Symbol};
+use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Cancel, Clock};
 
@@ -47,8 +48,8 @@ const NEXT_LIMIT: usize = 8192;
 const DAY: i64 = 86_400;
 
 /// The vendor's history begins on 2003-09-10 for stocks, in 2009 for currencies, in 2010 for crypto, and later for indices.
-fn first_date(class: AssetClass) -> NaiveDate {
-    let year = match class {
+fn first_date(symbol: &Symbol) -> NaiveDate {
+    let year = match prefixes::asset_class(symbol) {
         AssetClass::Stock | AssetClass::Index => 2003,
         AssetClass::Forex => 2009,
         AssetClass::Crypto => 2010,
@@ -131,8 +132,16 @@ impl Provider for Polygon {
         WEEK_START
     }
 
-    fn first_date(&self, class: AssetClass) -> NaiveDate {
-        first_date(class)
+    fn listing(&self, symbol: &Symbol) -> Listing {
+        prefixes::listing(symbol)
+    }
+
+    fn asset_class(&self, symbol: &Symbol) -> AssetClass {
+        prefixes::asset_class(symbol)
+    }
+
+    fn first_date(&self, symbol: &Symbol) -> NaiveDate {
+        first_date(symbol)
     }
 
     fn likely(&self, typed: &str) -> Vec<Symbol> {
@@ -159,6 +168,13 @@ impl Provider for Polygon {
             page = if cursor.is_some() { "a later one" } else { "first" },
         );
         let _asked = asked.enter();
+        if ask.adjusted == Adjustment::Total {
+            return Err(ProviderError {
+                kind: ErrorKind::Refused { by_plan: false },
+                message: "it has no prices that are adjusted for dividends".to_owned(),
+                attempts: 0,
+            });
+        }
         let path = cursor.map_or_else(
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
@@ -230,7 +246,7 @@ fn first_request(ask: &Ask) -> String {
     format!(
         "{}?adjusted={}&sort=asc&limit={LIMIT}",
         url.path(),
-        ask.adjusted
+        ask.adjusted.is_adjusted()
     )
 }
 

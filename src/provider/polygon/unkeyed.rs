@@ -3,8 +3,11 @@
 use chrono::{NaiveDate, Weekday};
 
 use super::{NAME, WEEK_START, first_date};
-use crate::model::symbol::{AssetClass, Symbol};
-use crate::provider::{Ask, Cursor, ErrorKind, Page, Provider, ProviderError, spelling};
+use crate::model::listing::Listing;
+use crate::model::symbol::Symbol;
+use crate::provider::{
+    Ask, AssetClass, Cursor, ErrorKind, Page, Provider, ProviderError, prefixes, spelling,
+};
 use crate::run::clock::Cancel;
 
 /// The provider without a key: it can be planned with, and refuses to fetch.
@@ -20,8 +23,16 @@ impl Provider for Unkeyed {
         WEEK_START
     }
 
-    fn first_date(&self, class: AssetClass) -> NaiveDate {
-        first_date(class)
+    fn listing(&self, symbol: &Symbol) -> Listing {
+        prefixes::listing(symbol)
+    }
+
+    fn asset_class(&self, symbol: &Symbol) -> AssetClass {
+        prefixes::asset_class(symbol)
+    }
+
+    fn first_date(&self, symbol: &Symbol) -> NaiveDate {
+        first_date(symbol)
     }
 
     fn likely(&self, typed: &str) -> Vec<Symbol> {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::job;
 use crate::backfill::Request;
+use crate::model::listing::Adjustment;
 use crate::model::range::Range;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
@@ -123,18 +124,19 @@ pub(in crate::serve) fn request(
         start,
         end: params.moment("end_date", now)?,
     };
-    let adjusted = params.parsed("adjusted")?.unwrap_or(false);
+    let adjusted = Adjustment::for_splits(params.parsed("adjusted")?.unwrap_or(false));
     let mut series = Vec::new();
     let mut slices = 0;
     for symbol in symbols {
+        let (listing, first) = (provider.listing(&symbol), provider.first_date(&symbol));
         for &timeframe in &timeframes {
             let key = SeriesKey {
                 symbol: symbol.clone(),
                 timeframe,
                 source: provider.name().to_owned(),
                 adjusted,
+                listing,
             };
-            let first = provider.first_date(key.symbol.asset_class());
             let range = range.clone().not_before(first);
             let market = key.market(provider.week_start());
             let span = range.span(&market, now)?;

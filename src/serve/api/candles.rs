@@ -102,7 +102,7 @@ impl<'a> Writing<'a> {
             json!(key.symbol),
             json!(key.timeframe),
             json!(key.source),
-            key.adjusted,
+            key.adjusted.is_adjusted(),
         );
         Writing {
             pieces,

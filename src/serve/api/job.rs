@@ -39,7 +39,7 @@ pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, outcome: &Outcome, 
     let mut records = json!(job.records);
     records["removed"] = json!(job.records.removed);
     json!({
-        "job_id": job.job_id, "command": job.command, "status": job.status, "source": job.source, "adjusted": job.adjusted,
+        "job_id": job.job_id, "command": job.command, "status": job.status, "source": job.source, "adjusted": job.adjusted.is_adjusted(),
         "symbols": job.symbols.get(..SYMBOLS).unwrap_or(&job.symbols), "symbols_total": job.symbols.len(),
         "timeframes": job.timeframes, "start_date": job.start_words, "end_date": job.end_words, "start": time(job.start_ts), "end": time(job.end_ts),
         "progress_pct": job.progress_pct(), "total_slices": slices.total, "completed_slices": slices.completed,

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{spans, symbol, time, timeframe};
-use crate::model::market::Policy;
+use crate::model::listing::Currency;
+use crate::model::market::{Grid, MarketCode, Policy};
 use crate::model::range::up_to_now;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
@@ -23,6 +24,10 @@ struct Listed<'a> {
     timeframe: Timeframe,
     source: &'a str,
     adjusted: bool,
+    adjustment: &'a str,
+    market: MarketCode,
+    grid: Grid,
+    currency: Option<Currency>,
     first: Option<String>,
     last: Option<String>,
     candles: u64,
@@ -46,7 +51,11 @@ pub(in crate::serve) async fn list(call: Call) -> Result<Response<Body>, Fault> 
                 symbol: &key.symbol,
                 timeframe: key.timeframe,
                 source: &key.source,
-                adjusted: key.adjusted,
+                adjusted: key.adjusted.is_adjusted(),
+                adjustment: key.adjusted.word(),
+                market: key.listing.market,
+                grid: key.listing.grid,
+                currency: key.listing.currency,
                 first: first_ts.map(time),
                 last: last_ts.map(time),
                 candles: *candles,
@@ -112,7 +121,9 @@ fn document(series: &SeriesRow, missing: &SpanSet, failed: &SpanSet, nothing: &S
         .and(covered_to.or(series.first_ts));
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
-        "adjusted": series.key.adjusted, "covered": spans(&series.coverage), "missing": spans(missing), "failed": spans(failed),
+        "adjusted": series.key.adjusted.is_adjusted(), "adjustment": series.key.adjusted.word(),
+        "market": series.key.listing.market, "grid": series.key.listing.grid, "currency": series.key.listing.currency,
+        "covered": spans(&series.coverage), "missing": spans(missing), "failed": spans(failed),
         "empty": spans(&series.empty), "nothing_from_provider": spans(nothing), "provisional_from": provisional_from.map(time),
     })
 }

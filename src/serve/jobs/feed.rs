@@ -308,7 +308,7 @@ mod tests {
             start_words: None,
             end_words: None,
             source: "sample".into(),
-            adjusted: false,
+            adjusted: crate::Adjustment::Raw,
             policy: Policy::default(),
             rate: None,
             workers: None,

@@ -1,5 +1,5 @@
 //! The columns that hold the values of a candle: their names, how they are bound and how they are read, for every statement and
-//! every page that is written. A value more is a line here, and one in the schema.
+//! every page that is written. A value more is a line in each of them, and one in the schema.
 
 use rusqlite::types::Value;
 use rusqlite::{Row, Statement};

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, params};
 
 use crate::model::candle::Candle;
+use crate::model::market::MarketCode;
 use crate::model::span::{Span, SpanSet};
-use crate::model::symbol::AssetClass;
 use crate::model::timeframe::Timeframe;
 use crate::plan::EmptySpan;
 use crate::store::candles::columns::{candle_of, selected};
@@ -24,10 +24,9 @@ impl Store {
     /// Whether candles of a series may have been cut on other lines than now, by an older program: the first command that
     /// writes has them asked for again.
     pub fn is_cut_otherwise(&self, key: &SeriesKey) -> bool {
-        let class = key.symbol.asset_class();
         self.format < HOURS_SINCE
             && matches!(key.timeframe, Timeframe::Hours(2..))
-            && matches!(class, AssetClass::Stock | AssetClass::Index)
+            && matches!(key.listing.market, MarketCode::XNYS | MarketCode::XCBO)
     }
 
     /// Where a series has its final answers.

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use crate::model::candle::{Candle, Rejected, Unstorable};
 use crate::model::market::date_of;
 use crate::store::candles::rows::{RowError, Rows};
-use crate::store::candles::series::bind;
+use crate::store::candles::series::{bind, fillable};
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::{Counts, SeriesKey, Store, StoreError, told};
 
@@ -17,16 +17,20 @@ impl Store {
     /// handed in.
     ///
     /// # Errors
-    /// The series is held from another source or with another adjustment, or the file cannot be written.
+    /// The series is held from another source, with another adjustment or of another market, this build does not know its market
+    /// or its grid, or the file cannot be written.
     ///
     /// # Examples
     /// ```
-    /// use candlefile::{Candle, SeriesKey, Store};
+    /// use candlefile::{Adjustment, Candle, Listing, MarketCode, SeriesKey, Store};
     ///
     /// let folder = std::env::temp_dir().join(format!("candlefile-doc-{}", std::process::id()));
     /// std::fs::create_dir_all(&folder)?;
     /// let mut store = Store::create(&folder.join("insert.db"))?;
-    /// let key = SeriesKey { symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(), adjusted: false };
+    /// let key = SeriesKey {
+    ///     symbol: "AAPL".parse()?, timeframe: "1d".parse()?, source: "my-csv".into(),
+    ///     adjusted: Adjustment::Raw, listing: Listing::on(MarketCode::XNYS),
+    /// };
     /// let candle = Candle {
     ///     ts: 1_704_153_600, // 2024-01-02T00:00:00Z
     ///     open: 187.15, high: 188.44, low: 183.89, close: 185.64, volume: Some(82_488_700.0), vwap: None, trades: None,
@@ -47,7 +51,7 @@ impl Store {
         let tx = self.begin()?;
         let series_id = bind(&tx, key, None, now, &self.path)?;
         let week_start = week_start(&tx, series_id, candles).map_err(told(&self.path))?;
-        let market = key.market(week_start);
+        let market = fillable(key, week_start)?;
         let mut rows = Rows {
             tx: &tx,
             series_id,
@@ -61,7 +65,7 @@ impl Store {
         let mut store = || -> Result<(), RowError> {
             let mut storable = Vec::with_capacity(candles.len());
             for candle in candles {
-                let verdict = match candle.storable(market.class()) {
+                let verdict = match candle.storable(&market) {
                     Ok(()) if !market.on_grid(candle.ts) => Err(Unstorable::OffGrid),
                     verdict => verdict,
                 };

@@ -7,6 +7,7 @@ pub(in crate::store) mod coverage;
 pub(in crate::store) mod drop;
 pub(in crate::store) mod holes;
 pub(in crate::store) mod insert;
+pub(in crate::store) mod key;
 pub(in crate::store) mod odd;
 pub(in crate::store) mod read;
 pub(in crate::store) mod rows;

@@ -12,6 +12,7 @@ use crate::plan::answered;
 use crate::store::candles::coverage::{
     SEVERAL_HOURS, coverage_in, empty_spans_in, stated_coverage,
 };
+use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::file::stamp::{stamp, stamp_if_any};
 use crate::store::{SeriesKey, Store, StoreError, told};
 
@@ -100,7 +101,7 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn series(&self) -> Result<Vec<SeriesRow>, StoreError> {
-        let sql = format!("{} ORDER BY s.symbol, s.id", series_columns());
+        let sql = format!("{} ORDER BY s.symbol, s.id", series_columns(self.format));
         let rows = || {
             self.connection
                 .prepare(&sql)?
@@ -115,9 +116,12 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn held_series(&self) -> Result<Vec<HeldSeries>, StoreError> {
-        let sql = "SELECT symbol, timeframe, source, adjusted, candles, first_ts, last_ts FROM series ORDER BY symbol, id";
+        let sql = format!(
+            "SELECT {} FROM series ORDER BY symbol, id",
+            held_columns(self.format)
+        );
         let rows = || {
-            let mut select = self.connection.prepare_cached(sql)?;
+            let mut select = self.connection.prepare_cached(&sql)?;
             select
                 .query_map([], held_of)?
                 .collect::<rusqlite::Result<_>>()
@@ -136,7 +140,7 @@ impl Store {
     ) -> Result<SeriesRow, StoreError> {
         let sql = format!(
             "{} WHERE s.symbol = ? AND s.timeframe = ?",
-            series_columns()
+            series_columns(self.format)
         );
         let found = || {
             let mut select = self.connection.prepare_cached(&sql)?;
@@ -153,14 +157,17 @@ impl Store {
 
     /// A series with the books of its row as it is now; none where it is not that series any more.
     pub(crate) fn refreshed(&self, series: &SeriesRow) -> Result<Option<SeriesRow>, StoreError> {
-        let sql = "SELECT symbol, timeframe, source, adjusted, candles, first_ts, last_ts FROM series WHERE id = ?";
+        let sql = format!(
+            "SELECT {} FROM series WHERE id = ?",
+            held_columns(self.format)
+        );
         let held = || {
-            let mut select = self.connection.prepare_cached(sql)?;
+            let mut select = self.connection.prepare_cached(&sql)?;
             select.query_row([series.id], held_of).optional()
         };
         let held = held().map_err(told(&self.path))?;
         Ok(held
-            .filter(|held| held.key == series.key)
+            .filter(|held| held.key.is_bound_like(&series.key))
             .map(|held| SeriesRow {
                 candles: held.candles,
                 first_ts: held.first_ts,
@@ -197,14 +204,15 @@ impl Store {
 
     fn series_of(&self, row: &Row<'_>) -> rusqlite::Result<SeriesRow> {
         let id = row.get(0)?;
+        let rest = 1 + KEY;
         Ok(SeriesRow {
             id,
             key: key_of(row, 1)?,
-            candles: row.get::<_, i64>(5)?.cast_unsigned(),
-            first_ts: stamp_if_any(row, 6)?,
-            last_ts: stamp_if_any(row, 7)?,
-            requested_from: stamp_if_any(row, 8)?,
-            week_start: row.get(9)?,
+            candles: row.get::<_, i64>(rest)?.cast_unsigned(),
+            first_ts: stamp_if_any(row, rest + 1)?,
+            last_ts: stamp_if_any(row, rest + 2)?,
+            requested_from: stamp_if_any(row, rest + 3)?,
+            week_start: row.get(rest + 4)?,
             coverage: coverage_in("main", self.format, &self.connection, id)?,
             empty: empty_spans_in("main", self.format, &self.connection, id)?
                 .into_iter()
@@ -217,9 +225,10 @@ impl Store {
 /// `min` skips what is absent only as an aggregate; the scalar one would be NULL as soon as one argument is.
 /// Of a series whose coverage was taken back, and of which no job is known, its first fetched candle says from where it was
 /// asked.
-fn series_columns() -> String {
+fn series_columns(format: i32) -> String {
+    let key = key_columns("s", format);
     format!(
-        "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, s.candles, s.first_ts, s.last_ts,
+        "SELECT s.id, {key}, s.candles, s.first_ts, s.last_ts,
          coalesce((SELECT min(start_ts) FROM (SELECT min(start_ts) AS start_ts FROM coverage WHERE series_id = s.id
              UNION ALL SELECT min(start_ts) FROM backfill_series WHERE series_id = s.id)),
              (SELECT ts FROM candle_data WHERE series_id = s.id AND slice_id IS NOT NULL AND {SEVERAL_HOURS} ORDER BY ts LIMIT 1)),
@@ -227,29 +236,21 @@ fn series_columns() -> String {
     )
 }
 
-/// A series from seven columns, a key and the books.
+/// A key and the books.
+fn held_columns(format: i32) -> String {
+    format!(
+        "{}, candles, first_ts, last_ts",
+        key_columns("series", format)
+    )
+}
+
+/// A series from these columns.
 fn held_of(row: &Row<'_>) -> rusqlite::Result<HeldSeries> {
     Ok(HeldSeries {
         key: key_of(row, 0)?,
-        candles: row.get::<_, i64>(4)?.cast_unsigned(),
-        first_ts: stamp_if_any(row, 5)?,
-        last_ts: stamp_if_any(row, 6)?,
-    })
-}
-
-/// A key from five columns `symbol, timeframe, source, adjusted`.
-pub(in crate::store) fn key_of(row: &Row<'_>, at: usize) -> rusqlite::Result<SeriesKey> {
-    let bad = |column: usize, error: Box<dyn std::error::Error + Send + Sync>| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
-    };
-    let (symbol, timeframe): (String, String) = (row.get(at)?, row.get(at + 1)?);
-    Ok(SeriesKey {
-        symbol: symbol.parse().map_err(|error| bad(at, Box::new(error)))?,
-        timeframe: timeframe
-            .parse()
-            .map_err(|error| bad(at + 1, Box::new(error)))?,
-        source: row.get(at + 2)?,
-        adjusted: row.get(at + 3)?,
+        candles: row.get::<_, i64>(KEY)?.cast_unsigned(),
+        first_ts: stamp_if_any(row, KEY + 1)?,
+        last_ts: stamp_if_any(row, KEY + 2)?,
     })
 }
 

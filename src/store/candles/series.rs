@@ -1,14 +1,16 @@
 //! Series and what is known of them: the row that binds a source and an adjustment, and the tail.
 
 use chrono::Weekday;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use crate::model::listing::{Adjustment, Currency, Listing};
 use crate::model::market::Market;
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::plan::{EmptySpan, Known, Tail};
 use crate::store::candles::coverage::{HOURS_SINCE, SEVERAL_HOURS, coverage_in, empty_spans_in};
+use crate::store::candles::key::{KEY_NAMES, key_columns, key_of, key_values};
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::{FORMAT, Store, StoreError, told};
 
@@ -21,23 +23,71 @@ pub struct SeriesKey {
     pub timeframe: Timeframe,
     /// The provider, or a name of your own for candles from elsewhere.
     pub source: String,
-    /// Adjusted for splits by the source, or raw.
-    pub adjusted: bool,
+    /// What the source has done to the prices.
+    pub adjusted: Adjustment,
+    /// What the source says of the symbol.
+    pub listing: Listing,
 }
 
 impl SeriesKey {
     /// The market of the series; `week_start` is the source's.
     pub fn market(&self, week_start: Weekday) -> Market {
-        Market::new(self.symbol.asset_class(), self.timeframe, week_start)
-            .until(self.symbol.expiry())
+        Market::new(self.listing, self.timeframe, week_start)
+    }
+
+    /// Whether the candles of both can stand in one series: of one symbol and timeframe, from one source, adjusted alike, of one
+    /// market and on one grid. A currency that is unknown contradicts none.
+    pub fn is_bound_like(&self, other: &SeriesKey) -> bool {
+        let bound = |key: &SeriesKey| {
+            (
+                key.timeframe,
+                key.adjusted,
+                key.listing.market,
+                key.listing.grid,
+            )
+        };
+        (&self.symbol, &self.source) == (&other.symbol, &other.source)
+            && bound(self) == bound(other)
+            && self.other_currencies(other).is_none()
+    }
+
+    /// What it is bound to, in words: all that always counts, and what else it has otherwise than another.
+    pub fn binding(&self, other: &SeriesKey) -> String {
+        let (ours, theirs) = (&self.listing, &other.listing);
+        let mut words = vec![self.adjusted.to_string()];
+        words.extend((ours.market != theirs.market).then(|| format!("market {}", ours.market)));
+        words.extend((ours.grid != theirs.grid).then(|| format!("grid {}", ours.grid)));
+        let currencies = self.other_currencies(other);
+        words.extend(currencies.map(|(ours, _)| format!("in {ours}")));
+        words.join(", ")
+    }
+
+    fn other_currencies(&self, other: &SeriesKey) -> Option<(Currency, Currency)> {
+        let known = self.listing.currency.zip(other.listing.currency);
+        known.filter(|(ours, theirs)| ours != theirs)
+    }
+}
+
+/// The market of a series that is to be filled.
+///
+/// # Errors
+/// This build does not know the market or the grid.
+pub(crate) fn fillable(key: &SeriesKey, week_start: Weekday) -> Result<Market, StoreError> {
+    let market = key.market(week_start);
+    match market.unknown() {
+        None => Ok(market),
+        Some(unknown) => Err(StoreError::Unknown {
+            symbol: key.symbol.to_string(),
+            timeframe: key.timeframe.to_string(),
+            unknown,
+        }),
     }
 }
 
 /// A series' row as a writer needs it.
-pub(in crate::store) struct Held {
-    pub(in crate::store) id: i64,
-    pub(in crate::store) source: String,
-    pub(in crate::store) adjusted: bool,
+struct Held {
+    id: i64,
+    key: SeriesKey,
 }
 
 impl Store {
@@ -77,7 +127,7 @@ impl Store {
 
     fn known_of(&self, key: &SeriesKey) -> Result<Option<(i64, Known)>, StoreError> {
         let told = told(&self.path);
-        let Some(held) = held(&self.connection, key).map_err(told)? else {
+        let Some(held) = held(&self.connection, self.format, key).map_err(told)? else {
             return Ok(None);
         };
         let known = known_in("main", self.format, &self.connection, held.id).map_err(told)?;
@@ -97,38 +147,42 @@ pub(in crate::store) fn bind(
     let told = told(store);
     let week_start = week_start
         .filter(|_| key.timeframe == Timeframe::Week)
-        .map(|day| day.number_from_monday());
-    let Some(held) = held(connection, key).map_err(told)? else {
-        let sql = "INSERT INTO series (symbol, timeframe, source, adjusted, week_start, created_at) VALUES (?, ?, ?, ?, ?, ?)";
+        .map(|day| i64::from(day.number_from_monday()));
+    let key_and = |value: Option<i64>| {
+        key_values(key)
+            .into_iter()
+            .chain([week_start.into(), value.into()])
+    };
+    let Some(held) = held(connection, FORMAT, key).map_err(told)? else {
+        let sql = format!(
+            "INSERT INTO series ({}, week_start, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *KEY_NAMES
+        );
         return connection
-            .prepare_cached(sql)
-            .and_then(|mut insert| {
-                insert.insert(params![
-                    key.symbol.as_str(),
-                    key.timeframe.to_string(),
-                    key.source,
-                    key.adjusted,
-                    week_start,
-                    now
-                ])
-            })
+            .prepare_cached(&sql)
+            .and_then(|mut insert| insert.insert(params_from_iter(key_and(Some(now)))))
             .map_err(told);
     };
-    if held.source == key.source && held.adjusted == key.adjusted {
-        if week_start.is_some() {
-            let sql = "UPDATE series SET week_start = ?2 WHERE id = ?1 AND week_start IS NULL";
-            connection
-                .execute(sql, params![held.id, week_start])
-                .map_err(told)?;
-        }
+    if held.key.is_bound_like(key) {
+        // What nobody had said before.
+        let currency = key.listing.currency.map(|currency| currency.to_string());
+        let sql = "UPDATE series SET week_start = coalesce(week_start, ?2), currency = coalesce(currency, ?3)
+                   WHERE id = ?1 AND (week_start IS NULL AND ?2 IS NOT NULL OR currency IS NULL AND ?3 IS NOT NULL)";
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut update| update.execute(params![held.id, week_start, currency]))
+            .map_err(told)?;
         return Ok(held.id);
     }
     check_binding(key, &held, &known(connection, held.id).map_err(told)?)?;
     check_unclaimed(connection, held.id, now, store).map_err(told)??;
-    let sql = "UPDATE series SET source = ?2, adjusted = ?3, week_start = ?4, tail_asked_at = NULL, tail_asked_from = NULL,
-               tail_asked_to = NULL WHERE id = ?1";
+    let sql = format!(
+        "UPDATE series SET ({}, week_start) = (?, ?, ?, ?, ?, ?, ?, ?, ?), tail_asked_at = NULL, tail_asked_from = NULL,
+         tail_asked_to = NULL WHERE id = ?",
+        *KEY_NAMES
+    );
     connection
-        .execute(sql, params![held.id, key.source, key.adjusted, week_start])
+        .execute(&sql, params_from_iter(key_and(Some(held.id))))
         .map_err(told)?;
     // What another source did not have says nothing of this one.
     connection
@@ -162,35 +216,27 @@ pub(in crate::store) fn check_unclaimed(
 
 /// A series with neither candle nor coverage binds nothing.
 fn check_binding(key: &SeriesKey, held: &Held, known: &Known) -> Result<(), StoreError> {
-    let same = held.source == key.source && held.adjusted == key.adjusted;
-    if same || !known.has_candles && known.coverage.is_empty() {
+    if held.key.is_bound_like(key) || !known.has_candles && known.coverage.is_empty() {
         return Ok(());
     }
     Err(StoreError::Bound {
         symbol: key.symbol.to_string(),
         timeframe: key.timeframe.to_string(),
-        source_held: held.source.clone(),
-        adjusted_held: held.adjusted,
-        source_asked: key.source.clone(),
-        adjusted_asked: key.adjusted,
+        held: format!("{} ({})", held.key.source, held.key.binding(key)),
+        asked: format!("{} ({})", key.source, key.binding(&held.key)),
     })
 }
 
-fn held(connection: &Connection, key: &SeriesKey) -> rusqlite::Result<Option<Held>> {
+fn held(connection: &Connection, format: i32, key: &SeriesKey) -> rusqlite::Result<Option<Held>> {
+    let columns = key_columns("series", format);
+    let sql = format!("SELECT id, {columns} FROM series WHERE symbol = ? AND timeframe = ?");
+    let held = |row: &Row<'_>| {
+        let (id, key) = (row.get(0)?, key_of(row, 1)?);
+        Ok(Held { id, key })
+    };
     connection
-        .prepare_cached(
-            "SELECT id, source, adjusted FROM series WHERE symbol = ? AND timeframe = ?",
-        )?
-        .query_row(
-            params![key.symbol.as_str(), key.timeframe.to_string()],
-            |row| {
-                Ok(Held {
-                    id: row.get(0)?,
-                    source: row.get(1)?,
-                    adjusted: row.get(2)?,
-                })
-            },
-        )
+        .prepare_cached(&sql)?
+        .query_row([key.symbol.as_str(), &key.timeframe.to_string()], held)
         .optional()
 }
 

@@ -53,8 +53,10 @@ impl Store {
     /// the next.
     fn empty_log(&self) -> rusqlite::Result<bool> {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        self.connection
-            .query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? == 0))
+        self.writing(|| {
+            self.connection
+                .query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? == 0))
+        })
     }
 }
 

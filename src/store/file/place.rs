@@ -39,10 +39,19 @@ impl Store {
     /// From now on the log is to stay beside the file, too: what is committed to one that was removed is lost with the
     /// process.
     pub(in crate::store) fn keep_log(&self) {
+        self.connection.is_seen();
         if let Some(held) = self.connection.held() {
             held.keep_log(Some(&self.real));
         }
         self.note();
+    }
+
+    /// Writes what may bring the log into the file.
+    pub(in crate::store) fn writing<T>(&self, write: impl FnOnce() -> T) -> T {
+        match self.connection.held() {
+            Some(held) => held.writing(write),
+            None => write(),
+        }
     }
 
     /// Notes beside the file which log is its own, where a run of this process is to be found there: whoever finds another file
@@ -54,9 +63,12 @@ impl Store {
         }
     }
 
-    /// Whether another file was written into this one: the header of one that has a log says so.
+    /// Whether another file was written into this one: it has a log, and its header says that it has none, or is not the one that
+    /// was left.
     fn is_overwritten(&self, held: &Held) -> bool {
-        self.has_log.get() && held.journal() == Journal::Rollback
+        self.has_log.get()
+            && (held.journal() == Journal::Rollback
+                || held.is_written_into(self.connection.may_be_written_by_strangers()))
     }
 
     pub(in crate::store) fn give_up(&self) -> StoreError {

@@ -212,10 +212,22 @@ pub(in crate::store) fn give_sign(
         .prepare_cached(sql)
         .and_then(|mut update| update.execute(params![job_id, owner, now]))
         .map_err(told(path))?;
-    if signs == 0 {
-        return Err(StoreError::LostJob(job_id.to_owned()));
+    if signs > 0 {
+        return Ok(());
     }
-    Ok(())
+    let is_there = tx
+        .prepare_cached("SELECT 1 FROM backfill_jobs WHERE job_id = ?")
+        .and_then(|mut select| select.exists([job_id]))
+        .map_err(told(path))?;
+    Err(if is_there {
+        StoreError::LostJob(job_id.to_owned())
+    } else {
+        // What was there was restored, or another file's content put in, by way of SQLite.
+        StoreError::Moved {
+            path: path.to_path_buf(),
+            now: None,
+        }
+    })
 }
 
 /// A job that says of itself that it has not ended.

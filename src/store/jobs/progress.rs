@@ -2,7 +2,8 @@
 
 use crate::model::span::SpanSet;
 use crate::run::owner;
-use crate::store::candles::read::{key_of, span_of};
+use crate::store::candles::key::{KEY, key_columns, key_of};
+use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::jobs::states::state;
 use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, Store, StoreError, told};
@@ -88,16 +89,17 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn series_progress(&self, job: &JobRow) -> Result<Vec<SeriesProgress>, StoreError> {
-        let sql = "SELECT s.symbol, s.timeframe, s.source, s.adjusted, b.status, b.error,
+        let key = key_columns("s", self.format);
+        let sql = format!("SELECT {key}, b.status, b.error,
                    coalesce(sum(p.status <> 'pending'), 0), coalesce(sum(p.records_inserted), 0), min(p.started_at),
                    max(p.completed_at)
                    FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
                    LEFT JOIN backfill_progress AS p ON p.job_id = b.job_id AND p.series_id = b.series_id
-                   WHERE b.job_id = ? GROUP BY b.series_id ORDER BY s.symbol, s.id";
+                   WHERE b.job_id = ? GROUP BY b.series_id ORDER BY s.symbol, s.id");
         let read = || -> rusqlite::Result<Vec<SeriesProgress>> {
-            let mut select = self.connection.prepare_cached(sql)?;
+            let mut select = self.connection.prepare_cached(&sql)?;
             let rows = select.query_map([&job.job_id], |row| {
-                let status: SeriesStatus = state(row, 4)?;
+                let status: SeriesStatus = state(row, KEY)?;
                 let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
                 Ok(SeriesProgress {
                     key: key_of(row, 0)?,
@@ -106,11 +108,11 @@ impl Store {
                     } else {
                         status
                     },
-                    error: row.get(5)?,
-                    has_begun: row.get::<_, i64>(6)? > 0,
-                    inserted: row.get::<_, i64>(7)?.cast_unsigned(),
-                    started_at: stamp_if_any(row, 8)?,
-                    completed_at: stamp_if_any(row, 9)?,
+                    error: row.get(KEY + 1)?,
+                    has_begun: row.get::<_, i64>(KEY + 2)? > 0,
+                    inserted: row.get::<_, i64>(KEY + 3)?.cast_unsigned(),
+                    started_at: stamp_if_any(row, KEY + 4)?,
+                    completed_at: stamp_if_any(row, KEY + 5)?,
                 })
             })?;
             rows.collect()

@@ -298,7 +298,8 @@ fn same_job(
                WHERE status IN ('queued', 'running') AND command = ?1 AND source = ?2 AND start_words IS ?3 AND end_words IS ?4
                AND NOT EXISTS (SELECT 1 FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
                                WHERE b.job_id = j.job_id AND s.adjusted <> ?5) ORDER BY created_at, job_id";
-    let adjusted = targets.iter().any(|target| target.key.adjusted);
+    let adjusted = targets.first().map(|target| target.key.adjusted);
+    let adjusted = adjusted.unwrap_or_default().number();
     let mut select = tx.prepare(sql)?;
     let values = params![
         job.command,

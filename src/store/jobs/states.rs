@@ -1,5 +1,6 @@
 //! Where jobs, series and slices can stand, and what is listed of them.
 
+use crate::model::listing::Adjustment;
 use crate::model::market::Policy;
 use crate::model::span::Span;
 use crate::store::{Counts, SeriesKey};
@@ -155,8 +156,8 @@ pub struct JobRow {
     pub end_words: Option<String>,
     /// The provider's name.
     pub source: String,
-    /// Whether its series are adjusted.
-    pub adjusted: bool,
+    /// What the source does to the prices of its series.
+    pub adjusted: Adjustment,
     /// When candles count as closed and final.
     pub policy: Policy,
     /// Requests at most, as typed; `None` for the source's own rate.

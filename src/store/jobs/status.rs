@@ -4,9 +4,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::model::listing::Adjustment;
 use crate::model::market::Policy;
 use crate::run::owner;
 use crate::run::pace::{PACE_OF, time_left};
+use crate::store::candles::key::{KEY, key_columns, key_of};
+use crate::store::candles::read::span_of;
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
 use crate::store::jobs::states::state;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
@@ -14,6 +17,9 @@ use crate::store::{
     Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
     SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
 };
+
+/// Slices that are read in a moment.
+const READ_IN_A_MOMENT: u64 = 100_000;
 
 impl Store {
     /// Jobs, newest first.
@@ -108,12 +114,13 @@ impl Store {
             .map_err(told(&self.path))
     }
 
-    /// How many slices of a job were given up for one of these reasons.
+    /// How many slices of a job were given up for one of these reasons. Not looked for in a job of very many slices, each of
+    /// which would have to be read.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn failed_for(&self, job: &JobRow, reasons: &[&str]) -> Result<u64, StoreError> {
-        if job.slices.failed == 0 {
+        if job.slices.failed == 0 || job.slices.total > READ_IN_A_MOMENT {
             return Ok(0);
         }
         let index = self.index_of(job)?;
@@ -189,9 +196,9 @@ impl Store {
             SliceFilter::Failed => "AND p.status = 'failed'",
             SliceFilter::Notable => "AND p.status IN ('failed', 'running')",
         };
-        let index = self.index_of(job)?;
+        let (index, key) = (self.index_of(job)?, key_columns("s", self.format));
         let sql = format!(
-            "SELECT p.slice_id, s.symbol, s.timeframe, s.source, s.adjusted, p.start_ts, p.end_ts, p.status,
+            "SELECT p.slice_id, {key}, p.start_ts, p.end_ts, p.status,
                    p.attempts, p.error, p.started_at, p.completed_at, p.records_fetched, p.records_inserted,
                    p.records_duplicate, p.records_restated, p.records_conflicting, p.records_rejected, p.records_removed
                    FROM backfill_progress AS p {index} JOIN series AS s ON s.id = p.series_id
@@ -211,28 +218,30 @@ impl Store {
         only: Option<SeriesStatus>,
         most: u32,
     ) -> rusqlite::Result<Vec<JobSeries>> {
-        let sql = "SELECT s.id, s.symbol, s.timeframe, s.source, s.adjusted, b.start_ts, b.end_ts, b.status, b.error
-                   FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
-                   WHERE b.job_id = ?1 AND (?2 IS NULL OR b.status = ?2) ORDER BY s.id LIMIT ?3";
-        let mut select = self.connection.prepare(sql)?;
-        let rows = select.query_map(
-            params![job.job_id, only.map(SeriesStatus::as_str), most],
-            |row| {
-                let status: SeriesStatus = state(row, 7)?;
-                let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
-                Ok(JobSeries {
-                    series_id: row.get(0)?,
-                    key: crate::store::candles::read::key_of(row, 1)?,
-                    span: crate::store::candles::read::span_of(row, 5)?,
-                    status: if gone {
-                        SeriesStatus::Interrupted
-                    } else {
-                        status
-                    },
-                    error: row.get(8)?,
-                })
-            },
-        )?;
+        let key = key_columns("s", self.format);
+        let sql = format!(
+            "SELECT s.id, {key}, b.start_ts, b.end_ts, b.status, b.error
+             FROM backfill_series AS b JOIN series AS s ON s.id = b.series_id
+             WHERE b.job_id = ?1 AND (?2 IS NULL OR b.status = ?2) ORDER BY s.id LIMIT ?3"
+        );
+        let mut select = self.connection.prepare(&sql)?;
+        let rest = 1 + KEY;
+        let only = only.map(SeriesStatus::as_str);
+        let rows = select.query_map(params![job.job_id, only, most], |row| {
+            let status: SeriesStatus = state(row, rest + 2)?;
+            let gone = status == SeriesStatus::Pending && job.status == JobStatus::Interrupted;
+            Ok(JobSeries {
+                series_id: row.get(0)?,
+                key: key_of(row, 1)?,
+                span: span_of(row, rest)?,
+                status: if gone {
+                    SeriesStatus::Interrupted
+                } else {
+                    status
+                },
+                error: row.get(rest + 3)?,
+            })
+        })?;
         rows.collect()
     }
 
@@ -404,24 +413,27 @@ fn job_of(row: &Row<'_>, now: i64, path: &Path, format: i32) -> rusqlite::Result
             pending: total - completed - failed,
         },
         records: counts_of(row, 20)?,
-        adjusted: row.get::<_, Option<bool>>("adjusted")?.unwrap_or(false),
+        adjusted: (row.get::<_, Option<i64>>("adjusted")?)
+            .and_then(Adjustment::numbered)
+            .unwrap_or_default(),
         program: row.get("program")?,
     })
 }
 
 fn slice_of(row: &Row<'_>, job: JobStatus) -> rusqlite::Result<SliceRow> {
-    let status: SliceStatus = state(row, 7)?;
+    let rest = 1 + KEY;
+    let status: SliceStatus = state(row, rest + 2)?;
     let left = status == SliceStatus::Running && job != JobStatus::Running;
     Ok(SliceRow {
         slice_id: row.get(0)?,
-        key: crate::store::candles::read::key_of(row, 1)?,
-        span: crate::store::candles::read::span_of(row, 5)?,
+        key: key_of(row, 1)?,
+        span: span_of(row, rest)?,
         status: if left { SliceStatus::Pending } else { status },
-        attempts: row.get(8)?,
-        error: row.get(9)?,
-        started_at: stamp_if_any(row, 10)?,
-        completed_at: stamp_if_any(row, 11)?,
-        records: counts_of(row, 12)?,
+        attempts: row.get(rest + 3)?,
+        error: row.get(rest + 4)?,
+        started_at: stamp_if_any(row, rest + 5)?,
+        completed_at: stamp_if_any(row, rest + 6)?,
+        records: counts_of(row, rest + 7)?,
     })
 }
 

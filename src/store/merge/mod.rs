@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, ffi};
 
 use crate::plan::Known;
 use crate::run::clock::Cancel;
-use crate::store::candles::read::key_of;
+use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::series::{bind, known_in};
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::jobs::totals;
@@ -166,17 +166,19 @@ fn add_attached(
 }
 
 fn series_of_input(tx: &Connection, format: i32) -> rusqlite::Result<Vec<Theirs>> {
-    let sql = "SELECT id, symbol, timeframe, source, adjusted, week_start, created_at, candles, first_ts, last_ts
-        FROM input.series ORDER BY id";
-    let mut select = tx.prepare(sql)?;
+    let columns = key_columns("series", format);
+    let sql = format!(
+        "SELECT id, {columns}, week_start, created_at, candles, first_ts, last_ts FROM input.series ORDER BY id"
+    );
+    let mut select = tx.prepare(&sql)?;
     let rows = select.query_map([], |row| {
-        let id = row.get(0)?;
+        let (id, rest) = (row.get(0)?, 1 + KEY);
         Ok(Theirs {
             id,
             key: key_of(row, 1)?,
-            week_start: weekday(row.get(5)?),
-            created_at: stamp_if_any(row, 6)?,
-            says: counted(row, 7)?,
+            week_start: weekday(row.get(rest)?),
+            created_at: stamp_if_any(row, rest + 1)?,
+            says: counted(row, rest + 2)?,
             has: tx
                 .prepare_cached(
                     "SELECT count(*), min(ts), max(ts) FROM input.candle_data WHERE series_id = ?",

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::model::digest::Digest;
 use crate::model::manifest::{Entry, Manifest};
 use crate::model::span::{Span, SpanSet};
-use crate::store::candles::read::key_of;
+use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::{Store, StoreError, told};
 
@@ -49,8 +49,11 @@ impl Store {
             return Ok(None);
         }
         let read = || {
-            let columns = "symbol, timeframe, source, adjusted, week_start, candles, first_ts, last_ts, coverage, digest";
-            let sql = format!("SELECT {columns} FROM manifest ORDER BY symbol, timeframe");
+            let columns = key_columns("manifest", self.format);
+            let sql = format!(
+                "SELECT {columns}, week_start, candles, first_ts, last_ts, coverage, digest FROM manifest
+                 ORDER BY symbol, timeframe"
+            );
             let series = self
                 .connection
                 .prepare(&sql)?
@@ -86,20 +89,20 @@ impl Store {
 }
 
 fn entry_of(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let coverage: String = row.get(8)?;
+    let coverage: String = row.get(KEY + 4)?;
     let spans: Vec<(i64, i64)> =
-        serde_json::from_str(&coverage).map_err(|error| unreadable(8, error))?;
+        serde_json::from_str(&coverage).map_err(|error| unreadable(KEY + 4, error))?;
     Ok(Entry {
         key: key_of(row, 0)?,
-        week_start: row.get(4)?,
-        candles: row.get::<_, i64>(5)?.cast_unsigned(),
-        first_ts: stamp_if_any(row, 6)?,
-        last_ts: stamp_if_any(row, 7)?,
+        week_start: row.get(KEY)?,
+        candles: row.get::<_, i64>(KEY + 1)?.cast_unsigned(),
+        first_ts: stamp_if_any(row, KEY + 2)?,
+        last_ts: stamp_if_any(row, KEY + 3)?,
         coverage: spans
             .into_iter()
             .filter_map(|(start, end)| Span::new(start, end))
             .collect::<SpanSet>(),
-        digest: digest_of(row, 9)?,
+        digest: digest_of(row, KEY + 5)?,
     })
 }
 

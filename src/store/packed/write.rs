@@ -4,10 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 
 use crate::model::candle::Candle;
 use crate::model::manifest::{Entry, Manifest};
+use crate::store::candles::key::{KEY_NAMES, key_values};
 use crate::store::file::open::SCHEMA;
 use crate::store::packed::btree::PAGE;
 use crate::store::packed::history::{HistoryRow, Times};
@@ -64,24 +66,17 @@ impl Packing {
         oddities: &[Oddity],
     ) -> Result<(), StoreError> {
         let write = || {
-            let sql = "INSERT INTO series (id, symbol, timeframe, source, adjusted, week_start, candles, first_ts, last_ts,
-                       created_at, tail_asked_at, tail_asked_from, tail_asked_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-            let Entry { key, .. } = entry;
-            self.connection.prepare_cached(sql)?.execute(params![
-                series_id,
-                key.symbol.as_str(),
-                key.timeframe.to_string(),
-                key.source,
-                key.adjusted,
-                entry.week_start,
-                entry.candles.cast_signed(),
-                entry.first_ts,
-                entry.last_ts,
-                times[0],
-                times[1],
-                times[2],
-                times[3]
-            ])?;
+            let sql = format!(
+                "INSERT INTO series ({}, {BOOKS}, id, created_at, tail_asked_at, tail_asked_from, tail_asked_to)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *KEY_NAMES
+            );
+            let rest = std::iter::once(Some(series_id))
+                .chain(times)
+                .map(Value::from);
+            self.connection
+                .prepare_cached(&sql)?
+                .execute(params_from_iter(values_of(entry).chain(rest)))?;
             let sql = "INSERT INTO coverage (series_id, start_ts, end_ts) VALUES (?, ?, ?)";
             let mut insert = self.connection.prepare_cached(sql)?;
             for span in entry.coverage.iter() {
@@ -112,31 +107,22 @@ impl Packing {
     pub(crate) fn seal(self, manifest: &Manifest) -> Result<(), StoreError> {
         let Packing { connection, path } = self;
         let write = || {
-            let sql = "INSERT INTO manifest (symbol, timeframe, source, adjusted, week_start, candles, first_ts, last_ts, coverage,
-                       digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-            let mut insert = connection.prepare(sql)?;
+            let sql = format!(
+                "INSERT INTO manifest ({}, {BOOKS}, coverage, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *KEY_NAMES
+            );
+            let mut insert = connection.prepare(&sql)?;
             for entry in &manifest.series {
-                insert.execute(params![
-                    entry.key.symbol.as_str(),
-                    entry.key.timeframe.to_string(),
-                    entry.key.source,
-                    entry.key.adjusted,
-                    entry.week_start,
-                    entry.candles.cast_signed(),
-                    entry.first_ts,
-                    entry.last_ts,
-                    entry.coverage_text(),
-                    entry.digest.to_string()
-                ])?;
+                let rest = [entry.coverage_text(), entry.digest.to_string()].map(Value::from);
+                insert.execute(params_from_iter(values_of(entry).chain(rest)))?;
             }
             drop(insert);
-            // Made last, its page is the last one, and the end of its only row the end of the file.
             let sql = manifest_sql().1;
-            connection.execute_batch(&if is_strict(&connection)? {
-                sql.to_owned()
+            if is_strict(&connection)? {
+                make_last(&connection, sql)?;
             } else {
-                loose(sql)
-            })?;
+                make_last(&connection, &loose(sql))?;
+            }
             let sql =
                 "INSERT INTO seal (format, program, series, candles, digest, mark, file_digest)
                        VALUES (?, ?, ?, ?, ?, ?, zeroblob(32))";
@@ -164,6 +150,22 @@ impl Packing {
     }
 }
 
+/// What a series and its entry in the manifest have beside the key.
+const BOOKS: &str = "week_start, candles, first_ts, last_ts";
+
+/// The key and these.
+fn values_of(entry: &Entry) -> impl Iterator<Item = Value> {
+    let books = [
+        entry.week_start.map(i64::from),
+        Some(entry.candles.cast_signed()),
+        entry.first_ts,
+        entry.last_ts,
+    ];
+    key_values(&entry.key)
+        .into_iter()
+        .chain(books.map(Value::from))
+}
+
 fn connect(part: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(part, flags)?;
@@ -189,6 +191,21 @@ fn manifest_sql() -> (&'static str, &'static str) {
 pub(in crate::store) fn loose(sql: &str) -> String {
     sql.replace(") STRICT, WITHOUT ROWID;", ") WITHOUT ROWID;")
         .replace(") STRICT;", ");")
+}
+
+/// Makes the table of the seal last, so that its page is the file's last one, and the end of its only row the end of the file.
+/// Where the last page of the schema has no room for its text, that would begin another one behind it: something as long has it
+/// begun before, and goes again.
+fn make_last(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!("SAVEPOINT without; {sql}"))?;
+    let is_last = "SELECT rootpage = (SELECT page_count FROM pragma_page_count) FROM sqlite_schema WHERE name = 'seal'";
+    if !connection.query_row(is_last, [], |row| row.get::<_, bool>(0))? {
+        let text = "-".repeat(sql.len());
+        connection.execute_batch(&format!(
+            "ROLLBACK TO without; CREATE VIEW room AS SELECT '{text}'; {sql}; DROP VIEW room"
+        ))?;
+    }
+    connection.execute_batch("RELEASE without")
 }
 
 fn is_strict(connection: &Connection) -> rusqlite::Result<bool> {

@@ -35,7 +35,7 @@ fn list_shows_every_series_from_the_books_alone() {
     for one in series {
         fields(
             one,
-            "symbol timeframe source adjusted first last candles coverage nothing_from_provider",
+            "symbol timeframe source adjusted adjustment market grid currency first last candles coverage nothing_from_provider",
         );
         let (symbol, timeframe) = (
             one["symbol"].as_str().unwrap(),
@@ -48,6 +48,10 @@ fn list_shows_every_series_from_the_books_alone() {
             if symbol == "SPY" { "sample" } else { "polygon" }
         );
         assert_eq!(one["adjusted"], false);
+        assert_eq!(one["adjustment"], "raw");
+        assert_eq!(one["grid"], "utc");
+        let listed = (one["market"].as_str(), one["currency"].as_str());
+        assert_eq!(listed, (Some("XNYS"), Some("USD")));
         is_utc(&one["first"]);
         is_utc(&one["last"]);
         fields(&one["coverage"][0], "start end");

@@ -51,7 +51,7 @@ fn the_glance_is_what_the_books_say() {
         ("timeframes", json!(["1m", "1d"])),
         (
             "sources",
-            json!([{ "source": "sample", "adjusted": false }]),
+            json!([{ "source": "sample", "adjusted": false, "adjustment": "raw" }]),
         ),
         ("next", json!(null)),
     ] {
@@ -78,7 +78,8 @@ fn what_is_missing_is_counted() {
     let home = filled();
     home.sql(
         "INSERT INTO coverage SELECT id, 0, 10 FROM series WHERE timeframe = '1d';
-         INSERT INTO series (symbol, timeframe, source, adjusted) VALUES ('NVDA', '1d', 'polygon', 1);
+         INSERT INTO series (symbol, timeframe, source, adjusted, market, grid)
+            VALUES ('NVDA', '1d', 'polygon', 1, 'XNYS', 'utc');
          UPDATE backfill_jobs SET status = 'partial';
          UPDATE backfill_progress SET status = 'failed';
          UPDATE backfill_progress SET start_ts = 20, end_ts = 30 WHERE slice_id < 3",

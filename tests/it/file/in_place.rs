@@ -125,7 +125,15 @@ fn a_file_that_is_not_in_its_place_any_more_is_given_up_with_what_was_saved_in_i
 
 #[test]
 fn a_file_that_another_is_written_into_is_given_up_and_keeps_the_new_rows_alone() {
+    written_into(|_| {});
+    written_into(|home| {
+        newcomer_with_a_log_in_its_header(home);
+    });
+}
+
+fn written_into(prepare: fn(&Home)) {
     let (home, running, gate) = begun(WORDS);
+    prepare(&home);
     fs::copy(home.path("other.db"), home.path("data/m.db")).unwrap();
     running
         .wait()
@@ -141,6 +149,21 @@ fn a_file_that_another_is_written_into_is_given_up_and_keeps_the_new_rows_alone(
         .json();
     assert_eq!(listed["series"][0]["symbol"], "MSFT");
     home.cli(["verify", "data/m.db"]).run().ok();
+}
+
+// Another file's content came in by way of SQLite (`.restore`), and somebody was said to have taken the job over.
+#[test]
+fn content_that_is_put_in_place_of_a_files_own_by_way_of_sqlite_is_noticed() {
+    let (home, running, gate) = begun(WORDS);
+    let other = rusqlite::Connection::open(home.path("data/m.db")).unwrap();
+    let jobs =
+        "DELETE FROM backfill_progress; DELETE FROM backfill_series; DELETE FROM backfill_jobs";
+    other.execute_batch(jobs).unwrap();
+    gate.open();
+    running
+        .wait()
+        .exit(1)
+        .says(&["was moved, deleted or replaced"]);
 }
 
 // It was written on into a log without a name: what was told to be saved went with the process.

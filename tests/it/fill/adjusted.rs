@@ -22,6 +22,26 @@ const WORDS: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-02-29";
 const LONGER: &str = "AAPL -t 1d --adjusted --start 2024-01-02 --end 2024-04-30";
 
 #[test]
+fn prices_that_are_adjusted_for_dividends_are_not_asked_of_whoever_has_none() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, WORDS).ok();
+    home.sql("UPDATE series SET adjusted = 2");
+    let list = home.cli(["list", "--json"]).run().ok().json();
+    let listed = &list["series"][0];
+    assert_eq!(
+        (&listed["adjusted"], &listed["adjustment"]),
+        (&json!(true), &json!("total"))
+    );
+    server.forget();
+    let update = home.to(&server, ["update"]).run().exit(3);
+    assert!(
+        update.stdout.contains("adjusted for dividends"),
+        "{update:?}"
+    );
+    assert_eq!(server.hits(), 0);
+}
+
+#[test]
 fn an_adjusted_series_that_did_not_change_grows_at_the_cost_of_one_request_more() {
     let (home, server) = (Home::new(), Server::start());
     home.backfill(&server, WORDS).ok();
@@ -264,7 +284,7 @@ fn candles_that_a_plan_left_behind_are_not_checked_and_those_after_them_are() {
     let start = label("2023-01-01");
     let whole = crate::support::scripted::span(start, start + 200 * DAY);
     let mut coin = key("X:BTCUSD 1h");
-    coin.adjusted = true;
+    coin.adjusted = candlefile::Adjustment::Split;
     let hours = |from: i64, to: i64| candles((from..to).step_by(HOUR as usize));
     let held = crate::support::scripted::span(whole.start(), whole.end() - 40 * DAY);
     for (gone, kept) in [
@@ -303,7 +323,7 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
     for (timeframe, step, most_asked) in [("1d", DAY, 2), ("1h", HOUR, 2 + 3 + 1)] {
         let name = format!("X:BTCUSD {timeframe}");
         let mut coin = key(&name);
-        coin.adjusted = true;
+        coin.adjusted = candlefile::Adjustment::Split;
         let whole = crate::support::scripted::span(start, start + 300 * DAY);
         let held = crate::support::scripted::span(start, start + 240 * DAY);
         for (gone_days, split_day) in [(30, 230), (150, 232), (3, 60), (100, 130)] {
@@ -351,7 +371,7 @@ fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_ce
     let whole = crate::support::scripted::span(start, start + 300 * DAY);
     let cells = market(COIN).cut_at_cells(whole);
     let mut coin = key(COIN);
-    coin.adjusted = true;
+    coin.adjusted = candlefile::Adjustment::Split;
     let mut bench = Bench::new();
     let hours = (whole.start()..whole.end()).step_by(HOUR as usize);
     bench.provider.offer(COIN, candles(hours));
@@ -411,7 +431,7 @@ fn filled_across_a_split(
         Some(Ok(page(ask, scaled)))
     });
     let adjusted = SeriesKey {
-        adjusted: true,
+        adjusted: candlefile::Adjustment::Split,
         ..key("X:BTCUSD 1h")
     };
     let asked = [(adjusted, span_of(from, to))];
@@ -599,7 +619,7 @@ fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
     let series = "X:BTCUSD 4h";
     let now = utc("2025-01-01 00:00");
     let mut coin = key(series);
-    coin.adjusted = true;
+    coin.adjusted = candlefile::Adjustment::Split;
     let mut in_two_scales = 0;
     for layout in &LAYOUTS {
         let span = |(from, to): (&str, &str)| span_of(label(from), label(to));

@@ -199,7 +199,7 @@ fn grown(change: impl Fn(&mut Bench)) -> candlefile::backfill::Report {
     let (mut bench, day) = (Bench::new(), 86_400);
     let start = label("2024-01-01");
     let mut days = key("X:BTCUSD 1d");
-    days.adjusted = true;
+    days.adjusted = candlefile::Adjustment::Split;
     let offered = (0..30).map(|n| start + n * day);
     bench.provider.offer("X:BTCUSD 1d", candles(offered));
     let held = crate::support::scripted::span(start, start + 20 * day);

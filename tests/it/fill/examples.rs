@@ -56,7 +56,8 @@ fn a_provider_of_ones_own_is_asked_through_the_same_path() {
         symbol: symbol.parse().unwrap(),
         timeframe: "1d".parse().unwrap(),
         source: "folder".to_owned(),
-        adjusted: false,
+        adjusted: candlefile::Adjustment::Raw,
+        listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
     };
     let january = Span::new(1_704_067_200, 1_704_412_800).unwrap();
     let request = |symbol: &str| Request {

@@ -3,16 +3,16 @@
 
 use candlefile::model::market::{date_of, label_of};
 use candlefile::model::range::{Moment, Range};
-use candlefile::{AssetClass, Market, Policy, Timeframe};
+use candlefile::{Market, MarketCode, Policy, Timeframe};
 use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Timelike, Weekday};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use crate::support::scripted::{DAY, HOUR, MINUTE, ny, span, utc};
 
-fn classes() -> impl Strategy<Value = AssetClass> {
-    use AssetClass::{Crypto, Forex, Index, Stock};
-    prop_oneof![4 => Just(Stock), 2 => Just(Index), 1 => Just(Crypto), 1 => Just(Forex)]
+fn codes() -> impl Strategy<Value = MarketCode> {
+    use MarketCode as Code;
+    prop_oneof![4 => Just(Code::XNYS), 2 => Just(Code::XCBO), 1 => Just(Code::ALWAYS), 1 => Just(Code::FX)]
 }
 
 fn intraday() -> impl Strategy<Value = Timeframe> {
@@ -34,9 +34,9 @@ fn week_starts() -> impl Strategy<Value = Weekday> {
 }
 
 fn models() -> impl Strategy<Value = Model> {
-    let parts = (classes(), timeframes(), week_starts());
-    parts.prop_map(|(class, timeframe, week_start)| Model {
-        market: Market::new(class, timeframe, week_start),
+    let parts = (codes(), timeframes(), week_starts());
+    parts.prop_map(|(code, timeframe, week_start)| Model {
+        market: Market::new(code, timeframe, week_start),
         week_start,
     })
 }
@@ -66,10 +66,10 @@ struct Model {
 
 impl Model {
     fn local(&self, instant: i64) -> DateTime<Tz> {
-        let zone = match self.market.class() {
-            AssetClass::Stock => chrono_tz::America::New_York,
-            AssetClass::Index => chrono_tz::America::Chicago,
-            AssetClass::Crypto | AssetClass::Forex => chrono_tz::UTC,
+        let zone = match self.market.code() {
+            MarketCode::XNYS => chrono_tz::America::New_York,
+            MarketCode::XCBO => chrono_tz::America::Chicago,
+            _ => chrono_tz::UTC,
         };
         zone.timestamp_opt(instant, 0).unwrap()
     }
@@ -143,11 +143,10 @@ impl Model {
     fn trades(&self, minute: i64) -> bool {
         let here = self.local(minute);
         let weekday = !matches!(here.weekday(), Weekday::Sat | Weekday::Sun);
-        match self.market.class() {
-            AssetClass::Stock => weekday && (4..20).contains(&here.hour()),
-            AssetClass::Index => weekday,
-            AssetClass::Crypto => true,
-            AssetClass::Forex => {
+        match self.market.code() {
+            MarketCode::XNYS => weekday && (4..20).contains(&here.hour()),
+            MarketCode::XCBO => weekday,
+            MarketCode::FX => {
                 let there = chrono_tz::America::New_York
                     .timestamp_opt(minute, 0)
                     .unwrap();
@@ -157,6 +156,7 @@ impl Model {
                     other => other != Weekday::Sat,
                 }
             }
+            _ => true,
         }
     }
 
@@ -183,7 +183,7 @@ impl Model {
         let close = self.closes(candle);
         let settled = if let Some(after) = policy.final_after {
             close + after
-        } else if matches!(self.market.class(), AssetClass::Crypto | AssetClass::Forex) {
+        } else if matches!(self.market.code(), MarketCode::ALWAYS | MarketCode::FX) {
             self.instants_of(candle).1 + HOUR
         } else {
             let day = self.date(close - 1);
@@ -288,11 +288,11 @@ proptest! {
 
     #[test]
     fn cells_cover_a_span_abut_and_are_cut_at_every_line_and_nowhere_else(
-        class in classes(), timeframe in intraday(), from in instants(), length in 1..400 * DAY,
+        code in codes(), timeframe in intraday(), from in instants(), length in 1..400 * DAY,
         inner in (0..200 * DAY, 1..200 * DAY),
     ) {
-        let model = Model { market: Market::new(class, timeframe, Weekday::Sun), week_start: Weekday::Sun };
-        let days = if class == AssetClass::Stock { 75 } else { 34 };
+        let model = Model { market: Market::new(code, timeframe, Weekday::Sun), week_start: Weekday::Sun };
+        let days = if code == MarketCode::XNYS { 75 } else { 34 };
         let asked = span(from, from + length);
         let cells = model.market.cut_at_cells(asked);
         prop_assert_eq!(cells[0].start(), asked.start());
@@ -326,9 +326,9 @@ proptest! {
     }
 
     #[test]
-    fn days_and_longer_are_one_cell(class in classes(), from in instants(), length in 1..4000 * DAY) {
+    fn days_and_longer_are_one_cell(code in codes(), from in instants(), length in 1..4000 * DAY) {
         for timeframe in [Timeframe::Day, Timeframe::Week, Timeframe::Month] {
-            let market = Market::new(class, timeframe, Weekday::Sun);
+            let market = Market::new(code, timeframe, Weekday::Sun);
             let asked = span(from, from + length);
             prop_assert_eq!(market.cut_at_cells(asked), vec![asked]);
         }
@@ -389,7 +389,7 @@ proptest! {
 // 4-hour bars of three recorded years lie on UTC lines, winter ones too: on no line of New York's wall clock.
 #[test]
 fn candles_of_several_hours_begin_on_lines_of_utc_in_summer_and_in_winter() {
-    let market = Market::new(AssetClass::Stock, Timeframe::Hours(4), Weekday::Sun);
+    let market = Market::new(MarketCode::XNYS, Timeframe::Hours(4), Weekday::Sun);
     for (midnight, start) in [
         ("2024-01-05 00:00", "2024-01-05 04:00"),
         ("2024-07-05 00:00", "2024-07-05 04:00"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use candlefile::plan::{EmptySpan, Known, Tail, Wanted, plan};
-use candlefile::{AssetClass, Market, Policy, Span, SpanSet, Timeframe};
+use candlefile::{Market, MarketCode, Policy, Span, SpanSet, Timeframe};
 use chrono::{Datelike, Weekday};
 use proptest::prelude::*;
 
@@ -23,24 +23,23 @@ struct Case {
 
 /// Candles of a market around an instant: lines that cross a cut, a weekend or a change of the clock.
 fn lines() -> impl Strategy<Value = (Market, Vec<i64>)> {
-    use AssetClass::{Crypto, Index, Stock};
     use Timeframe::{Day, Hours, Minutes, Month, Week};
     let markets = prop::sample::select(vec![
-        (Stock, Day),
-        (Stock, Minutes(30)),
-        (Stock, Hours(4)),
-        (Stock, Week),
-        (Index, Hours(1)),
-        (Index, Day),
-        (Crypto, Hours(1)),
-        (Crypto, Minutes(15)),
-        (Crypto, Month),
+        (MarketCode::XNYS, Day),
+        (MarketCode::XNYS, Minutes(30)),
+        (MarketCode::XNYS, Hours(4)),
+        (MarketCode::XNYS, Week),
+        (MarketCode::XCBO, Hours(1)),
+        (MarketCode::XCBO, Day),
+        (MarketCode::ALWAYS, Hours(1)),
+        (MarketCode::ALWAYS, Minutes(15)),
+        (MarketCode::ALWAYS, Month),
     ]);
     // Around midnights at which minutes of stocks (day 19,725 since 1970) and of coins (day 19,720) are cut.
     let days = prop::sample::select(vec![19_725i64, 19_720, 19_792, 20_030]);
     (markets, days, -60 * HOUR..10 * HOUR, 20usize..180).prop_map(
-        |((class, timeframe), day, offset, count)| {
-            let market = Market::new(class, timeframe, Weekday::Sun);
+        |((code, timeframe), day, offset, count)| {
+            let market = Market::new(code, timeframe, Weekday::Sun);
             let mut line = vec![market.label(day * DAY + offset)];
             while line.len() <= count {
                 line.push(market.next(line[line.len() - 1]));
@@ -52,7 +51,7 @@ fn lines() -> impl Strategy<Value = (Market, Vec<i64>)> {
 
 /// Which cell a candle lies in, by the calendar: one that holds a midnight lies in the cell that it begins.
 fn cell(market: &Market, ts: i64) -> i64 {
-    let days = if market.class() == AssetClass::Stock {
+    let days = if market.code() == MarketCode::XNYS {
         75
     } else {
         34
@@ -292,7 +291,7 @@ proptest! {
 
 #[test]
 fn the_cut_is_where_the_calendar_says() {
-    let market = Market::new(AssetClass::Stock, Timeframe::Minutes(1), Weekday::Sun);
+    let market = Market::new(MarketCode::XNYS, Timeframe::Minutes(1), Weekday::Sun);
     let cut = market.midnight(chrono::NaiveDate::from_ymd_opt(2024, 1, 3).unwrap());
     let asked = Span::new(cut - MINUTE, cut + MINUTE).unwrap();
     let wanted = Wanted {
@@ -315,7 +314,7 @@ fn the_cut_is_where_the_calendar_says() {
 
 #[test]
 fn a_series_without_any_candle_is_asked_again_after_24_hours_to_the_second() {
-    let market = Market::new(AssetClass::Crypto, Timeframe::Day, Weekday::Sun);
+    let market = Market::new(MarketCode::ALWAYS, Timeframe::Day, Weekday::Sun);
     let span = Span::new(0, 10 * DAY).unwrap();
     let asked_at = 20 * DAY;
     let known = Known {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use candlefile::backfill::NothingFrom;
 use candlefile::provider::Cursor;
-use candlefile::{Candle, Counts, JobStatus, SeriesKey, SeriesStatus, Span, Store, StoreError};
+use candlefile::{
+    Candle, Counts, Grid, JobStatus, Listing, MarketCode, SeriesKey, SeriesStatus, Span, Store,
+    StoreError,
+};
 
 use crate::support::long_past::{COIN, DAYS, LONG_PAST, cells, coin_of, january, ten_days, whole};
 use crate::support::scripted::{
@@ -405,7 +408,7 @@ fn a_series_is_bound_to_its_source_and_adjustment_as_long_as_it_holds_anything()
 
     assert!(is_bound(&bench.try_run(now, &[(key(DAYS), january())])));
     let adjusted = SeriesKey {
-        adjusted: true,
+        adjusted: candlefile::Adjustment::Split,
         ..of_source("csv")
     };
     assert!(is_bound(&bench.store.insert_candles(
@@ -413,12 +416,83 @@ fn a_series_is_bound_to_its_source_and_adjustment_as_long_as_it_holds_anything()
         &[version(0, 0)],
         now
     )));
+    let listed = |listing| SeriesKey {
+        listing,
+        ..of_source("csv")
+    };
+    let listing = key(DAYS).listing;
+    let market = MarketCode::XCBO;
+    let grid = Grid::Session;
+    let currency = Some("EUR".parse().unwrap());
+    for (other, words) in [
+        (Listing { market, ..listing }, "market XCBO"),
+        (Listing { grid, ..listing }, "grid session"),
+        (
+            Listing {
+                currency,
+                ..listing
+            },
+            "in EUR",
+        ),
+    ] {
+        let refused = bench
+            .store
+            .insert_candles(&listed(other), &[version(0, 0)], now);
+        assert!(is_bound(&refused), "{words}");
+        let said = refused.unwrap_err().to_string();
+        assert!(said.contains(words) && said.contains("csv (raw"), "{said}");
+    }
+    let currency = None;
+    let unsaid = listed(Listing {
+        currency,
+        ..listing
+    });
+    bench.hand_in(&unsaid, &[version(january().start(), 0)], now);
     assert_eq!(
         bench.number("SELECT count(*) FROM backfill_jobs"),
         1,
         "a refused job leaves no row"
     );
     assert_eq!(bench.stamps(DAYS).len(), 1, "what is held stays");
+}
+
+#[test]
+fn hours_that_are_cut_from_the_session_are_filled_like_any_other() {
+    let (mut bench, series) = (Bench::new(), "AAPL 1h");
+    let grid = Grid::Session;
+    let listing = Listing {
+        grid,
+        ..key(series).listing
+    };
+    let cut = SeriesKey {
+        listing,
+        ..key(series)
+    };
+    let day = |date: &str| {
+        let open = ny(&format!("2024-03-{date} 09:30"));
+        (0..7).map(move |hour| open + hour * HOUR)
+    };
+    // A row on a line of UTC beside those of a Friday and a Monday, between which the clock changes.
+    let stray = ny("2024-03-08 15:00");
+    bench
+        .provider
+        .offer(series, candles(day("08").chain(day("11")).chain([stray])));
+    let market = cut.market(chrono::Weekday::Sun);
+    let asked = market.whole_candles(span(ny("2024-03-08 00:00"), ny("2024-03-12 00:00")));
+    let asked = [(cut, asked)];
+
+    // The last one is over with the session, half an hour after it began.
+    bench.run(ny("2024-03-08 16:14"), &asked);
+    assert_eq!(bench.stamps(series), day("08").take(6).collect::<Vec<_>>());
+    let report = bench.run(ny("2024-03-08 16:15"), &asked);
+    assert_eq!((report.records.inserted, report.records.rejected), (1, 1));
+    let report = bench.run(utc(LONG_PAST), &asked);
+    assert_eq!(report.status, JobStatus::Completed);
+    assert_eq!(
+        bench.stamps(series),
+        day("08").chain(day("11")).collect::<Vec<_>>()
+    );
+    assert_eq!(bench.run(utc(LONG_PAST), &asked).requests, 0);
 }
 
 #[test]
@@ -490,7 +564,7 @@ fn a_job_that_cannot_be_resumed_is_not_left_running() {
 fn a_stale_adjusted_series_fails_before_anything_is_written() {
     let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
     let adjusted = SeriesKey {
-        adjusted: true,
+        adjusted: candlefile::Adjustment::Split,
         ..key(DAYS)
     };
     let two_weeks = span(january().start(), label("2024-01-12"));

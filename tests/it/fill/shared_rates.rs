@@ -50,7 +50,8 @@ fn run(
             symbol: symbol.parse().unwrap(),
             timeframe: "1d".parse().unwrap(),
             source: "polygon".to_owned(),
-            adjusted: false,
+            adjusted: candlefile::Adjustment::Raw,
+            listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
         };
         let (start, end) = oracle::span(symbol, "1d", "2024-01-02", "2024-01-31");
         (key, Span::new(start, end).unwrap())

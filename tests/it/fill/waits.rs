@@ -90,7 +90,7 @@ fn an_adjusted_series_that_grows_beyond_a_plans_history_costs_two_refusals_with_
     let mut bench = coin_of(&cells);
     bench.workers = 8;
     let coin = SeriesKey {
-        adjusted: true,
+        adjusted: candlefile::Adjustment::Split,
         ..key(COIN)
     };
     bench.run(

@@ -90,7 +90,10 @@ fn every_kind_of_difference_is_told_with_exact_counts_and_both_values() {
     };
     for series in [days, weeks, other] {
         fields(series, "symbol timeframe a b rows coverage shown");
-        fields(&series["a"], "source adjusted week_start");
+        fields(
+            &series["a"],
+            "source adjusted adjustment market grid currency week_start",
+        );
         fields(&series["coverage"], "only_in_a only_in_b");
     }
     assert_eq!(
@@ -130,6 +133,45 @@ fn every_kind_of_difference_is_told_with_exact_counts_and_both_values() {
         assert!(table.stdout.contains(words), "{words}\n{table:?}");
     }
     assert!(!table.stdout.contains("only in B: 0"), "{table:?}");
+}
+
+#[test]
+fn what_a_series_is_counts_and_a_currency_that_nobody_has_said_does_not() {
+    let home = two("UPDATE series SET currency = NULL");
+    run(&home, "diff market.db copy.db").ok();
+    for (change, field, words) in [
+        ("market = 'XCBO'", "market", "market XCBO"),
+        ("grid = '+00:30'", "grid", "grid +00:30"),
+        ("currency = 'GBp'", "currency", "in GBp"),
+        ("adjusted = 2", "adjustment", "adjusted for dividends, too"),
+    ] {
+        let home = two(&format!(
+            "UPDATE series SET {change} WHERE symbol = 'AAPL' AND timeframe = '1d'"
+        ));
+        let found = difference(&home);
+        assert_eq!(
+            found["series"].as_array().map(Vec::len),
+            Some(1),
+            "{change}"
+        );
+        let (a, b) = (&found["series"][0]["a"], &found["series"][0]["b"]);
+        assert_ne!(a[field], b[field]);
+        let table = run(&home, "diff market.db copy.db").exit(3).stdout;
+        assert!(
+            table.contains(words) && table.contains("series of another kind: 1"),
+            "{table}"
+        );
+        let merged = run(&home, "merge market.db copy.db -o both.db").exit(1);
+        assert!(
+            merged.stderr.contains(words) && merged.stderr.contains("AAPL 1d"),
+            "{merged:?}"
+        );
+        let [data, other] = ["market.db", "copy.db"].map(|file| {
+            let words = format!("pack AAPL -t 1d --db {file} -o {field}-{file} --json");
+            run(&home, &words).ok().json()["digest"].clone()
+        });
+        assert!(data.is_string() && data != other, "{change}");
+    }
 }
 
 #[test]

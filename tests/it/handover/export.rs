@@ -16,8 +16,8 @@ pub(crate) fn filled() -> Home {
 /// Adds so many series of so many minutes from 1970 on, behind the program's back.
 pub(crate) fn minutes(home: &Home, series: u32, each: u32) {
     home.sql(&format!(
-        "INSERT INTO series (symbol, timeframe, source, adjusted) WITH RECURSIVE s(n) AS
-         (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {series}) SELECT 'S' || n, '1m', 'x', 0 FROM s;
+        "INSERT INTO series (symbol, timeframe, source, adjusted, market, grid) WITH RECURSIVE s(n) AS
+         (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {series}) SELECT 'S' || n, '1m', 'x', 0, 'XNYS', 'utc' FROM s;
          INSERT INTO candle_data (series_id, ts, open, high, low, close, volume) WITH RECURSIVE m(n) AS
          (SELECT 0 UNION ALL SELECT n + 1 FROM m WHERE n < {each} - 1) SELECT id, 60 * n, 1, 1, 1, 1, abs(random() / 7.0) FROM series, m WHERE source = 'x';
          UPDATE series SET candles = {each}, first_ts = 0, last_ts = 60 * ({each} - 1) WHERE source = 'x'",
@@ -291,7 +291,8 @@ fn known_at_is_when_the_slice_that_brought_a_candle_ended() {
         symbol: "HAND".parse().unwrap(),
         timeframe: "1d".parse().unwrap(),
         source: "my-csv".into(),
-        adjusted: false,
+        adjusted: candlefile::Adjustment::Raw,
+        listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
     };
     let candle = Candle {
         ts: 1_704_153_600,

@@ -89,7 +89,8 @@ fn a_write_that_is_taken_back_leaves_the_seal_on() {
         symbol: "AAPL".parse().unwrap(),
         timeframe: "1d".parse().unwrap(),
         source: "elsewhere".to_owned(),
-        adjusted: false,
+        adjusted: candlefile::Adjustment::Raw,
+        listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
     };
     let candle = Candle {
         ts: 86_400,

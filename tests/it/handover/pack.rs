@@ -220,8 +220,8 @@ fn a_packed_file_is_judged_by_its_digests_without_this_program() {
         "the file's digest as its seal says it"
     );
     let mut lines = String::new();
-    let sql = "SELECT symbol, timeframe, json_array(symbol, timeframe, source, adjusted, week_start, candles, first_ts,
-               last_ts, coverage, digest), digest, candles FROM manifest ORDER BY symbol, timeframe";
+    let sql = "SELECT symbol, timeframe, json_array(symbol, timeframe, source, adjusted, market, grid, currency, last_day, week_start,
+               candles, first_ts, last_ts, coverage, digest), digest, candles FROM manifest ORDER BY symbol, timeframe";
     let mut select = db.0.prepare(sql).unwrap();
     let mut rows = select.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
@@ -516,7 +516,7 @@ fn what_cannot_be_packed_is_said_and_leaves_nothing() {
     let home = Home::filled(&format!("AAPL MSFT -t 1d {DATES}"));
     home.backfill(&Server::start(), &format!("AAPL -t 1h {DATES}"))
         .ok();
-    home.sql("INSERT INTO series (symbol, timeframe, source, adjusted) VALUES ('GONE', '1d', 'polygon', 0)");
+    home.sql("INSERT INTO series (symbol, timeframe, source, adjusted, market, grid) VALUES ('GONE', '1d', 'polygon', 0, 'XNYS', 'utc')");
     std::os::unix::fs::symlink(home.db_path(), home.path("link.db")).unwrap();
     fs::hard_link(home.db_path(), home.path("hard.db")).unwrap();
     fs::write(home.path("taken.db"), "mine").unwrap();

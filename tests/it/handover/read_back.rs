@@ -17,8 +17,8 @@ fn others_read_the_same_values_and_types() {
     let home = filled();
     // An index has no volume, and nothing has a vwap here: columns with holes, and one that is empty.
     home.sql(
-        "INSERT INTO series (symbol, timeframe, source, adjusted, candles, first_ts, last_ts)
-             VALUES ('I:NDX', '1d', 'x', 0, 2, 1704153600, 1704240000);
+        "INSERT INTO series (symbol, timeframe, source, adjusted, market, grid, candles, first_ts, last_ts)
+             VALUES ('I:NDX', '1d', 'x', 0, 'XCBO', 'utc', 2, 1704153600, 1704240000);
          INSERT INTO candle_data (series_id, ts, open, high, low, close) SELECT id, 1704153600, 1e16, 1e16, 0.1, 1e16 FROM series WHERE source = 'x';
          INSERT INTO candle_data (series_id, ts, open, high, low, close) SELECT id, 1704240000, 100, 1e300, -0.0, 100 FROM series WHERE source = 'x'",
     );

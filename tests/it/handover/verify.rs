@@ -168,8 +168,8 @@ fn a_series_that_a_forger_has_added_is_not_in_the_manifest() {
     let (_home, path) = packed();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let connection = Connection::open(&path).unwrap();
-    let sql = "INSERT INTO series (symbol, timeframe, source, adjusted, candles, created_at)
-        SELECT 'FORGED', timeframe, source, adjusted, 0, created_at FROM series WHERE id = 1";
+    let sql = "INSERT INTO series (symbol, timeframe, source, adjusted, market, grid, candles, created_at)
+        SELECT 'FORGED', timeframe, source, adjusted, market, grid, 0, created_at FROM series WHERE id = 1";
     connection.execute(sql, []).unwrap();
     drop(connection);
     make_right(&path);

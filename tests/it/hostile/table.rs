@@ -72,7 +72,8 @@ pub(crate) fn run(home: &Home, url: &str, limits: Limits, workers: usize) -> Rep
             symbol: symbol.parse().unwrap(),
             timeframe: TIMEFRAME.parse().unwrap(),
             source: "polygon".to_owned(),
-            adjusted: false,
+            adjusted: candlefile::Adjustment::Raw,
+            listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
         };
         let (start, end) = good_span(symbol);
         (key, Span::new(start, end).unwrap())

@@ -240,8 +240,8 @@ fn ten_thousand_series_are_a_page_of_fifty_and_asked_about_two_at_a_time() {
     let (home, serving) = Serving::of_sample();
     home.sql(
         "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9999)
-         INSERT INTO series (symbol, timeframe, source, adjusted)
-         SELECT printf('S%05d', n), '1d', 'sample', 0 FROM n",
+         INSERT INTO series (symbol, timeframe, source, adjusted, market, grid)
+         SELECT printf('S%05d', n), '1d', 'sample', 0, 'XNYS', 'utc' FROM n",
     );
     if let Some(scenario) = Scenario::start("many", &serving.url()) {
         scenario.ends();

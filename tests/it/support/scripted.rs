@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex};
 
 use candlefile::backfill::{Report, Request, Runner, resume, run};
 use candlefile::monitor::Monitor;
+use candlefile::provider::polygon::Unkeyed;
 use candlefile::provider::{
     Ask, Cursor, Dated, ErrorKind, Number, Page, ProviderError, Row, Values,
 };
 use candlefile::{
-    Cancel, Candle, Counts, ManualClock, Market, Policy, Provider, SeriesKey, Span, Store,
-    StoreError,
+    Adjustment, AssetClass, Cancel, Candle, Counts, Listing, ManualClock, Market, Policy, Provider,
+    SeriesKey, Span, Store, StoreError, Symbol,
 };
 use chrono::{NaiveDateTime, TimeZone, Weekday};
 use chrono_tz::Tz;
@@ -129,6 +130,14 @@ impl Provider for Scripted {
         Weekday::Sun
     }
 
+    fn listing(&self, symbol: &Symbol) -> Listing {
+        Unkeyed.listing(symbol)
+    }
+
+    fn asset_class(&self, symbol: &Symbol) -> AssetClass {
+        Unkeyed.asset_class(symbol)
+    }
+
     fn fetch(&self, ask: &Ask, cursor: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         if cursor.is_none() {
@@ -221,11 +230,13 @@ pub(crate) fn label(date: &str) -> i64 {
 /// `AAPL 1d` as a series of the scripted provider.
 pub(crate) fn key(series: &str) -> SeriesKey {
     let (symbol, timeframe) = series.split_once(' ').unwrap();
+    let symbol = symbol.parse().unwrap();
     SeriesKey {
-        symbol: symbol.parse().unwrap(),
         timeframe: timeframe.parse().unwrap(),
         source: "scripted".to_owned(),
-        adjusted: false,
+        adjusted: Adjustment::Raw,
+        listing: Unkeyed.listing(&symbol),
+        symbol,
     }
 }
 

@@ -67,6 +67,10 @@ impl Provider for Paced {
         Weekday::Sun
     }
 
+    fn listing(&self, symbol: &candlefile::Symbol) -> candlefile::Listing {
+        candlefile::provider::polygon::Unkeyed.listing(symbol)
+    }
+
     fn fetch(
         &self,
         ask: &Ask,

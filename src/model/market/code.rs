@@ -1,0 +1,102 @@
+//! Which markets there are, by the code that stands with each series. A file may name others: it can be read, and what needs
+//! their hours cannot be done.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::tag::Tag;
+
+/// A market's calendar code, as `series.market` has it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MarketCode(Tag);
+
+/// Text that is no [`MarketCode`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no market's code: it is at most {longest} printable characters, like XNYS", longest = Tag::LONGEST)]
+pub struct BadMarketCode(String);
+
+impl MarketCode {
+    /// US stocks and options.
+    pub const XNYS: MarketCode = MarketCode::named("XNYS");
+    /// US indices: the sessions of `XNYS`, in Chicago's zone.
+    pub const XCBO: MarketCode = MarketCode::named("XCBO");
+    /// What always trades: crypto.
+    pub const ALWAYS: MarketCode = MarketCode::named("24/7");
+    /// Forex: from Sunday to Friday, 17:00 New York.
+    pub const FX: MarketCode = MarketCode::named("FX");
+
+    const fn named(code: &str) -> MarketCode {
+        match Tag::of(code) {
+            Some(tag) => MarketCode(tag),
+            None => panic!("a code of this build is a tag"),
+        }
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// When it trades.
+    pub(super) fn hours(self) -> Hours {
+        match self {
+            MarketCode::XNYS => Hours::Stocks,
+            MarketCode::XCBO => Hours::Indices,
+            MarketCode::ALWAYS => Hours::Always,
+            MarketCode::FX => Hours::Forex,
+            _ => Hours::Unknown,
+        }
+    }
+}
+
+/// The trading hours that this build knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Hours {
+    Stocks,
+    Indices,
+    Always,
+    Forex,
+    /// Of a market of which this build knows nothing. It is read as one that always trades, and nothing is asked for it.
+    Unknown,
+}
+
+impl Hours {
+    /// What is traded in them, in words.
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            Hours::Stocks => "stocks",
+            Hours::Indices => "indices",
+            Hours::Always => "crypto currencies",
+            Hours::Forex => "currencies",
+            Hours::Unknown => "its candles",
+        }
+    }
+}
+
+impl FromStr for MarketCode {
+    type Err = BadMarketCode;
+
+    fn from_str(text: &str) -> Result<MarketCode, BadMarketCode> {
+        Tag::of(text)
+            .map(MarketCode)
+            .ok_or_else(|| BadMarketCode(text.to_owned()))
+    }
+}
+
+impl fmt::Display for MarketCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for MarketCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for MarketCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
