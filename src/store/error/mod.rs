@@ -91,8 +91,8 @@ pub enum StoreError {
         /// Where it is now, if that is known.
         now: Option<PathBuf>,
     },
-    /// The write-ahead log, or its shared memory, was taken from beside the file.
-    #[error("the log of {} (-wal, -shm) was removed or replaced while it was in use", .0.display())]
+    /// The write-ahead log was taken from beside the file.
+    #[error("the log of {} was removed or replaced while it was in use", .0.display())]
     LogGone(PathBuf),
     /// A log lies beside the file that is not its own.
     #[error("{} is the log of a file that was here before", .0.display())]

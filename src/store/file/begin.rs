@@ -100,7 +100,7 @@ impl Writing<'_> {
             drop(tx);
             return Err(store.give_up());
         }
-        store.writing(|| tx.commit()).map_err(told(&store.path))?;
+        tx.commit().map_err(told(&store.path))?;
         store.connection.committed();
         if store.sealed.replace(false) {
             store.log(|waited| waited < BUSY_TIMEOUT)?;

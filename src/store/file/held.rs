@@ -38,19 +38,7 @@ struct Shared {
     /// It is not in its place any more, and is not written again.
     given_up: AtomicBool,
     /// Its write-ahead log, where it was given one here.
-    log: Mutex<Option<Log>>,
-    /// What it was like when this process wrote it last, as long as nobody else does.
-    left: Mutex<Option<Mark>>,
-}
-
-/// The count of changes in a file's header, and the file's length. With a log both change when that is brought in, and never else.
-type Mark = (Option<u32>, Option<u64>);
-
-/// A write-ahead log, and the shared memory of those who use it.
-#[derive(Debug)]
-struct Log {
-    file: Id,
-    memory: Option<Id>,
+    log: Mutex<Option<Id>>,
 }
 
 /// The journal that a file's header names.
@@ -95,7 +83,6 @@ impl Held {
             commits: AtomicU64::new(0),
             given_up: AtomicBool::new(false),
             log: Mutex::default(),
-            left: Mutex::default(),
         });
         held.insert(id.clone(), (1, Arc::clone(&shared)));
         Ok(Held {
@@ -165,46 +152,20 @@ impl Held {
 
     /// Keeps in mind which log the file has, or that it has none any more.
     pub(in crate::store) fn keep_log(&self, path: Option<&Path>) {
-        let log = path.and_then(|path| {
-            Some(Log {
-                file: id(&beside(path, "-wal")).ok()?,
-                memory: id(&beside(path, "-shm")).ok(),
-            })
-        });
-        let had_one = std::mem::replace(&mut *self.log(), log).is_some();
-        // What was known of it before, or that nothing is, stays so.
-        if path.is_none() || !had_one {
-            *self.left() = path.map(|_| self.mark());
-        }
+        *self.log() = path.and_then(|path| id(&beside(path, "-wal")).ok());
     }
 
-    /// Whether the log that it was given is still beside it, and the shared memory of those who use that.
+    /// Whether the log that it was given is still beside it.
     pub(in crate::store) fn has_its_log(&self, path: &Path) -> bool {
         let log = self.log();
-        log.as_ref().is_none_or(|log| {
-            let is_there =
-                |suffix, known: &Id| id(&beside(path, suffix)).is_ok_and(|found| found == *known);
-            is_there("-wal", &log.file)
-                && log
-                    .memory
-                    .as_ref()
-                    .is_none_or(|memory| is_there("-shm", memory))
-        })
-    }
-
-    /// Whether the log that it was given is there, and others may have worked on it in another shared memory.
-    pub(in crate::store) fn shares_no_memory(&self, path: &Path) -> bool {
-        !self.has_its_log(path)
-            && self
-                .log()
-                .as_ref()
-                .is_some_and(|log| id(&beside(path, "-wal")).is_ok_and(|found| found == log.file))
+        log.as_ref()
+            .is_none_or(|log| id(&beside(path, "-wal")).is_ok_and(|found| found == *log))
     }
 
     /// Names of the file and of the log that it was given, which no other file has.
     pub(in crate::store) fn names(&self) -> Option<(String, String)> {
         let log = self.log();
-        Some((name(&self.id), name(&log.as_ref()?.file)))
+        Some((name(&self.id), name(log.as_ref()?)))
     }
 
     /// Whether a run has noted that the log beside it is not its own.
@@ -213,7 +174,7 @@ impl Held {
         log.is_ok_and(|log| owner::is_log_of_another(path, &name(&self.id), &name(&log)))
     }
 
-    fn log(&self) -> MutexGuard<'_, Option<Log>> {
+    fn log(&self) -> MutexGuard<'_, Option<Id>> {
         let log = self.shared().log.lock();
         log.unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,39 +186,6 @@ impl Held {
             Ok(20) if header.starts_with(b"SQLite format 3\0") && header[19] == 2 => Journal::Wal,
             _ => Journal::Rollback,
         }
-    }
-
-    /// Writes what may bring the log into the file. The others of this process do not look at it meanwhile.
-    pub(in crate::store) fn writing<T>(&self, write: impl FnOnce() -> T) -> T {
-        let mut left = self.left();
-        let written = write();
-        *left = left.map(|_| self.mark());
-        written
-    }
-
-    /// Whether somebody has written into it past SQLite: it is not as this process left it, which alone has written it. Once
-    /// somebody else has, nothing is known of that any more.
-    pub(in crate::store) fn is_written_into(&self, by_strangers: bool) -> bool {
-        let mut left = self.left();
-        if by_strangers {
-            *left = None;
-        }
-        left.is_some_and(|left| left != self.mark())
-    }
-
-    fn mark(&self) -> Mark {
-        let mut changes = [0; 4];
-        let has_changes = matches!(self.read_at(&mut changes, 24), Ok(4));
-        let length = self.metadata().map(|found| found.len());
-        (
-            has_changes.then(|| u32::from_be_bytes(changes)),
-            length.ok(),
-        )
-    }
-
-    fn left(&self) -> MutexGuard<'_, Option<Mark>> {
-        let left = self.shared().left.lock();
-        left.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The `application_id` that the header says, as far as it is there.

@@ -91,14 +91,6 @@ impl Link {
         }
     }
 
-    /// Whether somebody else may have: where others of this process have written, too, nobody can tell.
-    pub(in crate::store) fn may_be_written_by_strangers(&self) -> bool {
-        match (self.seen.get(), self.now()) {
-            (Some(before), Some(now)) => before.0 != now.0,
-            _ => true,
-        }
-    }
-
     fn now(&self) -> Option<(i64, u64)> {
         let others = self.held.as_ref()?.commits() - self.commits.get();
         let version = self

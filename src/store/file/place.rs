@@ -39,19 +39,10 @@ impl Store {
     /// From now on the log is to stay beside the file, too: what is committed to one that was removed is lost with the
     /// process.
     pub(in crate::store) fn keep_log(&self) {
-        self.connection.is_seen();
         if let Some(held) = self.connection.held() {
             held.keep_log(Some(&self.real));
         }
         self.note();
-    }
-
-    /// Writes what may bring the log into the file.
-    pub(in crate::store) fn writing<T>(&self, write: impl FnOnce() -> T) -> T {
-        match self.connection.held() {
-            Some(held) => held.writing(write),
-            None => write(),
-        }
     }
 
     /// Notes beside the file which log is its own, where a run of this process is to be found there: whoever finds another file
@@ -63,12 +54,9 @@ impl Store {
         }
     }
 
-    /// Whether another file was written into this one: it has a log, and its header says that it has none, or is not the one that
-    /// was left.
+    /// Whether another file was written into this one: the header of one that has a log says so.
     fn is_overwritten(&self, held: &Held) -> bool {
-        self.has_log.get()
-            && (held.journal() == Journal::Rollback
-                || held.is_written_into(self.connection.may_be_written_by_strangers()))
+        self.has_log.get() && held.journal() == Journal::Rollback
     }
 
     pub(in crate::store) fn give_up(&self) -> StoreError {
@@ -81,8 +69,6 @@ impl Store {
         if is_overwritten {
             // What is in the log is of a file that is no more, and the new one must not take it for its own.
             discard_log(&self.real);
-        } else if held.shares_no_memory(&self.real) {
-            // Others may work on the log already: it has all that was committed, and goes into the file with them.
         } else if self.has_log.get() && !self.connection.is_written_by_strangers() {
             let _ = self.connection.busy_timeout(PATIENCE);
             let sql = "PRAGMA wal_checkpoint(TRUNCATE)";

@@ -125,15 +125,7 @@ fn a_file_that_is_not_in_its_place_any_more_is_given_up_with_what_was_saved_in_i
 
 #[test]
 fn a_file_that_another_is_written_into_is_given_up_and_keeps_the_new_rows_alone() {
-    written_into(|_| {});
-    written_into(|home| {
-        newcomer_with_a_log_in_its_header(home);
-    });
-}
-
-fn written_into(prepare: fn(&Home)) {
     let (home, running, gate) = begun(WORDS);
-    prepare(&home);
     fs::copy(home.path("other.db"), home.path("data/m.db")).unwrap();
     running
         .wait()
@@ -254,21 +246,6 @@ fn a_backup_in_place_of_a_file_whose_run_was_killed_does_not_take_its_log() {
     assert_eq!(listed(&home), of_newcomer);
     fs::remove_file(home.path("data/m.db-wal")).unwrap();
     home.cli(["verify", "data/m.db"]).run().ok();
-}
-
-// Whoever opened the file next made another shared memory, and both wrote: the file was damaged, and the run ended with 0.
-#[test]
-fn shared_memory_that_is_removed_under_a_run_ends_it_before_the_file_is_harmed() {
-    let (home, running, gate) = begun(WORDS);
-    let before = Saved::check_file(&home.path("data/m.db"));
-    fs::remove_file(home.path("data/m.db-shm")).unwrap();
-    running.wait().exit(1).says(&[
-        "was removed or replaced while it was in use",
-        "candlefile verify",
-    ]);
-    gate.open();
-    home.cli(["verify", "data/m.db"]).run().ok();
-    Saved::check_file(&home.path("data/m.db")).assert_holds(&before);
 }
 
 #[test]
