@@ -25,6 +25,9 @@ pub struct Known {
     pub empty: Vec<EmptySpan>,
     /// The stretch at the live edge that was asked last.
     pub tail: Option<Tail>,
+    /// Of an adjusted series, what came in a run that ended before it was checked for a split: it may stand in another scale than
+    /// the rest.
+    pub unchecked: SpanSet,
 }
 
 /// Where the provider's final answer is known, be it that it has nothing: the one rule. Before its first candle a series' empty
@@ -51,11 +54,12 @@ impl Known {
         empty.map(|empty| empty.span).collect()
     }
 
-    /// What a clock that ran ahead has left, and cannot be so: answers of the future, and final ones for candles that cannot be
-    /// final yet. Those beside them were told by the same clock: nothing counts from the last candle on, itself included.
+    /// What was not checked, and what a clock that ran ahead has left and cannot be so: answers of the future, and final ones for
+    /// candles that cannot be final yet. Those beside them were told by the same clock: nothing counts from the last candle on, itself included.
     pub fn disbelieved(&self, market: &Market, now: i64) -> SpanSet {
         let of_the_future = self.empty.iter().filter(|empty| empty.asked_at > now);
         let unasked: SpanSet = of_the_future.map(|empty| empty.span).collect();
+        let unasked = unasked.union(&self.unchecked);
         let earliest = Policy {
             delay: 0,
             final_after: Some(0),
@@ -76,6 +80,7 @@ impl Known {
             coverage: self.coverage.subtract(&self.disbelieved(market, now)),
             empty: empty.copied().collect(),
             tail: self.tail.filter(|tail| tail.asked_at <= now),
+            unchecked: SpanSet::default(),
             ..*self
         }
     }

@@ -96,7 +96,10 @@ impl Runner {
         now: i64,
     ) -> Result<Vec<Target>, StoreError> {
         let target = |(key, span): (SeriesKey, Span)| {
-            let known = self.known(store, &key, span)?;
+            let known = Known {
+                unchecked: store.unchecked(others, &key)?,
+                ..self.known(store, &key, span)?
+            };
             let held = store.left_to(others, &key)?;
             self.target(&key, span, &known, &held, now)
         };
@@ -149,14 +152,19 @@ impl Runner {
         now: i64,
     ) -> Result<Target, StoreError> {
         let week_start = self.provider.week_start();
+        // What was not checked is asked again with it, wherever it is.
+        let unchecked = known.unchecked.iter();
         let wanted = Wanted {
-            span,
+            span: unchecked.fold(span, Span::hull),
             force: self.force,
             refetch_empty: self.refetch_empty,
         };
         let market = fillable(key, week_start)?;
         let missing = plan(&market, known, wanted, self.policy, now);
         let not_due = is_not_due(&market, known, wanted, self.policy, now);
+        let meant = known.unchecked.union(&span.into());
+        let meant = |slice: Span| meant.within(slice).iter().collect::<Vec<_>>();
+        let missing = missing.into_iter().flat_map(meant).collect();
         let (mut slices, left) = leave(missing, held);
         if !left.is_empty() {
             let closed = market.frontier(now, self.policy).closed;

@@ -158,7 +158,7 @@ impl Lane {
 
     /// Whether that there is nothing in a span is doubtful: candles are known on both sides of it, or right beside it. Whether
     /// it may yet become so.
-    fn doubts(&self, span: Span) -> Doubt {
+    fn doubts(&self, span: Span, held_back: &[Nothing]) -> Doubt {
         let asked = self.in_flight.iter().filter_map(|work| match work {
             Work::Slice { progress, .. } => Some(progress.span),
             Work::Recheck { .. } => None,
@@ -167,9 +167,10 @@ impl Lane {
         let neighbours = [at.checked_sub(1), Some(at)].into_iter().flatten();
         let neighbours = neighbours.filter_map(|at| self.pending.get(at));
         let ends = [self.pending.front(), self.pending.back()];
-        // One that is asked about a second time may have candles yet.
+        // One that is asked about a second time may have candles yet, and so may those that are held back for its sake.
         let pending = ends.into_iter().flatten().chain(neighbours);
-        let pending = pending.chain(&self.doubtful);
+        let held_back = held_back.iter().map(|nothing| &nothing.progress);
+        let pending = pending.chain(&self.doubtful).chain(held_back);
         let open: Vec<Span> = asked.chain(pending.map(|progress| progress.span)).collect();
         let is_beside = |other: &Span| {
             other.start() < span.end() + BESIDE && span.start() < other.end() + BESIDE
@@ -356,23 +357,30 @@ impl Queue {
     /// Lets go of the silent slices of a series whose neighbours have said enough.
     fn judge_silent(&mut self, series: usize) {
         let lane = &mut self.lanes[series];
-        // The doubtful ones first: whoever is beside one of them is held back for its sake.
-        let silent = std::mem::take(&mut lane.silent);
-        let (doubtful, silent): (Vec<Nothing>, Vec<Nothing>) =
-            silent.into_iter().partition(|nothing| {
-                // What is not proven is asked again soon.
-                nothing.end.proven.is_some() && lane.doubts(nothing.progress.span) == Doubt::Is
-            });
-        lane.doubtful
-            .extend(doubtful.iter().map(|nothing| nothing.progress));
-        for nothing in silent {
-            let is_open = nothing.end.proven.is_some();
-            if is_open && lane.doubts(nothing.progress.span) == Doubt::May {
-                lane.silent.push(nothing);
-            } else {
-                self.nothing.push(nothing);
+        // What is not proven is asked again soon.
+        let silent = std::mem::take(&mut lane.silent).into_iter();
+        let (mut silent, unproven): (Vec<Nothing>, Vec<Nothing>) =
+            silent.partition(|nothing| nothing.end.proven.is_some());
+        self.nothing.extend(unproven);
+        // The doubtful ones first, then whoever is held back for their sake, and so on: each may be the neighbour of another.
+        silent.retain(|nothing| {
+            let is_doubtful = lane.doubts(nothing.progress.span, &[]) == Doubt::Is;
+            lane.doubtful
+                .extend(is_doubtful.then_some(nothing.progress));
+            !is_doubtful
+        });
+        loop {
+            let (more, rest): (Vec<Nothing>, Vec<Nothing>) =
+                silent.into_iter().partition(|nothing| {
+                    lane.doubts(nothing.progress.span, &lane.silent) == Doubt::May
+                });
+            silent = rest;
+            if more.is_empty() {
+                break;
             }
+            lane.silent.extend(more);
         }
+        self.nothing.extend(silent);
     }
 
     /// The slices that were found not worth asking since the last call.
@@ -710,6 +718,35 @@ mod tests {
                 assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![1]));
             }
         }
+    }
+
+    #[test]
+    fn what_is_empty_at_first_is_asked_again_slice_by_slice_as_far_as_the_candles_reach() {
+        let life = Some(days(150, 155));
+        let (mut queue, works) = in_flight(5, life);
+        for &work in &works {
+            queue.done(work, nothing(work), life);
+        }
+        // Each second question has candles, and so the one before it is asked again, too.
+        for expected in [4, 3, 2, 1] {
+            let Next::Do(
+                work @ Work::Slice {
+                    progress, again, ..
+                },
+            ) = queue.next()
+            else {
+                panic!("slice {expected} is asked again")
+            };
+            assert_eq!((progress.slice_id, again), (expected, true));
+            assert_eq!(
+                silent(&mut queue),
+                [0; 0],
+                "while slice {expected} is asked"
+            );
+            let life = Some(days(expected * 30, 155));
+            queue.done(work, Verdict::Settled, life);
+        }
+        assert_eq!((queue.next(), silent(&mut queue)), (Next::Done, vec![]));
     }
 
     #[test]

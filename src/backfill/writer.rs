@@ -252,12 +252,7 @@ impl<'a> Ledger<'a> {
                 self.slice_failed(batch, series, progress, &why)?;
                 self.end_series(batch, series)
             }
-            Message::Checked { series } => {
-                match std::mem::replace(&mut self.states[series].last, Last::Stored) {
-                    Last::Kept(Some(page)) => self.take_last(batch, *page, now),
-                    Last::Kept(None) | Last::Stored => Ok(()),
-                }
-            }
+            Message::Checked { series } => self.take_checked(batch, series, now),
             Message::SeriesOver { series, stale, why } => {
                 let mut open: Vec<Progress> = self.states[series].open.values().copied().collect();
                 open.sort_by_key(|progress| progress.span);
@@ -279,20 +274,26 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes what was kept back, unless somebody else has filled part of the series meanwhile: whether that is in the same
-    /// scale, the next run finds out.
-    fn take_last(
+    /// Takes what was kept back, and what came before it for good, unless somebody else has filled part of the series meanwhile:
+    /// whether that is in the same scale, the next run finds out.
+    fn take_checked(
         &mut self,
         batch: &Batch<'_>,
-        page: PageMessage,
+        series: usize,
         now: i64,
     ) -> Result<(), StoreError> {
-        let PageMessage {
-            series, progress, ..
-        } = page;
-        let covered = batch.coverage(progress.series_id)?;
-        if covered.subtract(&self.states[series].known).is_empty() {
-            return self.take_page(batch, page, now);
+        let id = self.ids[series];
+        let covered = batch.coverage(id)?;
+        let is_alone = covered.subtract(&self.states[series].known).is_empty();
+        if is_alone {
+            batch.series_checked(&self.job.job_id, id)?;
+        }
+        let Last::Kept(Some(page)) = std::mem::replace(&mut self.states[series].last, Last::Stored)
+        else {
+            return Ok(());
+        };
+        if is_alone {
+            return self.take_page(batch, *page, now);
         }
         let why = GivenUp {
             kind: ErrorKind::Slice,
@@ -301,7 +302,7 @@ impl<'a> Ledger<'a> {
             attempts: 0,
             at: now,
         };
-        self.slice_failed(batch, series, progress, &why)?;
+        self.slice_failed(batch, series, page.progress, &why)?;
         self.end_series(batch, series)
     }
 
@@ -356,6 +357,7 @@ impl<'a> Ledger<'a> {
             span,
             proven,
             empty,
+            is_checked: matches!(self.states[series].last, Last::Stored),
             seen_at,
             now,
         })?;

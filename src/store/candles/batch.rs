@@ -59,11 +59,16 @@ pub struct SliceEnd {
     pub proven: Option<Span>,
     /// Whether no page had a storable row.
     pub empty: bool,
+    /// Whether nothing more has to be checked before it is believed.
+    pub is_checked: bool,
     /// When the answer came, Unix seconds, by the clock that is behind: this machine's or the provider's.
     pub seen_at: i64,
     /// Now, Unix seconds.
     pub now: i64,
 }
+
+/// Stands with a completed slice of an adjusted series until its run has ended well.
+const UNCHECKED: &str = "not checked for a split yet";
 
 /// What a job has asked of a series, all of it.
 #[derive(Clone, Copy, Debug)]
@@ -171,9 +176,19 @@ impl Batch<'_> {
     /// # Errors
     /// The file cannot be written.
     pub fn slice_completed(&self, end: SliceEnd) -> Result<(), StoreError> {
-        let sql = "UPDATE backfill_progress SET status = 'completed', error = NULL, completed_at = ?2 WHERE slice_id = ?1";
-        self.execute(sql, params![end.slice_id, end.now])?;
+        let sql = "UPDATE backfill_progress SET status = 'completed', error = ?3, completed_at = ?2 WHERE slice_id = ?1";
+        let error = (!end.is_checked).then_some(UNCHECKED);
+        self.execute(sql, params![end.slice_id, end.now, error])?;
         self.remember_empty(end).map_err(told(self.path))
+    }
+
+    /// Says that all that a job stored of a series was checked.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn series_checked(&self, job_id: &str, series_id: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE backfill_progress SET error = NULL WHERE job_id = ? AND series_id = ? AND status = 'completed'";
+        self.execute(sql, params![job_id, series_id])
     }
 
     /// Marks a slice as failed, with what was stored of it kept.

@@ -8,7 +8,6 @@ use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 use crate::plan::EmptySpan;
 use crate::store::candles::columns::{candle_of, selected};
-use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp;
 use crate::store::{FORMAT, SeriesKey, Store, StoreError, told};
 
@@ -38,8 +37,7 @@ impl Store {
     }
 
     /// The covered candles that a split would have changed, and new ones could contradict, in groups of `count` at most: the
-    /// oldest, the newest, those on both sides of each stretch that is missing, and the beginnings of slices of runs
-    /// that did not end well: whether they are in one scale with the others nobody has said. None where nothing is missing.
+    /// oldest, the newest, and those on both sides of each stretch that is missing. None where nothing is missing.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -66,43 +64,10 @@ impl Store {
                 let from = from.iter().flat_map(SpanSet::iter);
                 groups.push(self.some_of(series_id, from, "ASC", count)?);
             }
-            for slice in self.unchecked_slices(series_id)? {
-                let slice = covered.within(slice);
-                groups.push(self.some_of(series_id, slice.iter(), "ASC", count)?);
-            }
             groups.retain(|group| !group.is_empty());
             Ok(groups)
         };
         read().map_err(told(&self.path))
-    }
-
-    /// Slices of runs that did not end well, and of those beside them, since the last that did had begun: of them, those before
-    /// which none had come that reaches back further. A split that was entered meanwhile has changed their beginnings, if it has
-    /// changed anything.
-    fn unchecked_slices(&self, series_id: i64) -> rusqlite::Result<Vec<Span>> {
-        let sql = "WITH slices AS (SELECT p.start_ts, p.end_ts, coalesce(p.started_at, 0) AS began,
-                       coalesce(p.completed_at, ?2) AS ended, s.status = 'completed' AS well, j.created_at
-                       FROM backfill_progress AS p JOIN backfill_series AS s USING (job_id, series_id) JOIN backfill_jobs AS j USING (job_id)
-                       WHERE p.series_id = ?1 AND p.records_fetched > 0),
-                   unchecked AS (SELECT * FROM slices WHERE NOT well
-                       AND ended >= coalesce((SELECT max(created_at) FROM slices WHERE well), began))
-                   SELECT start_ts, end_ts, began, ended FROM unchecked
-                   UNION ALL SELECT start_ts, end_ts, began, ended FROM slices
-                       WHERE well AND ended >= (SELECT min(began) FROM unchecked)";
-        let mut select = self.connection.prepare_cached(sql)?;
-        let slice = |row: &rusqlite::Row<'_>| {
-            let times = (row.get::<_, i64>(2)?, row.get::<_, i64>(3)?);
-            Ok((span_of(row, 0)?, times))
-        };
-        let slices = select
-            .query_map([series_id, i64::MAX], slice)?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        let reaches_furthest = |(span, (began, _)): &(Span, (i64, i64))| {
-            let mut before = slices.iter().filter(|(_, (_, ended))| ended < began);
-            !before.any(|(other, _)| other.start() <= span.start())
-        };
-        let furthest = slices.iter().filter(|slice| reaches_furthest(slice));
-        Ok(furthest.map(|&(span, _)| span).collect())
     }
 
     /// Covered candles between two others, evenly spread in time, at most `count`, ascending.
@@ -289,7 +254,8 @@ pub(in crate::store) fn uncover(
     replace_coverage(connection, series_id, &touching, &rest)
 }
 
-/// Takes back what a clock that ran ahead has left: answers that cannot have come, and what is said to have been asked after now.
+/// Takes back what is not believed: answers that cannot have come, and those of an adjusted series that were not checked for a
+/// split; and what is said to have been asked after now.
 pub(in crate::store) fn disbelieve(
     connection: &Connection,
     series_id: i64,
@@ -299,6 +265,11 @@ pub(in crate::store) fn disbelieve(
     for span in spans.iter() {
         uncover(connection, series_id, span)?;
         forget_empty(connection, series_id, span)?;
+        let sql = "UPDATE backfill_progress SET error = NULL
+                   WHERE series_id = ? AND status = 'completed' AND error IS NOT NULL AND start_ts < ? AND end_ts > ?";
+        connection
+            .prepare_cached(sql)?
+            .execute([series_id, span.end(), span.start()])?;
     }
     let sql = "UPDATE series SET tail_asked_from = NULL, tail_asked_to = NULL, tail_asked_at = NULL
                WHERE id = ? AND tail_asked_at > ?";

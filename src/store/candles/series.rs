@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::model::listing::{Adjustment, Currency, Listing};
 use crate::model::market::Market;
-use crate::model::span::Span;
+use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::plan::{EmptySpan, Known, Tail};
@@ -281,5 +281,6 @@ pub(in crate::store) fn known_in(
         coverage: coverage_in(file, format, connection, series_id)?,
         empty: empty_spans_in(file, format, connection, series_id)?,
         tail,
+        unchecked: SpanSet::default(),
     })
 }

@@ -3,7 +3,9 @@
 
 use rusqlite::{Connection, params};
 
-use crate::model::span::Span;
+use crate::model::listing::Adjustment;
+use crate::model::span::{Span, SpanSet};
+use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::create::claims;
 use crate::store::{SeriesKey, Store, StoreError, told};
@@ -57,6 +59,29 @@ impl Store {
         }
         left.sort_by_key(|left| left.span);
         Ok(left)
+    }
+}
+
+impl Store {
+    /// What came of an adjusted series in runs that are over and were not checked for a split.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn unchecked(&self, others: &Others, key: &SeriesKey) -> Result<SpanSet, StoreError> {
+        if key.adjusted == Adjustment::Raw {
+            return Ok(SpanSet::default());
+        }
+        let sql = "SELECT start_ts, end_ts FROM backfill_progress
+                   WHERE series_id = (SELECT id FROM series WHERE symbol = ?1 AND timeframe = ?2)
+                   AND status = 'completed' AND error IS NOT NULL AND job_id NOT IN (SELECT value FROM json_each(?3))";
+        let living = serde_json::json!(others.job_ids).to_string();
+        let values = params![key.symbol.as_str(), key.timeframe.to_string(), living];
+        let read = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let spans = select.query_map(values, |row| span_of(row, 0))?;
+            spans.collect::<rusqlite::Result<SpanSet>>()
+        };
+        read().map_err(told(&self.path))
     }
 }
 

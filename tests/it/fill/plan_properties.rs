@@ -119,6 +119,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 coverage,
                 empty,
                 tail,
+                unchecked: SpanSet::default(),
             };
             // What is asked never goes beyond the candle that holds now.
             let begun = Span::new(line[0], market.next(market.label(now - 1))).unwrap();
