@@ -18,7 +18,9 @@ mod hive;
 
 pub use columns::{Column, UnknownColumn};
 pub use error::ExportError;
-pub(crate) use error::{after_writing, is_full};
+#[cfg(feature = "cli")]
+pub(crate) use error::after_writing;
+pub(crate) use error::is_full;
 pub use folder::Folder;
 pub use format::{BadFormat, Compression, Encoding, Format};
 
