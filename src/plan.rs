@@ -7,6 +7,9 @@ use crate::model::span::{Span, SpanSet};
 /// A series without any candle is asked again after this long: a typing error and a late listing answer alike.
 const NO_DATA_ASKED_AGAIN_AFTER: i64 = 24 * 3600;
 
+/// What ended so long ago is final, however long its candle is.
+const LONG_FINAL: i64 = 60 * 86_400;
+
 /// A series that had no candle for so many days with trading hours may have ended, and is asked ever more seldom ..
 const QUIET_DAYS: usize = 20;
 /// .. but after so many such days at the latest.
@@ -60,6 +63,10 @@ impl Known {
         let of_the_future = self.empty.iter().filter(|empty| empty.asked_at > now);
         let unasked: SpanSet = of_the_future.map(|empty| empty.span).collect();
         let unasked = unasked.union(&self.unchecked);
+        let end = self.coverage.iter().next_back().map(Span::end);
+        if end.is_none_or(|end| end < now - LONG_FINAL) {
+            return unasked;
+        }
         let earliest = Policy {
             delay: 0,
             final_after: Some(0),
