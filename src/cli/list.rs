@@ -5,7 +5,7 @@ use crate::{Adjustment, BadChoice, Span, SpanSet, Store, StoreError, Symbol};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::args::{Global, List, flat};
+use super::args::{Global, List, flat, no_timeframe};
 use super::error::Exit;
 use super::output::{self, count, days, days_without, short, time};
 use super::report::where_odd;
@@ -23,9 +23,13 @@ pub const TITLES: [&str; 7] = [
 ];
 
 pub fn run(global: &Global, args: &List) -> Result<Exit> {
+    let symbols = flat(&args.symbols)?;
+    no_timeframe(&symbols, |_| {
+        "name symbols alone: each is listed with all its timeframes".into()
+    })?;
     let series = Store::reading(&global.db, |store| {
         store.at_one_instant(|| -> Result<Vec<Listed>> {
-            let chosen = chosen(store.series()?, &flat(&args.symbols))?;
+            let chosen = chosen(store.series()?, &symbols)?;
             Ok(all_of(store, chosen)?)
         })
     })?;

@@ -2,7 +2,7 @@
 
 use crate::handover::pack::{Options, PackError, checksum_path, pack};
 use crate::monitor::Meter;
-use crate::{Cancel, Choice, Store, Target};
+use crate::{Cancel, Store, Target};
 use anyhow::Result;
 use serde_json::json;
 
@@ -13,6 +13,7 @@ use super::progress::Passing;
 use super::signals::stop_on_signals;
 
 pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
+    let choice = args.part.choice()?;
     let inputs = [global.db.as_path()];
     let target = Target::new(&args.output, args.overwrite, &inputs)?;
     let checksum = Target::new(&checksum_path(&args.output), args.overwrite, &inputs)?;
@@ -22,7 +23,6 @@ pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
         history: args.with_history,
         compat: args.compat,
     };
-    let choice = Choice::from(args.part.clone());
     let cancel = Cancel::new();
     stop_on_signals(&cancel, None);
     let passing = Passing::new(global.quiet, &meter);

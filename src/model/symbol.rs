@@ -61,9 +61,11 @@ impl FromStr for Symbol {
             .chars()
             .find(|c| !c.is_ascii_alphanumeric() && !"._:/^=-".contains(*c))
         {
-            return Err(bad(format!(
-                "it contains {odd:?}, and letters, digits and . _ : / ^ = - are allowed"
-            )));
+            let allowed = match odd {
+                ' ' | ';' | '|' => "several are set apart by commas",
+                _ => "letters, digits and . _ : / ^ = - are allowed",
+            };
+            return Err(bad(format!("it contains {odd:?}, and {allowed}")));
         }
         if text.len() > MAX_LEN {
             return Err(bad(format!("it is longer than {MAX_LEN} characters")));

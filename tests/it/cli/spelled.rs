@@ -67,12 +67,6 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         run.stderr.contains("-:2: ") && run.stderr.contains("did you mean I:SPX?"),
         "{run:?}"
     );
-    // A blank behind a comma makes a symbol of a timeframe.
-    for words in ["backfill AAPL -t 1d, 1h", "backfill AAPL 1h -t 1d"] {
-        let run = home.cli(words.split(' ')).run().exit(2);
-        assert!(run.stderr.contains("1h is a timeframe"), "{run:?}");
-        assert!(run.stderr.contains("-t 1d,1h"), "{run:?}");
-    }
 }
 
 #[test]
