@@ -291,7 +291,7 @@ fn next_of(
             let without: Vec<NoData> = without
                 .map(|series| NoData::of(&series.key, series.span, provider))
                 .collect();
-            Some(without_data(&without))
+            Some(without_data(without.iter()))
         }
         (None, JobStatus::Interrupted | JobStatus::Partial, _) => Some(resume.after("go on with")),
         (None, JobStatus::Failed, _) => Some(Next::Then(vec![
@@ -307,7 +307,10 @@ fn named(key: &SeriesKey) -> Named {
 }
 
 /// What to do about series without data.
-fn without_data<'a>(without: impl IntoIterator<Item = &'a NoData>) -> Next {
+fn without_data<'a>(without: impl Iterator<Item = &'a NoData> + Clone) -> Next {
+    if without.clone().map(NoData::is_elsewhere).min() == Some(true) {
+        return Next::words("leave out what the provider does not have");
+    }
     // Holidays come one, or two, at a time.
     const FEW: usize = 3;
     let days = |no_data: &NoData| {

@@ -8,7 +8,7 @@ use chrono::Weekday;
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::span::Span;
-use crate::model::symbol::{Symbol, did_you_mean};
+use crate::model::symbol::Meant;
 use crate::monitor::FailedSlice;
 use crate::provider::Provider;
 use crate::store::{
@@ -81,8 +81,8 @@ pub struct NoData {
     pub key: SeriesKey,
     /// What was asked.
     pub asked: Span,
-    /// What may have been meant by its symbol, the likeliest first.
-    pub likely: Vec<Symbol>,
+    /// What may have been meant by its symbol.
+    pub meant: Meant,
     /// Whether that trades at other times.
     is_of_another_market: bool,
 }
@@ -90,15 +90,15 @@ pub struct NoData {
 impl NoData {
     /// Of a series. `provider` is the one of its source, where there is one.
     pub fn of(key: &SeriesKey, asked: Span, provider: Option<&dyn Provider>) -> NoData {
-        let likely = provider.map(|provider| provider.likely(key.symbol.as_str()));
-        let likely = likely.unwrap_or_default();
-        let listed = provider.zip(likely.first());
+        let meant = provider.map(|provider| provider.likely(key.symbol.as_str()));
+        let meant = meant.unwrap_or_default();
+        let listed = provider.zip(meant.first());
         let listed = listed.map(|(provider, likely)| provider.listing(likely));
         NoData {
             key: key.clone(),
             asked,
             is_of_another_market: listed.is_some_and(|listed| listed.market != key.listing.market),
-            likely,
+            meant,
         }
     }
 
@@ -111,6 +111,11 @@ impl NoData {
     ) -> Option<NoData> {
         let is_it = status == SeriesStatus::NoData;
         is_it.then(|| NoData::of(key, asked, Some(runner.provider.as_ref())))
+    }
+
+    /// Whether the provider has nothing of the kind.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self.meant, Meant::Elsewhere(_))
     }
 
     /// Whether what may have been meant trades at other times.
@@ -131,7 +136,7 @@ impl fmt::Display for NoData {
             "the provider has no data for {symbol} {timeframe} in this range"
         )?;
         let hint = if market.trades_within(self.asked) || self.is_of_another_market {
-            did_you_mean(&self.likely)
+            self.meant.in_words()
         } else {
             Some(market.no_session(self.asked))
         };

@@ -10,6 +10,7 @@ use crate::http::rate::Rate;
 use crate::model::candle::{MAX_TS, MIN_TS};
 use crate::model::market::Market;
 use crate::model::range::{Moment, Range};
+use crate::model::symbol::Meant;
 use crate::model::zones::{like, named};
 use crate::provider::spelling::likely;
 use crate::{MarketCode, Symbol, Timeframe};
@@ -61,8 +62,10 @@ where
 
 fn is_symbol(word: &str) -> bool {
     // What is no symbol may be meant for one, too.
-    for other in likely(word) {
-        assert!(other.as_str() != word && is_again_itself::<Symbol>(other.as_str()));
+    if let Meant::OneOf(likely) = likely(word) {
+        for other in likely {
+            assert!(other.as_str() != word && is_again_itself::<Symbol>(other.as_str()));
+        }
     }
     if let Ok(symbol) = word.parse::<Symbol>() {
         symbol.expiry();

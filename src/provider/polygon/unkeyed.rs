@@ -4,7 +4,7 @@ use chrono::{NaiveDate, Weekday};
 
 use super::{NAME, WEEK_START, first_date};
 use crate::model::listing::Listing;
-use crate::model::symbol::Symbol;
+use crate::model::symbol::{Meant, Symbol};
 use crate::provider::{
     Ask, AssetClass, Cursor, ErrorKind, Page, Provider, ProviderError, prefixes, spelling,
 };
@@ -35,7 +35,7 @@ impl Provider for Unkeyed {
         first_date(symbol)
     }
 
-    fn likely(&self, typed: &str) -> Vec<Symbol> {
+    fn likely(&self, typed: &str) -> Meant {
         spelling::likely(typed)
     }
 

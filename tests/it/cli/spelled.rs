@@ -36,6 +36,13 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ("NASDAQ:AAPL", "did you mean AAPL?"),
         ("FX:EURUSD", "did you mean C:EURUSD?"),
         ("XBTUSD", "did you mean X:BTCUSD?"),
+        ("XXBTZUSD", "did you mean X:BTCUSD?"),
+        ("X:XBTUSD", "did you mean X:BTCUSD?"),
+        ("EUR.USD", "did you mean C:EURUSD?"),
+        ("AAPL:US", "did you mean AAPL?"),
+        ("SPY_251219C450", "did you mean O:SPY251219C00450000?"),
+        ("LSE:VOD", "those of the United States alone"),
+        ("RY.TO", "those of the United States alone"),
     ] {
         let words = [
             "backfill",
@@ -47,6 +54,9 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ];
         let run = home.to(&server, words).run().exit(3);
         assert!(run.stdout.contains(hints), "{hints}\n{run:?}");
+        let is_a_guess = hints.starts_with("did");
+        let next = "leave out what the provider does not have";
+        assert_ne!(run.stdout.contains(next), is_a_guess, "{run:?}");
     }
     // As a clearing house pads it, it is no symbol at all.
     for (word, meant) in [
