@@ -1,5 +1,8 @@
 //! What comes from outside and is spelled otherwise: symbols, zones, keys, and the words of a server.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
 use crate::support::documents::refused;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
@@ -153,13 +156,29 @@ fn a_zone_is_understood_as_people_say_it() {
     assert_eq!(shown("local", "Asia/Tokyo"), "Asia/Tokyo");
     assert_eq!(shown("Local", ":Europe/Paris"), "Europe/Paris");
     assert_eq!(shown("local", "JST-9"), "Etc/GMT-9");
+    // A file is the zone that its name, or where it leads to, says.
+    fs::create_dir_all(home.path("zoneinfo/America")).unwrap();
+    fs::write(home.path("zoneinfo/America/New_York"), "").unwrap();
+    symlink(home.path("zoneinfo/America/New_York"), home.path("here")).unwrap();
+    for file in ["here", "zoneinfo/America/New_York"] {
+        let file = home.path(file).display().to_string();
+        for local in [format!(":{file}"), file] {
+            assert_eq!(shown("local", &local), "America/New_York", "{local}");
+        }
+    }
+    assert_eq!(shown("local", ":/etc/localtime"), shown("local", ""));
+    assert_eq!(shown("local", ":America/New_York"), "America/New_York");
     let words = "show AAPL -t 1h --tz local";
-    let run = home
-        .cli(words.split(' '))
-        .env("TZ", "IST-5:30")
-        .run()
-        .exit(2);
-    run.says(&["TZ=IST-5:30 names no zone", "set TZ to a name"]);
+    for (local, why) in [
+        ("IST-5:30", "has minutes or a summer time"),
+        ("EST5EDT4,M3.2.0,M11.1.0", "has minutes or a summer time"),
+        ("<-03>3<-02>,M3.2.0,M11.1.0", "JST-9, it is understood"),
+        ("Berlinn", "names no zone"),
+        (":/no/such/file", "names no zone"),
+    ] {
+        let run = home.cli(words.split(' ')).env("TZ", local).run().exit(2);
+        run.says(&[&format!("TZ={local} "), why, "set TZ to a name"]);
+    }
     let server = Server::start();
     refused(
         &home,
