@@ -231,7 +231,16 @@ fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
         ("candlefile --db 'my\\ data/m.db' show M", "MSFT"),
         ("candlefile --db '~/other.db' show M", "MSFT"),
         ("candlefile --db '~/\"my data\"/m.db' show M", "MSFT"),
+        ("candlefile --db '$HOME/other.db' show M", "MSFT"),
+        ("candlefile --db = '${HOME}/other.db' show M", "MSFT"),
+        ("candlefile --db '\"$HOME/my data/m.db\"' show M", "MSFT"),
+        ("candlefile --db \"'\\$HOME/other.db'\" show M", ""),
         ("candlefile --db '$(touch run)' show M", ""),
+        (
+            "candlefile --db other.db show MSFT,",
+            "MSFT,AAPL MSFT,X:BTCUSD MSFT,X:ETHUSD",
+        ),
+        ("candlefile --db other.db show X : BTCUSD,X :", "ETHUSD"),
         ("candlefile --db other.db status ''", job.as_str()),
     ] {
         let complete = format!(
@@ -257,17 +266,25 @@ fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
             && types.contains("[System.Management.Automation.CompletionResult]::new")
     );
     fs::write(home.path("c.fish"), script("fish")).unwrap();
-    let ask = r#"source c.fish; complete -C 'candlefile --db ~/"my data"/m.db show AAPL,M'"#;
-    let path = std::env::join_paths([program, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
-    let mut fish = Command::new("fish");
-    fish.args(["-c", ask]).current_dir(home.path(""));
-    let fish = fish.env("PATH", path).env("HOME", home.path("")).output();
-    let Ok(fish) = fish else { return };
-    assert_eq!(
-        String::from_utf8_lossy(&fish.stdout).trim(),
-        "AAPL,MSFT",
-        "{fish:?}"
-    );
+    for (words, offered) in [
+        (r#"--db ~/"my data"/m.db show AAPL,M"#, "AAPL,MSFT"),
+        (r#"--db $HOME/"my data"/m.db show AAPL,M"#, "AAPL,MSFT"),
+        (r#"--db="$HOME/my data/m.db" show AAPL,M"#, "AAPL,MSFT"),
+        (
+            "--db other.db show X:ETHUSD,AAPL,X",
+            "X:ETHUSD,AAPL,X:BTCUSD",
+        ),
+    ] {
+        let ask = format!("source c.fish; complete -C 'candlefile {words}'");
+        let path =
+            std::env::join_paths([program, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+        let mut fish = Command::new("fish");
+        fish.args(["-c", &ask]).current_dir(home.path(""));
+        let fish = fish.env("PATH", path).env("HOME", home.path("")).output();
+        let Ok(fish) = fish else { return };
+        let told = String::from_utf8_lossy(&fish.stdout);
+        assert_eq!(told.trim(), offered, "{words}: {fish:?}");
+    }
 }
 
 #[test]
