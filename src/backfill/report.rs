@@ -7,6 +7,7 @@ use chrono::Weekday;
 
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
+use crate::model::number::of;
 use crate::model::span::Span;
 use crate::model::symbol::Meant;
 use crate::monitor::FailedSlice;
@@ -190,7 +191,10 @@ impl SeriesReport {
         Some(match self.off_session {
             0 => words,
             1 => format!("{words}, and 1 candle of then is held (off_session)"),
-            more => format!("{words}, and {more} candles of then are held (off_session)"),
+            more => {
+                let more = of(more, "candle");
+                format!("{words}, and {more} of then are held (off_session)")
+            }
         })
     }
 }

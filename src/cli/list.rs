@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, List, flat, no_timeframe};
 use super::error::Exit;
-use super::output::{self, count, days, days_without, short, time};
+use super::output::{self, count, days, days_without, of, short, time};
 use super::report::where_odd;
 use super::table;
 
@@ -125,13 +125,12 @@ fn covered(series: &SeriesRow, nothing: &SpanSet, odd: OddRows) -> String {
     };
     match series.holes() {
         0 => {}
-        1 => text += ", 1 hole",
-        holes => text += &format!(", {holes} holes"),
+        holes => text += &format!(", {}", of(holes as u64, "hole")),
     }
     match nothing.iter().collect::<Vec<Span>>().as_slice() {
         [] => {}
         [one] => text += &format!(", nothing from {}", days_without(&series.key, *one)),
-        several => text += &format!(", nothing in {} stretches", several.len()),
+        several => text += &format!(", nothing in {}", of(several.len() as u64, "stretch")),
     }
     if odd.rejected > 0 {
         text += &format!(", {} rejected", count(odd.rejected));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::model::market::date_of;
+pub(crate) use crate::model::number::{count, of};
 use crate::{Counts, SeriesKey, Span, Timeframe};
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, Weekday};
@@ -51,29 +52,6 @@ pub fn days(key: &SeriesKey, span: Span) -> String {
 pub fn days_without(key: &SeriesKey, span: Span) -> String {
     let market = key.market(Weekday::Sun);
     days(key, market.whole_days(span).unwrap_or(span))
-}
-
-/// A count with thousands set apart.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// How many of what: `1 request`, `2 requests`.
-pub fn of(number: u64, what: &str) -> String {
-    let ending = match what {
-        _ if number == 1 || what.ends_with("series") => "",
-        _ if what.ends_with("ch") => "es",
-        _ => "s",
-    };
-    format!("{} {what}{ending}", count(number))
 }
 
 /// What became of fetched rows, adding up; `None` where no row was fetched or removed.
@@ -280,13 +258,5 @@ mod tests {
         assert_eq!(bounds, ["less than 1 s", "less than 2 s", "2 s"]);
         assert_eq!(seconds(7.44), "7.4 s");
         assert_eq!(seconds(309_640.2), "3 days 14 h");
-    }
-
-    #[test]
-    fn one_is_told_as_one() {
-        assert_eq!(of(1, "request"), "1 request");
-        assert_eq!(of(1_000, "request"), "1,000 requests");
-        assert_eq!(of(2, "stretch"), "2 stretches");
-        assert_eq!(of(2, "series"), "2 series");
     }
 }

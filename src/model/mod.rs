@@ -8,6 +8,7 @@ pub mod manifest;
 pub mod market;
 pub mod nearest;
 pub mod next;
+pub(crate) mod number;
 pub mod plain;
 pub mod range;
 pub(crate) mod scale;
