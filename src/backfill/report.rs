@@ -29,6 +29,8 @@ pub struct Report {
     pub requests: u64,
     /// How long it took.
     pub elapsed: Duration,
+    /// The same by the stamps of its start and its end in the file, which are whole seconds.
+    pub stamped_s: u64,
     /// What was counted.
     pub records: Counts,
     /// The series, in the order asked.
@@ -287,7 +289,7 @@ pub(super) fn make(
     job: &Job,
     ledger: Ledger<'_>,
     runner: &Runner,
-    elapsed: Duration,
+    (elapsed, now): (Duration, i64),
 ) -> Result<Report, StoreError> {
     let stopped = stop_words(ledger.stop.as_ref());
     let mut series = Vec::with_capacity(ledger.series.len());
@@ -345,6 +347,7 @@ pub(super) fn make(
         provider: runner.provider.name().to_owned(),
         requests,
         elapsed,
+        stamped_s: now.saturating_sub(job.planned_at).max(0).unsigned_abs(),
         records: ledger.records,
         is_whole: requests == 0 && is_whole(store, &series)?,
         series,

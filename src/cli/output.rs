@@ -2,7 +2,6 @@
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use crate::model::market::date_of;
 pub(crate) use crate::model::number::{count, of};
@@ -98,18 +97,9 @@ pub fn seconds(seconds: f64) -> String {
     whole_seconds(seconds.round() as u64)
 }
 
-/// What a run took, for people.
-pub fn took(time: Duration) -> String {
-    let exact = time.as_secs_f64();
-    // What would be rounded to a minute is one.
-    if exact >= 59.95 {
-        return seconds(exact);
-    }
-    format!("{:.1} s", exact.max(0.1))
-}
-
-/// What lies between two stamps, for people. Stamps are whole seconds: of a short time only the bound is known.
-pub fn took_by_stamps(seconds: u64) -> String {
+/// What a run took, for people, by the stamps of its start and its end. They are whole seconds: of a short time only the bound is
+/// known.
+pub fn took(seconds: u64) -> String {
     match seconds {
         0 | 1 => format!("less than {} s", seconds + 1),
         more => whole_seconds(more),
@@ -245,16 +235,7 @@ mod tests {
         ] {
             assert_eq!(whole_seconds(number), words);
         }
-        for (millis, words) in [
-            (3, "0.1 s"),
-            (440, "0.4 s"),
-            (12_340, "12.3 s"),
-            (59_960, "1 min"),
-            (192_400, "3 min 12 s"),
-        ] {
-            assert_eq!(took(Duration::from_millis(millis)), words);
-        }
-        let bounds = [0, 1, 2].map(took_by_stamps);
+        let bounds = [0, 1, 2].map(took);
         assert_eq!(bounds, ["less than 1 s", "less than 2 s", "2 s"]);
         assert_eq!(seconds(7.44), "7.4 s");
         assert_eq!(seconds(309_640.2), "3 days 14 h");
