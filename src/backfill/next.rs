@@ -342,11 +342,11 @@ fn named(key: &SeriesKey) -> Named {
 
 /// What to do about series without data.
 fn without_data<'a>(without: impl Iterator<Item = &'a NoData> + Clone) -> Next {
+    // Holidays come one, or two, at a time.
+    const FEW: usize = 3;
     if without.clone().map(NoData::is_elsewhere).min() == Some(true) {
         return Next::words("leave out what the provider does not have");
     }
-    // Holidays come one, or two, at a time.
-    const FEW: usize = 3;
     let days = |no_data: &NoData| {
         let market = no_data.key.market(Weekday::Sun);
         let asked = no_data.asked;

@@ -78,6 +78,7 @@ pub(super) fn exchange(upper: &str) -> Option<Beside<'_>> {
     }
     let (name, letters) = upper.rsplit_once('.')?;
     // A preferred share's letter may be one of them.
-    let is_abroad = !name.is_empty() && !name.ends_with(".PR") && ABROAD.contains(&letters);
+    let is_preferred = name.rsplit('.').next() == Some("PR");
+    let is_abroad = !name.is_empty() && !is_preferred && ABROAD.contains(&letters);
     is_abroad.then_some(Beside::Other(name, letters))
 }

@@ -5,24 +5,14 @@
 //! everything that is no stock a prefix (`X:BTCUSD`, `C:EURUSD`, `I:NDX`, `O:SPY251219C00650000`).
 
 mod abroad;
+mod pairs;
 
 use chrono::NaiveDate;
 
 use crate::model::symbol::{Meant, Symbol};
 use abroad::Beside;
+use pairs::pair;
 
-/// Currencies of states, and the metals that are traded like them.
-const MONEY: [&str; 30] = [
-    "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK",
-    "HUF", "TRY", "ZAR", "MXN", "BRL", "CNY", "CNH", "HKD", "SGD", "INR", "KRW", "THB", "ILS",
-    "XAU", "XAG", "XPT", "XPD",
-];
-/// Coins that stand for dollars: what is quoted in one of them may be known in dollars alone.
-const DOLLARS: [&str; 4] = ["USDT", "USDC", "BUSD", "DAI"];
-/// What else crypto is quoted in.
-const COINS: [&str; 2] = ["BTC", "ETH"];
-/// Coins by what some exchanges call them.
-const RENAMED: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
 /// Indices by what others call them, and those that are known by their name alone.
 const INDICES: [(&str, &str); 10] = [
     ("GSPC", "SPX"),
@@ -141,10 +131,10 @@ fn option(upper: &str) -> Option<String> {
 fn shortened(bare: &str) -> Option<String> {
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (root, terms) = bare.split_at(bare.find(|c: char| !c.is_ascii_alphabetic())?);
-    let orders = match terms.starts_with('_') {
-        true => ["%m%d%y", "%y%m%d"],
-        false => ["%y%m%d", "%m%d%y"],
-    };
+    let mut orders = ["%y%m%d", "%m%d%y"];
+    if terms.starts_with('_') {
+        orders.reverse();
+    }
     let terms = terms.trim_start_matches(['_', '-', ' ']);
     let (date, rest) = terms.split_at_checked(6)?;
     let dates = orders.map(|order| NaiveDate::parse_from_str(date, order).ok());
@@ -258,54 +248,6 @@ fn in_capitals(text: &str, upper: &str) -> Vec<String> {
     all
 }
 
-/// Two currencies or coins, set apart or not. Tickers may end like a currency: without anything between, it must be known that it
-/// is no ticker, or look like none.
-fn pair(upper: &str, is_known: bool) -> Vec<String> {
-    let is_money = |text: &str| MONEY.contains(&text);
-    let quotes = || DOLLARS.iter().chain(&COINS).chain(&MONEY).copied();
-    let quotes = || quotes().chain(RENAMED.iter().map(|&(theirs, _)| theirs));
-    let joined = || {
-        let mut parts = quotes().filter_map(|quote| Some((upper.strip_suffix(quote)?, quote)));
-        parts.find(|(base, _)| base.len() >= 3)
-    };
-    let apart = upper.split_once(['-', '/', '_', ' ', '.']);
-    let Some((base, quote)) = lettered(upper).or(apart).or_else(joined) else {
-        return Vec::new();
-    };
-    let ours = |name| of(&RENAMED, name).unwrap_or(name);
-    let (base_of, quote_of) = (ours(base), ours(quote));
-    let is_dollar = DOLLARS.contains(&quote);
-    let class = match (
-        is_money(base),
-        is_money(quote),
-        is_dollar || COINS.contains(&quote_of),
-    ) {
-        (true, true, _) => "C",
-        (false, true, _) | (_, _, true) if base.len() >= 2 => "X",
-        _ => return Vec::new(),
-    };
-    let is_sure = is_known
-        || upper.len() > base.len() + quote.len()
-        || class == "C"
-        || COINS.contains(&base_of)
-        || (base_of, quote_of) != (base, quote)
-        || quote.starts_with("USD");
-    let in_dollars = is_dollar.then(|| format!("X:{base_of}USD"));
-    let all = std::iter::once(format!("{class}:{base_of}{quote_of}")).chain(in_dollars);
-    all.filter(|_| is_sure).collect()
-}
-
-/// A pair as Kraken writes it: a letter before each name, Z for money and X for the rest.
-fn lettered(upper: &str) -> Option<(&str, &str)> {
-    let (base, quote) = upper.split_at_checked(4).filter(|_| upper.len() == 8)?;
-    let base = base.strip_prefix(['X', 'Z'])?;
-    match quote.split_at_checked(1)? {
-        ("Z", money) if MONEY.contains(&money) => Some((base, money)),
-        ("X", coin) if COINS.contains(&of(&RENAMED, coin).unwrap_or(coin)) => Some((base, coin)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,7 +359,15 @@ mod tests {
             ("AAPL:US", "AAPL"),
             ("IBM UN Equity", "IBM"),
             ("BRK-B:US", "BRK.B BRKpB"),
-            // Pairs as brokers and exchanges write them, with a class before them, too.
+        ] {
+            assert_eq!(likely_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs_and_options_of_brokers_and_exchanges_have_it_too() {
+        for (text, expected) in [
+            // With a class before them as well.
             ("EUR.USD", "C:EURUSD"),
             ("BTC.USD", "X:BTCUSD"),
             ("C:EUR.USD", "C:EURUSD"),
