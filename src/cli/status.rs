@@ -53,11 +53,11 @@ pub fn run(global: &Global, args: &Status) -> Result<Exit> {
     }
     let store = Store::read(&global.db)?;
     let now = clock.now();
-    match &args.job {
-        Some(prefix) => show_one(global, &store, &store.job(prefix, now)?, now)?,
-        None => show_all(global, &store, &store.jobs(&JobFilter::All, now)?, now)?,
-    }
-    store.check_still()?;
+    let show = || match &args.job {
+        Some(prefix) => show_one(global, &store, &store.job(prefix, now)?, now),
+        None => show_all(global, &store, &store.jobs(&JobFilter::All, now)?, now),
+    };
+    store.if_still(show())?;
     Ok(Exit::Complete)
 }
 
@@ -72,13 +72,13 @@ fn watch(global: &Global, args: &Status, clock: &SystemClock) -> Result<()> {
         let now = clock.now();
         // Opened each time: whoever waits is in nobody's way meanwhile.
         let store = Store::read(&global.db)?;
-        let mut jobs = store.jobs(&filter, now)?;
+        let mut jobs = store.if_still(store.jobs(&filter, now))?;
         jobs.retain(JobRow::is_owned);
         if jobs.is_empty() {
             return Ok(());
         }
         let each = jobs.iter().map(|job| line(&store, job, now));
-        lines.show(each.collect::<Result<_>>()?);
+        lines.show(store.if_still(each.collect::<Result<_>>())?);
         drop(store);
         clock.sleep(LOOK_EVERY, &Cancel::new());
     }

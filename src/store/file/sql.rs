@@ -87,7 +87,7 @@ impl Store {
     /// SQLite does not understand it, it would change something, it takes too long, the file cannot be read, or what the
     /// taker says.
     pub fn sql<T: TakeRows>(
-        self,
+        mut self,
         sql: &str,
         most: Option<u64>,
         clock: &SqlClock,
@@ -95,11 +95,11 @@ impl Store {
     ) -> Result<bool, T::Error> {
         let answered = self.answer(sql, most, clock, taker);
         clock.stop();
-        answered
+        self.if_still(answered)
     }
 
     fn answer<T: TakeRows>(
-        mut self,
+        &mut self,
         sql: &str,
         most: Option<u64>,
         clock: &SqlClock,
@@ -128,9 +128,6 @@ impl Store {
             clock.stopped_while(|| taker.row(&values))?;
             handed += 1;
         }
-        drop(rows);
-        drop(statement);
-        self.check_still()?;
         Ok(false)
     }
 
