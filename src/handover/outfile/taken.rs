@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::TargetError;
 use super::place::{folder_of, part_name, with_suffix};
+use crate::run::owner::database_of_side;
 use crate::store::{is_unfinished, is_working};
 
 /// What `SQLite` puts beside a file that is written, and takes for its own when it opens it.
@@ -16,8 +17,8 @@ const LINKS: usize = 40;
 /// Checks that a file or a folder may come to stand at a path, and what stands there may go.
 ///
 /// # Errors
-/// A candlefile that is no packed one, a log beside the path, however small, or a file whose log the path would be; of a
-/// link, or of where it leads.
+/// A candlefile that is no packed one, a log beside the path, however small, or a file whose log, or whose run's side file, the
+/// path would be; of a link, or of where it leads.
 pub(crate) fn check(path: &Path) -> Result<(), TargetError> {
     for name in names(path) {
         if let Some(log) = log_of(&name) {
@@ -69,12 +70,13 @@ fn names(path: &Path) -> Vec<PathBuf> {
     names
 }
 
-/// The file that has a log of this name.
+/// The file that has a log of this name, or a run on it a side file.
 fn owner(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
-    let mut owners = LOGS
+    let of_log = LOGS
         .iter()
         .filter_map(|suffix| name.strip_suffix(suffix))
         .map(|name| path.with_file_name(name));
+    let mut owners = of_log.chain(database_of_side(path));
     owners.find(|owner| owner.is_file())
 }
