@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use candlefile::backfill::Report;
+use candlefile::backfill::{Outcome, Report};
 use candlefile::provider::{Cursor, ErrorKind, ProviderError};
-use candlefile::{Candle, JobStatus, SeriesKey, SeriesStatus};
+use candlefile::{Candle, JobStatus, Next, SeriesKey, SeriesStatus};
 use serde_json::json;
 
 use crate::support::aggs;
@@ -360,6 +360,25 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
                 "{case}"
             );
             assert!(asked <= most_asked, "{case}: {asked} requests");
+            // What is known is where it was seen, and not when the split was.
+            let error = report.series[0].error.as_ref().unwrap();
+            assert!(error.contains("seen in candles up to 2023-"), "{error}");
+            assert!(error.contains("its oldest stored candles"), "{error}");
+            // Dropped, the oldest candles would be gone for good.
+            let id = report.job_id.as_ref().unwrap();
+            let job = bench.store.job(id, now).unwrap().job;
+            let recorded = Outcome::of(&bench.store, &job, None).unwrap().next;
+            for next in [report.next(), recorded.unwrap()] {
+                let Next::Then(steps) = &next else {
+                    panic!("{next:?}")
+                };
+                let [Next::With(why, pack), drop] = &steps[..] else {
+                    panic!("{next:?}")
+                };
+                assert!(why.contains("the provider does not give the oldest"));
+                assert!(matches!(**pack, Next::Pack { .. }), "{next:?}");
+                assert!(matches!(drop, Next::Then(_)), "{next:?}");
+            }
         }
     }
 }
