@@ -18,7 +18,7 @@ use crate::store::file::path::{
     beside, check_exists, check_not_interrupted, check_path, folder_of, is_there, percent_encoded,
     real,
 };
-use crate::store::file::rights::{check_readable, check_writable, may_write};
+use crate::store::file::rights::{check_one_name, check_readable, check_writable, may_write};
 use crate::store::file::still::Still;
 use crate::store::jobs::totals;
 use crate::store::packed::seal::is_sealed;
@@ -110,6 +110,7 @@ impl Store {
     fn open_for_writing(path: &Path, create: OpenFlags, id: i32) -> Result<Store, StoreError> {
         let real = real(path);
         check_writable(path)?;
+        check_one_name(path)?;
         let told = told(path);
         let held_before = if real.exists() {
             Some(hold(&real, path)?)
