@@ -140,9 +140,12 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
     let candles = |all: &[SeriesRow]| all.iter().map(|series| series.candles).sum::<u64>();
     a.meter()
         .begin("comparing", candles(&of_a) + candles(&of_b));
-    let check = |store: &Store, series: &SeriesRow| match is_believed {
-        true => Ok(()),
-        false => check_alone(store, series),
+    let check = |store: &Store, series: &SeriesRow| {
+        if is_believed {
+            Ok(())
+        } else {
+            check_alone(store, series)
+        }
     };
     let mut found = Difference::default();
     for pair in of_a

@@ -89,7 +89,7 @@ pub fn verify(path: &Path, meter: &Meter) -> Result<Verdict, StoreError> {
     match opened.and_then(|store| judging.contents(&store, is_marked)) {
         // What was written meanwhile may be sound.
         Err(error) if is_marked && !matches!(error, StoreError::Changed(_)) => {
-            judging.finds(Check::Integrity, None, error)
+            judging.finds(Check::Integrity, None, error);
         }
         other => other?,
     }
