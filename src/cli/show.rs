@@ -18,19 +18,9 @@ const TAIL: u32 = 20;
 pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     let (symbols, timeframes) = series(&args.symbols, &args.timeframes)?;
     let store = Store::read(&global.db)?;
-    store.if_still(show(global, args, &store, &symbols, &timeframes))
-}
-
-fn show(
-    global: &Global,
-    args: &Show,
-    store: &Store,
-    symbols: &[Symbol],
-    timeframes: &[Timeframe],
-) -> Result<Exit> {
     let mut all = Vec::new();
-    for series in wanted(store, symbols, timeframes)? {
-        all.push(Shown::new(store, args, series, global.json)?);
+    for series in store.if_still(wanted(&store, &symbols, &timeframes))? {
+        all.push(Shown::new(&store, args, series, global.json)?);
     }
     if args.csv {
         csv(&all)?;
@@ -48,6 +38,7 @@ fn show(
             shown.table()?;
         }
     }
+    store.check_still()?;
     Ok(Exit::Complete)
 }
 

@@ -57,7 +57,11 @@ pub fn run(global: &Global, args: &Status) -> Result<Exit> {
         Some(prefix) => show_one(global, &store, &store.job(prefix, now)?, now),
         None => show_all(global, &store, &store.jobs(&JobFilter::All, now)?, now),
     };
-    store.if_still(show())?;
+    match show() {
+        // It was looked at before the one document was written.
+        Ok(()) if global.json => {}
+        shown => store.if_still(shown)?,
+    }
     Ok(Exit::Complete)
 }
 
@@ -104,6 +108,7 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
     if global.json {
         let jobs = jobs.iter().map(|job| document(store, job, now));
         let jobs = jobs.collect::<Result<Vec<Value>>>()?;
+        store.check_still()?;
         return output::json(&json!({ "jobs": jobs }));
     }
     if jobs.is_empty() {
@@ -239,6 +244,7 @@ fn print_document(store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
     let slices = listed(store, &detail.job, LISTED_IN_JSON)?;
     job["progress_left_out"] = json!(left_out(&detail.job, &slices));
     let nothing = nothing_of(store, detail)?;
+    store.check_still()?;
     job["nothing_from_provider"] = nothing.iter().map(nothing_document).collect();
     job["series"] = detail
         .series
