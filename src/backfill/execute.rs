@@ -8,9 +8,12 @@ use super::pool::fetch_all;
 use super::turns::Paced;
 use super::writer::Ledger;
 use super::{Job, Report, Runner, Stop, report};
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
+use crate::model::status::JobStatus;
+use crate::monitor::Left;
 use crate::monitor::Monitor;
-use crate::store::{JobStatus, Left, Made, Progress, SeriesKey, Store, StoreError, Target};
+use crate::store::{Made, Progress, Store, StoreError, Target};
 
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
 /// does.

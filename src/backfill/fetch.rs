@@ -13,12 +13,13 @@ use super::queue::{Verdict, Work};
 use super::recheck::Witnesses;
 use crate::model::candle::Candle;
 use crate::model::market::{Market, Policy};
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::monitor::Slow;
 use crate::plan::Known;
 use crate::provider::{Ask, AssetClass, ErrorKind, Provider, ProviderError, Tries};
 use crate::run::clock::{Cancel, Clock};
-use crate::store::{Progress, SeriesKey};
+use crate::store::Progress;
 
 /// What a fetcher needs to know of a series.
 #[derive(Clone, Debug)]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::report::{self, NoData, NothingFrom, Report, SeriesReport};
 use super::{Request, Runner};
-use crate::store::{Counts, JobStatus, SeriesStatus, Store, StoreError, Target};
+use crate::model::counts::Counts;
+use crate::model::status::{JobStatus, SeriesStatus};
+use crate::store::{Store, StoreError, Target};
 
 /// `None` where anything is missing, or left to others.
 pub(super) fn report(

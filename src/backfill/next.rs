@@ -8,10 +8,12 @@ use super::{Report, Stop};
 use crate::model::listing::Adjustment;
 use crate::model::market::date_of;
 use crate::model::next::{Fill, Named, Next};
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
+use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::FailedSlice;
 use crate::provider::{ErrorKind, Provider};
-use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, SliceFilter, Store, StoreError};
+use crate::store::{JobRow, SliceFilter, Store, StoreError};
 
 /// Failed slices, and series without data, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use super::Runner;
 use super::fetch::Series;
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
+use crate::model::status::SeriesStatus;
+use crate::monitor::Left;
 use crate::plan::{Known, Wanted, is_not_due, plan};
-use crate::store::{Left, Others, SeriesKey, SeriesStatus, Store, StoreError, Target, fillable};
+use crate::store::{Others, Store, StoreError, Target, fillable};
 
 /// Plans what is missing of each series: what [`super::run`] would fetch, and what it would leave to others. `store` is `None`
 /// where there is no file yet.
@@ -14,7 +17,7 @@ use crate::store::{Left, Others, SeriesKey, SeriesStatus, Store, StoreError, Tar
 /// # Errors
 /// A series is held from another source, with another adjustment or of another market, this build does not know its market or its
 /// grid, or the file cannot be read.
-pub fn targets(
+pub(crate) fn targets(
     store: Option<&Store>,
     runner: &Runner,
     series: &[(SeriesKey, Span)],
@@ -31,7 +34,11 @@ pub fn targets(
 ///
 /// # Errors
 /// There is no such job, or the file cannot be read.
-pub fn left_of(store: &Store, job_id: &str, runner: &Runner) -> Result<Vec<Target>, StoreError> {
+pub(crate) fn left_of(
+    store: &Store,
+    job_id: &str,
+    runner: &Runner,
+) -> Result<Vec<Target>, StoreError> {
     let now = runner.clock.now();
     let unfinished = store.job(job_id, now)?.series.into_iter();
     let unfinished = unfinished.filter(|series| series.status != SeriesStatus::Completed);
@@ -210,7 +217,8 @@ fn leave(missing: Vec<Span>, held: &[Left]) -> (Vec<Span>, Vec<Left>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Adjustment, Listing, MarketCode};
+    use crate::model::listing::{Adjustment, Listing};
+    use crate::model::market::MarketCode;
 
     fn span(start: i64, end: i64) -> Span {
         Span::new(start, end).expect("not empty")

@@ -1,7 +1,9 @@
 //! `candlefile drop`: forget series, whole or in part, all that are named together.
 
+use crate::handover::choice::Choice;
+use crate::run::clock::{Cancel, Clock, SystemClock};
 use crate::store::Part;
-use crate::{Cancel, Choice, Clock, Store, SystemClock};
+use crate::store::Store;
 use anyhow::Result;
 use serde_json::{Value, json};
 

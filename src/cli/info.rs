@@ -3,8 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::backfill::NothingFrom;
+use crate::model::listing::Adjustment;
+use crate::model::next::Next;
+use crate::model::span::Span;
+use crate::model::status::JobStatus;
+use crate::model::timeframe::Timeframe;
+use crate::run::clock::{Clock, SystemClock};
 use crate::store::{FORMAT, FileInfo, JobFilter, JobRow, OddRows, SeriesRow};
-use crate::{Adjustment, Clock, JobStatus, Next, Span, Store, StoreError, SystemClock, Timeframe};
+use crate::store::{Store, StoreError};
 use anyhow::Result;
 use serde_json::{Value, json};
 

@@ -43,8 +43,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::handover::outfile::TargetError;
 use crate::handover::pack::PackError;
-use crate::{Registry, StoreError, TargetError};
+use crate::provider::Registry;
+use crate::store::StoreError;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 

@@ -4,8 +4,11 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::model::counts::Counts;
 use crate::model::market::date_of;
-use crate::{Counts, SeriesKey, Span, Timeframe};
+use crate::model::series::SeriesKey;
+use crate::model::span::Span;
+use crate::model::timeframe::Timeframe;
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, Weekday};
 

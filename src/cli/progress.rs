@@ -8,9 +8,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::http::retry::ATTEMPTS;
+use crate::monitor::Left;
 use crate::monitor::{LOCKS_REFUSED, Meter, Monitor, Reading, Slow, Snapshot};
 use crate::provider::Waiting;
-use crate::store::Left;
 use console::Term;
 
 use super::output::{count, days, of, say, seconds, whole_seconds};
@@ -365,7 +365,7 @@ impl Drop for Following {
 
 #[cfg(test)]
 mod tests {
-    use crate::Counts;
+    use crate::model::counts::Counts;
 
     use super::*;
 
@@ -389,14 +389,14 @@ mod tests {
 
     fn hangs(symbol: &str) -> Slow {
         Slow {
-            key: crate::SeriesKey {
+            key: crate::model::series::SeriesKey {
                 symbol: symbol.parse().expect("a symbol"),
                 timeframe: "1m".parse().expect("a timeframe"),
                 source: "somewhere".into(),
-                adjusted: crate::Adjustment::Raw,
-                listing: crate::MarketCode::XNYS.into(),
+                adjusted: crate::model::listing::Adjustment::Raw,
+                listing: crate::model::market::MarketCode::XNYS.into(),
             },
-            span: crate::Span::new(0, 60).expect("a span"),
+            span: crate::model::span::Span::new(0, 60).expect("a span"),
             since: 100,
             attempt: 3,
             beside: Vec::new(),

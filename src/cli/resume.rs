@@ -2,8 +2,10 @@
 //! asked does not keep the jobs of others from going on.
 
 use crate::backfill::{Runner, left_of};
-use crate::store::{JobFilter, JobRow, JobStatus, Target};
-use crate::{JobStatus as Status, Store, StoreError};
+use crate::model::status::JobStatus;
+use crate::model::status::JobStatus as Status;
+use crate::store::{JobFilter, JobRow, Target};
+use crate::store::{Store, StoreError};
 use anyhow::Result;
 
 use super::args::{Global, Resume};

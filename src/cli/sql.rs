@@ -3,8 +3,8 @@
 use std::io::{Read, StdoutLock};
 use std::time::Duration;
 
-use crate::Store;
 use crate::model::plain::turns;
+use crate::store::Store;
 use crate::store::{SqlClock, SqlValue, TakeRows};
 use anyhow::Result;
 use serde_json::{Value, json};

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use crate::backfill::{NoData, NothingFrom, Outcome};
-use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, SliceStatus};
-use crate::{
-    Cancel, Clock, Counts, JobStatus, SeriesStatus, Store, Symbol, SystemClock, Timeframe,
-};
+use crate::model::counts::Counts;
+use crate::model::status::SliceStatus;
+use crate::model::status::{JobStatus, SeriesStatus};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
+use crate::run::clock::{Cancel, Clock, SystemClock};
+use crate::store::Store;
+use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};

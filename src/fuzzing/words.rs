@@ -9,10 +9,12 @@ use super::{NOW, is_one_line};
 use crate::http::rate::Rate;
 use crate::model::candle::{MAX_TS, MIN_TS};
 use crate::model::market::Market;
+use crate::model::market::MarketCode;
 use crate::model::range::{Moment, Range};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 use crate::model::zones::{like, named};
 use crate::provider::spelling::likely;
-use crate::{MarketCode, Symbol, Timeframe};
 
 /// The longest candle: so far the one that holds the first or the last day may reach beyond it.
 const MONTH: i64 = 31 * 86_400;

@@ -8,8 +8,8 @@ mod client;
 mod environment;
 mod failure;
 mod origin;
-pub mod rate;
-pub mod retry;
+pub(crate) mod rate;
+pub(crate) mod retry;
 #[cfg(feature = "serve")]
 mod tell;
 mod tries;

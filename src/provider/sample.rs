@@ -33,10 +33,10 @@ const WAVES: u64 = 11;
 const STEP: f64 = 0.0004;
 
 /// The name that files record.
-pub const NAME: &str = "sample";
+pub(crate) const NAME: &str = "sample";
 
 /// What there is to know of it before it is made.
-pub fn spec() -> Spec {
+pub(crate) fn spec() -> Spec {
     use AssetClass::{Crypto, Forex, Index, Stock};
     Spec {
         name: NAME.into(),

@@ -3,8 +3,8 @@
 use super::api::backfill;
 use super::params::Params;
 use super::routes::{Kind, ROUTES, Route};
-use crate::Timeframe;
 use crate::fuzzing::{NOW, is_one_line, pick};
+use crate::model::timeframe::Timeframe;
 use crate::provider::polygon::Unkeyed;
 use crate::serve::answer::Fault;
 

@@ -33,9 +33,10 @@ pub enum Selection {
 ///
 /// # Examples
 /// ```
-/// # use candlefile::{Adjustment, Candle, Listing, MarketCode, SeriesKey, Store};
+/// # use candlefile::model::{Adjustment, Candle, Listing, MarketCode, SeriesKey};
+/// # use candlefile::Store;
 /// use candlefile::view::{Selection, View};
-/// use candlefile::Span;
+/// use candlefile::model::Span;
 /// # let folder = std::env::temp_dir().join(format!("candlefile-view-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// # let path = folder.join("read.db");

@@ -198,7 +198,7 @@ impl Target {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn begin(&self) -> Result<Part<'_>, TargetError> {
+    pub(crate) fn begin(&self) -> Result<Part<'_>, TargetError> {
         match nameless(folder_of(&self.path)) {
             Some(file) => Ok(Part {
                 target: self,
@@ -213,7 +213,7 @@ impl Target {
     ///
     /// # Errors
     /// The folder cannot be written, another process is writing the same target, or the one that is there is in use.
-    pub fn begin_named(&self) -> Result<Part<'_>, TargetError> {
+    pub(crate) fn begin_named(&self) -> Result<Part<'_>, TargetError> {
         check_free(&self.path)?;
         check_part(&self.path)?;
         let name = part_name(&self.path);
@@ -266,7 +266,7 @@ fn open_part(name: &Path) -> io::Result<File> {
 
 /// A file on its way to its name. Dropped, it is gone.
 #[derive(Debug)]
-pub struct Part<'a> {
+pub(crate) struct Part<'a> {
     target: &'a Target,
     file: File,
     name: Option<PathBuf>,
@@ -274,12 +274,12 @@ pub struct Part<'a> {
 
 impl Part<'_> {
     /// The handle that writes it.
-    pub fn file(&mut self) -> &mut File {
+    pub(crate) fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
     /// Where it stands meanwhile, if it has a name.
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         self.name.as_deref()
     }
 
@@ -287,7 +287,7 @@ impl Part<'_> {
     ///
     /// # Errors
     /// The disk is full or fails, or the name was taken meanwhile. Nothing is left behind then.
-    pub fn finish(mut self) -> Result<(), TargetError> {
+    pub(crate) fn finish(mut self) -> Result<(), TargetError> {
         let target = self.target;
         let told = |error| TargetError::io(&target.path, error);
         self.file.sync_all().map_err(told)?;

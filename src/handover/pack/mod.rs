@@ -25,7 +25,7 @@ const WAITING: usize = 16;
 
 /// How to pack.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct PackOptions {
     /// Keep jobs, provisional candles and everything else that says how the data came; the bytes are then not
     /// reproducible.
     pub history: bool,
@@ -70,8 +70,14 @@ pub enum PackError {
     #[error("packing was stopped")]
     Cancelled,
     /// The writing side ended early; its error is told instead.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
+    #[error("the writing side has ended")]
+    Stopped,
+}
+
+impl From<Stopped> for PackError {
+    fn from(_: Stopped) -> PackError {
+        PackError::Stopped
+    }
 }
 
 /// Where the checksum of a file stands: beside it, with `.sha256` added to its name.
@@ -89,7 +95,7 @@ pub fn pack(
     choice: &Choice,
     target: &Target,
     checksum: &Target,
-    options: Options,
+    options: PackOptions,
     cancel: &Cancel,
 ) -> Result<Packed, PackError> {
     let mut part = target.begin_named()?;
@@ -140,7 +146,7 @@ fn fill(
     choice: &Choice,
     target: &Target,
     part: &mut Part<'_>,
-    options: Options,
+    options: PackOptions,
     cancel: &Cancel,
 ) -> Result<(Manifest, u64), PackError> {
     let path = target.path();

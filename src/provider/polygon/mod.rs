@@ -37,7 +37,7 @@ const BASE_URL: &str = "https://api.massive.com";
 const DEFAULT_RATE: &str = "100/s";
 
 /// The name that files record.
-pub const NAME: &str = "polygon";
+pub(crate) const NAME: &str = "polygon";
 /// "Week bars start Sunday 00:00 ET": the vendor's migration guide.
 const WEEK_START: Weekday = Weekday::Sun;
 
@@ -58,7 +58,7 @@ fn first_date(symbol: &Symbol) -> NaiveDate {
 }
 
 /// What there is to know of it before it is made.
-pub fn spec() -> Spec {
+pub(crate) fn spec() -> Spec {
     use AssetClass::{Crypto, Forex, Index, Stock};
     Spec {
         name: NAME.into(),

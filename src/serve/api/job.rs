@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 
 use super::time;
 use crate::backfill::{NoData, NothingFrom, Outcome};
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
+use crate::model::status::{JobStatus, SeriesStatus};
 use crate::provider::Provider;
 use crate::serve::{Service, next};
-use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
+use crate::store::{JobRow, SeriesProgress, Store, StoreError};
 
 /// Symbols that are named of a job in a list or an event, which is told often.
 const SYMBOLS: usize = 100;

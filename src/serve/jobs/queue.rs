@@ -10,13 +10,14 @@ use tokio::sync::Semaphore;
 
 use crate::backfill::{self, Estimate, Request, Runner};
 use crate::model::next::Next;
+use crate::model::status::JobStatus;
 use crate::run::clock::Cancel;
 use crate::run::owner;
 use crate::serve::Service;
 use crate::serve::answer::Fault;
 use crate::serve::api::job;
 use crate::serve::next;
-use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError, free_room};
+use crate::store::{JobFilter, JobRow, Store, StoreError, free_room};
 
 /// How long a change waits for another program's transaction.
 const PATIENCE: Duration = Duration::from_secs(5);

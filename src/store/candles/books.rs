@@ -4,8 +4,9 @@
 use chrono::DateTime;
 use rusqlite::OptionalExtension;
 
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
-use crate::store::{SeriesKey, SeriesRow, Store, StoreError, told};
+use crate::store::{SeriesRow, Store, StoreError, told};
 
 const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
@@ -22,7 +23,7 @@ pub struct Counted {
 
 impl Counted {
     /// Counts the next one.
-    pub fn add(&mut self, ts: i64) {
+    pub(crate) fn add(&mut self, ts: i64) {
         self.candles += 1;
         self.first_ts = self.first_ts.or(Some(ts));
         self.last_ts = Some(ts);
@@ -67,7 +68,7 @@ impl std::fmt::Display for Counted {
 
 impl SeriesRow {
     /// What its row says of its candles.
-    pub fn books(&self) -> Counted {
+    pub(crate) fn books(&self) -> Counted {
         Counted {
             candles: self.candles,
             first_ts: self.first_ts,
@@ -86,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read, or holds candles of a series that has no row.
-    pub fn whole_series(&self) -> Result<Vec<SeriesRow>, StoreError> {
+    pub(crate) fn whole_series(&self) -> Result<Vec<SeriesRow>, StoreError> {
         let lost: Option<i64> = self
             .connection
             .query_row(WITHOUT_A_ROW, [], |row| row.get(0))
@@ -119,7 +120,7 @@ impl Store {
     ///
     /// # Errors
     /// They differ: candles are missing, or are there that nobody has counted.
-    pub fn check_books(
+    pub(crate) fn check_books(
         &self,
         series: &SeriesRow,
         span: Span,

@@ -4,12 +4,13 @@ use rusqlite::{Connection, params};
 
 use crate::model::candle::Candle;
 use crate::model::market::MarketCode;
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 use crate::plan::EmptySpan;
 use crate::store::candles::columns::{candle_of, selected};
 use crate::store::file::stamp::stamp;
-use crate::store::{FORMAT, SeriesKey, Store, StoreError, told};
+use crate::store::{FORMAT, Store, StoreError, told};
 
 /// Before this format, candles of several hours were taken to be cut by the market's wall clock. What was covered then
 /// says nothing of those that there are: the step to it takes that coverage back.
@@ -22,7 +23,7 @@ pub(in crate::store) const SEVERAL_HOURS: &str =
 impl Store {
     /// Whether candles of a series may have been cut on other lines than now, by an older program: the first command that
     /// writes has them asked for again.
-    pub fn is_cut_otherwise(&self, key: &SeriesKey) -> bool {
+    pub(crate) fn is_cut_otherwise(&self, key: &SeriesKey) -> bool {
         self.format < HOURS_SINCE
             && matches!(key.timeframe, Timeframe::Hours(2..))
             && matches!(key.listing.market, MarketCode::XNYS | MarketCode::XCBO)
@@ -32,7 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn coverage_of(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+    pub(crate) fn coverage_of(&self, series_id: i64) -> Result<SpanSet, StoreError> {
         coverage_in("main", self.format, &self.connection, series_id).map_err(told(&self.path))
     }
 
@@ -41,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn covered_to_check(
+    pub(crate) fn covered_to_check(
         &self,
         series_id: i64,
         missing: impl Iterator<Item = Span>,
@@ -74,7 +75,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn covered_between(
+    pub(crate) fn covered_between(
         &self,
         series_id: i64,
         first: i64,

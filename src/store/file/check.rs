@@ -24,7 +24,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::read`].
-    pub fn packed(path: &Path) -> Result<Store, StoreError> {
+    pub(crate) fn packed(path: &Path) -> Result<Store, StoreError> {
         read_immutable(path)
     }
 
@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// A path that cannot be a file of ours, nothing there, or a write into it that was interrupted.
-    pub fn check_path(path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn check_path(path: &Path) -> Result<(), StoreError> {
         check_path(path)?;
         check_exists(path)?;
         check_settled(&real(path))
@@ -61,7 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read at all.
-    pub fn damage(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn damage(&self) -> Result<Vec<String>, StoreError> {
         // A condition in the file is a stranger's program, and may never end.
         self.connection
             .pragma_update(None, "ignore_check_constraints", true)
@@ -93,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn schema_faults(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn schema_faults(&self) -> Result<Vec<String>, StoreError> {
         let told = told(&self.path);
         let held = schema(&self.connection, self.is_packed()).map_err(told)?;
         let expected = |sql: &str| {
@@ -160,7 +160,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn contradictions(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn contradictions(&self) -> Result<Vec<String>, StoreError> {
         let mut found = self.lines(
             "SELECT DISTINCT 'a row of ' || \"table\" || ' belongs to no row of ' || parent FROM pragma_foreign_key_check",
             |_| true,

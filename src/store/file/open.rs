@@ -100,7 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn give_its_id(&self) -> Result<(), StoreError> {
+    pub(crate) fn give_its_id(&self) -> Result<(), StoreError> {
         self.connection
             .pragma_update(None, "application_id", APPLICATION_ID)
             .map_err(told(&self.path))

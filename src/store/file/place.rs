@@ -22,7 +22,7 @@ impl Store {
     ///
     /// # Errors
     /// It was moved, deleted or replaced.
-    pub fn check_in_place(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_in_place(&self) -> Result<(), StoreError> {
         if !self.is_in_place() {
             return Err(self.give_up());
         }

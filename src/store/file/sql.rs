@@ -48,7 +48,7 @@ const TELLING_ALONE: [&str; 7] = [
 
 /// A value of an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum SqlValue<'a> {
+pub(crate) enum SqlValue<'a> {
     /// NULL.
     Null,
     /// An integer.
@@ -62,7 +62,7 @@ pub enum SqlValue<'a> {
 }
 
 /// Takes an answer, row by row.
-pub trait TakeRows {
+pub(crate) trait TakeRows {
     /// Why it cannot.
     type Error: From<StoreError>;
 
@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// SQLite does not understand it, it would change something, it takes too long, the file cannot be read, or what the
     /// taker says.
-    pub fn sql<T: TakeRows>(
+    pub(crate) fn sql<T: TakeRows>(
         self,
         sql: &str,
         most: Option<u64>,
@@ -157,7 +157,7 @@ impl Store {
 
 /// How long SQLite may still take; it stops while the taker of the answer is at work, and when SQLite is done.
 #[derive(Clone, Debug)]
-pub struct SqlClock {
+pub(crate) struct SqlClock {
     origin: Instant,
     allowed: Duration,
     /// Nanoseconds from the origin; the end of time while it stands still.
@@ -166,7 +166,7 @@ pub struct SqlClock {
 
 impl SqlClock {
     /// Begins at once.
-    pub fn new(allowed: Duration) -> SqlClock {
+    pub(crate) fn new(allowed: Duration) -> SqlClock {
         SqlClock {
             origin: Instant::now(),
             allowed,
@@ -176,13 +176,13 @@ impl SqlClock {
 
     /// Whether the time is over, and since more than `grace`. One step of SQLite's machine may take long, and nothing but
     /// the end of the process stops it then.
-    pub fn is_over(&self, grace: Duration) -> bool {
+    pub(crate) fn is_over(&self, grace: Duration) -> bool {
         let deadline = self.deadline.load(Ordering::Relaxed);
         nanos(self.origin.elapsed()) > deadline.saturating_add(nanos(grace))
     }
 
     /// What there is to say then.
-    pub fn error(&self) -> StoreError {
+    pub(crate) fn error(&self) -> StoreError {
         StoreError::TooSlow(self.allowed)
     }
 

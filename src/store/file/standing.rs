@@ -53,7 +53,7 @@ pub(in crate::store) fn how_to_copy(path: &Path, copy: &Path) -> Next {
 }
 
 /// How to put a sound copy in the place of a damaged file: `SQLite` takes what lies beside the name for the copy's own.
-pub fn how_to_restore(path: &Path) -> String {
+pub(crate) fn how_to_restore(path: &Path) -> String {
     match logs(path).as_slice() {
         [] => "restore the file from a copy".into(),
         logs => format!(

@@ -6,20 +6,23 @@ use chrono::Weekday;
 use rusqlite::{Connection, params};
 
 use crate::model::market::Policy;
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
+use crate::model::status::JobStatus;
+use crate::monitor::Left;
 use crate::run::owner::{self, Owner};
 use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::bind;
 use crate::store::jobs::status::ITS_PROCESS_IS_GONE;
 use crate::store::jobs::totals;
-use crate::store::{JobStatus, Left, SeriesKey, Store, StoreError, told};
+use crate::store::{Store, StoreError, told};
 
 /// The version that stands in the file for what this program does.
 pub(in crate::store) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// What a job asks of a series, and the slices that are missing.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(crate) struct Target {
     /// The series.
     pub key: SeriesKey,
     /// The weekday that begins the source's weeks.
@@ -40,7 +43,7 @@ pub struct Target {
 
 /// How a job is run: now, and when it is taken up again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobSettings {
+pub(crate) struct JobSettings {
     /// When candles count as closed and final.
     pub policy: Policy,
     /// Requests at most, as typed; `None` for the source's own rate.
@@ -51,17 +54,17 @@ pub struct JobSettings {
 
 impl Target {
     /// Whether nothing of it is missing.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.slices.is_empty() && self.left.is_empty()
     }
 }
 
 /// What was recorded for a target: the series' row and its slices.
-pub type Made = (i64, Vec<Progress>);
+pub(crate) type Made = (i64, Vec<Progress>);
 
 /// A job to be recorded.
 #[derive(Clone, Debug)]
-pub struct NewJob<'a> {
+pub(crate) struct NewJob<'a> {
     /// Its id, a `UUIDv7`.
     pub job_id: &'a str,
     /// The command that asked.
@@ -84,7 +87,7 @@ pub struct NewJob<'a> {
 
 /// A slice in the file, as the fetchers need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Its row.
     pub slice_id: i64,
     /// Its series' row.
@@ -100,7 +103,7 @@ impl Store {
     /// # Errors
     /// A series is held from another source or with another adjustment, or the file cannot be written; nothing is
     /// recorded then.
-    pub fn create_job(
+    pub(crate) fn create_job(
         &mut self,
         job: &NewJob<'_>,
         plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
@@ -116,7 +119,7 @@ impl Store {
     ///
     /// # Errors
     /// The job is no longer this owner's, or as [`Store::create_job`].
-    pub fn extend_job(
+    pub(crate) fn extend_job(
         &mut self,
         job_id: &str,
         owner: &Owner,
@@ -143,7 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn end_job(
+    pub(crate) fn end_job(
         &mut self,
         job_id: &str,
         owner: &Owner,
@@ -179,7 +182,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn reap_jobs(&mut self, now: i64) -> Result<(), StoreError> {
+    pub(crate) fn reap_jobs(&mut self, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
         for claim in claims(&tx).map_err(told)? {

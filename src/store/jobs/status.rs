@@ -4,8 +4,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::model::counts::Counts;
 use crate::model::listing::Adjustment;
 use crate::model::market::Policy;
+use crate::model::status::{JobStatus, SeriesStatus, SliceStatus};
 use crate::run::owner;
 use crate::run::pace::{PACE_OF, time_left};
 use crate::store::candles::key::{KEY, key_columns, key_of};
@@ -14,8 +16,8 @@ use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
 use crate::store::jobs::states::state;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::{
-    Counts, JobDetail, JobFilter, JobRow, JobSeries, JobStatus, SeriesStatus, SliceCounts,
-    SliceFilter, SliceRow, SliceStatus, Store, StoreError, told,
+    JobDetail, JobFilter, JobRow, JobSeries, SliceCounts, SliceFilter, SliceRow, Store, StoreError,
+    told,
 };
 
 /// Slices that are read in a moment.
@@ -104,7 +106,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn job_series_that_are(
+    pub(crate) fn job_series_that_are(
         &self,
         job: &JobRow,
         status: SeriesStatus,
@@ -119,7 +121,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn failed_for(&self, job: &JobRow, reasons: &[&str]) -> Result<u64, StoreError> {
+    pub(crate) fn failed_for(&self, job: &JobRow, reasons: &[&str]) -> Result<u64, StoreError> {
         if job.slices.failed == 0 || job.slices.total > READ_IN_A_MOMENT {
             return Ok(0);
         }
@@ -153,7 +155,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn failed_since(&self) -> Result<u64, StoreError> {
+    pub(crate) fn failed_since(&self) -> Result<u64, StoreError> {
         // What is covered may reach into the tail that was asked for later, which is not final yet and ends with what is closed.
         let sql = "SELECT count(*) FROM (SELECT DISTINCT p.series_id, p.start_ts, p.end_ts
                    FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
@@ -280,7 +282,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn resumable_jobs(&self, now: i64) -> Result<Vec<JobRow>, StoreError> {
+    pub(crate) fn resumable_jobs(&self, now: i64) -> Result<Vec<JobRow>, StoreError> {
         let mut jobs = self.jobs(&JobFilter::All, now)?;
         jobs.retain(|job| job.status != JobStatus::Completed && !job.is_owned());
         jobs.reverse();

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::model::span::{Span, SpanSet};
+use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
 use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::bind;
@@ -10,7 +11,7 @@ use crate::store::candles::series::known;
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::create::{JobSettings, Made, PROGRAM, Target, insert_slices};
 use crate::store::jobs::status::find_job;
-use crate::store::{JobStatus, Store, StoreError, told};
+use crate::store::{Store, StoreError, told};
 
 impl Store {
     /// Takes a job up again under the same id, for a new owner, and replaces its unfinished slices by what is missing now,
@@ -20,7 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// A living owner runs the job or has it queued, unless it is this process that queued it, a series is held otherwise, or the file cannot be written; the job is left as it was.
-    pub fn take_over(
+    pub(crate) fn take_over(
         &mut self,
         job_id: &str,
         settings: &JobSettings,

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use candlefile::model::next::Voice;
+use candlefile::model::Voice;
+use candlefile::model::{JobStatus, Next};
 use candlefile::provider::ErrorKind;
-use candlefile::{JobStatus, Next};
 use rusqlite::Connection;
 
 use crate::support::exchange::Reply;

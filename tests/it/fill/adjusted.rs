@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use candlefile::backfill::Report;
+use candlefile::model::{Candle, JobStatus, SeriesKey, SeriesStatus};
 use candlefile::provider::{Cursor, ErrorKind, ProviderError};
-use candlefile::{Candle, JobStatus, SeriesKey, SeriesStatus};
 use serde_json::json;
 
 use crate::support::aggs;
@@ -284,7 +284,7 @@ fn candles_that_a_plan_left_behind_are_not_checked_and_those_after_them_are() {
     let start = label("2023-01-01");
     let whole = crate::support::scripted::span(start, start + 200 * DAY);
     let mut coin = key("X:BTCUSD 1h");
-    coin.adjusted = candlefile::Adjustment::Split;
+    coin.adjusted = candlefile::model::Adjustment::Split;
     let hours = |from: i64, to: i64| candles((from..to).step_by(HOUR as usize));
     let held = crate::support::scripted::span(whole.start(), whole.end() - 40 * DAY);
     for (gone, kept) in [
@@ -323,17 +323,18 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
     for (timeframe, step, most_asked) in [("1d", DAY, 2), ("1h", HOUR, 2 + 3 + 1)] {
         let name = format!("X:BTCUSD {timeframe}");
         let mut coin = key(&name);
-        coin.adjusted = candlefile::Adjustment::Split;
+        coin.adjusted = candlefile::model::Adjustment::Split;
         let whole = crate::support::scripted::span(start, start + 300 * DAY);
         let held = crate::support::scripted::span(start, start + 240 * DAY);
         for (gone_days, split_day) in [(30, 230), (150, 232), (3, 60), (100, 130)] {
             let mut bench = Bench::new();
-            let stamps = |span: candlefile::Span| (span.start()..span.end()).step_by(step as usize);
+            let stamps =
+                |span: candlefile::model::Span| (span.start()..span.end()).step_by(step as usize);
             bench.provider.offer(&name, candles(stamps(whole)));
             let now = utc("2024-01-01 00:00");
             bench.run(now, &[(coin.clone(), held)]);
             let split = start + split_day * DAY;
-            let halved = |candle: candlefile::Candle| candlefile::Candle {
+            let halved = |candle: candlefile::model::Candle| candlefile::model::Candle {
                 open: candle.open * 0.5,
                 high: candle.high * 0.5,
                 low: candle.low * 0.5,
@@ -356,7 +357,7 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
                 format!("{timeframe}: {gone_days} days are gone, a split on day {split_day}");
             assert_eq!(
                 report.series[0].status,
-                candlefile::SeriesStatus::Stale,
+                candlefile::model::SeriesStatus::Stale,
                 "{case}"
             );
             assert!(asked <= most_asked, "{case}: {asked} requests");
@@ -371,7 +372,7 @@ fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_ce
     let whole = crate::support::scripted::span(start, start + 300 * DAY);
     let cells = market(COIN).cut_at_cells(whole);
     let mut coin = key(COIN);
-    coin.adjusted = candlefile::Adjustment::Split;
+    coin.adjusted = candlefile::model::Adjustment::Split;
     let mut bench = Bench::new();
     let hours = (whole.start()..whole.end()).step_by(HOUR as usize);
     bench.provider.offer(COIN, candles(hours));
@@ -431,7 +432,7 @@ fn filled_across_a_split(
         Some(Ok(page(ask, scaled)))
     });
     let adjusted = SeriesKey {
-        adjusted: candlefile::Adjustment::Split,
+        adjusted: candlefile::model::Adjustment::Split,
         ..key("X:BTCUSD 1h")
     };
     let asked = [(adjusted, span_of(from, to))];
@@ -628,7 +629,7 @@ fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
     let series = "X:BTCUSD 4h";
     let now = utc("2025-01-01 00:00");
     let mut coin = key(series);
-    coin.adjusted = candlefile::Adjustment::Split;
+    coin.adjusted = candlefile::model::Adjustment::Split;
     let mut in_two_scales = 0;
     for layout in &LAYOUTS {
         let span = |(from, to): (&str, &str)| span_of(label(from), label(to));

@@ -1,7 +1,7 @@
 //! A clock that is wrong: what is closed and final goes by the earlier of this machine's clock and the provider's, and what
 //! a clock that ran ahead has left in the file is not believed.
 
-use candlefile::{JobStatus, SeriesStatus, Span};
+use candlefile::model::{JobStatus, SeriesStatus, Span};
 use chrono::DateTime;
 use serde_json::json;
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use candlefile::{Cancel, Candle, MergeError, Merged, Store, Target, TargetError, diff, merge};
+use candlefile::handover::{MergeError, Merged, Target, TargetError, diff, merge};
+use candlefile::model::Candle;
+use candlefile::{Cancel, Store};
 use serde_json::json;
 
 use crate::support::checker::check_books;

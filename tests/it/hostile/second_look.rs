@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
+use candlefile::model::{JobStatus, SeriesStatus, Span};
 use candlefile::provider::{Ask, Cursor, Page};
-use candlefile::{JobStatus, SeriesStatus, Span};
 
 use crate::support::aggs;
 use crate::support::checker::check;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
+use candlefile::model::Policy;
 use candlefile::provider::Provider;
 use candlefile::serve::{Settings, Sockets};
-use candlefile::{Cancel, Clock, Policy};
+use candlefile::{Cancel, Clock};
 
 use super::exchange::PATIENCE;
 use super::harness::Home;

@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use candlefile::backfill::{Report, Request, Runner, resume, run};
+use candlefile::model::{
+    Adjustment, Candle, Counts, Listing, Market, Policy, SeriesKey, Span, Symbol,
+};
 use candlefile::monitor::Monitor;
-use candlefile::provider::polygon::Unkeyed;
+use candlefile::provider::Unkeyed;
 use candlefile::provider::{
     Ask, Cursor, Dated, ErrorKind, Number, Page, ProviderError, Row, Values,
 };
-use candlefile::{
-    Adjustment, AssetClass, Cancel, Candle, Counts, Listing, ManualClock, Market, Policy, Provider,
-    SeriesKey, Span, Store, StoreError, Symbol,
-};
+use candlefile::provider::{AssetClass, Provider};
+use candlefile::{Cancel, ManualClock, Store, StoreError};
 use chrono::{NaiveDateTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use rusqlite::Connection;
@@ -369,7 +370,7 @@ impl Bench {
 
     /// Asks for one series from a start up to now.
     pub(crate) fn update(&mut self, series: &str, start: i64, now: i64) -> Report {
-        let span = candlefile::model::range::up_to_now(&market(series), start, now);
+        let span = candlefile::model::up_to_now(&market(series), start, now);
         self.backfill(now, series, span.unwrap())
     }
 
@@ -410,7 +411,7 @@ impl Bench {
             held.push(candle);
             Ok::<(), StoreError>(())
         };
-        let view = candlefile::View::open(&self.store, &key.symbol, key.timeframe).unwrap();
+        let view = candlefile::view::View::open(&self.store, &key.symbol, key.timeframe).unwrap();
         view.each_candle(&self.store, each).unwrap();
         held
     }
