@@ -125,20 +125,35 @@ pub struct Wanted {
     pub refetch_empty: bool,
 }
 
-/// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
-pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Vec<Span> {
+/// What is to be asked of a series now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
+    pub slices: Vec<Span>,
+    /// Whether something at the live edge is not asked for because the series was quiet for long, and is not due again.
+    pub not_due: bool,
+}
+
+/// Plans what is to be asked of a series.
+pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Plan {
     let known = &known.believed(market, now);
-    let frontier = market.frontier(now, policy);
     // A job of an older file may have been cut at lines that are none: whole candles are asked for.
     let Some(span) = market.lifetime_of(market.whole_candles(wanted.span)) else {
-        return Vec::new();
+        return Plan::default();
     };
     let mut missing = SpanSet::from(span).subtract(&settled(known, wanted, now));
+    if missing.is_empty() {
+        return Plan::default();
+    }
+    let frontier = market.frontier(now, policy);
+    let mut not_due = false;
     if let Some(tail) = known.tail
         && let Some(edge) = Span::new(tail.from, i64::MAX)
         && !wanted.force
     {
+        let at_edge = missing.within(edge);
         let rests = rests(market, known, wanted, tail, frontier, now);
+        not_due = rests && at_edge.iter().any(|span| span.start() < frontier.closed);
         let has_news = |span: &Span| {
             if rests {
                 false
@@ -148,7 +163,6 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
                 wanted.refetch_empty || now - tail.asked_at >= NO_DATA_ASKED_AGAIN_AFTER
             }
         };
-        let at_edge = missing.within(edge);
         let news = at_edge
             .iter()
             .flat_map(|span| market.cut_at_cells(span))
@@ -157,27 +171,10 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
         missing = missing.subtract(&edge.into()).union(&news);
     }
     let slices = missing.iter().flat_map(|span| market.cut_at_cells(span));
-    slices
+    let slices = slices
         .filter(|slice| slice.start() < frontier.closed)
-        .collect()
-}
-
-/// Whether something at the live edge is not asked for because the series was quiet for long, and is not due again.
-pub fn is_not_due(
-    market: &Market,
-    known: &Known,
-    wanted: Wanted,
-    policy: Policy,
-    now: i64,
-) -> bool {
-    let forced = Wanted {
-        force: true,
-        ..wanted
-    };
-    let frontier = market.frontier(now, policy);
-    let rests = |tail| !wanted.force && rests(market, known, wanted, tail, frontier, now);
-    known.tail.is_some_and(rests)
-        && plan(market, known, wanted, policy, now) != plan(market, known, forced, policy, now)
+        .collect();
+    Plan { slices, not_due }
 }
 
 /// Whether the live edge is left alone. The longer it had been quiet when it was asked last, the longer: after 20 days with

@@ -8,7 +8,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::status::SeriesStatus;
 use crate::monitor::Left;
-use crate::plan::{Known, Wanted, is_not_due, plan};
+use crate::plan::{Known, Plan, Wanted, plan};
 use crate::store::{Others, Store, StoreError, Target, fillable};
 
 /// Plans what is missing of each series: what [`super::run`] would fetch, and what it would leave to others. `store` is `None`
@@ -167,11 +167,10 @@ impl Runner {
             refetch_empty: self.refetch_empty,
         };
         let market = fillable(key, week_start)?;
-        let missing = plan(&market, known, wanted, self.policy, now);
-        let not_due = is_not_due(&market, known, wanted, self.policy, now);
+        let Plan { slices, not_due } = plan(&market, known, wanted, self.policy, now);
         let meant = known.unchecked.union(&span.into());
         let meant = |slice: Span| meant.within(slice).iter().collect::<Vec<_>>();
-        let missing = missing.into_iter().flat_map(meant).collect();
+        let missing = slices.into_iter().flat_map(meant).collect();
         let (mut slices, left) = leave(missing, held);
         if !left.is_empty() {
             let closed = market.frontier(now, self.policy).closed;

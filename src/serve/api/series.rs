@@ -107,9 +107,8 @@ fn missing(
         refetch_empty: false,
     };
     let known = store.known(&series.key)?;
-    Ok(plan(&market, &known, wanted, policy, now)
-        .into_iter()
-        .collect())
+    let plan = plan(&market, &known, wanted, policy, now);
+    Ok(plan.slices.into_iter().collect())
 }
 
 fn document(series: &SeriesRow, missing: &SpanSet, failed: &SpanSet, nothing: &SpanSet) -> Value {

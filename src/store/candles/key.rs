@@ -32,16 +32,17 @@ pub(in crate::store) static KEY_NAMES: LazyLock<String> = LazyLock::new(|| NAMES
 /// The columns of a key in a table of a file of this format, to be read. An older one does not have them all.
 pub(in crate::store) fn key_columns(table: &str, format: i32) -> String {
     let has = if format < MARKETS_SINCE { ALWAYS } else { KEY };
-    let column = |(at, name): (usize, &str)| {
-        let of = if at < has {
-            table.to_owned() + "."
+    let mut columns = String::with_capacity(128);
+    for (at, name) in NAMES.into_iter().enumerate() {
+        let (of, dot) = if at < has {
+            (table, ".")
         } else {
-            "NULL AS ".into()
+            ("NULL AS ", "")
         };
-        of + name
-    };
-    let columns: Vec<String> = NAMES.into_iter().enumerate().map(column).collect();
-    columns.join(", ")
+        let comma = if at == 0 { "" } else { ", " };
+        columns.extend([comma, of, dot, name]);
+    }
+    columns
 }
 
 /// What stands in these columns.

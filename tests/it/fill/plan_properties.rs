@@ -148,6 +148,7 @@ impl Case {
             Policy::default(),
             self.now,
         )
+        .slices
     }
 
     fn starts_in(&self, holds: impl Fn(i64) -> bool) -> Set {
@@ -308,7 +309,7 @@ fn the_cut_is_where_the_calendar_says() {
         cut + 40 * DAY,
     );
     assert_eq!(
-        planned,
+        planned.slices,
         [Span::new(cut - MINUTE, cut), Span::new(cut, cut + MINUTE)].map(Option::unwrap)
     );
 }
@@ -327,7 +328,7 @@ fn a_series_without_any_candle_is_asked_again_after_24_hours_to_the_second() {
         force: false,
         refetch_empty: false,
     };
-    let planned = |now| plan(&market, &known, wanted, Policy::default(), now);
+    let planned = |now| plan(&market, &known, wanted, Policy::default(), now).slices;
     assert_eq!(planned(asked_at + 24 * HOUR - 1), []);
     assert_eq!(planned(asked_at + 24 * HOUR), [span]);
 }
