@@ -17,7 +17,7 @@ pub use crate::http::{
 };
 pub use admit::{Number, Page, Row, Values};
 pub use class::AssetClass;
-pub use polygon::{Polygon, Unkeyed};
+pub use polygon::Polygon;
 pub use registry::{Make, Registry, Setup, Spec};
 pub use sample::Sample;
 

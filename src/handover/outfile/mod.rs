@@ -9,13 +9,14 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(crate) use place::{folder_of, is_same, part_name, rename_to_new, with_suffix};
 use place::{is_named, name_it, nameless};
+pub(crate) use place::{is_same, part_name, rename_to_new};
 pub(crate) use taken::check as check_free;
 use taken::check_part;
 
 use crate::handover::export::is_full;
 use crate::model::next::Next;
+use crate::run::path::{beside, folder_of};
 use crate::run::shell::quoted;
 use crate::store::StoreError;
 
@@ -166,8 +167,7 @@ impl Target {
             let resolved = input.canonicalize();
             let names = std::iter::once(*input).chain(resolved.as_deref());
             for name in names {
-                let beside =
-                    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(name, suffix));
+                let beside = ["", "-wal", "-shm", "-journal"].map(|suffix| beside(name, suffix));
                 if beside.iter().any(|beside| is_same(path, beside))
                     || is_same(&part_name(path), name)
                 {
@@ -317,7 +317,7 @@ impl Drop for Part<'_> {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
             for suffix in ["", "-journal", "-wal", "-shm"] {
-                let _ = fs::remove_file(with_suffix(name, suffix));
+                let _ = fs::remove_file(beside(name, suffix));
             }
         }
     }

@@ -12,10 +12,11 @@ use std::sync::mpsc::Receiver;
 pub(crate) use seal::{DIGEST, hash_all_but_the_end};
 
 use crate::handover::choice::{BadChoice, Choice, Chosen};
-use crate::handover::outfile::{Part, Target, TargetError, with_suffix};
+use crate::handover::outfile::{Part, Target, TargetError};
 use crate::model::digest::{CandleDigest, Digest};
 use crate::model::manifest::Manifest;
 use crate::run::clock::Cancel;
+use crate::run::path::beside;
 use crate::run::pipe::{Stopped, both, pipe};
 use crate::store::{Packing, Store, StoreError, Tree};
 use read::{Batch, Reading};
@@ -82,7 +83,7 @@ impl From<Stopped> for PackError {
 
 /// Where the checksum of a file stands: beside it, with `.sha256` added to its name.
 pub fn checksum_path(path: &Path) -> PathBuf {
-    with_suffix(path, ".sha256")
+    beside(path, ".sha256")
 }
 
 /// Packs what was chosen of a file, at one instant, while others may write it. As long as it reads, their write-ahead log

@@ -7,9 +7,6 @@ mod answer;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod rows;
-mod unkeyed;
-
-pub use unkeyed::Unkeyed;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -78,21 +75,26 @@ pub(crate) fn spec() -> Spec {
                 rate,
                 clock,
             } = setup;
-            // A plan needs no key, and where nothing is missing nothing else is made.
-            Ok(match (base_url, key) {
-                (Some(base), Some(key)) => Arc::new(Polygon::new(base, key, rate, clock)?),
-                _ => Arc::new(Unkeyed) as Arc<dyn Provider>,
-            })
+            Ok(Arc::new(match (base_url, key) {
+                (Some(base), Some(key)) => Polygon::new(base, key, rate, clock)?,
+                _ => Polygon::without_key(),
+            }))
         }),
     }
 }
 
 /// The provider.
 pub struct Polygon {
-    http: Http,
+    /// Only with a key: whatever needs none is the same without.
+    http: Option<Http>,
 }
 
 impl Polygon {
+    /// The provider for whoever has no key, which a plan needs none of: it refuses to fetch.
+    pub fn without_key() -> Polygon {
+        Polygon { http: None }
+    }
+
     /// A provider that sends nothing yet, with the usual [`Limits`].
     ///
     /// # Errors
@@ -117,9 +119,9 @@ impl Polygon {
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<Polygon, ProviderError> {
-        Ok(Polygon {
-            http: Http::new(base, Authorization::Bearer(key), rate, limits, clock)?,
-        })
+        let authorization = Authorization::Bearer(key);
+        let http = Http::new(base, authorization, rate, limits, clock)?;
+        Ok(Polygon { http: Some(http) })
     }
 }
 
@@ -168,6 +170,13 @@ impl Provider for Polygon {
             page = if cursor.is_some() { "a later one" } else { "first" },
         );
         let _asked = asked.enter();
+        let Some(http) = &self.http else {
+            return Err(ProviderError {
+                kind: ErrorKind::Unauthorized,
+                message: "there is no key".to_owned(),
+                attempts: 0,
+            });
+        };
         if ask.adjusted == Adjustment::Total {
             return Err(ProviderError {
                 kind: ErrorKind::Refused { by_plan: false },
@@ -179,29 +188,32 @@ impl Provider for Polygon {
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
-        let prefix = self.http.base().prefix();
+        let prefix = http.base().prefix();
         let read = |heard: Heard<'_>| answer::read(heard, ask, prefix);
-        Ok(self.http.get(&path, &ask.tries, cancel, &read)?)
+        Ok(http.get(&path, &ask.tries, cancel, &read)?)
     }
 
     fn key(&self) -> Option<&Key> {
-        self.http.key()
+        self.http.as_ref()?.key()
     }
 
     fn requests(&self) -> u64 {
-        self.http.sent()
+        self.http.as_ref().map_or(0, Http::sent)
     }
 
     fn join(&self, pace: Pace) -> u64 {
-        self.http.limiter().join(pace)
+        let http = self.http.as_ref();
+        http.map_or(0, |http| http.limiter().join(pace))
     }
 
     fn leave(&self, job: u64) {
-        self.http.limiter().leave(job);
+        if let Some(http) = &self.http {
+            http.limiter().leave(job);
+        }
     }
 
     fn waiting(&self) -> Option<Waiting> {
-        self.http.waiting()
+        self.http.as_ref()?.waiting()
     }
 }
 

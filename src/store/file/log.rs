@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::run::clock::Cancel;
-use crate::store::file::path::beside;
+use crate::run::path::beside;
 use crate::store::{BUSY_TIMEOUT, Store};
 
 /// From this size on readers are asked to make way.

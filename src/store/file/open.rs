@@ -10,13 +10,13 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::monitor::Meter;
+use crate::run::path::{beside, folder_of, real};
 use crate::store::file::held::{Held, Journal};
 use crate::store::file::link::{Closing, Link};
 use crate::store::file::log::LARGE;
 use crate::store::file::migrate::migrate;
 use crate::store::file::path::{
-    beside, check_exists, check_not_interrupted, check_path, folder_of, is_there, percent_encoded,
-    real,
+    check_exists, check_not_interrupted, check_path, is_there, percent_encoded,
 };
 use crate::store::file::rights::{check_readable, check_writable, may_write};
 use crate::store::file::still::Still;

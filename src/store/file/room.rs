@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::store::file::path::folder_of;
+use crate::run::path::folder_of;
 
 /// Bytes that are free for this user where the file is, or would be made; `None` where the system does not say.
 pub(crate) fn free_room(path: &Path) -> Option<u64> {

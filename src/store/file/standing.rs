@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::model::next::Next;
+use crate::run::path::beside;
 use crate::run::shell::quoted;
 use crate::store::file::held::Held;
 use crate::store::file::open::set_up;
-use crate::store::file::path::{beside, percent_encoded};
+use crate::store::file::path::percent_encoded;
 use crate::store::packed::seal::is_sealed;
 use crate::store::{APPLICATION_ID, UNFINISHED_ID};
 

@@ -11,7 +11,7 @@ use candlefile::model::{
     Adjustment, Candle, Counts, Listing, Market, Policy, SeriesKey, Span, Symbol,
 };
 use candlefile::monitor::Monitor;
-use candlefile::provider::Unkeyed;
+use candlefile::provider::Polygon;
 use candlefile::provider::{
     Ask, Cursor, Dated, ErrorKind, Number, Page, ProviderError, Row, Values,
 };
@@ -132,11 +132,11 @@ impl Provider for Scripted {
     }
 
     fn listing(&self, symbol: &Symbol) -> Listing {
-        Unkeyed.listing(symbol)
+        Polygon::without_key().listing(symbol)
     }
 
     fn asset_class(&self, symbol: &Symbol) -> AssetClass {
-        Unkeyed.asset_class(symbol)
+        Polygon::without_key().asset_class(symbol)
     }
 
     fn fetch(&self, ask: &Ask, cursor: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {
@@ -236,7 +236,7 @@ pub(crate) fn key(series: &str) -> SeriesKey {
         timeframe: timeframe.parse().unwrap(),
         source: "scripted".to_owned(),
         adjusted: Adjustment::Raw,
-        listing: Unkeyed.listing(&symbol),
+        listing: Polygon::without_key().listing(&symbol),
         symbol,
     }
 }

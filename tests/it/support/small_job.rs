@@ -68,7 +68,7 @@ impl Provider for Paced {
     }
 
     fn listing(&self, symbol: &candlefile::model::Symbol) -> candlefile::model::Listing {
-        candlefile::provider::Unkeyed.listing(symbol)
+        candlefile::provider::Polygon::without_key().listing(symbol)
     }
 
     fn fetch(
