@@ -5,18 +5,17 @@
 //! `CANDLES=folder cargo run --example custom_provider -- backfill AAPL --provider folder --start 2024-01-02`
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fs, io};
 
 use candlefile::Cancel;
 use candlefile::model::{Listing, MarketCode, Symbol, Timeframe};
 use candlefile::provider::{
-    Ask, Cursor, ErrorKind, Number, Page, ProviderError, Row, Spec, Values,
+    Ask, AssetClass, Cursor, ErrorKind, Number, Page, Provider, ProviderError, Registry, Row, Spec,
+    Values,
 };
-use candlefile::provider::{AssetClass, Provider, Registry};
 use chrono::Weekday;
 
 const NAME: &str = "folder";

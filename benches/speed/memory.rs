@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use candlefile::backfill::{Report, Request, Runner, run};
 use candlefile::model::{Candle, Policy, SeriesKey, Span};
 use candlefile::monitor::{Monitor, Snapshot};
-use candlefile::provider::Provider;
-use candlefile::provider::{Ask, Cursor, ErrorKind, Page, ProviderError, Row};
+use candlefile::provider::{Ask, Cursor, ErrorKind, Page, Provider, ProviderError, Row};
 use candlefile::{Cancel, Store, SystemClock};
 use chrono::Weekday;
 

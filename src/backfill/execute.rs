@@ -11,8 +11,7 @@ use super::{Job, Report, Runner, Stop, report};
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::JobStatus;
-use crate::monitor::Left;
-use crate::monitor::Monitor;
+use crate::monitor::{Left, Monitor};
 use crate::store::{Made, Progress, Store, StoreError, Target};
 
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it

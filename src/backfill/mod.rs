@@ -18,6 +18,7 @@ mod queue;
 mod recheck;
 mod report;
 mod turns;
+mod under_way;
 mod update;
 mod writer;
 

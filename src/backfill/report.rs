@@ -12,8 +12,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
 use crate::model::symbol::{Symbol, did_you_mean};
-use crate::monitor::FailedSlice;
-use crate::monitor::Left;
+use crate::monitor::{FailedSlice, Left};
 use crate::provider::Provider;
 use crate::store::{SeriesRow, Store, StoreError};
 

@@ -10,8 +10,7 @@ use super::{Job, Runner, Stop};
 use crate::model::counts::Counts;
 use crate::model::span::SpanSet;
 use crate::model::status::SeriesStatus;
-use crate::monitor::Left;
-use crate::monitor::{FailedSlice, Monitor, Snapshot};
+use crate::monitor::{FailedSlice, Left, Monitor, Snapshot};
 use crate::provider::ErrorKind;
 use crate::store::{Asked, Batch, PageWrite, Progress, SliceEnd, Store, StoreError};
 

@@ -2,8 +2,7 @@
 
 use crate::handover::choice::Choice;
 use crate::run::clock::{Cancel, Clock, SystemClock};
-use crate::store::Part;
-use crate::store::Store;
+use crate::store::{Part, Store};
 use anyhow::Result;
 use serde_json::{Value, json};
 

@@ -4,8 +4,7 @@
 use std::path::Path;
 
 use crate::handover::choice::BadChoice;
-use crate::handover::export::ExportError;
-use crate::handover::export::{after_writing, is_full};
+use crate::handover::export::{ExportError, after_writing, is_full};
 use crate::handover::merge::MergeError;
 use crate::handover::outfile::TargetError;
 use crate::http::NoClient;

@@ -3,8 +3,9 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::handover::export::{Beside, Column, Compression, Encoding, Folder, Format, Report};
-use crate::handover::export::{Export, ExportError};
+use crate::handover::export::{
+    Beside, Column, Compression, Encoding, Export, ExportError, Folder, Format, Report,
+};
 use crate::handover::outfile::Target;
 use crate::monitor::{Meter, Monitor};
 use crate::run::clock::{Cancel, SystemClock};

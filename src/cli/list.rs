@@ -4,8 +4,7 @@ use crate::handover::choice::BadChoice;
 use crate::model::listing::Adjustment;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
-use crate::store::{OddRows, SeriesRow};
-use crate::store::{Store, StoreError};
+use crate::store::{OddRows, SeriesRow, Store, StoreError};
 use anyhow::Result;
 use serde_json::{Value, json};
 

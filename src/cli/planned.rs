@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use crate::backfill::{Estimate, Request, Runner, targets};
-use crate::store::{Store, StoreError};
-use crate::store::{Target, free_room};
+use crate::store::{Store, StoreError, Target, free_room};
 use anyhow::Result;
 use serde_json::json;
 

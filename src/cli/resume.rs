@@ -4,8 +4,7 @@
 use crate::backfill::{Runner, left_of};
 use crate::model::status::JobStatus;
 use crate::model::status::JobStatus as Status;
-use crate::store::{JobFilter, JobRow, Target};
-use crate::store::{Store, StoreError};
+use crate::store::{JobFilter, JobRow, Store, StoreError, Target};
 use anyhow::Result;
 
 use super::args::{Global, Resume};

@@ -4,8 +4,7 @@ use std::io::{Read, StdoutLock};
 use std::time::Duration;
 
 use crate::model::plain::turns;
-use crate::store::Store;
-use crate::store::{SqlClock, SqlValue, TakeRows};
+use crate::store::{SqlClock, SqlValue, Store, TakeRows};
 use anyhow::Result;
 use serde_json::{Value, json};
 

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use crate::backfill::{NoData, NothingFrom, Outcome};
 use crate::model::counts::Counts;
-use crate::model::status::SliceStatus;
-use crate::model::status::{JobStatus, SeriesStatus};
+use crate::model::status::{JobStatus, SeriesStatus, SliceStatus};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Cancel, Clock, SystemClock};
-use crate::store::Store;
-use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow};
+use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, Store};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,11 +16,10 @@ use serde_json::{Value, json};
 use super::args::{Global, Status};
 use super::error::Exit;
 use super::jobs::provider_of;
-use super::next;
 use super::output::{self, count, of, time};
 use super::progress::Following;
 use super::report::{nothing_document, odd, print_nothing};
-use super::table;
+use super::{next, table};
 
 /// Hex digits of a job id that name the millisecond it was made in.
 const SHORT_ID: usize = 13;

@@ -14,7 +14,7 @@ use crate::store::candles::coverage::{cover, coverage, forget_empty, insert_empt
 use crate::store::candles::rows::{RowError, Rows, has_candles};
 use crate::store::candles::series::known;
 use crate::store::file::begin::Writing;
-use crate::store::jobs::create::give_sign;
+use crate::store::jobs::claims::give_sign;
 use crate::store::{Store, StoreError, told};
 
 /// One page of a slice, judged: only closed candles, ascending.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::monitor::Meter;
 use crate::run::owner::Owner;
 use crate::store::candles::holes::Holes;
+use crate::store::file::how::How;
 use crate::store::file::link::Link;
-use crate::store::file::open::How;
 use crate::store::file::still::Still;
 use crate::store::{StoreError, told};
 

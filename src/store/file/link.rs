@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::run::path::beside;
 use crate::store::file::held::Held;
-use crate::store::file::open::has_log_of_another;
+use crate::store::file::how::has_log_of_another;
 use crate::store::file::path::is_there;
 use crate::store::{BUSY_TIMEOUT, StoreError, told};
 

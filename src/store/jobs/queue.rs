@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
 use crate::store::jobs::create::{create, distinct, lay_down};
+use crate::store::jobs::rows::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use crate::store::jobs::states::state;
-use crate::store::jobs::status::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use crate::store::{JobRow, NewJob, Store, StoreError, Target, told};
 
 /// What became of a request.

@@ -9,7 +9,7 @@ use crate::model::span::{Span, SpanSet};
 use crate::monitor::Left;
 use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp;
-use crate::store::jobs::create::claims;
+use crate::store::jobs::claims::claims;
 use crate::store::{Store, StoreError, told};
 
 /// The running jobs whose owners live, but for one: what they fetch is theirs.

@@ -6,11 +6,10 @@ use crate::model::span::{Span, SpanSet};
 use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
 use crate::store::candles::coverage::disbelieve;
-use crate::store::candles::series::bind;
-use crate::store::candles::series::known;
+use crate::store::candles::series::{bind, known};
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::create::{JobSettings, Made, PROGRAM, Target, insert_slices};
-use crate::store::jobs::status::find_job;
+use crate::store::jobs::rows::find_job;
 use crate::store::{Store, StoreError, told};
 
 impl Store {

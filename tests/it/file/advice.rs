@@ -6,8 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use candlefile::model::Voice;
-use candlefile::model::{JobStatus, Next};
+use candlefile::model::{JobStatus, Next, Voice};
 use candlefile::provider::ErrorKind;
 use rusqlite::Connection;
 

@@ -2,8 +2,7 @@
 
 use candlefile::StoreError;
 use candlefile::model::{Candle, Span};
-use candlefile::view::{Batch, Pieces, PiecesError, ROWS};
-use candlefile::view::{Selection, View};
+use candlefile::view::{Batch, Pieces, PiecesError, ROWS, Selection, View};
 
 use crate::support::scripted::{Bench, DAY, HOUR, candles, key, label, span, utc, version};
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use candlefile::backfill::{Request, Runner, run};
 use candlefile::model::{JobStatus, Policy, SeriesKey, Span};
-use candlefile::provider::Registry;
-use candlefile::provider::Setup;
+use candlefile::provider::{Registry, Setup};
 use candlefile::{Cancel, Store, SystemClock};
 
 use crate::support::harness::Home;

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use candlefile::internals::Limiter;
 use candlefile::model::{Candle, JobStatus};
-use candlefile::provider::Pace;
-use candlefile::provider::{ErrorKind, Limits, Waiting};
+use candlefile::provider::{ErrorKind, Limits, Pace, Waiting};
 use candlefile::{Cancel, ManualClock};
 
 use crate::hostile::table::{limits, run};

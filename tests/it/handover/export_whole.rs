@@ -7,8 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use candlefile::handover::Choice;
-use candlefile::handover::export::Export;
-use candlefile::handover::export::{Beside, Column, Compression, Encoding, Format};
+use candlefile::handover::export::{Beside, Column, Compression, Encoding, Export, Format};
 use candlefile::model::Candle;
 use candlefile::monitor::Monitor;
 use candlefile::{Cancel, Clock, ManualClock, Store};

@@ -1,9 +1,7 @@
 //! How far a long pass over a file is: whoever looks sees each candle counted once.
 
 use candlefile::handover::export::{Beside, Encoding, Export, Format};
-use candlefile::handover::verify;
-use candlefile::handover::{Choice, Target, diff, merge};
-use candlefile::handover::{PackOptions, checksum_path, pack};
+use candlefile::handover::{Choice, PackOptions, Target, checksum_path, diff, merge, pack, verify};
 use candlefile::monitor::{Meter, Reading};
 use candlefile::{Cancel, Store, SystemClock};
 

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use candlefile::backfill::{self, Report, Runner, Stop};
 use candlefile::model::{JobStatus, Policy, SeriesKey, Span};
-use candlefile::provider::Limits;
-use candlefile::provider::Polygon;
+use candlefile::provider::{Limits, Polygon};
 use candlefile::{Cancel, ManualClock, Store};
 
 use super::case::{At, BAD, Case, Kept, ODD, Others, Outcome, PAGE, ROW, TIMEFRAME, asked};

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use candlefile::Cancel;
 use candlefile::provider::Sample;
-use candlefile::{Clock, SystemClock};
+use candlefile::{Cancel, Clock, SystemClock};
 
 use crate::support::harness::Home;
 use crate::support::inside::{settings, while_serving};

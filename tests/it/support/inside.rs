@@ -1,8 +1,7 @@
 //! The server within the test's process, with a clock, a provider or a disk that no command line can name. It must never outlive
 //! its test, also when that fails.
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use candlefile::model::Policy;

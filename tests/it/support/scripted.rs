@@ -11,9 +11,8 @@ use candlefile::model::{
     Adjustment, Candle, Counts, Listing, Market, Policy, SeriesKey, Span, Symbol,
 };
 use candlefile::monitor::Monitor;
-use candlefile::provider::Polygon;
 use candlefile::provider::{
-    Ask, Cursor, Dated, ErrorKind, Number, Page, ProviderError, Row, Values,
+    Ask, Cursor, Dated, ErrorKind, Number, Page, Polygon, ProviderError, Row, Values,
 };
 use candlefile::provider::{AssetClass, Provider};
 use candlefile::{Cancel, ManualClock, Store, StoreError};
