@@ -8,7 +8,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{fs, io};
+use std::fs;
+use std::io;
 
 use candlefile::Cancel;
 use candlefile::model::{Listing, MarketCode, Symbol, Timeframe};

@@ -10,10 +10,11 @@ mod process;
 mod side;
 
 use std::collections::HashMap;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::{fmt, io};
 
 use process::{Facts, host};
 use side::{Holder, Side};

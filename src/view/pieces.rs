@@ -77,17 +77,18 @@ impl Pieces {
                     return Err(PiecesError::Changed);
                 }
             }
-            let stop_at_the_first = |batch| Err(Stop::Full(batch));
-            let read = self.span.map_or_else(
-                || Ok(Batch::default()),
-                |span| self.view.batches(store, &series, span, stop_at_the_first),
-            );
-            let batch = match read {
-                Ok(batch) => {
+            let mut full = None;
+            let stop_at_the_first = |batch| {
+                full = Some(batch);
+                Err(Stop::Full)
+            };
+            let batches = |span| self.view.batches(store, &series, span, stop_at_the_first);
+            let batch = match self.span.map(batches).transpose() {
+                Ok(last) => {
                     self.is_over = true;
-                    batch
+                    last.unwrap_or_default()
                 }
-                Err(Stop::Full(batch)) => batch,
+                Err(Stop::Full) => full.unwrap_or_default(),
                 Err(Stop::Store(error)) => return Err(error.into()),
             };
             self.left = self
@@ -108,7 +109,7 @@ impl Pieces {
 }
 
 enum Stop {
-    Full(Batch),
+    Full,
     Store(StoreError),
 }
 
