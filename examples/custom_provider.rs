@@ -5,11 +5,11 @@
 //! `CANDLES=folder cargo run --example custom_provider -- backfill AAPL --provider folder --start 2024-01-02`
 
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::fs;
-use std::io;
 
 use candlefile::Cancel;
 use candlefile::model::{Listing, MarketCode, Symbol, Timeframe};

@@ -138,7 +138,8 @@ pub(super) fn execute(
         );
         return Err(error);
     }
-    let report = store.at_one_instant(|| report::make(store, job, ledger, runner, elapsed))?;
+    let report =
+        store.at_one_instant(|| report::make(store, job, ledger, runner, (elapsed, now)))?;
     store.end_job(
         &job.job_id,
         &job.owner,

@@ -53,6 +53,7 @@ pub(super) fn report(
             provider: runner.provider.name().to_owned(),
             requests: 0,
             elapsed: Duration::ZERO,
+            stamped_s: 0,
             records: Counts::default(),
             is_whole: report::is_whole(store, &series)?,
             series,

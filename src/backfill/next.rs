@@ -3,11 +3,12 @@
 use chrono::Weekday;
 
 use super::queue::{BEFORE_HISTORY, CLASS_REFUSED, SYMBOL_REFUSED};
-use super::report::NoData;
+use super::report::{NoData, SeriesReport};
 use super::{Report, Stop};
 use crate::model::listing::Adjustment;
 use crate::model::market::date_of;
 use crate::model::next::{Fill, Named, Next};
+use crate::model::number::of;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
@@ -15,8 +16,10 @@ use crate::monitor::FailedSlice;
 use crate::provider::{ErrorKind, Provider};
 use crate::store::{JobRow, SliceFilter, Store, StoreError};
 
-/// Failed slices, and series without data, that are looked at for a recorded job's next step.
+/// Failed slices, and stale series, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;
+/// Stale series that advice names.
+const STALE_NAMED: usize = 3;
 /// Series without data that are looked at for it.
 const WITHOUT_DATA: u32 = 100;
 /// Why slices are not asked for.
@@ -90,8 +93,45 @@ impl Failures {
 enum Obstacle {
     /// The provider refuses all that failed: all of it for what the plan includes, or not.
     Refused { by_plan: bool },
-    /// A split has made a series stale, which was filled from this instant on.
-    Stale { key: SeriesKey, from: i64 },
+    /// A split has made these series stale, and maybe more.
+    Stale(Vec<Stale>),
+}
+
+/// A stale series, which was filled from an instant on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stale {
+    key: SeriesKey,
+    from: i64,
+}
+
+impl Stale {
+    fn new(key: &SeriesKey, asked: Span, first: Option<i64>) -> Stale {
+        Stale {
+            key: key.clone(),
+            from: first.map_or(asked.start(), |first| first.min(asked.start())),
+        }
+    }
+
+    /// To forget it and to fill it anew.
+    fn next(&self) -> Next {
+        let Stale { key, from } = self;
+        let drop = Next::Drop {
+            series: Some(named(key)),
+            yes: false,
+        };
+        let start = if key.timeframe.is_label() {
+            date_of(*from)
+        } else {
+            key.market(Weekday::Sun).date(*from)
+        };
+        let fill = Fill {
+            series: named(key),
+            provider: key.source.clone(),
+            adjusted: key.adjusted != Adjustment::Raw,
+            start,
+        };
+        Next::Then(vec![drop, Next::Backfill(Some(fill))])
+    }
 }
 
 impl Obstacle {
@@ -107,24 +147,19 @@ impl Obstacle {
         if let Some(refused) = failures.obstacle() {
             return Ok(Some(refused));
         }
-        let mut stale = store.job_series_that_are(job, SeriesStatus::Stale, 1)?;
-        let Some(stale) = stale.pop() else {
-            return Ok(None);
-        };
-        let held = store.find_series(&stale.key.symbol, stale.key.timeframe)?;
-        Ok(Some(Obstacle::stale(&stale.key, stale.span, held.first_ts)))
-    }
-
-    fn stale(key: &SeriesKey, asked: Span, first: Option<i64>) -> Obstacle {
-        let from = first.map_or(asked.start(), |first| first.min(asked.start()));
-        let key = key.clone();
-        Obstacle::Stale { key, from }
+        let stale = store.job_series_that_are(job, SeriesStatus::Stale, LOOKED_AT)?;
+        let stale = stale.iter().map(|stale| {
+            let held = store.find_series(&stale.key.symbol, stale.key.timeframe)?;
+            Ok(Stale::new(&stale.key, stale.span, held.first_ts))
+        });
+        let stale: Vec<Stale> = stale.collect::<Result<_, StoreError>>()?;
+        Ok((!stale.is_empty()).then_some(Obstacle::Stale(stale)))
     }
 
     fn next(&self, resume: Next) -> Next {
         match self {
             Obstacle::Refused { .. } => Next::Then(vec![self.look(), resume]),
-            Obstacle::Stale { .. } => self.look(),
+            Obstacle::Stale(_) => self.look(),
         }
     }
 
@@ -137,23 +172,19 @@ impl Obstacle {
             Obstacle::Refused { by_plan: false } => Next::words(
                 "the provider refuses it, and asking again mends that only once it does not: look at its reasons and at the symbols",
             ),
-            Obstacle::Stale { key, from } => {
-                let drop = Next::Drop {
-                    series: Some(named(key)),
-                    yes: false,
-                };
-                let start = if key.timeframe.is_label() {
-                    date_of(*from)
-                } else {
-                    key.market(Weekday::Sun).date(*from)
-                };
-                let fill = Fill {
-                    series: named(key),
-                    provider: key.source.clone(),
-                    adjusted: key.adjusted != Adjustment::Raw,
-                    start,
-                };
-                Next::Then(vec![drop, Next::Backfill(Some(fill))])
+            Obstacle::Stale(series) => {
+                let (named, more) = series.split_at(series.len().min(STALE_NAMED));
+                let more = (!more.is_empty()).then(|| {
+                    let more = of(more.len() as u64, "more stale series");
+                    Next::words(format!("and the same for {more}"))
+                });
+                match (named, more) {
+                    ([one], None) => one.next(),
+                    (several, more) => {
+                        let each = several.iter().map(Stale::next);
+                        Next::And(each.chain(more).collect())
+                    }
+                }
             }
         }
     }
@@ -241,9 +272,12 @@ impl Report {
         let mut failures = Failures::default();
         self.failed.iter().for_each(|failed| failures.add(failed));
         failures.obstacle().or_else(|| {
-            let mut series = self.series.iter();
-            let stale = series.find(|series| series.status == SeriesStatus::Stale)?;
-            Some(Obstacle::stale(&stale.key, stale.span, stale.first_ts))
+            let is_stale = |series: &&SeriesReport| series.status == SeriesStatus::Stale;
+            let stale = self.series.iter().filter(is_stale);
+            let stale: Vec<Stale> = stale
+                .map(|series| Stale::new(&series.key, series.span, series.first_ts))
+                .collect();
+            (!stale.is_empty()).then_some(Obstacle::Stale(stale))
         })
     }
 
@@ -293,7 +327,7 @@ fn next_of(
             let without: Vec<NoData> = without
                 .map(|series| NoData::of(&series.key, series.span, provider))
                 .collect();
-            Some(without_data(&without))
+            Some(without_data(without.iter()))
         }
         (None, JobStatus::Interrupted | JobStatus::Partial, _) => Some(resume.after("go on with")),
         (None, JobStatus::Failed, _) => Some(Next::Then(vec![
@@ -309,9 +343,12 @@ fn named(key: &SeriesKey) -> Named {
 }
 
 /// What to do about series without data.
-fn without_data<'a>(without: impl IntoIterator<Item = &'a NoData>) -> Next {
+fn without_data<'a>(without: impl Iterator<Item = &'a NoData> + Clone) -> Next {
     // Holidays come one, or two, at a time.
     const FEW: usize = 3;
+    if without.clone().map(NoData::is_elsewhere).min() == Some(true) {
+        return Next::words("leave out what the provider does not have");
+    }
     let days = |no_data: &NoData| {
         let market = no_data.key.market(Weekday::Sun);
         let asked = no_data.asked;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::fetch::{Fetcher, Series, odd};
+use crate::model::number::of;
 use crate::model::span::Span;
 use crate::provider::{Ask, Cursor, Page, ProviderError, Stamps, Tries};
 
@@ -49,9 +50,9 @@ impl Fetcher {
             self.clock_offset.store(offset, Ordering::Relaxed);
         }
         if offset >= TOO_OLD {
-            let days = offset / TOO_OLD;
+            let days = of((offset / TOO_OLD).unsigned_abs(), "day");
             return Err(odd(&format!(
-                "the answer is dated {days} days behind this machine's clock: set the clock right, or ask later"
+                "the answer is dated {days} behind this machine's clock: set the clock right, or ask later"
             )));
         }
         // Some caches date what they keep anew.

@@ -8,10 +8,11 @@ use chrono::Weekday;
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::counts::Counts;
+use crate::model::number::of;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
-use crate::model::symbol::{Symbol, did_you_mean};
+use crate::model::symbol::Meant;
 use crate::monitor::{FailedSlice, Left};
 use crate::provider::Provider;
 use crate::store::{SeriesRow, Store, StoreError};
@@ -29,6 +30,8 @@ pub struct Report {
     pub requests: u64,
     /// How long it took.
     pub elapsed: Duration,
+    /// The same by the stamps of its start and its end in the file, which are whole seconds.
+    pub stamped_s: u64,
     /// What was counted.
     pub records: Counts,
     /// The series, in the order asked.
@@ -82,8 +85,8 @@ pub struct NoData {
     pub key: SeriesKey,
     /// What was asked.
     pub asked: Span,
-    /// What may have been meant by its symbol, the likeliest first.
-    pub likely: Vec<Symbol>,
+    /// What may have been meant by its symbol.
+    pub meant: Meant,
     /// Whether that trades at other times.
     is_of_another_market: bool,
 }
@@ -91,15 +94,15 @@ pub struct NoData {
 impl NoData {
     /// Of a series. `provider` is the one of its source, where there is one.
     pub fn of(key: &SeriesKey, asked: Span, provider: Option<&dyn Provider>) -> NoData {
-        let likely = provider.map(|provider| provider.likely(key.symbol.as_str()));
-        let likely = likely.unwrap_or_default();
-        let listed = provider.zip(likely.first());
+        let meant = provider.map(|provider| provider.likely(key.symbol.as_str()));
+        let meant = meant.unwrap_or_default();
+        let listed = provider.zip(meant.first());
         let listed = listed.map(|(provider, likely)| provider.listing(likely));
         NoData {
             key: key.clone(),
             asked,
             is_of_another_market: listed.is_some_and(|listed| listed.market != key.listing.market),
-            likely,
+            meant,
         }
     }
 
@@ -112,6 +115,11 @@ impl NoData {
     ) -> Option<NoData> {
         let is_it = status == SeriesStatus::NoData;
         is_it.then(|| NoData::of(key, asked, Some(runner.provider.as_ref())))
+    }
+
+    /// Whether the provider has nothing of the kind.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self.meant, Meant::Elsewhere(_))
     }
 
     /// Whether what may have been meant trades at other times.
@@ -132,7 +140,7 @@ impl fmt::Display for NoData {
             "the provider has no data for {symbol} {timeframe} in this range"
         )?;
         let hint = if market.trades_within(self.asked) || self.is_of_another_market {
-            did_you_mean(&self.likely)
+            self.meant.in_words()
         } else {
             Some(market.no_session(self.asked))
         };
@@ -186,7 +194,10 @@ impl SeriesReport {
         Some(match self.off_session {
             0 => words,
             1 => format!("{words}, and 1 candle of then is held (off_session)"),
-            more => format!("{words}, and {more} candles of then are held (off_session)"),
+            more => {
+                let more = of(more, "candle");
+                format!("{words}, and {more} of then are held (off_session)")
+            }
         })
     }
 }
@@ -279,7 +290,7 @@ pub(super) fn make(
     job: &Job,
     ledger: Ledger<'_>,
     runner: &Runner,
-    elapsed: Duration,
+    (elapsed, now): (Duration, i64),
 ) -> Result<Report, StoreError> {
     let stopped = stop_words(ledger.stop.as_ref());
     let mut series = Vec::with_capacity(ledger.series.len());
@@ -337,6 +348,7 @@ pub(super) fn make(
         provider: runner.provider.name().to_owned(),
         requests,
         elapsed,
+        stamped_s: now.saturating_sub(job.planned_at).max(0).unsigned_abs(),
         records: ledger.records,
         is_whole: requests == 0 && is_whole(store, &series)?,
         series,

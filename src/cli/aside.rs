@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::error::{CliError, Exit, Said};
-use super::output::{self, count};
+use super::output::{self, of};
 
 /// What was not asked for.
 #[derive(Default)]
@@ -66,9 +66,13 @@ impl Aside {
             ));
         }
         if self.not_due > 0 && !global.quiet {
-            let series = count(self.not_due as u64);
+            let series = of(self.not_due as u64, "series");
+            let (were, they, are) = match self.not_due {
+                1 => ("was", "it", "is"),
+                _ => ("were", "they", "are"),
+            };
             output::say(format!(
-                "{series} series were not due: they had no candle for 20 days with trading hours and more, and are asked ever more seldom (--force asks now)"
+                "{series} {were} not due: {they} had no candle for 20 days with trading hours and more, and {are} asked ever more seldom (--force asks now)"
             ));
         }
     }

@@ -9,11 +9,10 @@ use crate::model::market::MarketCode;
 use crate::model::range::Range;
 use crate::model::series::SeriesKey;
 use crate::model::symbol::{BadSymbol, Symbol};
-use crate::model::timeframe::Timeframe;
 use crate::store::Store;
 use anyhow::Result;
 
-use super::args::{Backfill, Global, flat};
+use super::args::{Backfill, Global, flat, timeframes};
 use super::aside::Aside;
 use super::error::{Exit, usage};
 use super::jobs::{Fetching, check_key, provider_of, source_of};
@@ -21,18 +20,14 @@ use super::planned::{self, Planned};
 use super::{output, report};
 
 pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
-    let timeframes = flat(&args.timeframes);
+    let mut named = flat(&args.symbols)?;
+    let timeframes = timeframes(&mut named, &args.timeframes)?;
     let source = &source_of(global, &args.provider);
     let provider = provider_of(global, source);
     let spelled = |word: &str| match &provider {
         Some(provider) => provider.symbol(word),
         None => word.parse(),
     };
-    let named = flat(&args.symbols);
-    let behind = |word: &String| word.parse::<Timeframe>().is_ok();
-    if let Some(word) = named.iter().find(|&word| behind(word)) {
-        return Err(stands_apart(&timeframes, word));
-    }
     let named = named.iter().map(|word| spelled(word));
     let named = named
         .collect::<Result<_, _>>()
@@ -122,17 +117,6 @@ fn is_header(line: &str) -> bool {
         let may_be_ticker = fields.len() == 1 && *field == field.to_ascii_uppercase();
         NAMES.contains(&name.as_str()) || (ALSO_TICKERS.contains(&name.as_str()) && !may_be_ticker)
     })
-}
-
-/// A timeframe among the symbols: a blank has parted it from the others.
-fn stands_apart(timeframes: &[Timeframe], word: &str) -> anyhow::Error {
-    let mut all: Vec<String> = timeframes.iter().map(Timeframe::to_string).collect();
-    all.push(word.to_owned());
-    let all = all.join(",");
-    usage(
-        format!("{word} is a timeframe, and stands among the symbols"),
-        format!("write it behind -t, several with commas and no blanks: -t {all}"),
-    )
 }
 
 /// The symbols of the command line and of the file, each once, in the order given.

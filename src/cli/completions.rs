@@ -1,5 +1,6 @@
 //! `candlefile completions`: what a shell needs to complete this program's commands, and the symbols and jobs that the file
-//! holds. What was typed for `--db` is taken as the shell would: out of its quotes, with `~` for the home folder, and never run.
+//! holds. What was typed for `--db` is taken as the shell would: out of its quotes, with `~` and `$HOME` for the home folder, and
+//! never run.
 
 use std::io::IsTerminal;
 
@@ -114,6 +115,9 @@ _candlefile_held() {{
                 [[ ${{COMP_WORDS[next]}} == '=' ]] && next=$((next + 1))
                 one=$(printf %s "${{COMP_WORDS[next]}}" | xargs printf %s 2>/dev/null)
                 [[ ${{COMP_WORDS[next]}} == '~/'* ]] && one=$HOME${{one#'~'}}
+                for lead in '$HOME/' '${{HOME}}/'; do
+                    [[ ${{COMP_WORDS[next]}} != \'* && $one == "$lead"* ]] && one=$HOME/${{one#"$lead"}}
+                done
                 db=(--db "$one") ;;
             {symbols}) held='{SYMBOLS}' ;;
             {jobs}) held='{JOBS}' ;;
@@ -130,6 +134,8 @@ _candlefile_held() {{
     [[ $typed == *,* ]] && lead=${{typed%,*}},
     COMPREPLY=()
     while read -r one; do
+        # Of the first in a list the class may be a word of its own.
+        [[ ,$lead == *,"$one",* || ,$lead == ,"${{one#*:}}",* ]] && continue
         one=$lead$one
         [[ $one == "$typed"* ]] && COMPREPLY+=("${{one#"$class"}}")
     done < <(candlefile "${{db[@]}}" sql "$held" {AS_LINES})
@@ -149,8 +155,8 @@ fn zsh(script: &str) -> String {
     let held = format!(
         r#"(( $+functions[_candlefile_held] )) ||
 _candlefile_held() {{
-    local -a db held all
-    local at raw
+    local -a db held all listed
+    local at raw lead one
     all=(${{(z)BUFFER}})
     for ((at = 1; at < $#all; at++)); do
         case $all[at] in
@@ -158,10 +164,17 @@ _candlefile_held() {{
             --db=*) raw=${{all[at]#--db=}} ;;
             *) continue ;;
         esac
-        db=(--db "${{${{(Q)raw}}/#\~\//$HOME/}}")
+        one=${{(Q)raw}}
+        [[ $raw == '~/'* ]] && one=$HOME${{one#'~'}}
+        for lead in '$HOME/' '${{HOME}}/'; do
+            [[ $raw != \'* && $one == "$lead"* ]] && one=$HOME/${{one#"$lead"}}
+        done
+        db=(--db "$one")
     done
     held=(${{(f)"$(candlefile $db sql $1 {AS_LINES})"}})
     compset -P '*,'
+    listed=(${{(s:,:)IPREFIX}})
+    held=(${{held:|listed}})
     compadd -a held
 }}
 (( $+functions[_candlefile_symbols] )) ||
@@ -202,10 +215,10 @@ function __fish_candlefile_held
                 set db (string replace -- --db= '' $all[$at])
         end
     end
-    set -q db[1]; and set db --db (string replace -r -- '^~/' "$HOME/" $db)
+    set -q db[1]; and set db --db (string replace -r -- '^(~|\$HOME|\{{\$HOME\}})/' "$HOME/" $db)
     set -l lead (string match -r -- '.*,' (commandline -ct))
     for one in (candlefile $db sql $argv[1] {AS_LINES})
-        echo "$lead$one"
+        contains -- $one (string split , -- "$lead"); or echo "$lead$one"
     end
 end
 complete -c candlefile -n "__fish_candlefile_using_subcommand {symbols}" -f -a "(__fish_candlefile_held '{SYMBOLS}')"

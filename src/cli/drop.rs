@@ -6,13 +6,14 @@ use crate::store::{Part, Store};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::args::{Drop, Global, flat};
+use super::args::{Drop, Global, series};
 use super::error::{Exit, usage};
 use super::output;
 use super::progress::held_up;
 use super::show::wanted;
 
 pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
+    let (symbols, timeframes) = series(&args.symbols, &args.timeframes)?;
     let mut store = Store::open(&global.db)?;
     let choice = Choice {
         start: args.start.clone(),
@@ -21,7 +22,6 @@ pub fn run(global: &Global, args: &Drop) -> Result<Exit> {
     };
     let whole = args.start.is_none() && args.end.is_none();
     let (mut parts, mut told) = (Vec::new(), Vec::new());
-    let (symbols, timeframes) = (flat(&args.symbols), flat(&args.timeframes));
     for series in wanted(&store, &symbols, &timeframes)? {
         let span = choice.span(&series)?;
         let (symbol, timeframe) = (&series.key.symbol, series.key.timeframe);

@@ -26,10 +26,11 @@ pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
         return Err(usage("with -o - stdout is for the candles alone", next));
     }
     let encoding = encoding(&args, to_stdout)?;
-    let columns = columns(&args, encoding.format)?;
+    let (choice, columns) = args.chosen()?;
+    let columns = columns_of(&args, columns, encoding.format)?;
     let (path, layout, overwrite) = (args.output, args.layout, args.overwrite);
     let export = Export {
-        choice: args.part.into(),
+        choice,
         columns,
         encoding,
     };
@@ -99,8 +100,11 @@ fn encoding(args: &args::Export, to_stdout: bool) -> Result<Encoding> {
     }
 }
 
-fn columns(args: &args::Export, format: Format) -> Result<Vec<Column>> {
-    let mut columns = args.columns.clone();
+fn columns_of(
+    args: &args::Export,
+    mut columns: Vec<Column>,
+    format: Format,
+) -> Result<Vec<Column>> {
     if columns.is_empty() {
         columns = Column::unasked(format.is_text());
     }

@@ -331,21 +331,21 @@ impl std::fmt::Display for Missing {
         let mut parts = Vec::new();
         if self.holes > 0 {
             parts.push(format!(
-                "{} in {} series",
+                "{} in {}",
                 of(self.holes as u64, "hole"),
-                self.series_with_holes
+                of(self.series_with_holes as u64, "series")
             ));
         }
         if self.series_without_candles > 0 {
             parts.push(format!(
-                "{} series without candles",
-                self.series_without_candles
+                "{} without candles",
+                of(self.series_without_candles as u64, "series")
             ));
         }
         if self.series_without_coverage > 0 {
             parts.push(format!(
-                "{} series without a final answer",
-                self.series_without_coverage
+                "{} without a final answer",
+                of(self.series_without_coverage as u64, "series")
             ));
         }
         if self.nothing_from_provider > 0 {

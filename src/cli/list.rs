@@ -8,9 +8,9 @@ use crate::store::{OddRows, SeriesRow, Store, StoreError};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::args::{Global, List, flat};
+use super::args::{Global, List, flat, no_timeframe};
 use super::error::Exit;
-use super::output::{self, count, days, days_without, short, time};
+use super::output::{self, count, days, days_without, of, short, time};
 use super::report::where_odd;
 use super::table;
 
@@ -26,9 +26,13 @@ pub const TITLES: [&str; 7] = [
 ];
 
 pub fn run(global: &Global, args: &List) -> Result<Exit> {
+    let symbols = flat(&args.symbols)?;
+    no_timeframe(&symbols, |_| {
+        "name symbols alone: each is listed with all its timeframes".into()
+    })?;
     let series = Store::reading(&global.db, |store| {
         store.at_one_instant(|| -> Result<Vec<Listed>> {
-            let chosen = chosen(store.series()?, &flat(&args.symbols))?;
+            let chosen = chosen(store.series()?, &symbols)?;
             Ok(all_of(store, chosen)?)
         })
     })?;
@@ -124,13 +128,12 @@ fn covered(series: &SeriesRow, nothing: &SpanSet, odd: OddRows) -> String {
     };
     match series.holes() {
         0 => {}
-        1 => text += ", 1 hole",
-        holes => text += &format!(", {holes} holes"),
+        holes => text += &format!(", {}", of(holes as u64, "hole")),
     }
     match nothing.iter().collect::<Vec<Span>>().as_slice() {
         [] => {}
         [one] => text += &format!(", nothing from {}", days_without(&series.key, *one)),
-        several => text += &format!(", nothing in {} stretches", several.len()),
+        several => text += &format!(", nothing in {}", of(several.len() as u64, "stretch")),
     }
     if odd.rejected > 0 {
         text += &format!(", {} rejected", count(odd.rejected));

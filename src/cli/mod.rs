@@ -47,7 +47,7 @@ use crate::handover::outfile::TargetError;
 use crate::handover::pack::PackError;
 use crate::provider::Registry;
 use crate::store::StoreError;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
@@ -77,7 +77,7 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
     });
     let mut cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, words).code(),
+        Err(error) => return not_parsed(error, words).code(),
     };
     cli.global.registry = registry;
     if cli.global.verbose {
@@ -188,7 +188,37 @@ fn trace(filter: &str) {
         .try_init();
 }
 
-fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {
+/// What a command does not take though others do, and what to do instead.
+fn not_taken(command: &str, argument: &str) -> Option<&'static str> {
+    let is_timeframe = ["-t", "--timeframe"].contains(&argument);
+    match command {
+        "update" if is_timeframe || !argument.starts_with('-') => Some(
+            "update brings every series of the file up to now: leave it out, or name what is to be fetched after backfill",
+        ),
+        "list" if is_timeframe => {
+            Some("list shows its symbols with all their timeframes: leave it out")
+        }
+        _ => None,
+    }
+}
+
+fn not_parsed(mut error: clap::Error, words: &[OsString]) -> Exit {
+    let commands: Vec<String> = Cli::command()
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let named = words
+        .iter()
+        .filter_map(|word| word.to_str())
+        .find(|word| commands.iter().any(|name| name == word));
+    let instead = match (named, error.get(ContextKind::InvalidArg)) {
+        (Some(command), Some(ContextValue::String(argument))) => not_taken(command, argument),
+        _ => None,
+    };
+    if let Some(instead) = instead {
+        let tip = ContextValue::StyledStrs(vec![instead.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
     let wanted_help = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -218,18 +248,10 @@ fn not_parsed(error: &clap::Error, words: &[OsString]) -> Exit {
         .unwrap_or("")
         .trim_start_matches("error: ");
     let message = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    let commands: Vec<String> = Cli::command()
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
-    let named = words
-        .iter()
-        .filter_map(|word| word.to_str())
-        .find(|word| commands.iter().any(|name| name == word));
     Said {
         message,
         kind: "usage",
-        next: next::help(named),
+        next: instead.map_or_else(|| next::help(named), str::to_owned),
         exit: Exit::Usage,
     }
     .print(true);

@@ -2,10 +2,10 @@
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use crate::model::counts::Counts;
 use crate::model::market::date_of;
+pub(crate) use crate::model::number::{count, of};
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
@@ -56,29 +56,6 @@ pub fn days_without(key: &SeriesKey, span: Span) -> String {
     days(key, market.whole_days(span).unwrap_or(span))
 }
 
-/// A count with thousands set apart.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// How many of what: `1 request`, `2 requests`.
-pub fn of(number: u64, what: &str) -> String {
-    let ending = match what {
-        _ if number == 1 || what.ends_with("series") => "",
-        _ if what.ends_with("ch") => "es",
-        _ => "s",
-    };
-    format!("{} {what}{ending}", count(number))
-}
-
 /// What became of fetched rows, adding up; `None` where no row was fetched or removed.
 pub fn sum(records: Counts) -> Option<String> {
     if records == Counts::default() {
@@ -123,18 +100,9 @@ pub fn seconds(seconds: f64) -> String {
     whole_seconds(seconds.round() as u64)
 }
 
-/// What a run took, for people.
-pub fn took(time: Duration) -> String {
-    let exact = time.as_secs_f64();
-    // What would be rounded to a minute is one.
-    if exact >= 59.95 {
-        return seconds(exact);
-    }
-    format!("{:.1} s", exact.max(0.1))
-}
-
-/// What lies between two stamps, for people. Stamps are whole seconds: of a short time only the bound is known.
-pub fn took_by_stamps(seconds: u64) -> String {
+/// What a run took, for people, by the stamps of its start and its end. They are whole seconds: of a short time only the bound is
+/// known.
+pub fn took(seconds: u64) -> String {
     match seconds {
         0 | 1 => format!("less than {} s", seconds + 1),
         more => whole_seconds(more),
@@ -270,26 +238,9 @@ mod tests {
         ] {
             assert_eq!(whole_seconds(number), words);
         }
-        for (millis, words) in [
-            (3, "0.1 s"),
-            (440, "0.4 s"),
-            (12_340, "12.3 s"),
-            (59_960, "1 min"),
-            (192_400, "3 min 12 s"),
-        ] {
-            assert_eq!(took(Duration::from_millis(millis)), words);
-        }
-        let bounds = [0, 1, 2].map(took_by_stamps);
+        let bounds = [0, 1, 2].map(took);
         assert_eq!(bounds, ["less than 1 s", "less than 2 s", "2 s"]);
         assert_eq!(seconds(7.44), "7.4 s");
         assert_eq!(seconds(309_640.2), "3 days 14 h");
-    }
-
-    #[test]
-    fn one_is_told_as_one() {
-        assert_eq!(of(1, "request"), "1 request");
-        assert_eq!(of(1_000, "request"), "1,000 requests");
-        assert_eq!(of(2, "stretch"), "2 stretches");
-        assert_eq!(of(2, "series"), "2 series");
     }
 }

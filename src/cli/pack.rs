@@ -1,6 +1,5 @@
 //! `candlefile pack`: a read-only file to be handed over.
 
-use crate::handover::choice::Choice;
 use crate::handover::outfile::Target;
 use crate::handover::pack::{PackError, PackOptions, checksum_path, pack};
 use crate::monitor::Meter;
@@ -16,6 +15,7 @@ use super::progress::Passing;
 use super::signals::stop_on_signals;
 
 pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
+    let choice = args.part.choice()?;
     let inputs = [global.db.as_path()];
     let target = Target::new(&args.output, args.overwrite, &inputs)?;
     let checksum = Target::new(&checksum_path(&args.output), args.overwrite, &inputs)?;
@@ -25,7 +25,6 @@ pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
         history: args.with_history,
         compat: args.compat,
     };
-    let choice = Choice::from(args.part.clone());
     let cancel = Cancel::new();
     stop_on_signals(&cancel, None);
     let passing = Passing::new(global.quiet, &meter);

@@ -237,7 +237,7 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
         report.status.as_str(),
         of(series as u64, "series"),
         report.provider,
-        output::took(report.elapsed),
+        output::took(report.stamped_s),
         of(report.requests, "request"),
     ))?;
     if let Some(job) = &report.job_id {

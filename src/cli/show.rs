@@ -11,7 +11,7 @@ use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use super::args::{Global, Show, flat};
+use super::args::{Global, Show, series};
 use super::document::ListDocument;
 use super::error::Exit;
 use super::{output, table};
@@ -20,9 +20,10 @@ use super::{output, table};
 const TAIL: u32 = 20;
 
 pub fn run(global: &Global, args: &Show) -> Result<Exit> {
+    let (symbols, timeframes) = series(&args.symbols, &args.timeframes)?;
     let store = Store::read(&global.db)?;
     let mut all = Vec::new();
-    for series in wanted(&store, &flat(&args.symbols), &flat(&args.timeframes))? {
+    for series in wanted(&store, &symbols, &timeframes)? {
         all.push(Shown::new(&store, args, series, global.json)?);
     }
     if args.csv {

@@ -118,9 +118,7 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
             format!("{}/{}", job.slices.completed, job.slices.total),
             count(job.records.inserted + job.records.restated),
             time(job.created_at),
-            duration(job, now)
-                .map(output::took_by_stamps)
-                .unwrap_or_default(),
+            duration(job, now).map(output::took).unwrap_or_default(),
             job.error.clone().unwrap_or_default(),
         ]
     });
@@ -148,7 +146,7 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         job.timeframes.join(","),
         time(job.created_at),
         duration(job, now)
-            .map(|took| format!(", took {}", output::took_by_stamps(took)))
+            .map(|took| format!(", took {}", output::took(took)))
             .unwrap_or_default()
     ))?;
     let provider = provider_of(global, &job.source);

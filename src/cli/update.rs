@@ -9,6 +9,7 @@ use super::args::{Global, Update};
 use super::aside::Aside;
 use super::error::Exit;
 use super::jobs::{Fetching, check_key};
+use super::output::of;
 use super::planned::{self, Planned};
 use super::report;
 
@@ -84,7 +85,7 @@ fn plan(held: &Store, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned
         aside.leave_out(
             fetching.global(),
             &source,
-            format!("{series} series"),
+            of(series as u64, "series"),
             error,
         )?;
     }

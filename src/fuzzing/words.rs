@@ -10,7 +10,7 @@ use crate::http::rate::Rate;
 use crate::model::candle::{MAX_TS, MIN_TS};
 use crate::model::market::{Market, MarketCode};
 use crate::model::range::{Moment, Range};
-use crate::model::symbol::Symbol;
+use crate::model::symbol::{Meant, Symbol};
 use crate::model::timeframe::Timeframe;
 use crate::model::zones::{like, named};
 use crate::provider::spelling::likely;
@@ -62,8 +62,10 @@ where
 
 fn is_symbol(word: &str) -> bool {
     // What is no symbol may be meant for one, too.
-    for other in likely(word) {
-        assert!(other.as_str() != word && is_again_itself::<Symbol>(other.as_str()));
+    if let Meant::OneOf(likely) = likely(word) {
+        for other in likely {
+            assert!(other.as_str() != word && is_again_itself::<Symbol>(other.as_str()));
+        }
     }
     if let Ok(symbol) = word.parse::<Symbol>() {
         symbol.expiry();

@@ -3,6 +3,7 @@
 
 use crate::model::nearest::nearest;
 use crate::model::next::Next;
+use crate::model::number;
 use crate::model::range::{Moment, are_reversed};
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
@@ -89,7 +90,9 @@ pub enum BadChoice {
     #[error("there are no candles in this range")]
     Empty,
     /// Nothing of what was chosen is final.
-    #[error("all {0} candles in this range are provisional: no final answer has come for them yet")]
+    #[error(
+        "nothing in this range is final yet: it has {}", number::of(*.0, "provisional candle")
+    )]
     Provisional(u64),
 }
 

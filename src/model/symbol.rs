@@ -22,18 +22,49 @@ pub struct BadSymbol {
 impl BadSymbol {
     /// The same with what may have been meant.
     #[must_use]
-    pub fn meaning(mut self, likely: &[Symbol]) -> BadSymbol {
-        if let Some(question) = did_you_mean(likely) {
-            self.why = format!("{}: {question}", self.why);
+    pub fn meaning(mut self, meant: &Meant) -> BadSymbol {
+        if let Some(meant) = meant.in_words() {
+            self.why = format!("{}: {meant}", self.why);
         }
         self
     }
 }
 
-/// Asks whether one of some symbols was meant, where there is any.
-pub(crate) fn did_you_mean(likely: &[Symbol]) -> Option<String> {
-    let likely: Vec<&str> = likely.iter().map(Symbol::as_str).collect();
-    (!likely.is_empty()).then(|| format!("did you mean {}?", likely.join(" or ")))
+/// What may have been meant by a symbol of which nothing is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// One of these, the likeliest first; none where it looks right.
+    OneOf(Vec<Symbol>),
+    /// What the provider has nothing of, however it is spelled, and why.
+    Elsewhere(&'static str),
+}
+
+impl Default for Meant {
+    fn default() -> Meant {
+        Meant::OneOf(Vec::new())
+    }
+}
+
+impl Meant {
+    /// What is the likeliest.
+    pub fn first(&self) -> Option<&Symbol> {
+        match self {
+            Meant::OneOf(likely) => likely.first(),
+            Meant::Elsewhere(_) => None,
+        }
+    }
+
+    /// The question whether that was meant, or why there is nothing, where there is something to say.
+    pub fn in_words(&self) -> Option<String> {
+        match self {
+            Meant::OneOf(likely) if likely.is_empty() => None,
+            Meant::OneOf(likely) => {
+                let likely: Vec<&str> = likely.iter().map(Symbol::as_str).collect();
+                Some(format!("did you mean {}?", likely.join(" or ")))
+            }
+            Meant::Elsewhere(why) => Some((*why).to_owned()),
+        }
+    }
 }
 
 const MAX_LEN: usize = 40;
@@ -61,9 +92,11 @@ impl FromStr for Symbol {
             .chars()
             .find(|c| !c.is_ascii_alphanumeric() && !"._:/^=-".contains(*c))
         {
-            return Err(bad(format!(
-                "it contains {odd:?}, and letters, digits and . _ : / ^ = - are allowed"
-            )));
+            let allowed = match odd {
+                ' ' | ';' | '|' => "several are set apart by commas",
+                _ => "letters, digits and . _ : / ^ = - are allowed",
+            };
+            return Err(bad(format!("it contains {odd:?}, and {allowed}")));
         }
         if text.len() > MAX_LEN {
             return Err(bad(format!("it is longer than {MAX_LEN} characters")));

@@ -33,7 +33,7 @@ pub(crate) enum BadZone {
     },
     /// This machine's zone is meant, and `TZ` says in a way that is not understood which that is.
     #[error(
-        "local goes by TZ, and TZ={0} names no zone: set TZ to a name like Europe/Berlin, or write that name instead of local"
+        "local goes by TZ, and TZ={text} {why}: set TZ to a name like Europe/Berlin, or write that name instead of local", text = .0, why = why_not(.0)
     )]
     Local(String),
 }
@@ -111,45 +111,58 @@ fn city(name: &'static str) -> &'static str {
 
 /// This machine's zone: `TZ`, then the file that `/etc/localtime` leads to, then UTC.
 fn local() -> Result<Tz, BadZone> {
-    let from_name = |name: &str| {
-        let name = name.strip_prefix(':').unwrap_or(name);
-        let name = name.split_once("zoneinfo/").map_or(name, |(_, name)| name);
-        name.parse().ok()
-    };
     match std::env::var_os("TZ") {
-        Some(name) if !name.is_empty() => {
-            let name = name.to_string_lossy();
-            let zone = from_name(&name).or_else(|| of_hours(&name));
-            zone.ok_or_else(|| BadZone::Local(name.escape_debug().to_string()))
+        Some(text) if !text.is_empty() => {
+            let text = text.to_string_lossy();
+            let name = text.strip_prefix(':').unwrap_or(&text);
+            let zone = name.parse().ok().or_else(|| of_hours(name));
+            let zone = zone.or_else(|| of_file(Path::new(name)));
+            zone.ok_or_else(|| BadZone::Local(text.escape_debug().to_string()))
         }
-        _ => {
-            let file = Path::new("/etc/localtime").canonicalize().ok();
-            let named = file.and_then(|file| from_name(file.to_str()?));
-            Ok(named.unwrap_or(Tz::UTC))
-        }
+        _ => Ok(of_file(Path::new("/etc/localtime")).unwrap_or(Tz::UTC)),
+    }
+}
+
+/// The zone whose file lies at a path, or where its links lead to: the folder of all zones tells it by its name there.
+fn of_file(path: &Path) -> Option<Tz> {
+    let of = |path: &Path| path.to_str()?.split_once("zoneinfo/")?.1.parse().ok();
+    of(path).or_else(|| of(&path.canonicalize().ok()?))
+}
+
+/// Why what `TZ` says is not understood.
+fn why_not(text: &str) -> &'static str {
+    let is_rule = hours(text).is_some_and(|hours| {
+        let hours = hours.trim_start_matches(['+', '-']);
+        hours.starts_with(|c: char| c.is_ascii_digit())
+    });
+    if is_rule {
+        "is no name, and has minutes or a summer time (without them, as in JST-9, it is understood)"
+    } else {
+        "names no zone"
     }
 }
 
 /// The zone of fixed hours that `TZ` says in the words of POSIX: an abbreviation, and the hours that are missing to UTC, as in
 /// `JST-9`. One with minutes or a summer time has no name.
 fn of_hours(text: &str) -> Option<Tz> {
-    let is_letter = |c: char| c.is_ascii_alphabetic();
-    let hours = match text.strip_prefix('<') {
-        Some(quoted) => quoted.split_once('>')?.1,
-        None => text.trim_start_matches(is_letter),
-    };
-    let abbreviation = text.len() - hours.len();
+    let hours = hours(text)?;
     let hours = hours.strip_suffix(":00").unwrap_or(hours);
     let (sign, digits) = match hours.strip_prefix(['+', '-']) {
         Some(digits) => (&hours[..1], digits),
         None => ("+", hours),
     };
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let hours: u8 = digits
-        .parse()
-        .ok()
-        .filter(|_| is_number && abbreviation >= 3)?;
+    let hours: u8 = digits.parse().ok().filter(|_| is_number)?;
     format!("Etc/GMT{sign}{hours}").parse().ok()
+}
+
+/// What stands behind an abbreviation of POSIX: three letters or more, or anything in angle brackets.
+fn hours(text: &str) -> Option<&str> {
+    let hours = match text.strip_prefix('<') {
+        Some(quoted) => quoted.split_once('>')?.1,
+        None => text.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
+    };
+    (text.len() - hours.len() >= 3).then_some(hours)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::Market;
 use crate::model::next::Next;
 use crate::model::span::Span;
-use crate::model::symbol::{BadSymbol, Symbol};
+use crate::model::symbol::{BadSymbol, Meant, Symbol};
 use crate::run::clock::Cancel;
 
 /// One question: the candles of a series in a span. All its pages are one chain.
@@ -187,11 +187,10 @@ pub trait Provider: Send + Sync {
         NaiveDate::default()
     }
 
-    /// What a symbol may have been meant to be that was written as others do, the likeliest first; nothing where it looks
-    /// right. A guess, which is only ever offered.
-    fn likely(&self, typed: &str) -> Vec<Symbol> {
+    /// What a symbol may have been meant to be that was written as others do. A guess, which is only ever offered.
+    fn likely(&self, typed: &str) -> Meant {
         let _ = typed;
-        Vec::new()
+        Meant::default()
     }
 
     /// Fetches one page of a chain: the first without a cursor, then as the page before said.

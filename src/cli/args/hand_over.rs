@@ -7,9 +7,10 @@ use crate::handover::export::Column;
 use crate::model::range::Moment;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use super::listed::{Listed, flat};
+use super::listed::{Listed, flat, rejoined, timeframes};
 use super::moment;
 
 /// Which part of the file.
@@ -28,14 +29,19 @@ pub struct Part {
     pub end: Option<Moment>,
 }
 
-impl From<Part> for Choice {
-    fn from(part: Part) -> Choice {
-        Choice {
-            symbols: flat(&part.symbols),
-            timeframes: flat(&part.timeframes),
-            start: part.start,
-            end: part.end,
-        }
+impl Part {
+    /// The same as the file is asked for it.
+    pub fn choice(&self) -> Result<Choice> {
+        self.of(flat(&self.symbols)?)
+    }
+
+    fn of(&self, mut symbols: Vec<Symbol>) -> Result<Choice> {
+        Ok(Choice {
+            timeframes: timeframes(&mut symbols, &self.timeframes)?,
+            symbols,
+            start: self.start.clone(),
+            end: self.end.clone(),
+        })
     }
 }
 
@@ -54,14 +60,23 @@ pub struct Export {
     #[arg(long, value_name = "LAYOUT")]
     pub layout: Option<Layout>,
     /// The columns, in this order [default: all but source, adjusted and known_at; datetime in text only]
-    #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
-    pub columns: Vec<Column>,
+    #[arg(long, value_name = "COLUMN")]
+    pub columns: Vec<Listed<Column>>,
     /// Add known_at: when each candle's values were first stored
     #[arg(long)]
     pub known_at: bool,
     /// Replace what has that name; never a candlefile that is no packed one
     #[arg(long)]
     pub overwrite: bool,
+}
+
+impl Export {
+    /// Which part, and which columns of it.
+    pub fn chosen(&self) -> Result<(Choice, Vec<Column>)> {
+        let mut symbols = flat(&self.part.symbols)?;
+        let columns = rejoined(&mut symbols, &self.columns)?;
+        Ok((self.part.of(symbols)?, columns))
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

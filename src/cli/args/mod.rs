@@ -21,7 +21,7 @@ use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 
 pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
-pub use listed::flat;
+pub use listed::{flat, no_timeframe, series, timeframes};
 pub use look::{Drop, Info, List, Show, Sql, Status};
 #[cfg(feature = "serve")]
 pub use serve::Serve;

@@ -24,7 +24,7 @@ use crate::http::rate::{Pace, Rate};
 use crate::http::{Authorization, Failure, Heard, Http};
 use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::date_of;
-use crate::model::symbol::Symbol;
+use crate::model::symbol::{Meant, Symbol};
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Cancel, Clock};
 
@@ -146,7 +146,7 @@ impl Provider for Polygon {
         first_date(symbol)
     }
 
-    fn likely(&self, typed: &str) -> Vec<Symbol> {
+    fn likely(&self, typed: &str) -> Meant {
         spelling::likely(typed)
     }
 

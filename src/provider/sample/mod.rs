@@ -15,7 +15,7 @@ use super::{
 };
 use crate::model::candle::Candle;
 use crate::model::listing::Listing;
-use crate::model::symbol::Symbol;
+use crate::model::symbol::{Meant, Symbol};
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::Cancel;
 use walk::{Hours, Model, Walk};
@@ -79,7 +79,7 @@ impl Provider for Sample {
         self.model.first_date
     }
 
-    fn likely(&self, typed: &str) -> Vec<Symbol> {
+    fn likely(&self, typed: &str) -> Meant {
         spelling::likely(typed)
     }
 

@@ -4,6 +4,7 @@
 use chrono::DateTime;
 use rusqlite::OptionalExtension;
 
+use crate::model::number::of;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::store::{SeriesRow, Store, StoreError, told};
@@ -51,7 +52,7 @@ impl Counted {
 
 impl std::fmt::Display for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} candles", self.candles)?;
+        write!(f, "{}", of(self.candles, "candle"))?;
         let time = |ts: Option<i64>| {
             let time = ts.map(|ts| DateTime::from_timestamp(ts, 0).unwrap_or_default());
             time.map_or_else(
@@ -112,7 +113,7 @@ impl Store {
         StoreError::Books {
             path: self.path.clone(),
             series: format!("{} {}", key.symbol, key.timeframe),
-            what: format!("says {says}, and {read} were read"),
+            what: format!("says {says}, and reading gave {read}"),
         }
     }
 

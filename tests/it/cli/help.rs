@@ -231,7 +231,16 @@ fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
         ("candlefile --db 'my\\ data/m.db' show M", "MSFT"),
         ("candlefile --db '~/other.db' show M", "MSFT"),
         ("candlefile --db '~/\"my data\"/m.db' show M", "MSFT"),
+        ("candlefile --db '$HOME/other.db' show M", "MSFT"),
+        ("candlefile --db = '${HOME}/other.db' show M", "MSFT"),
+        ("candlefile --db '\"$HOME/my data/m.db\"' show M", "MSFT"),
+        ("candlefile --db \"'\\$HOME/other.db'\" show M", ""),
         ("candlefile --db '$(touch run)' show M", ""),
+        (
+            "candlefile --db other.db show MSFT,",
+            "MSFT,AAPL MSFT,X:BTCUSD MSFT,X:ETHUSD",
+        ),
+        ("candlefile --db other.db show X : BTCUSD,X :", "ETHUSD"),
         ("candlefile --db other.db status ''", job.as_str()),
     ] {
         let complete = format!(
@@ -256,18 +265,54 @@ fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
         !types.contains("\nusing ")
             && types.contains("[System.Management.Automation.CompletionResult]::new")
     );
-    fs::write(home.path("c.fish"), script("fish")).unwrap();
-    let ask = r#"source c.fish; complete -C 'candlefile --db ~/"my data"/m.db show AAPL,M'"#;
+}
+
+/// What a shell prints that runs a script in a home that has the completions as `c.SHELL`; `None` where there is no such shell.
+fn told_by(home: &Home, shell: &str, ask: &str) -> Option<String> {
+    let script = home.cli(["completions", shell]).run().ok().stdout;
+    fs::write(home.path(&format!("c.{shell}")), script).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_candlefile"))
+        .parent()
+        .unwrap();
     let path = std::env::join_paths([program, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
-    let mut fish = Command::new("fish");
-    fish.args(["-c", ask]).current_dir(home.path(""));
-    let fish = fish.env("PATH", path).env("HOME", home.path("")).output();
-    let Ok(fish) = fish else { return };
-    assert_eq!(
-        String::from_utf8_lossy(&fish.stdout).trim(),
-        "AAPL,MSFT",
-        "{fish:?}"
-    );
+    let mut command = Command::new(shell);
+    command.args(["-c", ask]).current_dir(home.path(""));
+    let output = command
+        .env("PATH", path)
+        .env("HOME", home.path(""))
+        .output();
+    Some(
+        String::from_utf8_lossy(&output.ok()?.stdout)
+            .trim()
+            .to_owned(),
+    )
+}
+
+#[test]
+fn fish_and_zsh_take_the_file_as_it_was_typed_and_offer_no_symbol_twice() {
+    let home = Home::of_sample("AAPL MSFT X:BTCUSD --start 2024-01-02 --end 2024-01-05");
+    fs::create_dir(home.path("my data")).unwrap();
+    fs::rename(home.db_path(), home.path("my data/m.db")).unwrap();
+    for typed in [
+        r#"--db ~/"my data"/m.db"#,
+        r#"--db $HOME/"my data"/m.db"#,
+        r#"--db="$HOME/my data/m.db""#,
+    ] {
+        let ask = format!("source c.fish; complete -C 'candlefile {typed} show AAPL,X:BTCUSD,'");
+        if let Some(told) = told_by(&home, "fish", &ask) {
+            assert_eq!(told, "AAPL,X:BTCUSD,MSFT", "{typed}");
+        }
+        // What zsh has for functions of this kind alone stands in for it.
+        let ask = format!(
+            r#"compset() {{ IPREFIX=AAPL,X:BTCUSD, }}; compadd() {{ print -r -- ${{(P)2}} }}
+            eval "$(sed -n '/^_candlefile_held()/,/^}}/p' c.zsh)"
+            BUFFER='candlefile {typed} show AAPL,X:BTCUSD,'
+            _candlefile_held 'SELECT DISTINCT symbol FROM series'"#
+        );
+        if let Some(told) = told_by(&home, "zsh", &ask) {
+            assert_eq!(told, "MSFT", "{typed}");
+        }
+    }
 }
 
 #[test]

@@ -223,6 +223,21 @@ fn a_job_that_is_taken_up_took_as_long_as_that_run() {
 }
 
 #[test]
+fn a_run_and_the_status_of_its_job_tell_the_same_time() {
+    let home = Home::of_sample(&format!("AAPL {WEEK}"));
+    let summary = home.sample(&format!("MSFT {WEEK}")).ok().stdout;
+    let (_, took) = summary.split_once(" in ").unwrap();
+    let (took, _) = took.split_once(", ").unwrap();
+    let (_, job) = summary.split_once("job ").unwrap();
+    let job = job.lines().next().unwrap();
+    let status = run(&home, &format!("status {job}")).stdout;
+    assert!(
+        status.contains(&format!(", took {took}\n")),
+        "{took}: {status}"
+    );
+}
+
+#[test]
 fn nothing_was_missing_is_said_only_where_no_day_is_without_a_candle() {
     for timeframe in ["1d", "1h"] {
         let holiday = Server::scripted(|request| {

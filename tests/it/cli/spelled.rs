@@ -1,5 +1,8 @@
 //! What comes from outside and is spelled otherwise: symbols, zones, keys, and the words of a server.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
 use crate::support::documents::refused;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
@@ -36,6 +39,13 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ("NASDAQ:AAPL", "did you mean AAPL?"),
         ("FX:EURUSD", "did you mean C:EURUSD?"),
         ("XBTUSD", "did you mean X:BTCUSD?"),
+        ("XXBTZUSD", "did you mean X:BTCUSD?"),
+        ("X:XBTUSD", "did you mean X:BTCUSD?"),
+        ("EUR.USD", "did you mean C:EURUSD?"),
+        ("AAPL:US", "did you mean AAPL?"),
+        ("SPY_251219C450", "did you mean O:SPY251219C00450000?"),
+        ("LSE:VOD", "those of the United States alone"),
+        ("RY.TO", "those of the United States alone"),
     ] {
         let words = [
             "backfill",
@@ -47,6 +57,9 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         ];
         let run = home.to(&server, words).run().exit(3);
         assert!(run.stdout.contains(hints), "{hints}\n{run:?}");
+        let is_a_guess = hints.starts_with("did");
+        let next = "leave out what the provider does not have";
+        assert_ne!(run.stdout.contains(next), is_a_guess, "{run:?}");
     }
     // As a clearing house pads it, it is no symbol at all.
     for (word, meant) in [
@@ -67,12 +80,6 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         run.stderr.contains("-:2: ") && run.stderr.contains("did you mean I:SPX?"),
         "{run:?}"
     );
-    // A blank behind a comma makes a symbol of a timeframe.
-    for words in ["backfill AAPL -t 1d, 1h", "backfill AAPL 1h -t 1d"] {
-        let run = home.cli(words.split(' ')).run().exit(2);
-        assert!(run.stderr.contains("1h is a timeframe"), "{run:?}");
-        assert!(run.stderr.contains("-t 1d,1h"), "{run:?}");
-    }
 }
 
 #[test]
@@ -149,13 +156,29 @@ fn a_zone_is_understood_as_people_say_it() {
     assert_eq!(shown("local", "Asia/Tokyo"), "Asia/Tokyo");
     assert_eq!(shown("Local", ":Europe/Paris"), "Europe/Paris");
     assert_eq!(shown("local", "JST-9"), "Etc/GMT-9");
+    // A file is the zone that its name, or where it leads to, says.
+    fs::create_dir_all(home.path("zoneinfo/America")).unwrap();
+    fs::write(home.path("zoneinfo/America/New_York"), "").unwrap();
+    symlink(home.path("zoneinfo/America/New_York"), home.path("here")).unwrap();
+    for file in ["here", "zoneinfo/America/New_York"] {
+        let file = home.path(file).display().to_string();
+        for local in [format!(":{file}"), file] {
+            assert_eq!(shown("local", &local), "America/New_York", "{local}");
+        }
+    }
+    assert_eq!(shown("local", ":/etc/localtime"), shown("local", ""));
+    assert_eq!(shown("local", ":America/New_York"), "America/New_York");
     let words = "show AAPL -t 1h --tz local";
-    let run = home
-        .cli(words.split(' '))
-        .env("TZ", "IST-5:30")
-        .run()
-        .exit(2);
-    run.says(&["TZ=IST-5:30 names no zone", "set TZ to a name"]);
+    for (local, why) in [
+        ("IST-5:30", "has minutes or a summer time"),
+        ("EST5EDT4,M3.2.0,M11.1.0", "has minutes or a summer time"),
+        ("<-03>3<-02>,M3.2.0,M11.1.0", "JST-9, it is understood"),
+        ("Berlinn", "names no zone"),
+        (":/no/such/file", "names no zone"),
+    ] {
+        let run = home.cli(words.split(' ')).env("TZ", local).run().exit(2);
+        run.says(&[&format!("TZ={local} "), why, "set TZ to a name"]);
+    }
     let server = Server::start();
     refused(
         &home,

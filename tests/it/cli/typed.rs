@@ -408,7 +408,7 @@ fn a_comma_beside_a_blank_ends_no_list_and_begins_none() {
         for words in [
             ["list", nothing, "", ""],
             ["drop", nothing, "-t1d", "--yes"],
-            ["backfill", "AAPL", nothing, "--dry-run"],
+            ["backfill", nothing, "--dry-run", "-q"],
         ] {
             let words = words
                 .into_iter()
@@ -418,4 +418,52 @@ fn a_comma_beside_a_blank_ends_no_list_and_begins_none() {
         }
     }
     assert_eq!(held(&home, &["list"]).len(), 6);
+}
+
+#[test]
+fn a_blank_behind_a_comma_parts_no_list() {
+    let home = Home::of_sample(&format!("AAPL , MSFT ,SPY -t 1d, 1h {JANUARY}"));
+    let out = |words: &str| home.cli(words.split(' ')).run().ok().stdout;
+    let series = |words: &str| out(words).lines().count() - 1;
+    assert_eq!(series("list"), 6);
+    assert_eq!(series("list AAPL , MSFT"), 4);
+    assert_eq!(series("show AAPL , MSFT -t 1d, 1h --head 1 --csv"), 4);
+    let exported = |words: &str| {
+        let words = format!("export {words} --format csv -o -");
+        let run = home.cli(words.split(' ')).run().ok();
+        (run.stdout, run.stderr)
+    };
+    assert!(exported("AAPL , SPY -t 1d, 1h").1.contains("4 series"));
+    // Of all symbols.
+    let (rows, said) = exported("-t 1d --columns symbol, close ,");
+    assert!(rows.starts_with("symbol,close\n"), "{rows}");
+    assert!(said.contains("3 series"), "{said}");
+    assert!(out("pack AAPL , SPY -t 1d, 1h -o part.db").contains("packed 4 series"));
+    assert!(out("drop AAPL , SPY -t 1d, 1h --yes").contains("SPY 1h"));
+    assert_eq!(series("list"), 2);
+
+    // Elsewhere a timeframe is no symbol.
+    let server = Server::start();
+    let apart = "is a timeframe";
+    for words in [
+        "backfill MSFT 1h -t 1d",
+        "show MSFT 1h -t 1d",
+        "drop MSFT 1h -t 1d --yes",
+        "export MSFT 1h -t 1d -o x.csv",
+        "pack -t 1d , 1h -o x.db",
+    ] {
+        refused(&home, &server, words, 2, &[apart, "-t 1d,1h"]);
+    }
+    refused(&home, &server, "list MSFT 1h", 2, &[apart, "symbols alone"]);
+    for words in ["show -t 1d, 1h", "drop -t 1d, 1h --yes"] {
+        refused(&home, &server, words, 2, &["no symbols", "AAPL MSFT"]);
+    }
+    // And who takes none says so.
+    for words in ["update MSFT", "update -t 1d", "update --timeframe=1d"] {
+        refused(&home, &server, words, 2, &["every series", "backfill"]);
+    }
+    refused(&home, &server, "list -t 1d", 2, &["all their timeframes"]);
+    for words in ["list AAPL;MSFT", "show AAPL_MSFT", "backfill AAPL|MSFT"] {
+        refused(&home, &server, words, 2, &["set apart by commas"]);
+    }
 }

@@ -221,6 +221,43 @@ fn the_status_of_a_job_with_a_stale_series_says_to_drop_it_and_not_to_go_on() {
 }
 
 #[test]
+fn of_several_stale_series_a_few_are_named_and_the_rest_counted() {
+    let (home, server) = (Home::new(), Server::start());
+    let fill = |symbols: &str, end: &str, exit: i32| {
+        let words = format!("backfill {symbols} --adjusted --start 2024-01-02 --end {end}");
+        let run = home.to(&server, words.split(' ')).without_db().run();
+        run.exit(exit).stdout
+    };
+    let five = "AAPL MSFT SPY QQQ NVDA";
+    fill(five, "2024-02-29", 0);
+    server.split(0.5);
+    let advice = |symbols: &[&str]| {
+        let each = symbols.iter().map(|symbol| {
+            let fill = "--provider polygon --adjusted --start 2024-01-02";
+            format!(
+                "candlefile drop {symbol} -t 1d, then candlefile backfill {symbol} -t 1d {fill}"
+            )
+        });
+        each.collect::<Vec<_>>().join("; ")
+    };
+    for (symbols, expected) in [
+        ("AAPL MSFT", advice(&["AAPL", "MSFT"])),
+        (
+            five,
+            advice(&["AAPL", "MSFT", "SPY"]) + "; and the same for 2 more stale series",
+        ),
+    ] {
+        let report = fill(symbols, "2024-03-28", 3);
+        let next = report.lines().last().unwrap();
+        assert_eq!(next, format!("next: {expected}"));
+        let newest =
+            "SELECT job_id FROM backfill_jobs ORDER BY created_at DESC, job_id DESC LIMIT 1";
+        let job = home.db().text(newest);
+        assert_eq!(next_of(&home, &format!("status {job}")), expected);
+    }
+}
+
+#[test]
 fn the_usual_file_is_named_where_it_was_named_and_not_where_nobody_did() {
     let home = Home::new();
     let words = format!("backfill SPY {DATES} --provider sample");

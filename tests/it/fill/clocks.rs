@@ -84,7 +84,7 @@ fn an_answer_of_the_day_before_fails_its_slice() {
     assert_eq!(report.status, JobStatus::Partial);
     assert_eq!(report.series[0].status, SeriesStatus::Failed);
     let error = &report.failed[0].error;
-    assert!(error.contains("dated 1 days behind"), "{error}");
+    assert!(error.contains("dated 1 day behind"), "{error}");
     assert_eq!((bench.held(STOCK), report.records.fetched), (vec![], 0));
     bench.provider.date(now - DAY + 1);
     bench.update(STOCK, labels[0], now);

@@ -229,6 +229,9 @@ fn an_update_says_how_many_series_were_not_due_and_force_asks_them() {
         .json();
     assert_eq!(forced["not_due"], 0);
     assert!(server.hits() >= 2, "{forced}");
+    home.cli("drop MSFT -t 1d --yes".split(' ')).run().ok();
+    let update = home.to(&server, ["update"]).run().ok();
+    update.says(&["1 series was not due: it had no candle", "and is asked"]);
 }
 
 #[test]

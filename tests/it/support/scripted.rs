@@ -12,9 +12,9 @@ use candlefile::model::{
 };
 use candlefile::monitor::Monitor;
 use candlefile::provider::{
-    Ask, Cursor, Dated, ErrorKind, Number, Page, Polygon, ProviderError, Row, Values,
+    Ask, AssetClass, Cursor, Dated, ErrorKind, Number, Page, Polygon, Provider, ProviderError, Row,
+    Values,
 };
-use candlefile::provider::{AssetClass, Provider};
 use candlefile::{Cancel, ManualClock, Store, StoreError};
 use chrono::{NaiveDateTime, TimeZone, Weekday};
 use chrono_tz::Tz;

@@ -4,22 +4,15 @@
 //! Share classes have a dot (`BRK.B`), preferred shares a small p (`BACpL`), warrants and units `.WS` and `.U`, and
 //! everything that is no stock a prefix (`X:BTCUSD`, `C:EURUSD`, `I:NDX`, `O:SPY251219C00650000`).
 
+mod abroad;
+mod pairs;
+
 use chrono::NaiveDate;
 
-use crate::model::symbol::Symbol;
+use crate::model::symbol::{Meant, Symbol};
+use abroad::Beside;
+use pairs::pair;
 
-/// Currencies of states, and the metals that are traded like them.
-const MONEY: [&str; 30] = [
-    "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK",
-    "HUF", "TRY", "ZAR", "MXN", "BRL", "CNY", "CNH", "HKD", "SGD", "INR", "KRW", "THB", "ILS",
-    "XAU", "XAG", "XPT", "XPD",
-];
-/// Coins that stand for dollars: what is quoted in one of them may be known in dollars alone.
-const DOLLARS: [&str; 4] = ["USDT", "USDC", "BUSD", "DAI"];
-/// What else crypto is quoted in.
-const COINS: [&str; 2] = ["BTC", "ETH"];
-/// Coins by what some exchanges call them.
-const RENAMED: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
 /// Indices by what others call them, and those that are known by their name alone.
 const INDICES: [(&str, &str); 10] = [
     ("GSPC", "SPX"),
@@ -47,43 +40,65 @@ const CLASSES: [(&str, &str); 8] = [
     ("MOGA", "MOG.A"),
 ];
 /// What others put behind a stock of the United States.
-const OF_STATES: [&str; 6] = [" US EQUITY", " US", ".US", ".OQ", ".O", ".N"];
+const OF_STATES: [&str; 4] = [".US", ".OQ", ".O", ".N"];
+/// Of which all there is is of one country.
+const ELSEWHERE: &str =
+    "it is written like a stock of another country, and there are those of the United States alone";
 
 /// What stands before the colon of everything that is no stock.
 const PREFIXES: [&str; 4] = ["X", "C", "I", "O"];
 
 /// Spellings that are more likely to exist than what was typed, the likeliest first; none where it looks right as it is.
-pub(crate) fn likely(text: &str) -> Vec<Symbol> {
-    let mut likely = meant(text);
+pub(crate) fn likely(text: &str) -> Meant {
+    let Some(mut likely) = meant(text) else {
+        return Meant::Elsewhere(ELSEWHERE);
+    };
     likely.retain(|other| other != text);
     likely.dedup();
-    likely
-        .iter()
-        .filter_map(|other| other.parse().ok())
-        .collect()
+    let likely = likely.iter().filter_map(|other| other.parse().ok());
+    Meant::OneOf(likely.collect())
 }
 
-fn meant(text: &str) -> Vec<String> {
+/// `None` for what trades elsewhere.
+fn meant(text: &str) -> Option<Vec<String>> {
     let upper = text.trim().to_ascii_uppercase();
     if let Some(option) = option(&upper) {
-        return vec![option];
+        return Some(vec![option]);
     }
-    match upper.split_once(':') {
-        None => bare(text.trim(), &upper),
-        Some((class, name)) if PREFIXES.contains(&class) => {
-            let name = name.strip_suffix("=X").unwrap_or(name);
-            let name = OF_INDICES
-                .iter()
-                .find_map(|suffix| name.strip_suffix(suffix).filter(|_| class == "I"))
-                .unwrap_or(name);
-            vec![format!(
-                "{class}:{}",
-                name.replace(['-', '/', '^', '_', ' ', '$'], "")
-            )]
-        }
-        // An exchange, as in charts: what stands behind it is what it is everywhere.
-        Some((_, name)) => or_itself(name),
+    if let Some(meant) = with_class(&upper) {
+        return Some(meant);
     }
+    match abroad::exchange(&upper) {
+        None => Some(bare(text.trim(), &upper)),
+        Some(Beside::States(name)) => Some(or_itself(name)),
+        // Coins, currencies and indices are what they are wherever they are quoted.
+        Some(Beside::Other(before, behind)) => [behind, before, &upper]
+            .into_iter()
+            .map(|name| index(name).map_or_else(|| pair(name, false), |index| vec![index]))
+            .find(|all| !all.is_empty()),
+    }
+}
+
+/// What has the prefix of what is no stock.
+fn with_class(upper: &str) -> Option<Vec<String>> {
+    let (class, name) = upper.split_once(':')?;
+    if !PREFIXES.contains(&class) {
+        return None;
+    }
+    let name = name.strip_suffix("=X").unwrap_or(name);
+    let pair = match class {
+        "X" | "C" => pair(name, true),
+        _ => Vec::new(),
+    };
+    if !pair.is_empty() {
+        return Some(pair);
+    }
+    let name = OF_INDICES
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix).filter(|_| class == "I"))
+        .unwrap_or(name);
+    let name = name.replace(['-', '/', '^', '_', ' ', '$'], "");
+    Some(vec![format!("{class}:{name}")])
 }
 
 /// What a name that stood beside something else means: itself, unless something is more likely.
@@ -111,16 +126,19 @@ fn option(upper: &str) -> Option<String> {
         .find(|text| is_option(text))
 }
 
-/// An option as brokers shorten it: `SPY251219C602.5`, or with the year behind, `SPY_121925C600`.
+/// An option as brokers shorten it: `SPY251219C602.5`, or with the year behind, `SPY_121925C600`. Where a date may be both,
+/// `_` says that the year is behind.
 fn shortened(bare: &str) -> Option<String> {
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (root, terms) = bare.split_at(bare.find(|c: char| !c.is_ascii_alphabetic())?);
-    let (date, order) = match terms.strip_prefix('_') {
-        Some(date) => (date, "%m%d%y"),
-        None => (terms, "%y%m%d"),
-    };
-    let (date, rest) = date.split_at_checked(6)?;
-    let expiry = NaiveDate::parse_from_str(date, order).ok()?;
+    let mut orders = ["%y%m%d", "%m%d%y"];
+    if terms.starts_with('_') {
+        orders.reverse();
+    }
+    let terms = terms.trim_start_matches(['_', '-', ' ']);
+    let (date, rest) = terms.split_at_checked(6)?;
+    let dates = orders.map(|order| NaiveDate::parse_from_str(date, order).ok());
+    let expiry = dates.into_iter().flatten().next()?;
     let strike = rest.strip_prefix(['C', 'P'])?;
     let (whole, part) = strike.split_once('.').unwrap_or((strike, ""));
     let fits = !whole.is_empty() && whole.len() <= 5 && part.len() <= 3;
@@ -174,7 +192,7 @@ fn bare(text: &str, upper: &str) -> Vec<String> {
         let base = if pair.len() == 3 { "USD" } else { "" };
         return vec![format!("C:{base}{pair}")];
     }
-    let pair = pair(upper);
+    let pair = pair(upper, false);
     if !pair.is_empty() {
         return pair;
     }
@@ -230,46 +248,19 @@ fn in_capitals(text: &str, upper: &str) -> Vec<String> {
     all
 }
 
-/// Two currencies or coins, set apart or not.
-fn pair(upper: &str) -> Vec<String> {
-    let is_money = |text: &str| MONEY.contains(&text);
-    let quotes = || DOLLARS.iter().chain(&COINS).chain(&MONEY);
-    let joined = || {
-        let parts = quotes().map(|&quote| Some((upper.strip_suffix(quote)?, quote)));
-        parts.flatten().find(|(base, _)| base.len() >= 3)
-    };
-    let Some((base, quote)) = upper.split_once(['-', '/', '_', ' ']).or_else(joined) else {
-        return Vec::new();
-    };
-    let renamed = of(&RENAMED, base);
-    let base_of = renamed.unwrap_or(base);
-    let is_dollar = DOLLARS.contains(&quote);
-    let class = match (
-        is_money(base),
-        is_money(quote),
-        is_dollar || COINS.contains(&quote),
-    ) {
-        (true, true, _) => "C",
-        (false, true, _) | (_, _, true) if base.len() >= 2 => "X",
-        _ => return Vec::new(),
-    };
-    // Tickers without anything between may end like a currency.
-    let is_sure = upper.len() > base.len() + quote.len()
-        || class == "C"
-        || renamed.is_some()
-        || quote.starts_with("USD");
-    let in_dollars = is_dollar.then(|| format!("X:{base_of}USD"));
-    let all = std::iter::once(format!("{class}:{base_of}{quote}")).chain(in_dollars);
-    all.filter(|_| is_sure).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn likely_of(text: &str) -> String {
-        let likely: Vec<String> = likely(text).iter().map(Symbol::to_string).collect();
-        likely.join(" ")
+        match likely(text) {
+            Meant::OneOf(likely) => likely
+                .iter()
+                .map(Symbol::as_str)
+                .collect::<Vec<_>>()
+                .join(" "),
+            Meant::Elsewhere(_) => "elsewhere".to_owned(),
+        }
     }
 
     #[test]
@@ -365,8 +356,60 @@ mod tests {
             ("SPX.IDX", "I:SPX"),
             ("I:SPX.IDX", "I:SPX"),
             ("$AAPL", "AAPL I:AAPL"),
+            ("AAPL:US", "AAPL"),
+            ("IBM UN Equity", "IBM"),
+            ("BRK-B:US", "BRK.B BRKpB"),
         ] {
             assert_eq!(likely_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs_and_options_of_brokers_and_exchanges_have_it_too() {
+        for (text, expected) in [
+            // With a class before them as well.
+            ("EUR.USD", "C:EURUSD"),
+            ("BTC.USD", "X:BTCUSD"),
+            ("C:EUR.USD", "C:EURUSD"),
+            ("XXBTZUSD", "X:BTCUSD"),
+            ("XETHZUSD", "X:ETHUSD"),
+            ("XETHXXBT", "X:ETHBTC"),
+            ("ZEURZUSD", "C:EURUSD"),
+            ("ETHXBT", "X:ETHBTC"),
+            ("X:XBTUSD", "X:BTCUSD"),
+            ("X:XXBTZEUR", "X:BTCEUR"),
+            ("C:BTCUSD", "X:BTCUSD"),
+            ("BITSTAMP:BTCEUR", "X:BTCEUR"),
+            ("BTC/USDT:USDT", "X:BTCUSDT X:BTCUSD"),
+            // The year before or behind, with a mark or without.
+            ("SPY_251219C450", "O:SPY251219C00450000"),
+            ("O:SPY_251219C450", "O:SPY251219C00450000"),
+            ("SPY_121025C450", "O:SPY251210C00450000"),
+            ("SPY 251219C450", "O:SPY251219C00450000"),
+        ] {
+            assert_eq!(likely_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_trades_in_another_country_is_no_ticker_of_this_one() {
+        for text in [
+            "LSE:VOD",
+            "lse:vod",
+            "TSX:RY",
+            "TSE:7203",
+            "NSE:HYUNDAI",
+            "VOD:LN",
+            "VOD.L",
+            "vod.l",
+            "RY.TO",
+            "MC.PA",
+            "BMW.DE",
+            "0700.HK",
+            "VOD LN",
+            "VOD LN Equity",
+        ] {
+            assert_eq!(likely_of(text), "elsewhere", "{text}");
         }
     }
 
@@ -386,6 +429,7 @@ mod tests {
             "X:BTCUSD",
             "O:SPY251219C00650000",
             "0700",
+            "MKC.V",
         ] {
             assert_eq!(likely_of(text), "", "{text}");
         }

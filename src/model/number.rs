@@ -1,0 +1,37 @@
+//! Numbers in words for people: the one place that knows how things are called when there are several.
+
+/// A count with thousands set apart.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// How many of what: `1 request`, `2 requests`.
+pub(crate) fn of(number: u64, what: &str) -> String {
+    let ending = match what {
+        _ if number == 1 || what.ends_with("series") => "",
+        _ if what.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{} {what}{ending}", count(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_told_as_one() {
+        assert_eq!(of(1, "request"), "1 request");
+        assert_eq!(of(1_000, "request"), "1,000 requests");
+        assert_eq!(of(2, "stretch"), "2 stretches");
+        assert_eq!(of(2, "series"), "2 series");
+    }
+}
