@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::http::rate::Rate;
 use crate::model::span::Span;
 use crate::provider::{Ask, Expected, Provider, Stamps, Tries};
-use crate::store::Target;
+use crate::store::SeriesPlan;
 
 /// Bytes that one candle takes in the file; measured on minutes of US stocks.
 const CANDLE_BYTES: u64 = 72;
@@ -25,7 +25,7 @@ pub(crate) struct Estimate {
 
 impl Estimate {
     /// What it costs to fetch what is missing of a series.
-    pub(crate) fn of(target: &Target, provider: &dyn Provider) -> Estimate {
+    pub(crate) fn of(target: &SeriesPlan, provider: &dyn Provider) -> Estimate {
         let mut estimate = Estimate {
             slices: target.slices.len() as u64,
             ..Estimate::default()
@@ -60,7 +60,7 @@ impl std::ops::AddAssign for Estimate {
     }
 }
 
-fn ask(target: &Target, span: Span) -> Ask {
+fn ask(target: &SeriesPlan, span: Span) -> Ask {
     let key = &target.key;
     Ask {
         symbol: key.symbol.clone(),

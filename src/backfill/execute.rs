@@ -12,7 +12,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::JobStatus;
 use crate::monitor::{Left, Monitor};
-use crate::store::{Made, Progress, Store, StoreError, Target};
+use crate::store::{Made, Progress, SeriesPlan, Store, StoreError};
 
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
 /// does.
@@ -35,7 +35,7 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn of(
         store: &Store,
-        targets: &[Target],
+        targets: &[SeriesPlan],
         made: Vec<Made>,
     ) -> Result<Parts, StoreError> {
         let mut parts = Parts::default();

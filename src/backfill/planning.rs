@@ -9,7 +9,7 @@ use crate::model::span::{Span, SpanSet};
 use crate::model::status::SeriesStatus;
 use crate::monitor::Left;
 use crate::plan::{Known, Plan, Wanted, plan};
-use crate::store::{Others, Store, StoreError, Target, fillable};
+use crate::store::{Others, SeriesPlan, Store, StoreError, fillable};
 
 /// Plans what is missing of each series: what [`super::run`] would fetch, and what it would leave to others. `store` is `None`
 /// where there is no file yet.
@@ -21,7 +21,7 @@ pub(crate) fn targets(
     store: Option<&Store>,
     runner: &Runner,
     series: &[(SeriesKey, Span)],
-) -> Result<Vec<Target>, StoreError> {
+) -> Result<Vec<SeriesPlan>, StoreError> {
     let Some(store) = store else {
         let now = runner.clock.now();
         let nothing = |(key, span): &_| runner.target(key, *span, &Known::default(), &[], now);
@@ -38,7 +38,7 @@ pub(crate) fn left_of(
     store: &Store,
     job_id: &str,
     runner: &Runner,
-) -> Result<Vec<Target>, StoreError> {
+) -> Result<Vec<SeriesPlan>, StoreError> {
     let now = runner.clock.now();
     let unfinished = store.job(job_id, now)?.series.into_iter();
     let unfinished = unfinished.filter(|series| series.status != SeriesStatus::Completed);
@@ -89,7 +89,7 @@ impl Runner {
         store: &Store,
         job_id: &str,
         series: &[(SeriesKey, Span)],
-    ) -> Result<Vec<Target>, StoreError> {
+    ) -> Result<Vec<SeriesPlan>, StoreError> {
         let others = store.others(job_id, self.clock.now())?;
         self.targets(store, series, &others, self.clock.now())
     }
@@ -101,7 +101,7 @@ impl Runner {
         series: &[(SeriesKey, Span)],
         others: &Others,
         now: i64,
-    ) -> Result<Vec<Target>, StoreError> {
+    ) -> Result<Vec<SeriesPlan>, StoreError> {
         let target = |(key, span): (SeriesKey, Span)| {
             let known = Known {
                 unchecked: store.unchecked(others, &key)?,
@@ -122,7 +122,7 @@ impl Runner {
         left: &[Left],
         others: &Others,
         now: i64,
-    ) -> Result<Target, StoreError> {
+    ) -> Result<SeriesPlan, StoreError> {
         let modest = Runner {
             provider: self.provider.clone(),
             clock: self.clock.clone(),
@@ -157,7 +157,7 @@ impl Runner {
         known: &Known,
         held: &[Left],
         now: i64,
-    ) -> Result<Target, StoreError> {
+    ) -> Result<SeriesPlan, StoreError> {
         let week_start = self.provider.week_start();
         // What was not checked is asked again with it, wherever it is.
         let unchecked = known.unchecked.iter();
@@ -176,7 +176,7 @@ impl Runner {
             let closed = market.frontier(now, self.policy).closed;
             slices.retain(|slice| slice.start() < closed);
         }
-        Ok(Target {
+        Ok(SeriesPlan {
             disbelieved: known.disbelieved(&market, now),
             key: key.clone(),
             week_start,

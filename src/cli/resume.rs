@@ -4,7 +4,7 @@
 use crate::backfill::{Runner, left_of};
 use crate::model::status::JobStatus;
 use crate::model::status::JobStatus as Status;
-use crate::store::{JobFilter, JobRow, Store, StoreError, Target};
+use crate::store::{JobFilter, JobRow, SeriesPlan, Store, StoreError};
 use anyhow::Result;
 
 use super::args::{Global, Resume};
@@ -84,7 +84,7 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
 }
 
 /// How a job goes on, and what is missing of it. A key is needed where that is anything.
-fn plan(fetching: &Fetching, store: &Store, job: &JobRow) -> Result<(Runner, Vec<Target>)> {
+fn plan(fetching: &Fetching, store: &Store, job: &JobRow) -> Result<(Runner, Vec<SeriesPlan>)> {
     let runner = fetching.runner(&job.source, Some(job))?;
     let targets = left_of(store, &job.job_id, &runner)?;
     if !planned::is_empty(&targets) {

@@ -22,7 +22,7 @@ pub(in crate::store) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// What a job asks of a series, and the slices that are missing.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub(crate) struct SeriesPlan {
     /// The series.
     pub key: SeriesKey,
     /// The weekday that begins the source's weeks.
@@ -52,14 +52,14 @@ pub(crate) struct JobSettings {
     pub workers: u32,
 }
 
-impl Target {
+impl SeriesPlan {
     /// Whether nothing of it is missing.
     pub(crate) fn is_complete(&self) -> bool {
         self.slices.is_empty() && self.left.is_empty()
     }
 }
 
-/// What was recorded for a target: the series' row and its slices.
+/// What was recorded of a plan: the series' row and its slices.
 pub(crate) type Made = (i64, Vec<Progress>);
 
 /// A job to be recorded.
@@ -106,8 +106,8 @@ impl Store {
     pub(crate) fn create_job(
         &mut self,
         job: &NewJob<'_>,
-        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
-    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        plan: impl FnOnce(&Store) -> Result<Vec<SeriesPlan>, StoreError>,
+    ) -> Result<(Vec<SeriesPlan>, Vec<Made>), StoreError> {
         let tx = self.begin()?;
         let targets = plan(self)?;
         let made = create(&tx, job, &targets, &self.path)?;
@@ -124,8 +124,8 @@ impl Store {
         job_id: &str,
         owner: &Owner,
         now: i64,
-        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
-    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        plan: impl FnOnce(&Store) -> Result<Vec<SeriesPlan>, StoreError>,
+    ) -> Result<(Vec<SeriesPlan>, Vec<Made>), StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
         give_sign(&tx, job_id, owner.as_str(), now, &self.path)?;
@@ -183,7 +183,7 @@ impl Store {
 pub(in crate::store) fn create(
     tx: &Connection,
     job: &NewJob<'_>,
-    targets: &[Target],
+    targets: &[SeriesPlan],
     path: &Path,
 ) -> Result<Vec<Made>, StoreError> {
     let told = told(path);
@@ -210,7 +210,7 @@ pub(in crate::store) fn create(
     Ok(made)
 }
 
-fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite::Result<()> {
+fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[SeriesPlan]) -> rusqlite::Result<()> {
     let start = targets
         .iter()
         .map(|target| target.span.start())

@@ -12,7 +12,7 @@ use crate::run::owner::{self, Owner};
 use crate::store::jobs::create::{create, distinct, lay_down};
 use crate::store::jobs::rows::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use crate::store::jobs::states::state;
-use crate::store::{JobRow, NewJob, Store, StoreError, Target, told};
+use crate::store::{JobRow, NewJob, SeriesPlan, Store, StoreError, told};
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Store {
     pub(crate) fn queue_job(
         &mut self,
         job: &NewJob<'_>,
-        targets: &[Target],
+        targets: &[SeriesPlan],
     ) -> Result<Queued, StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
@@ -292,7 +292,7 @@ fn left_behind(
 fn same_job(
     tx: &Connection,
     job: &NewJob<'_>,
-    targets: &[Target],
+    targets: &[SeriesPlan],
     path: &Path,
 ) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT job_id, symbols, timeframes, owner, heartbeat_at FROM backfill_jobs AS j

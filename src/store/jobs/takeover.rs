@@ -8,7 +8,7 @@ use crate::run::owner::{self, Owner};
 use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::{bind, known};
 use crate::store::file::stamp::stamp;
-use crate::store::jobs::create::{JobSettings, Made, PROGRAM, Target, insert_slices};
+use crate::store::jobs::create::{JobSettings, Made, PROGRAM, SeriesPlan, insert_slices};
 use crate::store::jobs::rows::find_job;
 use crate::store::{Store, StoreError, told};
 
@@ -26,8 +26,8 @@ impl Store {
         settings: &JobSettings,
         owner: &Owner,
         now: i64,
-        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
-    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        plan: impl FnOnce(&Store) -> Result<Vec<SeriesPlan>, StoreError>,
+    ) -> Result<(Vec<SeriesPlan>, Vec<Made>), StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
         let job = find_job(&tx, job_id, now, &self.path)
