@@ -11,7 +11,7 @@ mod rows;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Weekday};
+use chrono::{NaiveDate, Weekday};
 use url::{Url, form_urlencoded};
 
 use answer::wrong;
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::http::rate::{Pace, Rate};
 use crate::http::{Authorization, Failure, Heard, Http};
+use crate::model::instant::time;
 use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::date_of;
 use crate::model::symbol::{Meant, Symbol};
@@ -156,11 +157,6 @@ impl Provider for Polygon {
         cursor: Option<&Cursor>,
         cancel: &Cancel,
     ) -> Result<Page, ProviderError> {
-        let time = |ts| {
-            DateTime::from_timestamp(ts, 0)
-                .unwrap_or_default()
-                .to_rfc3339()
-        };
         let asked = tracing::debug_span!(
             "ask",
             symbol = ask.symbol.as_str(),

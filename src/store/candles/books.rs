@@ -1,15 +1,13 @@
 //! What a series' row says of its candles, against those that somebody has read: whoever reads a series whole would
 //! otherwise hand on rows that are missing as if the provider had had none. It must never read for that itself.
 
-use chrono::DateTime;
 use rusqlite::OptionalExtension;
 
+use crate::model::instant::time;
 use crate::model::number::of;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::store::{SeriesRow, Store, StoreError, told};
-
-const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// Candles of one series, read in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,13 +51,7 @@ impl Counted {
 impl std::fmt::Display for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", of(self.candles, "candle"))?;
-        let time = |ts: Option<i64>| {
-            let time = ts.map(|ts| DateTime::from_timestamp(ts, 0).unwrap_or_default());
-            time.map_or_else(
-                || "nowhere".to_owned(),
-                |time| time.format(TIME).to_string(),
-            )
-        };
+        let time = |ts: Option<i64>| ts.map_or_else(|| "nowhere".to_owned(), time);
         match (self.first_ts, self.last_ts) {
             (None, None) if self.candles == 0 => Ok(()),
             (first, last) => write!(f, " from {} to {}", time(first), time(last)),

@@ -97,6 +97,17 @@ impl JobRow {
         self.status.is_active() && self.owner.is_some()
     }
 
+    /// Seconds from its start to its end, to its owner's last sign of life where it has none, or to now while it runs. None of
+    /// one that waits.
+    pub fn lasted(&self, now: i64) -> Option<u64> {
+        let end = match self.status {
+            JobStatus::Running => Some(now),
+            JobStatus::Queued => None,
+            _ => self.completed_at.or(self.heartbeat_at),
+        };
+        Some(end?.saturating_sub(self.started_at?).max(0).cast_unsigned())
+    }
+
     /// The share of its slices that is done, from 0 to 100. What was given up is not.
     #[allow(clippy::cast_precision_loss)] // A share of slices.
     pub fn progress_pct(&self) -> f64 {
