@@ -66,14 +66,14 @@ mod tests {
     use std::path::Path;
 
     /// Adds what the files of a folder import from the crate to what their room imports.
-    fn add_imports(root: &Path, folder: &Path, all: &mut BTreeMap<String, BTreeSet<String>>) {
+    fn add_imports(src: &Path, folder: &Path, all: &mut BTreeMap<String, BTreeSet<String>>) {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
-                add_imports(root, &path, all);
+                add_imports(src, &path, all);
                 continue;
             }
-            let name = path.strip_prefix(root).expect("inside");
+            let name = path.strip_prefix(src).expect("inside");
             let room = name.iter().next().expect("a name").to_string_lossy();
             let room = room.trim_end_matches(".rs").to_owned();
             if path.extension().is_none_or(|extension| extension != "rs") || room == "lib" {
@@ -96,9 +96,9 @@ mod tests {
 
     #[test]
     fn no_two_rooms_import_each_other_by_whatever_way_round() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut imports = BTreeMap::new();
-        add_imports(&root, &root, &mut imports);
+        add_imports(&src, &src, &mut imports);
         // It hands bytes to those who read them, and each of them has his part of it.
         imports.remove("fuzzing");
         assert!(imports.len() > 8, "{imports:?}");

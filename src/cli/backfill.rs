@@ -68,7 +68,7 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
         start_words: Some(range.start.words().to_owned()),
         end_words: range.end.as_ref().map(|end| end.words().to_owned()),
     };
-    let planned = Planned::on(&global.db, runner, request)?;
+    let (planned, place) = Planned::on(&global.db, runner, request)?;
     let mut aside = Aside::default();
     aside.count(&planned.targets);
     if args.dry_run {
@@ -85,7 +85,10 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let cost = planned::cost([(&runner, targets.as_slice())]);
     drop(targets);
     planned::check_room(global, cost, args.fetch.yes)?;
-    let mut store = Store::create(&global.db)?;
+    let mut store = match place {
+        Some(place) => place.open(Store::create)?,
+        None => Store::create(&global.db)?,
+    };
     fetching.stop_on_signals();
     let monitor = fetching.monitor();
     let report = crate::backfill::run(&mut store, &request, &runner, monitor.as_ref());

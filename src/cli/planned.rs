@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::backfill::{Estimate, Request, Runner, targets};
-use crate::store::{SeriesPlan, Store, StoreError, free_room};
+use crate::store::{Place, SeriesPlan, Store, StoreError, free_room};
 use anyhow::Result;
 use serde_json::json;
 
@@ -31,18 +31,22 @@ impl Planned {
         })
     }
 
-    /// Plans a run on a file that may not be there yet.
-    pub fn on(path: &Path, runner: Runner, request: Request) -> Result<Planned> {
-        let plan = |store: Option<&Store>| targets(store, &runner, &request.series);
-        let targets = match Store::reading(path, |store| plan(Some(store))) {
-            Err(StoreError::NotFound(_) | StoreError::Empty(_)) => plan(None)?,
-            targets => targets?,
+    /// Plans a run on a file that may not be there yet; the place of the file, where it is.
+    pub fn on(path: &Path, runner: Runner, request: Request) -> Result<(Planned, Option<Place>)> {
+        let plan = |store: Option<&Store>| {
+            let targets = targets(store, &runner, &request.series)?;
+            Ok((targets, store.map(Store::place)))
         };
-        Ok(Planned {
+        let (targets, place) = match Store::reading(path, |store| plan(Some(store))) {
+            Err(StoreError::NotFound(_) | StoreError::Empty(_)) => plan(None)?,
+            planned => planned?,
+        };
+        let planned = Planned {
             runner,
             request,
             targets,
-        })
+        };
+        Ok((planned, place))
     }
 
     /// Whether nothing has to be asked.

@@ -15,13 +15,15 @@ use super::report;
 
 pub fn run(global: &Global, args: &Update) -> Result<Exit> {
     let fetching = Fetching::new(global, &args.fetch);
-    let (runs, aside) = Store::reading(&global.db, |held| plan(held, args, &fetching))?;
+    let (place, (runs, aside)) = Store::reading(&global.db, |held| {
+        Ok::<_, anyhow::Error>((held.place(), plan(held, args, &fetching)?))
+    })?;
     if args.dry_run {
         return planned::show(global, &runs, &aside);
     }
     let cost = runs.iter().map(|run| (&run.runner, run.targets.as_slice()));
     planned::check_room(global, planned::cost(cost), args.fetch.yes)?;
-    let mut store = Store::open(&global.db)?;
+    let mut store = place.open(Store::open)?;
     fetching.stop_on_signals();
     let mut reports = Vec::new();
     for Planned {

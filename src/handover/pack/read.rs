@@ -10,7 +10,7 @@ use crate::model::manifest::{Manifest, ManifestEntry, digest_of};
 use crate::model::span::Span;
 use crate::run::clock::Cancel;
 use crate::run::pipe::Sender;
-use crate::store::{Counted, FORMAT, Packing, Row, SeriesRow, Store, Times};
+use crate::store::{Counted, FORMAT, Others, Packing, Row, SeriesRow, Store, Times};
 
 /// Rows that are handed over at once.
 const BATCH: usize = 1024;
@@ -86,7 +86,12 @@ impl<'a> Reading<'a> {
         held: &SeriesRow,
         span: Span,
     ) -> Result<Option<ManifestEntry>, PackError> {
-        let coverage = held.coverage.within(span);
+        let mut coverage = held.coverage.within(span);
+        if !self.history {
+            // What may stand in another scale than the rest is not final, either, whoever fetches it.
+            let unchecked = self.store.unchecked(&Others::default(), &held.key)?;
+            coverage = coverage.subtract(&unchecked);
+        }
         let (mut read, mut kept) = (Counted::default(), Counted::default());
         let mut left_out = 0;
         let mut rows = Vec::with_capacity(BATCH);

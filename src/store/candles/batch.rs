@@ -69,7 +69,7 @@ pub(crate) struct SliceEnd {
 }
 
 /// Stands with a completed slice of an adjusted series until its run has ended well.
-const UNCHECKED: &str = "not checked for a split yet";
+pub(in crate::store) const UNCHECKED: &str = "not checked for a split yet";
 
 /// What a job has asked of a series, all of it.
 #[derive(Clone, Copy, Debug)]

@@ -178,11 +178,6 @@ pub(in crate::store) fn disbelieve(
     for span in spans.iter() {
         uncover(connection, series_id, span)?;
         forget_empty(connection, series_id, span)?;
-        let sql = "UPDATE backfill_progress SET error = NULL
-                   WHERE series_id = ? AND status = 'completed' AND error IS NOT NULL AND start_ts < ? AND end_ts > ?";
-        connection
-            .prepare_cached(sql)?
-            .execute([series_id, span.end(), span.start()])?;
     }
     let sql = "UPDATE series SET tail_asked_from = NULL, tail_asked_to = NULL, tail_asked_at = NULL
                WHERE id = ? AND tail_asked_at > ?";

@@ -57,6 +57,17 @@ pub enum StoreError {
     /// The file's folder cannot be written, and a file in use needs others beside it.
     #[error("the folder of {} is read-only", .0.display())]
     ReadOnlyFolder(PathBuf),
+    /// The file has hard links: who writes it by another name uses another log.
+    #[error("{} has {names} names (hard links), and a file that is written must have one", path.display())]
+    SeveralNames {
+        /// One of them.
+        path: PathBuf,
+        /// How many there are.
+        names: u64,
+    },
+    /// The file is a mount point of its own: its log would not lie beside it, but beside the mount.
+    #[error("{} was mounted without its folder, and a file that is written has a log beside it", .0.display())]
+    MountedAlone(PathBuf),
     /// A right to the file, its folder or its log is missing.
     #[error("you may not {right} the {what} {}", path.display())]
     NoRight {
@@ -264,6 +275,8 @@ impl StoreError {
             | StoreError::Foreign(path)
             | StoreError::ReadOnly(path)
             | StoreError::ReadOnlyFolder(path)
+            | StoreError::MountedAlone(path)
+            | StoreError::SeveralNames { path, .. }
             | StoreError::Full(path)
             | StoreError::Busy(path)
             | StoreError::NoFolder(path)

@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use crate::model::next::{Named, Next};
+use crate::run::path::folder_of;
 use crate::run::shell::quoted;
 use crate::store::file::rights::is_left;
 use crate::store::file::standing::{free_name, how_to_copy, how_to_restore};
@@ -41,6 +42,8 @@ impl StoreError {
             StoreError::Newer { .. } => Next::words("use a newer candlefile for this file"),
             StoreError::ReadOnly(_)
             | StoreError::ReadOnlyFolder(_)
+            | StoreError::MountedAlone(_)
+            | StoreError::SeveralNames { .. }
             | StoreError::NoRight { .. }
             | StoreError::ReadOnlyMedium(_)
             | StoreError::CannotOpen(_)
@@ -168,6 +171,14 @@ impl StoreError {
                     ]),
                 ])
             }
+            StoreError::MountedAlone(_) => {
+                Next::words("mount the folder that holds it instead of the file")
+            }
+            StoreError::SeveralNames { path, .. } => Next::words(format!(
+                "use it by one name and remove the others; find {} -samefile {} lists those nearby",
+                quoted(folder_of(path)),
+                quoted(path)
+            )),
             StoreError::ReadOnlyFolder(_) => Next::Or(vec![
                 Next::words("make the folder writable"),
                 Next::FileElsewhere,

@@ -16,7 +16,7 @@ use crate::store::file::link::{Closing, Link};
 use crate::store::file::log::LARGE;
 use crate::store::file::migrate::migrate;
 use crate::store::file::path::{check_exists, check_not_interrupted, check_path, percent_encoded};
-use crate::store::file::rights::{check_readable, check_writable};
+use crate::store::file::rights::{check_one_name, check_readable, check_writable};
 use crate::store::file::still::Still;
 use crate::store::jobs::totals;
 use crate::store::packed::seal::is_sealed;
@@ -102,6 +102,7 @@ impl Store {
     fn open_for_writing(path: &Path, create: OpenFlags, id: i32) -> Result<Store, StoreError> {
         let real = real(path);
         check_writable(path)?;
+        check_one_name(path)?;
         let told = told(path);
         let held_before = if real.exists() {
             Some(hold(&real, path)?)

@@ -89,6 +89,48 @@ pub(in crate::store) fn check_writable(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// That the file has one name. Its log and what shows who runs a job lie beside the name, so that somebody who writes it by another
+/// one would see neither: what either has saved, the other writes over.
+pub(in crate::store) fn check_one_name(path: &Path) -> Result<(), StoreError> {
+    let real = real(path);
+    if is_mounted_alone(&real) {
+        return Err(StoreError::MountedAlone(path.to_path_buf()));
+    }
+    match names(&real) {
+        0 | 1 => Ok(()),
+        names => Err(StoreError::SeveralNames {
+            path: path.to_path_buf(),
+            names,
+        }),
+    }
+}
+
+#[cfg(unix)]
+fn names(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map_or(0, |found| found.nlink())
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> u64 {
+    1
+}
+
+/// Whether a file was mounted without the folder that it lies in.
+#[cfg(target_os = "linux")]
+fn is_mounted_alone(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    statx(CWD, path, AtFlags::empty(), StatxFlags::empty()).is_ok_and(|found| {
+        let told = found.stx_attributes_mask & found.stx_attributes;
+        told.contains(StatxAttributes::MOUNT_ROOT)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mounted_alone(_: &Path) -> bool {
+    false
+}
+
 pub(in crate::store) fn may_write(path: &Path) -> bool {
     check_writable(path).is_ok()
 }

@@ -10,7 +10,7 @@ use crate::monitor::Left;
 use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::claims::claims;
-use crate::store::{Store, StoreError, told};
+use crate::store::{FORMAT, Store, StoreError, told};
 
 /// The running jobs whose owners live, but for one: what they fetch is theirs.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +56,8 @@ impl Store {
 }
 
 impl Store {
-    /// What came of an adjusted series in runs that are over and were not checked for a split.
+    /// What came of an adjusted series in runs that are over and was not checked for a split: of each slice that was not, whether it
+    /// was completed, failed or was cut off after a page, what no later one has brought again and checked.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -65,18 +66,28 @@ impl Store {
         others: &Others,
         key: &SeriesKey,
     ) -> Result<SpanSet, StoreError> {
-        if key.adjusted == Adjustment::Raw {
+        if key.adjusted == Adjustment::Raw || self.format < FORMAT {
             return Ok(SpanSet::default());
         }
-        let sql = "SELECT start_ts, end_ts FROM backfill_progress
+        let sql = "SELECT start_ts, end_ts, status = 'completed' AND error IS NULL FROM backfill_progress
                    WHERE series_id = (SELECT id FROM series WHERE symbol = ?1 AND timeframe = ?2)
-                   AND status = 'completed' AND error IS NOT NULL AND job_id NOT IN (SELECT value FROM json_each(?3))";
+                   AND (status = 'completed' OR records_fetched > 0) AND job_id NOT IN (SELECT value FROM json_each(?3))
+                   ORDER BY slice_id";
         let living = serde_json::json!(others.job_ids).to_string();
         let values = params![key.symbol.as_str(), key.timeframe.to_string(), living];
         let read = || {
             let mut select = self.connection.prepare_cached(sql)?;
-            let spans = select.query_map(values, |row| span_of(row, 0))?;
-            spans.collect::<rusqlite::Result<SpanSet>>()
+            let mut unchecked = SpanSet::default();
+            let mut slices = select.query(values)?;
+            while let Some(slice) = slices.next()? {
+                let span = SpanSet::from(span_of(slice, 0)?);
+                unchecked = if slice.get(2)? {
+                    unchecked.subtract(&span)
+                } else {
+                    unchecked.union(&span)
+                };
+            }
+            Ok(unchecked)
         };
         read().map_err(told(&self.path))
     }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use crate::model::span::{Span, SpanSet};
 use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
+use crate::store::candles::batch::UNCHECKED;
 use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::{bind, known};
 use crate::store::file::stamp::stamp;
@@ -107,9 +108,11 @@ fn cut_unfinished(
             .next()
             .map(Span::start)
             .filter(|&end| span.is_some_and(|span| end > span.start()));
-        let sql = "UPDATE backfill_progress SET status = 'completed', error = NULL, end_ts = coalesce(?2, end_ts),
+        let sql =
+            "UPDATE backfill_progress SET status = 'completed', end_ts = coalesce(?2, end_ts),
+                   error = (SELECT iif(adjusted = 0, NULL, ?4) FROM series WHERE id = series_id),
                    completed_at = coalesce(completed_at, ?3) WHERE slice_id = ?1";
-        connection.execute(sql, params![slice_id, end, now])?;
+        connection.execute(sql, params![slice_id, end, now, UNCHECKED])?;
     }
     Ok(())
 }

@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
 use crate::support::checker::Saved;
 use crate::support::db::Db;
 use crate::support::exchange::Gate;
-use crate::support::harness::Home;
+use crate::support::harness::{Home, KEY};
 use crate::support::running::{Running, eventually};
 use crate::support::server::Server;
 #[cfg(feature = "serve")]
@@ -336,4 +337,51 @@ fn a_server_whose_file_is_gone_answers_503_and_touches_nothing_that_came_in_its_
     );
     assert!(fs::read(home.db_path()).unwrap() == new);
     assert_eq!(bytes_of_log(&home.db_path()), 0);
+}
+
+// What was planned from the old file was written into the newcomer, and the run ended with 0.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_newcomer_is_not_filled_by_a_plan_for_the_file_before_it() {
+    use std::io::Read;
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let home = Home::of_sample("AAPL -t 1d --start 2024-01-02 --end 2024-01-31");
+    let other = Home::of_sample("MSFT -t 1d --start 2024-01-02 --end 2024-01-31");
+    fs::copy(other.db_path(), home.path("other.db")).unwrap();
+    // More than a disk for tests has room for.
+    let symbols: Vec<String> = (0..4_000).map(|number| format!("S{number}")).collect();
+    fs::write(home.path("symbols.txt"), symbols.join("\n")).unwrap();
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let name = ptsname(&screen, Vec::new()).unwrap();
+    let terminal = fs::File::open(name.to_str().unwrap()).unwrap();
+    let words = "backfill --symbols-file symbols.txt -t 1m --start 1990-01-01";
+    let mut asking = Command::new(env!("CARGO_BIN_EXE_candlefile"))
+        .args(words.split(' '))
+        .args(["--db", "market.db", "--base-url", "http://127.0.0.1:9"])
+        .env("MASSIVE_API_KEY", KEY)
+        .current_dir(home.path(""))
+        .stdin(terminal)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut stderr = asking.stderr.take().unwrap();
+    while !said.contains("[y/N]") {
+        let mut letter = [0];
+        assert_eq!(stderr.read(&mut letter).unwrap(), 1, "no question: {said}");
+        said.push(letter[0].into());
+    }
+    fs::rename(home.path("other.db"), home.db_path()).unwrap();
+    rustix::io::write(&screen, b"y\n").unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(asking.wait().unwrap().code(), Some(1), "{said}");
+    assert!(said.contains("was moved, deleted or replaced"), "{said}");
+    assert!(
+        fs::read(home.db_path()).unwrap() == fs::read(other.db_path()).unwrap(),
+        "the newcomer was written"
+    );
 }

@@ -1,9 +1,13 @@
 //! One real file: it says what it is, opens anywhere, and its views show what the documents say.
 
+use std::fs;
+use std::process::Command;
+
 use chrono::DateTime;
 
 use crate::support::checker::check_books;
 use crate::support::harness::Home;
+use crate::support::seeded::say;
 use crate::support::server::Server;
 
 #[test]
@@ -109,4 +113,67 @@ fn nothing_that_could_name_a_key_or_a_url_is_in_the_file() {
             assert!(!text.contains(word), "{word} in {}", path.display());
         }
     }
+}
+
+// The run by the other name had a log of its own, and took the first one's job for a dead one's: both ended with 0, and what
+// one of them had saved was gone.
+#[test]
+fn a_file_with_two_names_is_read_by_each_and_written_by_none() {
+    let (home, server) = (Home::new(), Server::start());
+    let words = "AAPL -t 1d --start 2024-01-02 --end 2024-01-31";
+    home.backfill(&server, words).ok();
+    let other = home.path("other.db");
+    fs::hard_link(home.db_path(), &other).unwrap();
+    let more = "AAPL -t 1d --start 2024-01-02 --end 2024-02-29";
+    let to_write = format!("backfill {more}");
+    home.to(&server, to_write.split(' ')).run().exit(1).says(&[
+        "has 2 names (hard links)",
+        "use it by one name",
+        "-samefile",
+    ]);
+    let drop = "--db other.db drop AAPL -t 1d --yes";
+    let by_it = |words: &str| home.cli(words.split(' ')).without_db().run();
+    by_it(drop).exit(1).says(&["2 names"]);
+    by_it("--db other.db list").ok();
+    assert_eq!(home.db().count("SELECT count(*) FROM candles"), 22);
+    fs::remove_file(other).unwrap();
+    home.backfill(&server, more).ok();
+}
+
+// In a container that had the file alone, the log lay beside the mount, and went with the container.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_was_mounted_without_its_folder_is_read_and_not_written() {
+    let (home, server) = (Home::new(), Server::start());
+    home.backfill(&server, "AAPL -t 1d --start 2024-01-02 --end 2024-01-31")
+        .ok();
+    let alone = home.path("alone.db");
+    fs::write(&alone, "").unwrap();
+    let program = env!("CARGO_BIN_EXE_candlefile");
+    let script = format!(
+        "mount --bind '{}' '{}' || exit 99
+         {program} --db '{1}' list && {program} --db '{1}' drop AAPL -t 1d --yes",
+        home.db_path().display(),
+        alone.display()
+    );
+    let unshare = Command::new("unshare")
+        .args(["-rm", "sh", "-c", &script])
+        .output();
+    match unshare {
+        Ok(found) if found.status.code() == Some(1) => {
+            let said = String::from_utf8_lossy(&found.stderr);
+            if said.contains("unshare") {
+                return say(format!("skipped: {said}"));
+            }
+            assert!(String::from_utf8_lossy(&found.stdout).contains("AAPL"));
+            assert!(said.contains("was mounted without its folder"), "{said}");
+            assert!(said.contains("mount the folder that holds it"), "{said}");
+        }
+        Ok(found) if found.status.code() == Some(99) => {
+            say("skipped: nothing may be mounted here".to_owned());
+        }
+        Ok(found) => panic!("{found:?}"),
+        Err(error) => say(format!("skipped: unshare: {error}")),
+    }
+    assert_eq!(home.db().count("SELECT count(*) FROM candles"), 22);
 }

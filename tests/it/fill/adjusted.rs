@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use candlefile::backfill::Report;
-use candlefile::model::{Candle, JobStatus, SeriesKey, SeriesStatus};
+use candlefile::model::{Candle, JobStatus, SeriesKey, SeriesStatus, Span};
 use candlefile::provider::{Cursor, ErrorKind, ProviderError};
 use serde_json::json;
 
 use crate::support::aggs;
 use crate::support::checker::check;
+use crate::support::db::Db;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::oracle::{self, span};
+use crate::support::running::eventually;
 use crate::support::scripted::{
     Bench, DAY, HOUR, candles, key, label, market, page, refuse_if, span as span_of, utc, version,
 };
@@ -532,7 +534,7 @@ const PLAIN: Layout = Layout {
     workers: 1,
 };
 
-const LAYOUTS: [Layout; 9] = [
+const LAYOUTS: [Layout; 10] = [
     Layout {
         name: "around what is stored on both sides of the split",
         held: Some(("2024-03-28", "2024-04-03")),
@@ -575,6 +577,13 @@ const LAYOUTS: [Layout; 9] = [
         ..PLAIN
     },
     Layout {
+        name: "pages to the left of what is stored",
+        held: Some(("2024-03-25", "2024-04-15")),
+        asked: ("2024-02-01", "2024-04-15"),
+        rows_of_a_page: 25,
+        ..PLAIN
+    },
+    Layout {
         name: "empty slices first, eight workers",
         listed: "2024-03-01",
         workers: 8,
@@ -587,13 +596,16 @@ const LAYOUTS: [Layout; 9] = [
     },
 ];
 
-/// The provider of a layout, whose split is entered after so many questions.
-fn splits_after(bench: &Bench, layout: &Layout, questions: u64) {
+/// The provider of a layout, whose split is entered after so many questions, and who is cut off at one.
+fn splits_after(bench: &Bench, layout: &Layout, questions: u64, cut_off_at: Option<u64>) {
     let [listed, history, split] = [layout.listed, layout.history, "2024-04-01"].map(label);
     let rows = layout.rows_of_a_page;
     let mut asked = 0;
     bench.provider.script(move |ask, cursor| {
         asked += 1;
+        if Some(asked) == cut_off_at {
+            return refuse_if(true, ErrorKind::Cancelled);
+        }
         if ask.span.start() < history {
             return refuse_if(true, ErrorKind::OutsideHistory);
         }
@@ -622,72 +634,139 @@ fn tenth(candle: Candle) -> Candle {
     }
 }
 
-// Between the check of what was stored and the slices, between two pages, beside empty slices, newest first: each left two
-// scales in the file, ended with 0, and so did the same command again.
-#[test]
-fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
-    let series = "X:BTCUSD 4h";
-    let now = utc("2025-01-01 00:00");
-    let mut coin = key(series);
-    coin.adjusted = candlefile::model::Adjustment::Split;
-    let mut in_two_scales = 0;
-    for layout in &LAYOUTS {
-        let span = |(from, to): (&str, &str)| span_of(label(from), label(to));
-        let mut questions = 0;
-        loop {
-            let mut bench = Bench::new();
-            if let Some(held) = layout.held {
-                splits_after(&bench, layout, u64::MAX);
-                bench.run(now, &[(coin.clone(), span(held))]);
-            }
-            bench.workers = layout.workers;
-            splits_after(&bench, layout, questions);
-            let stored = bench.number("SELECT count(*) FROM candle_data");
-            let run = bench.run(now, &[(coin.clone(), span(layout.asked))]);
-            if layout.held.is_some() && questions == 0 {
-                let name = layout.name;
-                let status = run.series[0].status;
-                assert_eq!(
-                    status,
-                    SeriesStatus::Stale,
-                    "{name}, a split before the run"
-                );
-                let now_stored = bench.number("SELECT count(*) FROM candle_data");
-                assert_eq!(
-                    now_stored, stored,
-                    "{name}, candles after a split before the run"
-                );
-            }
-            // What the plan has given, where its history begins later.
-            let (from, to) = layout.asked;
-            let within = (from.max(layout.history), to);
-            let mut status = run.status;
-            for at in ["the run", "the run after it"] {
-                if at != "the run" {
-                    // Later, and a part of it that the run before may have done.
-                    let part = bench.run(now + 60, &[(coin.clone(), span(("2024-03-15", to)))]);
-                    status = part.status;
-                    if status != JobStatus::Completed {
-                        status = bench.run(now + 120, &[(coin.clone(), span(within))]).status;
-                    }
+/// What follows the run during which a split is entered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    /// A part of what it asked for, then all of it.
+    Part,
+    /// Something else.
+    Elsewhere,
+    /// The same once more, cut off, and then something else.
+    CutOffAndElsewhere,
+}
+
+impl Then {
+    /// Runs it, and says how the last run ended.
+    fn run(
+        self,
+        bench: &mut Bench,
+        layout: &Layout,
+        asks: impl Fn((&str, &str)) -> [(SeriesKey, Span); 1],
+    ) -> JobStatus {
+        let (from, to) = layout.asked;
+        // What the plan has given, where its history begins later.
+        let whole = (from.max(layout.history), to);
+        let elsewhere = ("2023-06-01", "2023-06-03");
+        match self {
+            Then::Part => {
+                let part = bench.run(NOW + 60, &asks(("2024-03-15", to)));
+                if part.status != JobStatus::Completed {
+                    return bench.run(NOW + 120, &asks(whole)).status;
                 }
-                let held = bench.held(series);
-                let before = held.iter().filter(|one| one.ts < label("2024-04-01"));
-                let (old, new): (Vec<&Candle>, Vec<&Candle>) =
-                    before.partition(|one| one.close == version(one.ts, 0).close);
-                let has_two = !old.is_empty() && !new.is_empty();
-                let name = format!("{}, after {questions} questions, {at}", layout.name);
-                assert!(!has_two || status != JobStatus::Completed, "{name}");
-                in_two_scales += u32::from(has_two);
+                part.status
             }
-            if questions >= run.requests {
-                break;
+            Then::Elsewhere => bench.run(NOW + 60, &asks(elsewhere)).status,
+            Then::CutOffAndElsewhere => {
+                splits_after(bench, layout, 0, Some(2));
+                bench.run(NOW + 60, &asks(whole));
+                splits_after(bench, layout, 0, None);
+                bench.run(NOW + 120, &asks(elsewhere)).status
             }
-            questions += 1;
         }
     }
-    assert!(
-        in_two_scales > 0,
-        "no run was ever caught between two scales"
-    );
+}
+
+/// 1 January 2025.
+const NOW: i64 = 1_735_689_600;
+
+// Between the check of what was stored and the slices, between two pages, beside empty slices, newest first: each left two
+// scales in the file, ended with 0, and so did the same command again. So did one for something else, after a run that had
+// noticed and after one that was cut off before it could.
+#[test]
+fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
+    for then in [Then::Part, Then::Elsewhere, Then::CutOffAndElsewhere] {
+        let mut in_two_scales = 0;
+        for layout in &LAYOUTS {
+            let mut questions = 0;
+            while let Some(seen) = enters_a_split_after(questions, layout, then) {
+                in_two_scales += seen;
+                questions += 1;
+            }
+        }
+        assert!(
+            in_two_scales > 0,
+            "no run was ever caught between two scales, {then:?}"
+        );
+    }
+}
+
+/// Runs a layout with a split after so many questions, and what follows; how often the file was in two scales. `None` where the
+/// run asks no more.
+fn enters_a_split_after(questions: u64, layout: &Layout, then: Then) -> Option<u32> {
+    let series = "X:BTCUSD 4h";
+    let mut coin = key(series);
+    coin.adjusted = candlefile::model::Adjustment::Split;
+    let asks = |(from, to): (&str, &str)| [(coin.clone(), span_of(label(from), label(to)))];
+    let mut bench = Bench::new();
+    if let Some(held) = layout.held {
+        splits_after(&bench, layout, u64::MAX, None);
+        bench.run(NOW, &asks(held));
+    }
+    bench.workers = layout.workers;
+    splits_after(&bench, layout, questions, None);
+    let stored = bench.number("SELECT count(*) FROM candle_data");
+    let run = bench.run(NOW, &asks(layout.asked));
+    let name = layout.name;
+    if layout.held.is_some() && questions == 0 {
+        let status = run.series[0].status;
+        assert_eq!(
+            status,
+            SeriesStatus::Stale,
+            "{name}, a split before the run"
+        );
+        let now_stored = bench.number("SELECT count(*) FROM candle_data");
+        assert_eq!(
+            now_stored, stored,
+            "{name}, candles after a split before the run"
+        );
+    }
+    let has_two = |bench: &Bench, status: JobStatus, at: &str| {
+        let held = bench.held(series);
+        let before = held.iter().filter(|one| one.ts < label("2024-04-01"));
+        let (old, new): (Vec<&Candle>, Vec<&Candle>) =
+            before.partition(|one| one.close == version(one.ts, 0).close);
+        let has_two = !old.is_empty() && !new.is_empty();
+        assert!(
+            !has_two || status != JobStatus::Completed,
+            "{name}, after {questions} questions, {at}"
+        );
+        u32::from(has_two)
+    };
+    let mut seen = has_two(&bench, run.status, "the run");
+    let status = then.run(&mut bench, layout, asks);
+    seen += has_two(&bench, status, &format!("{then:?}"));
+    (questions < run.requests).then_some(seen)
+}
+
+// The mark went with the history: the copy looked complete for good.
+#[test]
+fn what_was_not_checked_is_not_packed_as_final() {
+    let (server, gate) = Server::holding(2);
+    let home = Home::new();
+    let words = "AAPL -t 1m --adjusted --start 2024-01-02 --end 2024-06-28 --workers 1";
+    let begin = format!("backfill {words}");
+    let running = home.to(&server, begin.split(' ')).spawn();
+    server.wait_for(3);
+    let covered = "SELECT count(*) FROM coverage";
+    eventually("what came looks final", || home.db().count(covered) == 1);
+    running.kill();
+    gate.open();
+    let nothing = home.cli(["pack", "-o", "copy.db"]).run();
+    nothing.exit(1).says(&["provisional"]);
+    home.backfill(&server, words).ok();
+    home.cli(["pack", "-o", "copy.db"]).run().ok();
+    let [copy, own] = [Db::open(&home.path("copy.db")), home.db()];
+    for all in [covered, "SELECT count(*) FROM candles"] {
+        assert_eq!(copy.count(all), own.count(all));
+    }
 }
