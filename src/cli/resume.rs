@@ -17,6 +17,11 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
     let fetching = Fetching::new(global, &args.fetch);
     let mut store = Store::open(&global.db)?;
     let now = fetching.clock.now();
+    let elsewhere = |job: &JobRow| job.is_owned() && job.status != JobStatus::Completed;
+    let elsewhere = store
+        .jobs(&JobFilter::All, now)?
+        .into_iter()
+        .find(elsewhere);
     let jobs = match &args.job {
         Some(prefix) => store.jobs(&JobFilter::Prefix(prefix), now)?,
         None => store.resumable_jobs(now)?,
@@ -74,11 +79,16 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
         output::say(format!("left for later: {}", output::of(left, "job")));
     }
     if reports.is_empty() {
-        let why = match aside.exit() {
-            Exit::Complete => "no job is left to go on with",
-            _ => "no other job is left to go on with",
+        let why = match (aside.exit(), elsewhere) {
+            (Exit::Complete, None) => "no job is left to go on with".to_owned(),
+            (Exit::Complete, Some(job)) => format!(
+                "job {} is still run by process {}, and no other is left to go on with",
+                job.job_id,
+                job.owner.unwrap_or_default()
+            ),
+            _ => "no other job is left to go on with".to_owned(),
         };
-        return report::print_nothing_to_do(global, why, &aside);
+        return report::print_nothing_to_do(global, &why, &aside);
     }
     report::print(global, &reports, &aside)
 }

@@ -153,9 +153,11 @@ impl Page {
             }
         }
         let is_closed = |row: &&Rejected| row.ts.is_none_or(|ts| ts < ask.closed);
+        // After candles, a single one may be an odd row that happens to be the last.
+        let is_alone = ask.has_candles && page.rejected.len() == 1;
         if let Some(row) = page.rejected.iter().find(is_closed)
-            && !ask.has_candles
             && page.candles.is_empty()
+            && !is_alone
         {
             page.contradiction = Some(format!(
                 "the answer holds nothing but rows that cannot be stored: {}",

@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_nothing_but_bad_rows_is_none_and_a_later_page_of_such_is_one() {
+    fn a_page_of_nothing_but_bad_rows_is_no_answer_unless_it_is_a_single_one_after_candles() {
         let body = r#"{"status":"OK","results":[{"t":1704171600000,"o":null}]}"#;
         let (kind, why) = failure(200, body, &days());
         assert_eq!(kind, None);
@@ -396,6 +396,10 @@ mod tests {
         };
         let later = read(heard(200, body), &after_candles, "");
         assert!(later.is_ok_and(|page| page.rejected.len() == 1));
+        let two = body.replace("[{", r#"[{"t":1704258000000,"o":null},{"#);
+        let (kind, why) = failure(200, &two, &after_candles);
+        assert_eq!(kind, None);
+        assert!(why.ends_with("cannot be stored: open is missing"), "{why}");
     }
 
     #[test]

@@ -28,12 +28,11 @@ fn a_living_job_is_running_for_others_and_not_theirs_to_resume() {
     assert_eq!(status["jobs"][0]["status"], "running");
     let nothing = home.to(&server, ["resume", "--json"]).run().ok().json();
     assert!(nothing["job_id"].is_null(), "{nothing}");
-    home.to(
-        &server,
-        ["resume", status["jobs"][0]["job_id"].as_str().unwrap()],
-    )
-    .run()
-    .exit(1);
+    let id = status["jobs"][0]["job_id"].as_str().unwrap();
+    let why = nothing["message"].as_str().unwrap();
+    let begins = format!("job {id} is still run by process ");
+    assert!(why.starts_with(&begins), "{why}");
+    home.to(&server, ["resume", id]).run().exit(1);
     assert_eq!(server.hits(), 1);
     gate.open();
     running.wait().ok();

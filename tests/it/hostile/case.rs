@@ -127,8 +127,6 @@ pub(crate) enum Kept {
     Whole,
     /// All but the faulty page's row, covered to the end.
     AllButTheRow,
-    /// All but the faulty page, covered to the end: its rows were answers, if useless ones.
-    AllButThePage,
 }
 
 /// What becomes of the other series of the job.

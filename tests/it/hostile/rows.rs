@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::case::{
-    At, BAD, Case, Kept, Outcome, PAGE, ROW, case, is_final, lasts, passes, rejects_one_more,
+    At, BAD, Case, Outcome, PAGE, ROW, case, is_final, lasts, passes, rejects_one_more,
     rejects_the_row, row, whole,
 };
 use crate::support::aggs;
@@ -57,22 +57,6 @@ fn shifted(seconds: i64) -> impl Fn(&Candle) -> String + Send + Sync {
 fn stored(at: &At, change: fn(&mut Candle)) -> Outcome {
     Outcome {
         stored: Some(change),
-        ..whole(at)
-    }
-}
-
-/// An answer that begins with a page none of whose rows is accepted is none. A later one does not advance: an error where
-/// others follow it. The last page's rows are answers that cannot be stored, and the report counts them.
-fn all_rejected(at: &At) -> Outcome {
-    if at.page == 0 {
-        return lasts(at);
-    }
-    if !at.is_last() {
-        return is_final(at);
-    }
-    Outcome {
-        kept: Kept::AllButThePage,
-        rejected: at.of(at.page).len(),
         ..whole(at)
     }
 }
@@ -182,7 +166,7 @@ pub(crate) fn rows() -> Vec<Case> {
                 .map(|c| field(c, "t", &c.ts.to_string()));
             Reply::json(200, at.with_rows(&rows.collect::<Vec<_>>()))
         }),
-        case("all stamps in nanoseconds", all_rejected, |at| {
+        case("all stamps in nanoseconds", lasts, |at| {
             let rows = at
                 .of(at.page)
                 .iter()

@@ -133,10 +133,6 @@ pub(crate) fn expected(at: &At, outcome: &Outcome) -> (Vec<Candle>, Option<i64>)
             rows.remove(first + ROW);
             (rows, end)
         }
-        Kept::AllButThePage => {
-            rows.drain(first..(first + PAGE).min(at.candles.len()));
-            (rows, end)
-        }
     }
 }
 
