@@ -23,7 +23,7 @@ mod update;
 mod writer;
 
 pub(crate) use estimate::Estimate;
-pub use next::{Failures, Outcome};
+pub(crate) use next::{Failures, Outcome};
 pub(crate) use planning::{left_of, targets};
 pub use report::{NoData, NothingFrom, Report, SeriesReport};
 pub(crate) use update::sources;
