@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use candlefile::Cancel;
+use candlefile::model::{Listing, MarketCode, Symbol, Timeframe};
 use candlefile::provider::{
-    Ask, Cursor, ErrorKind, Number, Page, ProviderError, Row, Spec, Values,
+    Ask, AssetClass, Cursor, ErrorKind, Number, Page, Provider, ProviderError, Registry, Row, Spec,
+    Values,
 };
-use candlefile::{AssetClass, Cancel, Listing, MarketCode, Provider, Registry, Symbol, Timeframe};
 use chrono::Weekday;
 
 const NAME: &str = "folder";

@@ -7,9 +7,8 @@ use std::error::Error;
 use std::io::{BufRead, stdin};
 use std::path::Path;
 
-use candlefile::{
-    Adjustment, Candle, Clock, Counts, Listing, MarketCode, SeriesKey, Store, SystemClock,
-};
+use candlefile::model::{Adjustment, Candle, Counts, Listing, MarketCode, SeriesKey};
+use candlefile::{Clock, Store, SystemClock};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();

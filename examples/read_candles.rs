@@ -5,7 +5,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use candlefile::{Selection, Store, StoreError, View};
+use candlefile::view::{Selection, View};
+use candlefile::{Store, StoreError};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();

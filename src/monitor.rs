@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::model::counts::Counts;
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::provider::{ErrorKind, Waiting};
-use crate::store::{Counts, Left, SeriesKey};
 
 /// What is told where a file system refuses locks.
-pub const LOCKS_REFUSED: &str = "the file system refuses locks: who runs a job is told by its process and its signs of life, \
+pub(crate) const LOCKS_REFUSED: &str = "the file system refuses locks: who runs a job is told by its process and its signs of life, \
      which two hosts or containers may take a minute to agree on";
 
 /// Watches what runs. A backfill calls it from the writer, after the commit that it speaks of: what is reported is saved.
@@ -129,7 +130,7 @@ pub struct Slow {
     pub span: Span,
     /// Since when, Unix seconds.
     pub since: i64,
-    /// Which attempt it is, of [`ATTEMPTS`](crate::http::retry::ATTEMPTS) at most.
+    /// Which attempt it is.
     pub attempt: u32,
     /// Other series of which a page takes long, too, since longest first.
     pub beside: Vec<SeriesKey>,
@@ -148,4 +149,15 @@ pub struct FailedSlice {
     pub kind: ErrorKind,
     /// Requests made for the page that failed; none where the slice was not asked at all.
     pub attempts: u32,
+}
+
+/// A stretch that is missing and left to the living job that fetches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The series.
+    pub key: SeriesKey,
+    /// The stretch.
+    pub span: Span,
+    /// Who fetches it.
+    pub job_id: String,
 }

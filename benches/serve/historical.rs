@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use candlefile::handover::Choice;
 use candlefile::handover::export::{Beside, Column, Compression, Encoding, Export, Format};
-use candlefile::{Cancel, Choice, Store, SystemClock};
+use candlefile::{Cancel, Store, SystemClock};
 
 use super::datasette::Datasette;
 use super::serving::Serving;

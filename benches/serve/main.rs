@@ -28,7 +28,8 @@ mod steady;
 use std::path::Path;
 use std::time::Duration;
 
-use candlefile::{Span, Store};
+use candlefile::Store;
+use candlefile::model::Span;
 use memory::{Memory, fill, wanted};
 
 /// A year of a stock's minutes, in millions of candles of which [`candles::span`] counts fifty series.

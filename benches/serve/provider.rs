@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-use candlefile::{Candle, Span};
+use candlefile::model::{Candle, Span};
 
 use super::candles;
 

@@ -54,7 +54,7 @@ pub fn run(folder: &Path) {
     std::fs::remove_file(&db).unwrap();
 }
 
-fn ask_for_jobs(serving: &Serving, span: candlefile::Span) {
+fn ask_for_jobs(serving: &Serving, span: candlefile::model::Span) {
     let dates = candles::dates(span);
     for job in 0..JOBS {
         let symbols = (0..SYMBOLS).map(|index| format!("J{job}.{index}"));

@@ -1,7 +1,7 @@
 //! Minutes of made-up stocks in the shape of recorded ones: prices in cents, `vwap` with four decimals, volumes that are
 //! mostly whole and up to some hundred thousand. The same series and span always give the same candles.
 
-use candlefile::{Adjustment, Candle, Market, MarketCode, SeriesKey, Span, Timeframe};
+use candlefile::model::{Adjustment, Candle, Market, MarketCode, SeriesKey, Span, Timeframe};
 use chrono::Weekday;
 
 const DAY: i64 = 86_400;

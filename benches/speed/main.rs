@@ -20,7 +20,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use candlefile::{Span, Store, StoreError, View};
+use candlefile::model::Span;
+use candlefile::view::View;
+use candlefile::{Store, StoreError};
 use candles::SERIES;
 use memory::{Memory, bare_loop, fill, wanted};
 use server::Server;

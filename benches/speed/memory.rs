@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use candlefile::backfill::{Report, Request, Runner, run};
+use candlefile::model::{Candle, Policy, SeriesKey, Span};
 use candlefile::monitor::{Monitor, Snapshot};
-use candlefile::provider::{Ask, Cursor, ErrorKind, Page, ProviderError, Row};
-use candlefile::{Cancel, Candle, Policy, Provider, SeriesKey, Span, Store, SystemClock};
+use candlefile::provider::{Ask, Cursor, ErrorKind, Page, Provider, ProviderError, Row};
+use candlefile::{Cancel, Store, SystemClock};
 use chrono::Weekday;
 
 use super::candles;
@@ -56,8 +57,8 @@ impl Provider for Memory {
         Weekday::Sun
     }
 
-    fn listing(&self, _: &candlefile::Symbol) -> candlefile::Listing {
-        candlefile::MarketCode::XNYS.into()
+    fn listing(&self, _: &candlefile::model::Symbol) -> candlefile::model::Listing {
+        candlefile::model::MarketCode::XNYS.into()
     }
 
     fn fetch(&self, ask: &Ask, _: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {

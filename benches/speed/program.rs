@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use candlefile::Span;
+use candlefile::model::Span;
 
 use super::candles;
 

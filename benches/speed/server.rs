@@ -121,8 +121,8 @@ fn answers(millions: f64) -> Answers {
     })
 }
 
-fn response(symbol: &str, candles: &[candlefile::Candle]) -> Vec<u8> {
-    let row = |c: &candlefile::Candle| {
+fn response(symbol: &str, candles: &[candlefile::model::Candle]) -> Vec<u8> {
+    let row = |c: &candlefile::model::Candle| {
         let (volume, vwap, trades) = (c.volume.unwrap(), c.vwap.unwrap(), c.trades.unwrap());
         format!(
             r#"{{"v":{volume},"vw":{vwap},"o":{},"c":{},"h":{},"l":{},"t":{},"n":{trades}}}"#,

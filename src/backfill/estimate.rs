@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::http::rate::Rate;
 use crate::model::span::Span;
 use crate::provider::{Ask, Expected, Provider, Stamps, Tries};
-use crate::store::Target;
+use crate::store::SeriesPlan;
 
 /// Bytes that one candle takes in the file; measured on minutes of US stocks.
 const CANDLE_BYTES: u64 = 72;
@@ -14,7 +14,7 @@ const CANDLES_PER_SECOND: f64 = 300_000.0;
 
 /// What a plan costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// Slices.
     pub slices: u64,
     /// Requests, without those that are tried again.
@@ -25,7 +25,7 @@ pub struct Estimate {
 
 impl Estimate {
     /// What it costs to fetch what is missing of a series.
-    pub fn of(target: &Target, provider: &dyn Provider) -> Estimate {
+    pub(crate) fn of(target: &SeriesPlan, provider: &dyn Provider) -> Estimate {
         let mut estimate = Estimate {
             slices: target.slices.len() as u64,
             ..Estimate::default()
@@ -39,13 +39,13 @@ impl Estimate {
     }
 
     /// Bytes that the candles take in the file.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.rows.saturating_mul(CANDLE_BYTES)
     }
 
     /// How long it takes at a rate, or without one.
     #[allow(clippy::cast_precision_loss)] // An estimate.
-    pub fn time(&self, rate: Option<Rate>) -> Duration {
+    pub(crate) fn time(&self, rate: Option<Rate>) -> Duration {
         let asking = rate.map_or(0.0, |rate| rate.seconds(self.requests));
         let storing = self.rows as f64 / CANDLES_PER_SECOND;
         Duration::try_from_secs_f64(asking.max(storing)).unwrap_or(Duration::MAX)
@@ -60,7 +60,7 @@ impl std::ops::AddAssign for Estimate {
     }
 }
 
-fn ask(target: &Target, span: Span) -> Ask {
+fn ask(target: &SeriesPlan, span: Span) -> Ask {
     let key = &target.key;
     Ask {
         symbol: key.symbol.clone(),

@@ -8,9 +8,11 @@ use super::pool::fetch_all;
 use super::turns::Paced;
 use super::writer::Ledger;
 use super::{Job, Report, Runner, Stop, report};
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
-use crate::monitor::Monitor;
-use crate::store::{JobStatus, Left, Made, Progress, SeriesKey, Store, StoreError, Target};
+use crate::model::status::JobStatus;
+use crate::monitor::{Left, Monitor};
+use crate::store::{Made, Progress, SeriesPlan, Store, StoreError};
 
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
 /// does.
@@ -33,7 +35,7 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn of(
         store: &Store,
-        targets: &[Target],
+        targets: &[SeriesPlan],
         made: Vec<Made>,
     ) -> Result<Parts, StoreError> {
         let mut parts = Parts::default();

@@ -1,24 +1,24 @@
 //! One piece of work on a fetcher's thread: a slice's chain of pages, judged and sent to the writer one by one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Stop;
 use super::judge::{Chain, Judged};
 use super::message::{End, GivenUp, Message, Nothing, PageMessage};
 use super::queue::{Verdict, Work};
 use super::recheck::Witnesses;
+use super::under_way::UnderWay;
 use crate::model::candle::Candle;
 use crate::model::market::{Market, Policy};
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
-use crate::monitor::Slow;
 use crate::plan::Known;
-use crate::provider::{Ask, AssetClass, ErrorKind, Provider, ProviderError, Tries};
+use crate::provider::{AssetClass, ErrorKind, Provider, ProviderError};
 use crate::run::clock::{Cancel, Clock};
-use crate::store::{Progress, SeriesKey};
+use crate::store::Progress;
 
 /// What a fetcher needs to know of a series.
 #[derive(Clone, Debug)]
@@ -71,29 +71,6 @@ pub(crate) struct Fetcher {
     pub(crate) under_way: UnderWay,
 }
 
-/// The pages that are being asked for, one a thread.
-#[derive(Default)]
-pub(crate) struct UnderWay(Mutex<HashMap<ThreadId, (usize, Span, Tries)>>);
-
-impl UnderWay {
-    pub(super) fn begin(&self, series: usize, ask: &Ask) {
-        let this = std::thread::current().id();
-        self.lock()
-            .insert(this, (series, ask.span, ask.tries.clone()));
-    }
-
-    pub(super) fn end(&self) {
-        self.lock().remove(&std::thread::current().id());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ThreadId, (usize, Span, Tries)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A page that takes more seconds is worth a word.
-const SLOW: i64 = 5;
-
 /// The writer has hung up, or the job stops: no more work.
 pub(crate) struct Ended;
 
@@ -114,28 +91,6 @@ impl From<ProviderError> for Trouble {
 }
 
 impl Fetcher {
-    /// The page that is under way for longest, where that is long.
-    pub(crate) fn slowest(&self, now: i64) -> Option<Slow> {
-        let under_way = self.under_way.lock();
-        let pages = under_way.values().filter_map(|(series, span, tries)| {
-            let (since, attempt) = tries.under_way()?;
-            (now - since >= SLOW).then_some((since, *series, *span, attempt))
-        });
-        let mut pages: Vec<_> = pages.collect();
-        pages.sort_unstable_by_key(|&(since, series, span, _)| (since, series, span.start()));
-        let &(since, series, span, attempt) = pages.first()?;
-        let mut named = HashSet::from([series]);
-        let others = pages.iter().map(|&(_, series, ..)| series);
-        let others = others.filter(|&other| named.insert(other));
-        Some(Slow {
-            key: self.series[series].key.clone(),
-            span,
-            since,
-            attempt,
-            beside: others.map(|other| self.series[other].key.clone()).collect(),
-        })
-    }
-
     /// Does one piece of work. Everything that the writer must know has been sent when this returns.
     pub(crate) fn run(
         &self,

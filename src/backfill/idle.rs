@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::report::{self, NoData, NothingFrom, Report, SeriesReport};
 use super::{Request, Runner};
-use crate::store::{Counts, JobStatus, SeriesStatus, Store, StoreError, Target};
+use crate::model::counts::Counts;
+use crate::model::status::{JobStatus, SeriesStatus};
+use crate::store::{SeriesPlan, Store, StoreError};
 
 /// `None` where anything is missing, or left to others.
 pub(super) fn report(
@@ -15,7 +17,7 @@ pub(super) fn report(
 ) -> Result<Option<Report>, StoreError> {
     store.at_one_instant(|| {
         let targets = runner.beside_others(store, "", &request.series)?;
-        if !targets.iter().all(Target::is_complete) {
+        if !targets.iter().all(SeriesPlan::is_complete) {
             return Ok(None);
         }
         let mut nothing_from_provider = Vec::new();

@@ -224,8 +224,7 @@ mod tests {
 
     use super::*;
     use crate::model::candle::Unstorable;
-    use crate::model::market::MarketCode;
-    use crate::model::market::Policy;
+    use crate::model::market::{MarketCode, Policy};
     use crate::model::timeframe::Timeframe;
     use crate::provider::Cursor;
 

@@ -18,27 +18,29 @@ mod queue;
 mod recheck;
 mod report;
 mod turns;
+mod under_way;
 mod update;
 mod writer;
 
-pub use estimate::Estimate;
-pub use next::{Failures, Outcome};
-pub use planning::{left_of, targets};
+pub(crate) use estimate::Estimate;
+pub(crate) use next::{Failures, Outcome};
+pub(crate) use planning::{left_of, targets};
 pub use report::{NoData, NothingFrom, Report, SeriesReport};
-pub use update::{sources, update_of};
+pub(crate) use update::sources;
+pub use update::update_of;
 
 use std::sync::Arc;
 
 use crate::http::rate::Rate;
 use crate::model::market::Policy;
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
+use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::Monitor;
 use crate::provider::{Provider, Unreachable};
 use crate::run::clock::{Cancel, Clock};
 use crate::run::owner::Owner;
-use crate::store::{
-    JobSettings, JobStatus, NewJob, Others, Queued, SeriesKey, SeriesStatus, Store, StoreError,
-};
+use crate::store::{JobSettings, NewJob, Others, Queued, Store, StoreError};
 use execute::{Parts, execute};
 use turns::FileTurns;
 
@@ -127,7 +129,9 @@ pub(crate) struct Job {
 /// ```
 /// use std::sync::Arc;
 /// use candlefile::backfill::{Request, Runner, run};
-/// use candlefile::{Adjustment, Cancel, JobStatus, ManualClock, Policy, Sample, SeriesKey, Span, Store, Symbol};
+/// use candlefile::model::{Adjustment, JobStatus, Policy, SeriesKey, Span, Symbol};
+/// use candlefile::{Cancel, ManualClock, Store};
+/// use candlefile::provider::Sample;
 ///
 /// let folder = std::env::temp_dir().join(format!("candlefile-run-{}", std::process::id()));
 /// std::fs::create_dir_all(&folder)?;
@@ -198,7 +202,7 @@ fn ready(store: &Store, runner: &Runner, monitor: &dyn Monitor) -> Result<(), St
 ///
 /// # Errors
 /// The file cannot be read or written, or a series is bound otherwise.
-pub fn enqueue(
+pub(crate) fn enqueue(
     store: &mut Store,
     request: &Request,
     runner: &Runner,

@@ -10,12 +10,12 @@ use crate::model::listing::Adjustment;
 use crate::model::market::date_of;
 use crate::model::next::{Fill, Named, Next};
 use crate::model::number::of;
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
+use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::FailedSlice;
 use crate::provider::{ErrorKind, Provider};
-use crate::store::{
-    JobRow, JobStatus, SeriesKey, SeriesStatus, SliceFilter, Store, StoreError, free_name,
-};
+use crate::store::{JobRow, SliceFilter, Store, StoreError, free_name};
 
 /// Failed slices, and stale series, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;
@@ -28,7 +28,7 @@ const NOT_ASKED: [&str; 3] = [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY];
 
 /// What is to be known of a job beside its counts.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Slices that count as failed and were not asked for: what the plan does not include.
     pub unasked: u64,
     /// What to do next, if anything.
@@ -40,7 +40,7 @@ impl Outcome {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn of(
+    pub(crate) fn of(
         store: &Store,
         job: &JobRow,
         provider: Option<&dyn Provider>,
@@ -52,7 +52,7 @@ impl Outcome {
     }
 
     /// Of a job that runs, by what has failed in it. It goes on by itself: nothing is to be done but where that brings nothing.
-    pub fn under_way(failures: &Failures) -> Outcome {
+    pub(crate) fn under_way(failures: &Failures) -> Outcome {
         Outcome {
             unasked: failures.unasked,
             next: failures.obstacle().map(|obstacle| obstacle.look()),
@@ -62,7 +62,7 @@ impl Outcome {
 
 /// What the failures of a job have in common.
 #[derive(Clone, Debug, Default)]
-pub struct Failures {
+pub(crate) struct Failures {
     all: u64,
     refused: u64,
     by_plan: u64,
@@ -71,7 +71,7 @@ pub struct Failures {
 
 impl Failures {
     /// One more.
-    pub fn add(&mut self, failed: &FailedSlice) {
+    pub(crate) fn add(&mut self, failed: &FailedSlice) {
         self.count(Refusal::of(failed.kind));
         self.unasked += u64::from(NOT_ASKED.contains(&failed.error.as_str()));
     }

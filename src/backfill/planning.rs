@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use super::Runner;
 use super::fetch::Series;
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
+use crate::model::status::SeriesStatus;
+use crate::monitor::Left;
 use crate::plan::{Known, Plan, Wanted, plan};
-use crate::store::{Left, Others, SeriesKey, SeriesStatus, Store, StoreError, Target, fillable};
+use crate::store::{Others, SeriesPlan, Store, StoreError, fillable};
 
 /// Plans what is missing of each series: what [`super::run`] would fetch, and what it would leave to others. `store` is `None`
 /// where there is no file yet.
@@ -14,11 +17,11 @@ use crate::store::{Left, Others, SeriesKey, SeriesStatus, Store, StoreError, Tar
 /// # Errors
 /// A series is held from another source, with another adjustment or of another market, this build does not know its market or its
 /// grid, or the file cannot be read.
-pub fn targets(
+pub(crate) fn targets(
     store: Option<&Store>,
     runner: &Runner,
     series: &[(SeriesKey, Span)],
-) -> Result<Vec<Target>, StoreError> {
+) -> Result<Vec<SeriesPlan>, StoreError> {
     let Some(store) = store else {
         let now = runner.clock.now();
         let nothing = |(key, span): &_| runner.target(key, *span, &Known::default(), &[], now);
@@ -31,7 +34,11 @@ pub fn targets(
 ///
 /// # Errors
 /// There is no such job, or the file cannot be read.
-pub fn left_of(store: &Store, job_id: &str, runner: &Runner) -> Result<Vec<Target>, StoreError> {
+pub(crate) fn left_of(
+    store: &Store,
+    job_id: &str,
+    runner: &Runner,
+) -> Result<Vec<SeriesPlan>, StoreError> {
     let now = runner.clock.now();
     let unfinished = store.job(job_id, now)?.series.into_iter();
     let unfinished = unfinished.filter(|series| series.status != SeriesStatus::Completed);
@@ -82,7 +89,7 @@ impl Runner {
         store: &Store,
         job_id: &str,
         series: &[(SeriesKey, Span)],
-    ) -> Result<Vec<Target>, StoreError> {
+    ) -> Result<Vec<SeriesPlan>, StoreError> {
         let others = store.others(job_id, self.clock.now())?;
         self.targets(store, series, &others, self.clock.now())
     }
@@ -94,7 +101,7 @@ impl Runner {
         series: &[(SeriesKey, Span)],
         others: &Others,
         now: i64,
-    ) -> Result<Vec<Target>, StoreError> {
+    ) -> Result<Vec<SeriesPlan>, StoreError> {
         let target = |(key, span): (SeriesKey, Span)| {
             let known = Known {
                 unchecked: store.unchecked(others, &key)?,
@@ -115,7 +122,7 @@ impl Runner {
         left: &[Left],
         others: &Others,
         now: i64,
-    ) -> Result<Target, StoreError> {
+    ) -> Result<SeriesPlan, StoreError> {
         let modest = Runner {
             provider: self.provider.clone(),
             clock: self.clock.clone(),
@@ -150,7 +157,7 @@ impl Runner {
         known: &Known,
         held: &[Left],
         now: i64,
-    ) -> Result<Target, StoreError> {
+    ) -> Result<SeriesPlan, StoreError> {
         let week_start = self.provider.week_start();
         // What was not checked is asked again with it, wherever it is.
         let unchecked = known.unchecked.iter();
@@ -169,7 +176,7 @@ impl Runner {
             let closed = market.frontier(now, self.policy).closed;
             slices.retain(|slice| slice.start() < closed);
         }
-        Ok(Target {
+        Ok(SeriesPlan {
             disbelieved: known.disbelieved(&market, now),
             key: key.clone(),
             week_start,
@@ -209,7 +216,8 @@ fn leave(missing: Vec<Span>, held: &[Left]) -> (Vec<Span>, Vec<Left>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Adjustment, Listing, MarketCode};
+    use crate::model::listing::{Adjustment, Listing};
+    use crate::model::market::MarketCode;
 
     fn span(start: i64, end: i64) -> Span {
         Span::new(start, end).expect("not empty")

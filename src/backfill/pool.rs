@@ -6,9 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Runner;
-use super::fetch::{Fetcher, Series, UnderWay};
+use super::fetch::{Fetcher, Series};
 use super::message::{GivenUp, Message};
 use super::queue::{self, Next, Queue};
+use super::under_way::UnderWay;
 use super::writer::Ledger;
 use crate::monitor::Monitor;
 use crate::run::clock::Cancel;

@@ -7,14 +7,15 @@ use chrono::Weekday;
 
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
+use crate::model::counts::Counts;
 use crate::model::number::of;
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
+use crate::model::status::{JobStatus, SeriesStatus};
 use crate::model::symbol::Meant;
-use crate::monitor::FailedSlice;
+use crate::monitor::{FailedSlice, Left};
 use crate::provider::Provider;
-use crate::store::{
-    Counts, JobStatus, Left, SeriesKey, SeriesRow, SeriesStatus, Store, StoreError,
-};
+use crate::store::{SeriesRow, Store, StoreError};
 
 /// How a job ended, and what this run of it did.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use crate::store::{SeriesRow, Store, StoreError};
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn sources(store: &Store) -> Result<BTreeMap<String, usize>, StoreError> {
+pub(crate) fn sources(store: &Store) -> Result<BTreeMap<String, usize>, StoreError> {
     let asked = |series: SeriesRow| series.requested_from.map(|_| series.key.source);
     let mut sources = BTreeMap::new();
     for source in store.series()?.into_iter().filter_map(asked) {

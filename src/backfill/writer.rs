@@ -7,12 +7,12 @@ use super::fetch::{Fetcher, Series};
 use super::message::{End, GivenUp, Message, PageMessage};
 use super::outlook::{Look, Outlook};
 use super::{Job, Runner, Stop};
+use crate::model::counts::Counts;
 use crate::model::span::SpanSet;
-use crate::monitor::{FailedSlice, Monitor, Snapshot};
+use crate::model::status::SeriesStatus;
+use crate::monitor::{FailedSlice, Left, Monitor, Snapshot};
 use crate::provider::ErrorKind;
-use crate::store::{
-    Asked, Batch, Counts, Left, PageWrite, Progress, SeriesStatus, SliceEnd, Store, StoreError,
-};
+use crate::store::{Asked, Batch, PageWrite, Progress, SliceEnd, Store, StoreError};
 
 /// A running job gives a sign of life this often, whether or not it has something to store.
 const HEARTBEAT: i64 = 10;

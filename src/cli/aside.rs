@@ -1,6 +1,6 @@
 //! What a command that fetches did not ask for, and why: sources that it cannot ask, and series that are not due.
 
-use crate::store::Target;
+use crate::store::SeriesPlan;
 use serde_json::{Value, json};
 
 use super::args::Global;
@@ -25,7 +25,7 @@ struct LeftOut {
 
 impl Aside {
     /// Counts the series of a plan that are not due.
-    pub fn count(&mut self, targets: &[Target]) {
+    pub fn count(&mut self, targets: &[SeriesPlan]) {
         self.not_due += targets.iter().filter(|target| target.not_due).count();
     }
 

@@ -4,8 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::backfill::Request;
-use crate::model::symbol::BadSymbol;
-use crate::{Adjustment, MarketCode, Range, SeriesKey, Store, Symbol};
+use crate::model::listing::Adjustment;
+use crate::model::market::MarketCode;
+use crate::model::range::Range;
+use crate::model::series::SeriesKey;
+use crate::model::symbol::{BadSymbol, Symbol};
+use crate::store::Store;
 use anyhow::Result;
 
 use super::args::{Backfill, Global, flat, timeframes};

@@ -1,9 +1,10 @@
 //! `candlefile diff`: what two files do not have in common.
 
-use crate::handover::diff::{RowDifference, SeriesDifference};
+use crate::handover::diff::{Difference, RowDifference, SeriesDifference, diff};
+use crate::model::candle::Candle;
+use crate::model::span::{Span, SpanSet};
 use crate::monitor::Meter;
-use crate::store::SeriesRow;
-use crate::{Candle, Difference, Span, SpanSet, Store, diff};
+use crate::store::{SeriesRow, Store};
 use anyhow::Result;
 use serde_json::{Value, json};
 

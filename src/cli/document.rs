@@ -2,7 +2,7 @@
 
 use std::io::{BufWriter, StdoutLock, Write};
 
-use crate::StoreError;
+use crate::store::StoreError;
 use anyhow::Result;
 use serde_json::Value;
 

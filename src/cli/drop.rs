@@ -1,7 +1,8 @@
 //! `candlefile drop`: forget series, whole or in part, all that are named together.
 
-use crate::store::Part;
-use crate::{Cancel, Choice, Clock, Store, SystemClock};
+use crate::handover::choice::Choice;
+use crate::run::clock::{Cancel, Clock, SystemClock};
+use crate::store::{Part, Store};
 use anyhow::Result;
 use serde_json::{Value, json};
 

@@ -3,13 +3,17 @@
 
 use std::path::Path;
 
-use crate::handover::export::{after_writing, is_full};
+use crate::handover::choice::BadChoice;
+use crate::handover::export::{ExportError, after_writing, is_full};
+use crate::handover::merge::MergeError;
+use crate::handover::outfile::TargetError;
 use crate::http::NoClient;
+use crate::model::next::Next;
 use crate::model::range::BadRange;
 use crate::provider::{BadKey, ProviderError};
 #[cfg(feature = "serve")]
 use crate::run::shell::quoted;
-use crate::{BadChoice, ExportError, MergeError, Next, StoreError, TargetError};
+use crate::store::StoreError;
 use serde_json::json;
 
 use super::args::Global;

@@ -3,9 +3,13 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::handover::export::{Beside, Column, Compression, Encoding, Folder, Format, Report};
+use crate::handover::export::{
+    Beside, Column, Compression, Encoding, Export, ExportError, Folder, Format, Report,
+};
+use crate::handover::outfile::Target;
 use crate::monitor::{Meter, Monitor};
-use crate::{Cancel, Export, ExportError, Store, SystemClock, Target};
+use crate::run::clock::{Cancel, SystemClock};
+use crate::store::Store;
 use anyhow::Result;
 use serde_json::json;
 

@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 
 use crate::backfill::NothingFrom;
-use crate::store::{FORMAT, FileInfo, JobFilter, JobRow, OddRows, SeriesRow};
-use crate::{Adjustment, Clock, JobStatus, Next, Span, Store, StoreError, SystemClock, Timeframe};
+use crate::model::listing::Adjustment;
+use crate::model::next::Next;
+use crate::model::span::Span;
+use crate::model::status::JobStatus;
+use crate::model::timeframe::Timeframe;
+use crate::run::clock::{Clock, SystemClock};
+use crate::store::{FORMAT, FileInfo, JobFilter, JobRow, OddRows, SeriesRow, Store, StoreError};
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::args::{Global, Info};
-use super::datasette;
 use super::error::{Exit, Said};
-use super::list;
-use super::next;
 use super::output::{self, bytes, count, of, short, time};
 use super::report::{nothing_document, print_nothing, where_odd};
+use super::{datasette, list, next};
 
 /// The newest so many jobs are named.
 const JOBS: usize = 3;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::backfill::Runner;
 use crate::http::rate::Rate;
+use crate::model::market::Policy;
 use crate::monitor::Monitor;
 use crate::provider::{BadBaseUrl, Key, Provider, Setup, Spec};
+use crate::run::clock::{Cancel, Clock, SystemClock};
 use crate::store::JobRow;
-use crate::{Cancel, Clock, Policy, SystemClock};
 use anyhow::Result;
 
 use super::args::{Fetch, Global, Pace};

@@ -1,7 +1,10 @@
 //! `candlefile list`: what the file holds. Of the candles it looks up no more than where there are none.
 
-use crate::store::{OddRows, SeriesRow};
-use crate::{Adjustment, BadChoice, Span, SpanSet, Store, StoreError, Symbol};
+use crate::handover::choice::BadChoice;
+use crate::model::listing::Adjustment;
+use crate::model::span::{Span, SpanSet};
+use crate::model::symbol::Symbol;
+use crate::store::{OddRows, SeriesRow, Store, StoreError};
 use anyhow::Result;
 use serde_json::{Value, json};
 

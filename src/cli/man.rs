@@ -1,6 +1,7 @@
 //! `candlefile man`: the main page of the manual, or every page into a folder.
 
-use crate::{StoreError, Target, TargetError};
+use crate::handover::outfile::{Target, TargetError};
+use crate::store::StoreError;
 use anyhow::Result;
 use serde_json::json;
 

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use crate::handover::merge::{MergeError, merge};
+use crate::handover::outfile::Target;
 use crate::monitor::Meter;
-use crate::{Cancel, Clock, MergeError, Store, SystemClock, Target, merge};
+use crate::run::clock::{Cancel, Clock, SystemClock};
+use crate::store::Store;
 use anyhow::Result;
 use serde_json::{Value, json};
 

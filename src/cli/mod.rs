@@ -43,7 +43,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::{Registry, StoreError, TargetError};
+use crate::handover::outfile::TargetError;
+use crate::provider::Registry;
+use crate::store::StoreError;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 

@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use crate::Next;
-use crate::model::next::Voice;
+use crate::model::next::{Next, Voice};
 use crate::provider::Spec;
 use crate::run::shell::quoted;
 

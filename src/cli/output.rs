@@ -3,20 +3,17 @@
 use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::model::counts::Counts;
+pub(crate) use crate::model::instant::time;
 use crate::model::market::date_of;
 pub(crate) use crate::model::number::{count, of};
-use crate::{Counts, SeriesKey, Span, Timeframe};
+use crate::model::series::SeriesKey;
+use crate::model::span::Span;
+use crate::model::timeframe::Timeframe;
 use anyhow::Result;
-use chrono::{DateTime, SecondsFormat, Weekday};
+use chrono::{DateTime, Weekday};
 
 use super::stderr;
-
-/// RFC 3339, UTC, seconds.
-pub fn time(ts: i64) -> String {
-    DateTime::from_timestamp(ts, 0)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Secs, true)
-}
 
 /// A span as half-open RFC 3339 fields.
 pub fn span(span: Span) -> serde_json::Value {

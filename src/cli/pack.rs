@@ -1,8 +1,10 @@
 //! `candlefile pack`: a read-only file to be handed over.
 
-use crate::handover::pack::{Options, PackError, checksum_path, pack};
+use crate::handover::outfile::Target;
+use crate::handover::pack::{PackError, PackOptions, checksum_path, pack};
 use crate::monitor::Meter;
-use crate::{Cancel, Store, Target};
+use crate::run::clock::Cancel;
+use crate::store::Store;
 use anyhow::Result;
 use serde_json::json;
 
@@ -19,7 +21,7 @@ pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
     let checksum = Target::new(&checksum_path(&args.output), args.overwrite, &inputs)?;
     let meter = Meter::default();
     let store = Store::untouched(&global.db)?.metered(&meter);
-    let options = Options {
+    let options = PackOptions {
         history: args.with_history,
         compat: args.compat,
     };

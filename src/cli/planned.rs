@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use crate::backfill::{Estimate, Request, Runner, targets};
-use crate::store::{Place, Target, free_room};
-use crate::{Store, StoreError};
+use crate::store::{Place, SeriesPlan, Store, StoreError, free_room};
 use anyhow::Result;
 use serde_json::json;
 
@@ -18,7 +17,7 @@ use super::{output, progress, report, table};
 pub struct Planned {
     pub runner: Runner,
     pub request: Request,
-    pub targets: Vec<Target>,
+    pub targets: Vec<SeriesPlan>,
 }
 
 impl Planned {
@@ -57,12 +56,12 @@ impl Planned {
 }
 
 /// Whether nothing is missing.
-pub fn is_empty(targets: &[Target]) -> bool {
-    targets.iter().all(Target::is_complete)
+pub fn is_empty(targets: &[SeriesPlan]) -> bool {
+    targets.iter().all(SeriesPlan::is_complete)
 }
 
 /// What all that is missing costs.
-pub fn cost<'a>(runs: impl IntoIterator<Item = (&'a Runner, &'a [Target])>) -> Estimate {
+pub fn cost<'a>(runs: impl IntoIterator<Item = (&'a Runner, &'a [SeriesPlan])>) -> Estimate {
     let mut total = Estimate::default();
     for (runner, targets) in runs {
         for target in targets {
@@ -118,7 +117,7 @@ pub fn show(global: &Global, runs: &[Planned], aside: &Aside) -> Result<Exit> {
         progress::say_left(&left, false);
     }
     if global.json {
-        let each = |(target, cost): &(&Target, Cost)| {
+        let each = |(target, cost): &(&SeriesPlan, Cost)| {
             let mut row = cost.document();
             row["symbol"] = json!(target.key.symbol);
             row["timeframe"] = json!(target.key.timeframe);

@@ -3,9 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::backfill::{NothingFrom, Report, SeriesReport, Stop};
-use crate::monitor::FailedSlice;
-use crate::store::{Left, OddRows};
-use crate::{Counts, JobStatus, Next, SeriesKey, SeriesStatus};
+use crate::model::counts::Counts;
+use crate::model::next::Next;
+use crate::model::series::SeriesKey;
+use crate::model::status::{JobStatus, SeriesStatus};
+use crate::monitor::{FailedSlice, Left};
+use crate::store::OddRows;
 use anyhow::Result;
 use serde_json::{Value, json};
 

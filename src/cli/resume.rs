@@ -2,8 +2,9 @@
 //! asked does not keep the jobs of others from going on.
 
 use crate::backfill::{Runner, left_of};
-use crate::store::{JobFilter, JobRow, JobStatus, Target};
-use crate::{JobStatus as Status, Store, StoreError};
+use crate::model::status::JobStatus;
+use crate::model::status::JobStatus as Status;
+use crate::store::{JobFilter, JobRow, SeriesPlan, Store, StoreError};
 use anyhow::Result;
 
 use super::args::{Global, Resume};
@@ -93,7 +94,7 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
 }
 
 /// How a job goes on, and what is missing of it. A key is needed where that is anything.
-fn plan(fetching: &Fetching, store: &Store, job: &JobRow) -> Result<(Runner, Vec<Target>)> {
+fn plan(fetching: &Fetching, store: &Store, job: &JobRow) -> Result<(Runner, Vec<SeriesPlan>)> {
     let runner = fetching.runner(&job.source, Some(job))?;
     let targets = left_of(store, &job.job_id, &runner)?;
     if !planned::is_empty(&targets) {

@@ -56,6 +56,8 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
     let mut providers = vec![first.provider];
     providers.extend(others.map(|runner| runner.provider));
 
+    let words = "stopping; what was fetched is being saved (again to stop at once)";
+    signals::stop_on_signals(&fetching.cancel, Some(words));
     let sockets = Sockets::bind(args.listen, args.port)?;
     let (url, port) = (sockets.url(), sockets.port());
     let settings = Settings {
@@ -73,8 +75,6 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         clock: fetching.clock.clone(),
         cancel: fetching.cancel.clone(),
     };
-    let words = "stopping; what was fetched is being saved (again to stop at once)";
-    signals::stop_on_signals(&fetching.cancel, Some(words));
     crate::serve::serve(settings, sockets, || {
         let said = if global.json {
             output::json(&json!({ "url": url, "port": port }))

@@ -1,7 +1,11 @@
 //! `candlefile show`: the candles of series, newest last.
 
-use crate::store::SeriesRow;
-use crate::{Candle, Choice, Selection, Store, StoreError, Symbol, Timeframe, View};
+use crate::handover::choice::Choice;
+use crate::model::candle::Candle;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
+use crate::store::{SeriesRow, Store, StoreError};
+use crate::view::{Selection, View};
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;

@@ -1,7 +1,7 @@
 //! Ctrl-C and its kind: the first signal asks what runs to stop, the second ends the program. A signal that is ignored when
 //! the program starts (`nohup`, a script that traps it) must stay ignored.
 
-use crate::Cancel;
+use crate::run::clock::Cancel;
 
 use super::error::Exit;
 use super::{output, stderr};

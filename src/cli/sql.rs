@@ -3,9 +3,8 @@
 use std::io::{Read, StdoutLock};
 use std::time::Duration;
 
-use crate::Store;
 use crate::model::plain::turns;
-use crate::store::{SqlClock, SqlValue, TakeRows};
+use crate::store::{SqlClock, SqlValue, Store, TakeRows};
 use anyhow::Result;
 use serde_json::{Value, json};
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::backfill::{NoData, NothingFrom, Outcome};
-use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, SliceStatus};
-use crate::{
-    Cancel, Clock, Counts, JobStatus, SeriesStatus, Store, Symbol, SystemClock, Timeframe,
-};
+use crate::model::counts::Counts;
+use crate::model::status::{JobStatus, SeriesStatus, SliceStatus};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
+use crate::run::clock::{Cancel, Clock, SystemClock};
+use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, Store};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,11 +16,10 @@ use serde_json::{Value, json};
 use super::args::{Global, Status};
 use super::error::Exit;
 use super::jobs::provider_of;
-use super::next;
 use super::output::{self, count, of, time};
 use super::progress::Following;
 use super::report::{nothing_document, odd, print_nothing};
-use super::table;
+use super::{next, table};
 
 /// Hex digits of a job id that name the millisecond it was made in.
 const SHORT_ID: usize = 13;
@@ -122,7 +123,7 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
             format!("{}/{}", job.slices.completed, job.slices.total),
             count(job.records.inserted + job.records.restated),
             time(job.created_at),
-            duration(job, now).map(output::took).unwrap_or_default(),
+            job.lasted(now).map(output::took).unwrap_or_default(),
             job.error.clone().unwrap_or_default(),
         ]
     });
@@ -149,7 +150,7 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         some_of(&job.symbols),
         job.timeframes.join(","),
         time(job.created_at),
-        duration(job, now)
+        job.lasted(now)
             .map(|took| format!(", took {}", output::took(took)))
             .unwrap_or_default()
     ))?;
@@ -326,22 +327,11 @@ fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {
         "job_id": job.job_id, "status": job.status, "command": job.command, "symbols": job.symbols,
         "timeframes": job.timeframes, "start": time(job.start_ts), "end": time(job.end_ts), "source": job.source,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
-        "completed_at": job.completed_at.map(time), "duration_s": duration(job, now).map(Duration::from_secs).map(|took| took.as_secs_f64()), "slices": job.slices,
+        "completed_at": job.completed_at.map(time), "duration_s": job.lasted(now).map(Duration::from_secs).map(|took| took.as_secs_f64()), "slices": job.slices,
         "progress_pct": job.progress_pct(), "records": job.records, "error": job.error,
         "resume_at": job.resume_at.map(time), "owner": job.owner, "program": job.program, "eta_s": eta,
         "rate": job.rate, "workers": job.workers, "delay_s": job.policy.delay, "final_after_s": job.policy.final_after,
     }))
-}
-
-/// Seconds from start to end, or to the last sign of life of a job that has none.
-fn duration(job: &JobRow, now: i64) -> Option<u64> {
-    let running = job.status == JobStatus::Running;
-    let end = if running {
-        Some(now)
-    } else {
-        job.completed_at.or(job.heartbeat_at)
-    };
-    Some(end?.saturating_sub(job.started_at?).max(0).cast_unsigned())
 }
 
 fn some_of(symbols: &[String]) -> String {

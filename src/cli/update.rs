@@ -1,8 +1,8 @@
 //! `candlefile update`: everything the file holds, from its first requested start up to now, holes included. What cannot be
 //! asked of one source does not keep the others from being asked.
 
-use crate::Store;
 use crate::backfill::{sources, update_of};
+use crate::store::Store;
 use anyhow::Result;
 
 use super::args::{Global, Update};

@@ -1,7 +1,7 @@
 //! `candlefile verify`: whether a file is what it was packed as, and sound.
 
-use crate::Next;
 use crate::handover::verify::{Check, Verdict, verify};
+use crate::model::next::Next;
 use crate::monitor::Meter;
 use crate::store::how_to_restore;
 use anyhow::Result;

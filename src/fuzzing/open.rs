@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::handover::verify::verify;
 use crate::monitor::Meter;
-use crate::{Selection, Store, StoreError, View};
+use crate::store::{Store, StoreError};
+use crate::view::{Selection, View};
 
 /// Any bytes as a file, listed, read and verified. Says whether the file could be read.
 pub fn open(bytes: &[u8]) -> bool {

@@ -8,12 +8,12 @@ use chrono::Weekday;
 use super::{NOW, is_one_line};
 use crate::http::rate::Rate;
 use crate::model::candle::{MAX_TS, MIN_TS};
-use crate::model::market::Market;
+use crate::model::market::{Market, MarketCode};
 use crate::model::range::{Moment, Range};
-use crate::model::symbol::Meant;
+use crate::model::symbol::{Meant, Symbol};
+use crate::model::timeframe::Timeframe;
 use crate::model::zones::{like, named};
 use crate::provider::spelling::likely;
-use crate::{MarketCode, Symbol, Timeframe};
 
 /// The longest candle: so far the one that holds the first or the last day may reach beyond it.
 const MONTH: i64 = 31 * 86_400;

@@ -9,11 +9,12 @@ use itertools::{EitherOrBoth, Itertools};
 use crate::handover::outfile::is_same;
 use crate::handover::verify::is_as_packed;
 use crate::model::candle::Candle;
-use crate::model::manifest::{Entry, Manifest};
+use crate::model::manifest::{Manifest, ManifestEntry};
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
-use crate::store::{Counted, SeriesKey, SeriesRow, Store, StoreError};
+use crate::store::{Counted, SeriesRow, Store, StoreError};
 
 /// What two files, A and B, do not have in common. Series are in ascending order of symbol and timeframe.
 #[derive(Clone, Debug, Default)]
@@ -197,7 +198,7 @@ fn name(key: &SeriesKey) -> (Symbol, Timeframe) {
 
 /// The series of which two packed files say that their candles are the same.
 fn same_candles(a: &Manifest, b: &Manifest) -> HashSet<(Symbol, Timeframe)> {
-    let digest = |of: &Entry| (name(&of.key), of.digest);
+    let digest = |of: &ManifestEntry| (name(&of.key), of.digest);
     let of_a: HashSet<_> = a.series.iter().map(digest).collect();
     let of_b = b.series.iter().map(digest);
     of_b.filter(|of| of_a.contains(of)).map(|of| of.0).collect()

@@ -11,8 +11,10 @@ use crate::handover::outfile::{Target, TargetError};
 use crate::model::market::date_of;
 use crate::model::next::{Named, Next};
 use crate::model::scale::{Checked, Moved, moved};
+use crate::model::series::SeriesKey;
 use crate::run::clock::Cancel;
-use crate::store::{Added, SeriesKey, SeriesRow, Store, StoreError, free_name};
+use crate::store::merge::Added;
+use crate::store::{SeriesRow, Store, StoreError, free_name};
 
 /// Candles that two files have in common, of an adjusted series, which are compared.
 const COMPARED: usize = 50;

@@ -8,12 +8,13 @@ use sha2::Digest as _;
 
 use crate::handover::pack::{DIGEST, hash_all_but_the_end};
 use crate::model::digest::{CandleDigest, Digest};
-use crate::model::manifest::{Entry, digest_of};
+use crate::model::manifest::{ManifestEntry, digest_of};
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::monitor::Meter;
-use crate::store::{Counted, MARK, Seal, SeriesKey, SeriesRow, Store, StoreError};
+use crate::store::{Counted, MARK, Seal, SeriesRow, Store, StoreError};
 
 /// What is checked, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -185,7 +186,7 @@ impl Judging {
     }
 
     /// Reads every candle, and says what each series holds.
-    fn books(&mut self, store: &Store) -> Result<Vec<Entry>, StoreError> {
+    fn books(&mut self, store: &Store) -> Result<Vec<ManifestEntry>, StoreError> {
         self.0.checked.push(Check::Books);
         for line in store.contradictions()? {
             self.finds(Check::Books, None, line);
@@ -209,7 +210,7 @@ impl Judging {
         Ok(found)
     }
 
-    fn series(&mut self, store: &Store, series: &SeriesRow) -> Result<Entry, StoreError> {
+    fn series(&mut self, store: &Store, series: &SeriesRow) -> Result<ManifestEntry, StoreError> {
         let key = &series.key;
         let mut digest = CandleDigest::new();
         let mut read = Counted::default();
@@ -242,7 +243,7 @@ impl Judging {
             let what = format!("its row says {says}, and it has {read}");
             self.finds(Check::Books, Some(key), what);
         }
-        Ok(Entry {
+        Ok(ManifestEntry {
             key: key.clone(),
             week_start: series.week_start,
             candles: read.candles,
@@ -253,7 +254,7 @@ impl Judging {
         })
     }
 
-    fn manifest(&mut self, seal: &Seal, found: &[Entry]) {
+    fn manifest(&mut self, seal: &Seal, found: &[ManifestEntry]) {
         self.0.checked.push(Check::Manifest);
         let stated = &seal.manifest;
         let held: HashMap<_, _> = found.iter().map(|entry| (name(entry), entry)).collect();
@@ -297,6 +298,6 @@ impl Judging {
     }
 }
 
-fn name(entry: &Entry) -> (&Symbol, Timeframe) {
+fn name(entry: &ManifestEntry) -> (&Symbol, Timeframe) {
     (&entry.key.symbol, entry.key.timeframe)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 /// Requests made for one page at most; a 429 is not counted.
-pub const ATTEMPTS: u32 = 6;
+pub(crate) const ATTEMPTS: u32 = 6;
 
 const FIRST_STEP: Duration = Duration::from_millis(500);
 const LONGEST_STEP: Duration = Duration::from_secs(60);
@@ -16,13 +16,13 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(180);
 
 /// A job waits no longer than this for a provider's limit to lift.
-pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// How long to wait before the next attempt: full jitter (`random` in `[0, 1)` of an exponentially growing step), and
 /// at least what the server asked for.
 ///
 /// `attempt` counts the attempts made, from 1.
-pub fn backoff(attempt: u32, retry_after: Option<Duration>, random: f64) -> Duration {
+pub(crate) fn backoff(attempt: u32, retry_after: Option<Duration>, random: f64) -> Duration {
     let step = FIRST_STEP
         .saturating_mul(1 << attempt.saturating_sub(1).min(16))
         .min(LONGEST_STEP);
@@ -33,7 +33,7 @@ pub fn backoff(attempt: u32, retry_after: Option<Duration>, random: f64) -> Dura
 /// that asks for no time at all gets some all the same, doubling too: its 429s must not become a flood.
 ///
 /// `pauses` counts the pauses in a row before this one.
-pub fn pause(pauses: u32, retry_after: Option<Duration>) -> Duration {
+pub(crate) fn pause(pauses: u32, retry_after: Option<Duration>) -> Duration {
     let step = |first: Duration| first.saturating_mul(1 << pauses.min(16)).min(LONGEST_PAUSE);
     match retry_after {
         Some(asked) if asked >= Duration::from_secs(1) => asked,
@@ -43,7 +43,7 @@ pub fn pause(pauses: u32, retry_after: Option<Duration>) -> Duration {
 }
 
 /// Reads a `Retry-After` header: seconds or an HTTP date. `None` for anything else, and for a date in the past.
-pub fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
     let header = header.trim();
     if !header.is_empty() && header.bytes().all(|b| b.is_ascii_digit()) {
         // More digits than fit is still a number: the longest wait there is.

@@ -6,7 +6,7 @@ use crate::model::span::{Span, SpanSet};
 
 /// Which candle of a span is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// The first.
     First,
     /// The last.
@@ -18,7 +18,7 @@ pub enum End {
 ///
 /// # Errors
 /// What `find` returns.
-pub fn holes<E>(
+pub(crate) fn holes<E>(
     market: &Market,
     answered: &SpanSet,
     slots: usize,

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::model::digest::Digest;
 use crate::model::market::label_of;
+use crate::model::series::SeriesKey;
 use crate::model::span::SpanSet;
-use crate::store::SeriesKey;
 
 /// What a file was packed with.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,14 +15,14 @@ pub struct Manifest {
     /// The version of the program that packed it.
     pub program: String,
     /// The series, by symbol and timeframe as text.
-    pub series: Vec<Entry>,
+    pub series: Vec<ManifestEntry>,
     /// Over all series: equal for files that hold the same.
     pub digest: Digest,
 }
 
 /// One series of a [`Manifest`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct ManifestEntry {
     /// The series.
     pub key: SeriesKey,
     /// The weekday that begins a week, 1 Monday to 7 Sunday, for `1w` alone.
@@ -35,11 +35,11 @@ pub struct Entry {
     pub last_ts: Option<i64>,
     /// The spans with the provider's final answer.
     pub coverage: SpanSet,
-    /// Of the candles, as [`CandleDigest`](crate::CandleDigest) documents it.
+    /// Of the candles, as [`CandleDigest`](crate::model::digest::CandleDigest) documents it.
     pub digest: Digest,
 }
 
-impl Entry {
+impl ManifestEntry {
     /// The coverage as it stands in the manifest: `[[start,end],...]`.
     pub fn coverage_text(&self) -> String {
         let spans: Vec<[i64; 2]> = self
@@ -90,7 +90,7 @@ const LISTED_SINCE: i32 = 5;
 
 /// The digest over all series of a file of this format: the SHA-256 of the rows of its `manifest` table by symbol and timeframe,
 /// each as a JSON array of its columns without spaces and a newline.
-pub fn digest_of(format: i32, series: &[Entry]) -> Digest {
+pub(crate) fn digest_of(format: i32, series: &[ManifestEntry]) -> Digest {
     let lines: String = series.iter().map(|entry| entry.line(format)).collect();
     Digest::of(lines.as_bytes())
 }

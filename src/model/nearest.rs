@@ -4,7 +4,7 @@
 const OFFERED: usize = 5;
 
 /// A few of the things whose name is the most similar to a word, the most similar first; case does not count.
-pub fn nearest<T: Ord>(
+pub(crate) fn nearest<T: Ord>(
     word: &str,
     things: impl IntoIterator<Item = T>,
     name: impl Fn(&T) -> &str,

@@ -114,7 +114,7 @@ impl Symbol {
     /// The last day on which an option can trade, in its market's zone; `None` for anything else.
     ///
     /// An option is `O:`, its root, the expiry as YYMMDD, C or P, and the strike in eight digits. Asked by those who spell so: when a
-    /// series ends stands in its [`Listing`](crate::Listing).
+    /// series ends stands in its [`Listing`](crate::model::listing::Listing).
     pub fn expiry(&self) -> Option<NaiveDate> {
         let (root, terms) = self.0.strip_prefix("O:").and_then(|contract| {
             contract.split_at_checked(contract.len().checked_sub(OPTION_TERMS)?)

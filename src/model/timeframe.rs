@@ -85,7 +85,7 @@ impl Timeframe {
     }
 
     /// Whether a candle of this timeframe can start at `ts`: minutes `ts % (60 N) = 0`, hours `ts % (3600 N) = 0`, labels
-    /// midnight, months on a first. Which weekday begins a week only a [`Market`](crate::Market) knows.
+    /// midnight, months on a first. Which weekday begins a week only a [`Market`](crate::model::market::Market) knows.
     pub fn on_grid(self, ts: i64) -> bool {
         let step = match self {
             Timeframe::Minutes(n) => 60 * i64::from(n),

@@ -24,7 +24,7 @@ const LETTERS: [(&str, Tz); 11] = [
 
 /// Text that means no zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadZone {
+pub(crate) enum BadZone {
     /// It is no name of one.
     #[error("{text:?} is no zone, did you mean {}?", like(text))]
     Unknown {
@@ -41,16 +41,9 @@ pub enum BadZone {
 /// The zone that a text means: a name (`Europe/Berlin`), its city alone (`Berlin`, `New York`), `ET`, `CT`, `MT`, `PT`, or
 /// `local` for this machine's. Case does not count.
 ///
-/// ```
-/// use candlefile::model::zones::named;
-/// assert_eq!(named("ET").map(|zone| zone.name()), Ok("America/New_York"));
-/// assert_eq!(named("berlin").map(|zone| zone.name()), Ok("Europe/Berlin"));
-/// assert!(named("Atlantis").is_err());
-/// ```
-///
 /// # Errors
 /// It means none.
-pub fn named(text: &str) -> Result<Tz, BadZone> {
+pub(crate) fn named(text: &str) -> Result<Tz, BadZone> {
     if text.eq_ignore_ascii_case("local") {
         return local();
     }
@@ -93,7 +86,7 @@ fn fixed(text: &str) -> Option<(Tz, String)> {
 }
 
 /// What was likely meant by a text that is no zone, in words.
-pub fn like(text: &str) -> String {
+pub(crate) fn like(text: &str) -> String {
     match fixed(text) {
         Some((zone, hours)) => {
             let name = zone.name();
@@ -175,6 +168,13 @@ fn hours(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zone_is_meant_by_letters_and_by_a_city_alone() {
+        assert_eq!(named("ET"), Ok(Tz::America__New_York));
+        assert_eq!(named("berlin"), Ok(Tz::Europe__Berlin));
+        assert!(named("Atlantis").is_err());
+    }
 
     #[test]
     fn the_fixed_hours_of_posix_are_understood_and_nothing_else_of_it() {

@@ -5,25 +5,27 @@
 
 mod admit;
 mod class;
-pub mod polygon;
+pub(crate) mod polygon;
 mod prefixes;
 mod registry;
-pub mod sample;
+pub(crate) mod sample;
 pub(crate) mod spelling;
 
+pub use crate::http::rate::{BadRate, Pace, Rate, Turn, Turns};
 pub use crate::http::{
-    BadBaseUrl, BadKey, BaseUrl, Dated, Key, Limits, Tries, Unreachable, Waiting,
+    BadBaseUrl, BadKey, BaseUrl, Dated, Key, Limits, NoClient, Tries, Unreachable, Waiting,
 };
 pub use admit::{Number, Page, Row, Values};
 pub use class::AssetClass;
+pub use polygon::Polygon;
 pub use registry::{Make, Registry, Setup, Spec};
+pub use sample::Sample;
 
 use std::collections::HashMap;
 
 use chrono::{NaiveDate, Weekday};
 
-use crate::http::rate::Pace;
-use crate::http::{Failed, Kind, NoClient};
+use crate::http::{Failed, Kind};
 use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::Market;
 use crate::model::next::Next;

@@ -1,8 +1,9 @@
-//! What a run of the program has: a clock, the flag that stops it, how fast it goes, proof of what is its own, and the way to
-//! its reader.
+//! What a run of the program has: a clock, the flag that stops it, how fast it goes, where its files are, proof of what is its own,
+//! and the way to its reader.
 
-pub mod clock;
-pub mod owner;
+pub(crate) mod clock;
+pub(crate) mod owner;
 pub(crate) mod pace;
-pub mod pipe;
-pub mod shell;
+pub(crate) mod path;
+pub(crate) mod pipe;
+pub(crate) mod shell;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 /// An owner that no lock proves and that cannot be seen from here is taken for gone after this many seconds without a sign
 /// of life.
-pub const SILENT_AFTER: i64 = 60;
+pub(crate) const SILENT_AFTER: i64 = 60;
 
 /// A sign of life further ahead of this host's clock than this is no such sign.
 const AHEAD: i64 = 3600;
@@ -162,7 +162,7 @@ pub(crate) fn was_here(db: &Path, owner: &str) -> bool {
 
 /// Whether an owner of a job in a file lives. Its lock decides; where it could have none, its process if that is seen from
 /// here, and otherwise its last sign of life.
-pub fn is_alive(db: &Path, owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
+pub(crate) fn is_alive(db: &Path, owner: &str, heartbeat_at: Option<i64>, now: i64) -> bool {
     if is_this_process(owner) {
         return true;
     }

@@ -3,20 +3,19 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// The other side has ended: whatever it says is what went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the writing side has ended")]
-pub struct Stopped;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped;
 
 /// The reading side's end of a pipe.
 #[derive(Debug)]
-pub struct Sender<T>(SyncSender<T>);
+pub(crate) struct Sender<T>(SyncSender<T>);
 
 impl<T> Sender<T> {
     /// Hands an item over, and waits while too many do so already.
     ///
     /// # Errors
     /// The writing side has ended.
-    pub fn send(&self, item: T) -> Result<(), Stopped> {
+    pub(crate) fn send(&self, item: T) -> Result<(), Stopped> {
         self.0.send(item).map_err(|_| Stopped)
     }
 }
@@ -27,7 +26,7 @@ impl<T> Sender<T> {
 /// # Errors
 /// What `write` returns, or else what `read` returns. Where `read` fails, `write` must not finish anything: it is told by
 /// nothing but the end of its items.
-pub fn pipe<T: Send, R, W: Send, E: Send>(
+pub(crate) fn pipe<T: Send, R, W: Send, E: Send>(
     waiting: usize,
     read: impl FnOnce(Sender<T>) -> Result<R, E>,
     write: impl FnOnce(Receiver<T>) -> Result<W, E> + Send,
@@ -45,7 +44,10 @@ pub fn pipe<T: Send, R, W: Send, E: Send>(
 }
 
 /// Runs one here and the other on a thread of its own.
-pub fn both<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
+pub(crate) fn both<A, B: Send>(
+    here: impl FnOnce() -> A,
+    there: impl FnOnce() -> B + Send,
+) -> (A, B) {
     std::thread::scope(|scope| {
         let there = scope.spawn(there);
         let here = here();
@@ -73,7 +75,7 @@ mod tests {
         let read = |sender: Sender<u32>| {
             (0..)
                 .try_for_each(|n| sender.send(n))
-                .map_err(|stopped| stopped.to_string())
+                .map_err(|Stopped| "the other side has ended".to_owned())
         };
         let failed = pipe(2, read, |_| Err::<(), _>("the disk is full".to_owned()));
         assert_eq!(failed.expect_err("full"), "the disk is full");

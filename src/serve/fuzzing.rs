@@ -3,9 +3,9 @@
 use super::api::backfill;
 use super::params::Params;
 use super::routes::{Kind, ROUTES, Route};
-use crate::Timeframe;
 use crate::fuzzing::{NOW, is_one_line, pick};
-use crate::provider::polygon::Unkeyed;
+use crate::model::timeframe::Timeframe;
+use crate::provider::Polygon;
 use crate::serve::answer::Fault;
 
 /// A byte for the route, the query up to the end of its line, and the body. Says whether the call may go on.
@@ -60,7 +60,7 @@ fn check(route: &Route, params: &Params) -> Result<(), Fault> {
         }
     }
     if route.path == "/api/v1/backfill" {
-        let request = backfill::request(params, &Unkeyed, NOW)?;
+        let request = backfill::request(params, &Polygon::without_key(), NOW)?;
         assert!(!request.series.is_empty());
     }
     Ok(())

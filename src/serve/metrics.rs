@@ -14,7 +14,9 @@ use super::Service;
 use super::answer::Fault;
 use super::jobs::room;
 use super::routes::{Call, ROUTES, Route};
-use crate::store::{Counts, FileInfo, JobStatus, JobTally};
+use crate::model::counts::Counts;
+use crate::model::status::JobStatus;
+use crate::store::{FileInfo, JobTally};
 
 /// Upper bounds of the histogram, in microseconds, with how they are written in seconds.
 const BOUNDS: [(u64, &str); 7] = [
@@ -147,7 +149,7 @@ impl Metrics {
 }
 
 pub(super) async fn answer(call: Call) -> Result<Response<Body>, Fault> {
-    let read = |store: &crate::Store| Ok((store.info()?, store.job_tally()?));
+    let read = |store: &crate::store::Store| Ok((store.info()?, store.job_tally()?));
     let (info, tally) = call.service.readers.read(read).await?;
     let mut response = Response::new(Body::from(write(&call.service, &info, &tally)));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -8,6 +8,7 @@
 mod answer;
 mod api;
 mod door;
+mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod jobs;
@@ -18,49 +19,40 @@ mod page;
 mod params;
 mod patterns;
 mod reading;
+mod router;
 mod routes;
+mod settings;
 
 pub use door::host::{BadHostName, HostName};
-pub use door::listen::Sockets;
+pub use door::sockets::Sockets;
 pub use door::token::{BadToken, Token};
+pub use error::ServeError;
 pub use jobs::schedule::{BadDaily, Daily};
 pub use jobs::webhook::{BadSecret, Secret, Webhook};
+pub use settings::Settings;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::RawPathParams;
-use axum::extract::rejection::RawPathParamsRejection;
-use axum::http::{Request, Response, StatusCode};
-use axum::routing::{MethodFilter, on};
+use axum::http::{Request, Response};
 use tokio::sync::{Semaphore, watch};
 
-use crate::http::rate::Rate;
-use crate::model::market::Policy;
-use crate::model::next::Next;
 use crate::provider::Provider;
-use crate::run::clock::{Cancel, Clock};
 use crate::store::{Place, Store, StoreError};
-use answer::Fault;
-use door::guard::{BODY_LIMIT, Guard};
+use door::connections::Connections;
+use door::guard::Guard;
 use door::host::Hosts;
-use door::listen::Connections;
 use jobs::crew::Crew;
 use jobs::events::Hub;
 use jobs::queue::Queue;
 use jobs::webhook::Line;
 use metrics::Metrics;
-use reading::coding::Coding;
 use reading::readers::Readers;
-use routes::{ROUTES, Route};
+use router::router;
+use routes::Route;
 
-/// How long a body may take to come.
-const BODY: Duration = Duration::from_secs(10);
 /// Threads that serve connections. What takes long runs elsewhere.
 const THREADS: usize = 2;
 /// Threads that a server has at once, with a few readers and a job that runs.
@@ -69,80 +61,6 @@ const NEEDED_THREADS: usize = 24;
 const GRACE: Duration = Duration::from_secs(3);
 /// How often a signal is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-
-/// How the server runs.
-pub struct Settings {
-    /// The file; it is made where there is none.
-    pub db: PathBuf,
-    /// Where candles come from. The first is asked for what is new, all for what the file holds from them.
-    pub providers: Vec<Arc<dyn Provider>>,
-    /// Threads that fetch, a new job.
-    pub workers: usize,
-    /// Requests at most, of new jobs; the provider's own rate where there is none.
-    pub rate: Option<Rate>,
-    /// When candles count as closed and final, for new jobs.
-    pub policy: Policy,
-    /// Jobs that run at once.
-    pub jobs: usize,
-    /// When the file is brought up to date by itself.
-    pub update_at: Vec<Daily>,
-    /// Who is told how jobs ended.
-    pub webhook: Option<Webhook>,
-    /// Names by which it may be called beside this machine's own.
-    pub hosts: Vec<HostName>,
-    /// What a caller must know.
-    pub token: Option<Token>,
-    /// Messages of the log that were lost, counted by whoever writes it.
-    pub log_lost: Arc<AtomicU64>,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
-    /// Raised to stop.
-    pub cancel: Cancel,
-}
-
-/// Why the server could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {}", plain(why))]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        why: std::io::Error,
-    },
-    /// The file cannot be opened, read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The system has no threads or files left.
-    #[error("the server could not be started: {}", plain(.0))]
-    Runtime(std::io::Error),
-}
-
-fn plain(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another program listens there".into(),
-        std::io::ErrorKind::PermissionDenied => "that is not allowed".into(),
-        std::io::ErrorKind::AddrNotAvailable => "it is no address of this machine".into(),
-        _ => error.to_string(),
-    }
-}
-
-impl ServeError {
-    /// What to do about it.
-    pub fn next(&self) -> Next {
-        Next::words(match self {
-            ServeError::Bind { why, .. } => match why.kind() {
-                std::io::ErrorKind::AddrInUse => "choose another --port, or stop that program",
-                std::io::ErrorKind::PermissionDenied => "choose a --port above 1023",
-                _ => "leave --listen out, or name an address of this machine",
-            },
-            ServeError::Store(error) => return error.next(),
-            ServeError::Runtime(_) => "look at the limits of threads and open files",
-        })
-    }
-}
 
 /// What all calls share.
 struct Service {
@@ -260,72 +178,6 @@ async fn stop_on_request(service: Arc<Service>) {
     }
     service.stop.send_replace(true);
     service.queue.wake();
-}
-
-fn router(service: &Arc<Service>) -> Router {
-    let mut router = Router::new();
-    for route in ROUTES {
-        let service = Arc::clone(service);
-        let filter = if route.changes {
-            MethodFilter::POST
-        } else {
-            MethodFilter::GET
-        };
-        let run = async move |named: Result<RawPathParams, _>, request: Request<Body>| {
-            let Ok::<_, RawPathParamsRejection>(named) = named else {
-                return Fault::usage("the path is not UTF-8", "correct it").response();
-            };
-            let named = named.iter().next().map(|(_, value)| value.to_owned());
-            if named.as_ref().is_some_and(String::is_empty) {
-                // It would be the beginning of every job's id.
-                return page::answer(request).await;
-            }
-            run(route, service, named.unwrap_or_default(), request).await
-        };
-        let other = async || Fault::method(route.methods()).response();
-        router = router.route(route.path, on(filter, run).fallback(other));
-    }
-    router.fallback(page::answer)
-}
-
-/// A request that a route answers.
-async fn run(
-    route: &'static Route,
-    service: Arc<Service>,
-    named: String,
-    request: Request<Body>,
-) -> Response<Body> {
-    let call = async {
-        door::guard::check_body(&request)?;
-        let (head, body) = request.into_parts();
-        let body = tokio::time::timeout(BODY, axum::body::to_bytes(body, BODY_LIMIT)).await;
-        let body = body
-            .map_err(|_| {
-                let what = "the body did not come";
-                Fault::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "usage",
-                    what,
-                    "send it at once",
-                )
-            })?
-            .map_err(|_| Fault::usage("the body is broken off", "send all of it"))?;
-        let query = head.uri.query().unwrap_or("");
-        let calls = Arc::clone(&service);
-        let coding = Coding::of(&service.turns, head.version, &head.headers);
-        let call = || routes::call(route, calls, named, query, head.headers, coding, &body);
-        if body.is_empty() {
-            return call();
-        }
-        service.think(call).await
-    };
-    let answered = match call.await {
-        Ok(call) => (route.run)(call).await,
-        Err(fault) => Err(fault),
-    };
-    let mut response = answered.unwrap_or_else(Fault::response);
-    response.extensions_mut().insert(route);
-    response
 }
 
 impl Service {

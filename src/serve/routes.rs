@@ -9,12 +9,11 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Response};
 use serde_json::{Value, json};
 
-use super::Service;
 use super::answer::Fault;
 use super::api::{backfill, events, health, historical, series};
 use super::params::Params;
 use super::reading::coding::Coding;
-use super::{metrics, openapi, page, patterns};
+use super::{Service, metrics, openapi, page, patterns};
 
 /// A route.
 pub(super) struct Route {

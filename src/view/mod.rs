@@ -33,9 +33,10 @@ pub enum Selection {
 ///
 /// # Examples
 /// ```
-/// # use candlefile::{Adjustment, Candle, Listing, MarketCode, SeriesKey, Store};
+/// # use candlefile::model::{Adjustment, Candle, Listing, MarketCode, SeriesKey};
+/// # use candlefile::Store;
 /// use candlefile::view::{Selection, View};
-/// use candlefile::Span;
+/// use candlefile::model::Span;
 /// # let folder = std::env::temp_dir().join(format!("candlefile-view-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// # let path = folder.join("read.db");
@@ -127,29 +128,45 @@ impl View {
             let Some(span) = self.span(store)? else {
                 return Ok(Counted::default());
             };
-            let market = series.market();
-            let times = if self.has_known_at {
-                store.slice_times(series.id)?
-            } else {
-                HashMap::new()
-            };
-            let mut batch = Batch::with_capacity(ROWS);
             let mut read = Counted::default();
-            store.each_row(series.id, span, |candle, slice_id| {
-                read.add(candle.ts);
-                let known_at = slice_id.and_then(|slice_id| times.get(&slice_id).copied());
-                batch.push(&candle, &market, known_at);
-                if batch.len() < ROWS {
-                    return Ok(());
-                }
-                each(std::mem::replace(&mut batch, Batch::with_capacity(ROWS)))
-            })?;
-            if !batch.is_empty() {
-                each(batch)?;
+            let mut each = |batch: Batch| {
+                batch.ts.iter().for_each(|ts| read.add(*ts));
+                each(batch)
+            };
+            let last = self.batches(store, &series, span, &mut each)?;
+            if !last.is_empty() {
+                each(last)?;
             }
             store.check_books(&series, span, read)?;
             Ok(read)
         })
+    }
+
+    /// The loop of everything that is read: rows of the series as it is now, in batches. Full ones are handed over as soon as
+    /// another row follows; the last, which may be empty, is returned.
+    fn batches<E: From<StoreError>>(
+        &self,
+        store: &Store,
+        series: &SeriesRow,
+        span: Span,
+        mut each: impl FnMut(Batch) -> Result<(), E>,
+    ) -> Result<Batch, E> {
+        let market = series.market();
+        let times = if self.has_known_at {
+            store.slice_times(series.id)?
+        } else {
+            HashMap::new()
+        };
+        let mut batch = Batch::with_capacity(ROWS);
+        store.each_row(series.id, span, |candle, slice_id| {
+            if batch.len() == ROWS {
+                each(std::mem::replace(&mut batch, Batch::with_capacity(ROWS)))?;
+            }
+            let known_at = slice_id.and_then(|slice_id| times.get(&slice_id).copied());
+            batch.push(&candle, &market, known_at);
+            Ok::<(), E>(())
+        })?;
+        Ok(batch)
     }
 
     /// The same, candle by candle.

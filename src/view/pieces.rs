@@ -1,7 +1,7 @@
 //! A series read piece by piece, for somebody who takes his time: each piece at an instant of its own, continued by key. It
 //! must never go on where the series is another one than it was.
 
-use super::{Batch, ROWS, View};
+use super::{Batch, View};
 use crate::model::candle::Candle;
 use crate::model::span::Span;
 use crate::store::{Counted, Store, StoreError};
@@ -10,8 +10,8 @@ use crate::store::{Counted, Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct Pieces {
     view: View,
-    /// What is left; it begins with the last candle that was read.
-    span: Span,
+    /// What is left; it begins after the last candle that was read.
+    span: Option<Span>,
     last: Option<Candle>,
     /// Candles that may follow.
     left: u64,
@@ -42,7 +42,7 @@ impl Pieces {
     pub fn new(view: View, span: Span, limit: u64) -> Pieces {
         Pieces {
             view,
-            span,
+            span: Some(span),
             whole: span,
             last: None,
             left: limit,
@@ -56,7 +56,7 @@ impl Pieces {
         self.is_over
     }
 
-    /// Reads what follows, at most [`ROWS`], at one instant. Since the last piece candles may have been added, and are read
+    /// Reads what follows, at most [`ROWS`](super::ROWS), at one instant. Since the last piece candles may have been added, and are read
     /// where they come later; where that piece was left there must be the same candle.
     ///
     /// # Errors
@@ -66,38 +66,43 @@ impl Pieces {
         store.at_one_instant(|| {
             let was = self.view.series();
             let series = store.refreshed(was)?.ok_or(PiecesError::Changed)?;
-            let market = series.market();
-            let mut before = self.last;
-            let mut batch = Batch::with_capacity(ROWS);
-            let read = store.each_row(series.id, self.span, |candle, _| {
-                if let Some(before) = before.take() {
-                    return if before == candle {
-                        Ok(())
-                    } else {
-                        Err(Stop::Changed)
-                    };
+            if let Some(last) = self.last {
+                let mut there = None;
+                let at = Span::new(last.ts, last.ts + 1).ok_or(PiecesError::Changed)?;
+                store.each_row(series.id, at, |candle, _| {
+                    there = Some(candle);
+                    Ok::<(), StoreError>(())
+                })?;
+                if there != self.last {
+                    return Err(PiecesError::Changed);
                 }
-                if batch.len() == ROWS {
-                    return Err(Stop::Full);
-                }
-                self.left = self.left.checked_sub(1).ok_or(Stop::Changed)?;
-                self.read.add(candle.ts);
-                batch.push(&candle, &market, None);
-                self.last = Some(candle);
-                Ok(())
-            });
-            match read {
-                Ok(()) if before.is_none() => self.is_over = true,
-                Ok(()) | Err(Stop::Changed) => return Err(PiecesError::Changed),
-                Err(Stop::Store(error)) => return Err(error.into()),
-                Err(Stop::Full) => {}
             }
+            let mut full = None;
+            let stop_at_the_first = |batch| {
+                full = Some(batch);
+                Err(Stop::Full)
+            };
+            let batches = |span| self.view.batches(store, &series, span, stop_at_the_first);
+            let batch = match self.span.map(batches).transpose() {
+                Ok(last) => {
+                    self.is_over = true;
+                    last.unwrap_or_default()
+                }
+                Err(Stop::Full) => full.unwrap_or_default(),
+                Err(Stop::Store(error)) => return Err(error.into()),
+            };
+            self.left = self
+                .left
+                .checked_sub(batch.len() as u64)
+                .ok_or(PiecesError::Changed)?;
+            batch.ts.iter().for_each(|ts| self.read.add(*ts));
+            self.last = batch.candles().last().or(self.last);
             // Where somebody has written meanwhile, what was read is of several instants.
             if self.is_over && series.books() == was.books() {
                 store.check_books(&series, self.whole, self.read)?;
             }
-            let from = self.last.map_or(self.span.start(), |last| last.ts);
-            self.span = Span::new(from, self.span.end()).unwrap_or(self.span);
+            let from = self.last.map_or(self.whole.start(), |last| last.ts + 1);
+            self.span = Span::new(from, self.whole.end());
             Ok(batch)
         })
     }
@@ -105,7 +110,6 @@ impl Pieces {
 
 enum Stop {
     Full,
-    Changed,
     Store(StoreError),
 }
 

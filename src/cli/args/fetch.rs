@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Timeframe;
 use crate::http::rate::Rate;
 use crate::model::range::Moment;
+use crate::model::timeframe::Timeframe;
 use clap::Args;
 
 use super::listed::Listed;

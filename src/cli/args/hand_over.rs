@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::handover::choice::Choice;
 use crate::handover::export::Column;
 use crate::model::range::Moment;
-use crate::{Choice, Symbol, Timeframe};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use anyhow::Result;
 
-use crate::Timeframe;
 use crate::cli::error::usage;
+use crate::model::timeframe::Timeframe;
 
 /// The items of one argument. A comma may stand at either end of it: `AAPL, MSFT` comes as two arguments, the first with a
 /// comma behind it. One that is a comma alone has no items.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::model::range::Moment;
-use crate::{Symbol, Timeframe};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
 use clap::Args;
 
 use super::listed::Listed;

@@ -11,9 +11,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::model::market::Policy;
 use crate::model::range::{BadTyped, Moment};
 use crate::provider::{Registry, Spec};
-use crate::{Clock, Policy, SystemClock};
+use crate::run::clock::{Clock, SystemClock};
 use clap::builder::{PossibleValue, PossibleValuesParser, Resettable};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::store::SeriesKey;
+use crate::model::series::SeriesKey;
 use crate::view::Batch;
 
 /// Candles of one series on their way out.

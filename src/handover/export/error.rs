@@ -44,8 +44,14 @@ pub enum ExportError {
     #[error("the export was stopped")]
     Cancelled,
     /// The writing side ended early; its error is told instead.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
+    #[error("the writing side has ended")]
+    Stopped,
+}
+
+impl From<Stopped> for ExportError {
+    fn from(_: Stopped) -> ExportError {
+        ExportError::Stopped
+    }
 }
 
 impl ExportError {
@@ -62,7 +68,7 @@ impl ExportError {
             ExportError::NotPlain { column, .. } => Next::words(format!(
                 "leave the column {column} out, or write Parquet or Arrow"
             )),
-            ExportError::Cancelled | ExportError::Stopped(_) => {
+            ExportError::Cancelled | ExportError::Stopped => {
                 Next::words("nothing was left behind; run the same command again")
             }
         }

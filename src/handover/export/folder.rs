@@ -5,7 +5,8 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::handover::outfile::{TargetError, check_free, folder_of, part_name, rename_to_new};
+use crate::handover::outfile::{TargetError, check_free, part_name, rename_to_new};
+use crate::run::path::folder_of;
 use crate::store::is_working;
 
 /// What every folder holds.

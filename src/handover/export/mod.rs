@@ -30,10 +30,11 @@ use std::sync::Arc;
 
 use crate::handover::choice::{Choice, Chosen};
 use crate::handover::outfile::{Target, TargetError};
+use crate::model::series::SeriesKey;
 use crate::monitor::Monitor;
 use crate::run::clock::{Cancel, Clock};
 use crate::run::pipe::pipe;
-use crate::store::{SeriesKey, Store};
+use crate::store::Store;
 
 #[cfg(feature = "parquet")]
 use columnar::{Batches, Ipc, Parquet};

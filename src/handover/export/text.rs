@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use crate::store::SeriesKey;
+use crate::model::series::SeriesKey;
 #[cfg(feature = "serve")]
 use crate::view::Batch;
 

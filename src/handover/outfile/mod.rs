@@ -2,138 +2,21 @@
 //! that name is as it was; a failure leaves nothing, and where the system has files without a name a kill leaves nothing
 //! either.
 
+mod error;
+mod part;
 mod place;
 mod taken;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(crate) use place::{folder_of, is_same, part_name, rename_to_new, with_suffix};
-use place::{is_named, name_it, nameless};
+pub use error::TargetError;
+pub(crate) use part::Part;
+pub(crate) use place::{is_same, part_name, rename_to_new};
 pub(crate) use taken::check as check_free;
 use taken::check_part;
 
-use crate::handover::export::is_full;
-use crate::model::next::Next;
-use crate::run::shell::quoted;
-use crate::store::StoreError;
-
-/// Why a file could not be written under its name.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TargetError {
-    /// The folder that should hold the file is missing.
-    #[error("the folder {} does not exist", .0.display())]
-    NoFolder(PathBuf),
-    /// Something has that name.
-    #[error("{} exists", .0.display())]
-    Exists(PathBuf),
-    /// It is the file that is read, perhaps by another name.
-    #[error("{} is the file that is read", .0.display())]
-    IsInput(PathBuf),
-    /// It is a folder or a device.
-    #[error("{} is {what}", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-    },
-    /// Another process is writing it.
-    #[error("another process is writing {}", .0.display())]
-    Busy(PathBuf),
-    /// It is a file of candles that is lived in: there may be no other copy of what was fetched.
-    #[error("{} is a candlefile, and no packed one", .0.display())]
-    IsWorking(PathBuf),
-    /// `SQLite` would take it for the log of another file, or a run for what proves that it lives.
-    #[error("{} is a name that SQLite or a run uses beside {}", path.display(), file.display())]
-    IsLog {
-        /// The path.
-        path: PathBuf,
-        /// The other file.
-        file: PathBuf,
-    },
-    /// It lies where the new file's own would: the file of that name is open, or was not closed.
-    #[error("{} belongs to a file that is open, or was not closed", .0.display())]
-    InUse(PathBuf),
-    /// The disk is full, or nothing more may be written: a quota, or a limit of the process.
-    #[error("the disk is full or a size limit (ulimit -f, a quota) is reached while writing {}", .0.display())]
-    Full(PathBuf),
-    /// Anything else that the system says.
-    #[error("cannot write {}", path.display())]
-    Io {
-        /// The path.
-        path: PathBuf,
-        /// The error.
-        source: io::Error,
-    },
-}
-
-impl TargetError {
-    /// The path that it is about.
-    pub fn path(&self) -> &Path {
-        match self {
-            TargetError::NoFolder(path)
-            | TargetError::Exists(path)
-            | TargetError::IsInput(path)
-            | TargetError::Busy(path)
-            | TargetError::IsWorking(path)
-            | TargetError::InUse(path)
-            | TargetError::Full(path)
-            | TargetError::NotAFile { path, .. }
-            | TargetError::IsLog { path, .. }
-            | TargetError::Io { path, .. } => path,
-        }
-    }
-
-    /// A folder that is not there, or a file on the way to it.
-    pub fn no_folder(folder: &Path) -> TargetError {
-        match StoreError::no_folder(folder) {
-            StoreError::NotAFolder(path) => TargetError::NotAFile {
-                path,
-                what: "a file, not a folder",
-            },
-            _ => TargetError::NoFolder(folder.to_path_buf()),
-        }
-    }
-
-    /// What the system says of a path.
-    pub fn io(path: &Path, source: io::Error) -> TargetError {
-        let path = path.to_path_buf();
-        match source.kind() {
-            _ if is_full(&source) => TargetError::Full(path),
-            io::ErrorKind::AlreadyExists => TargetError::Exists(path),
-            _ => TargetError::Io { path, source },
-        }
-    }
-
-    /// What to do about it.
-    pub fn next(&self) -> Next {
-        Next::words(match self {
-            TargetError::NoFolder(path) => {
-                return Next::words(format!("create it first: mkdir -p {}", quoted(path)));
-            }
-            TargetError::Exists(_) => {
-                "name another file with -o, or replace this one with --overwrite"
-            }
-            TargetError::IsInput(_) | TargetError::NotAFile { .. } | TargetError::IsLog { .. } => {
-                "name another file with -o"
-            }
-            TargetError::IsWorking(_) => {
-                "name another file with -o; nothing is ever written over one"
-            }
-            TargetError::Busy(_) => "wait for it, or name another file with -o",
-            TargetError::InUse(_) => {
-                "close the file that it belongs to, or name another file with -o"
-            }
-            TargetError::Full(_) => {
-                "make room or lift the limit, then run the same command again; nothing was left behind"
-            }
-            TargetError::Io { .. } => "check the file's folder, then run the same command again",
-        })
-    }
-}
+use crate::run::path::{beside, folder_of};
 
 /// Where a file is to stand.
 #[derive(Clone, Debug)]
@@ -166,8 +49,7 @@ impl Target {
             let resolved = input.canonicalize();
             let names = std::iter::once(*input).chain(resolved.as_deref());
             for name in names {
-                let beside =
-                    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(name, suffix));
+                let beside = ["", "-wal", "-shm", "-journal"].map(|suffix| beside(name, suffix));
                 if beside.iter().any(|beside| is_same(path, beside))
                     || is_same(&part_name(path), name)
                 {
@@ -192,134 +74,6 @@ impl Target {
     /// The path that the file will have.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Begins a file that is written through its handle. It has no name until it is done, where the system can do so.
-    ///
-    /// # Errors
-    /// The folder cannot be written.
-    pub fn begin(&self) -> Result<Part<'_>, TargetError> {
-        match nameless(folder_of(&self.path)) {
-            Some(file) => Ok(Part {
-                target: self,
-                file,
-                name: None,
-            }),
-            None => self.begin_named(),
-        }
-    }
-
-    /// Begins a file that is written by its path, [`Part::path`].
-    ///
-    /// # Errors
-    /// The folder cannot be written, another process is writing the same target, or the one that is there is in use.
-    pub fn begin_named(&self) -> Result<Part<'_>, TargetError> {
-        check_free(&self.path)?;
-        check_part(&self.path)?;
-        let name = part_name(&self.path);
-        let told = |error| TargetError::io(&self.path, error);
-        let file = loop {
-            let file = open_part(&name).map_err(told)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(TargetError::Busy(self.path.clone())),
-                Err(TryLockError::Error(error)) => return Err(told(error)),
-            }
-            // Between the two, another process may have given the same file its last name.
-            if is_named(&file, &name) {
-                break file;
-            }
-        };
-        // What a killed process left of it.
-        file.set_len(0).map_err(told)?;
-        Ok(Part {
-            target: self,
-            file,
-            name: Some(name),
-        })
-    }
-
-    fn place(&self, from: &Path) -> io::Result<()> {
-        if self.overwrite {
-            fs::rename(from, &self.path)
-        } else {
-            rename_to_new(from, &self.path)
-        }
-    }
-}
-
-fn open_part(name: &Path) -> io::Result<File> {
-    let open = || {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        options.open(name)
-    };
-    match open() {
-        // One that was killed just before the end has left it read-only.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            fs::remove_file(name).map_err(|_| error)?;
-            open()
-        }
-        opened => opened,
-    }
-}
-
-/// A file on its way to its name. Dropped, it is gone.
-#[derive(Debug)]
-pub struct Part<'a> {
-    target: &'a Target,
-    file: File,
-    name: Option<PathBuf>,
-}
-
-impl Part<'_> {
-    /// The handle that writes it.
-    pub fn file(&mut self) -> &mut File {
-        &mut self.file
-    }
-
-    /// Where it stands meanwhile, if it has a name.
-    pub fn path(&self) -> Option<&Path> {
-        self.name.as_deref()
-    }
-
-    /// Makes it durable and gives it its name.
-    ///
-    /// # Errors
-    /// The disk is full or fails, or the name was taken meanwhile. Nothing is left behind then.
-    pub fn finish(mut self) -> Result<(), TargetError> {
-        let target = self.target;
-        let told = |error| TargetError::io(&target.path, error);
-        self.file.sync_all().map_err(told)?;
-        // Much may have happened since it was begun.
-        check_free(&target.path)?;
-        match self.name.take() {
-            Some(name) => target.place(&name).inspect_err(|_| {
-                let _ = fs::remove_file(&name);
-            }),
-            None if target.overwrite => {
-                check_part(&target.path)?;
-                let name = part_name(&target.path);
-                let _ = fs::remove_file(&name);
-                name_it(&self.file, &name).and_then(|()| target.place(&name))
-            }
-            None => name_it(&self.file, &target.path),
-        }
-        .map_err(told)?;
-        // A name is durable once its folder is.
-        File::open(folder_of(&target.path))
-            .and_then(|folder| folder.sync_all())
-            .map_err(told)
-    }
-}
-
-impl Drop for Part<'_> {
-    fn drop(&mut self) {
-        if let Some(name) = &self.name {
-            for suffix in ["", "-journal", "-wal", "-shm"] {
-                let _ = fs::remove_file(with_suffix(name, suffix));
-            }
-        }
     }
 }
 

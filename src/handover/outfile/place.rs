@@ -5,12 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
+use crate::run::path::folder_of;
 
 /// What stands for a path until it is whole. Always the same, so that what a kill leaves is found and used by the next run.
 pub(crate) fn part_name(path: &Path) -> PathBuf {
@@ -18,12 +13,6 @@ pub(crate) fn part_name(path: &Path) -> PathBuf {
     name.push(path.file_name().unwrap_or_default());
     name.push(".part");
     path.with_file_name(name)
-}
-
-pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// Whether two paths are one file, or would be. Neither is opened: closing it again would take away the locks that

@@ -1,18 +1,16 @@
 //! What no output may take the place of, whatever is said of overwriting: a file of candles that is lived in, a file that
 //! another program has open, and what belongs to either. Nothing here opens a file itself.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::TargetError;
-use super::place::{folder_of, part_name, with_suffix};
+use super::place::part_name;
 use crate::run::owner::database_of_side;
+use crate::run::path::{beside, names};
 use crate::store::{is_unfinished, is_working};
 
 /// What `SQLite` puts beside a file that is written, and takes for its own when it opens it.
 const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
-/// More links than that lead in circles.
-const LINKS: usize = 40;
 
 /// Checks that a file or a folder may come to stand at a path, and what stands there may go.
 ///
@@ -54,20 +52,8 @@ pub(crate) fn check_part(path: &Path) -> Result<(), TargetError> {
 }
 
 fn log_of(file: &Path) -> Option<PathBuf> {
-    let mut logs = LOGS.iter().map(|suffix| with_suffix(file, suffix));
+    let mut logs = LOGS.iter().map(|suffix| beside(file, suffix));
     logs.find(|log| log.symlink_metadata().is_ok())
-}
-
-/// The path, and where it leads as a link, also where nothing is there.
-fn names(path: &Path) -> Vec<PathBuf> {
-    let mut names = vec![path.to_path_buf()];
-    while names.len() < LINKS
-        && let Some(last) = names.last()
-        && let Ok(to) = fs::read_link(last)
-    {
-        names.push(folder_of(last).join(to));
-    }
-    names
 }
 
 /// The file that has a log of this name, or a run on it a side file.

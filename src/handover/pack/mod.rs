@@ -12,10 +12,11 @@ use std::sync::mpsc::Receiver;
 pub(crate) use seal::{DIGEST, hash_all_but_the_end};
 
 use crate::handover::choice::{BadChoice, Choice, Chosen};
-use crate::handover::outfile::{Part, Target, TargetError, with_suffix};
+use crate::handover::outfile::{Part, Target, TargetError};
 use crate::model::digest::{CandleDigest, Digest};
 use crate::model::manifest::Manifest;
 use crate::run::clock::Cancel;
+use crate::run::path::beside;
 use crate::run::pipe::{Stopped, both, pipe};
 use crate::store::{Packing, Store, StoreError, Tree};
 use read::{Batch, Reading};
@@ -25,7 +26,7 @@ const WAITING: usize = 16;
 
 /// How to pack.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct PackOptions {
     /// Keep jobs, provisional candles and everything else that says how the data came; the bytes are then not
     /// reproducible.
     pub history: bool,
@@ -70,13 +71,19 @@ pub enum PackError {
     #[error("packing was stopped")]
     Cancelled,
     /// The writing side ended early; its error is told instead.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
+    #[error("the writing side has ended")]
+    Stopped,
+}
+
+impl From<Stopped> for PackError {
+    fn from(_: Stopped) -> PackError {
+        PackError::Stopped
+    }
 }
 
 /// Where the checksum of a file stands: beside it, with `.sha256` added to its name.
 pub fn checksum_path(path: &Path) -> PathBuf {
-    with_suffix(path, ".sha256")
+    beside(path, ".sha256")
 }
 
 /// Packs what was chosen of a file, at one instant, while others may write it. As long as it reads, their write-ahead log
@@ -89,7 +96,7 @@ pub fn pack(
     choice: &Choice,
     target: &Target,
     checksum: &Target,
-    options: Options,
+    options: PackOptions,
     cancel: &Cancel,
 ) -> Result<Packed, PackError> {
     let mut part = target.begin_named()?;
@@ -140,7 +147,7 @@ fn fill(
     choice: &Choice,
     target: &Target,
     part: &mut Part<'_>,
-    options: Options,
+    options: PackOptions,
     cancel: &Cancel,
 ) -> Result<(Manifest, u64), PackError> {
     let path = target.path();

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::PackError;
 use crate::handover::choice::{BadChoice, Chosen};
 use crate::model::digest::Digest;
-use crate::model::manifest::{Entry, Manifest, digest_of};
+use crate::model::manifest::{Manifest, ManifestEntry, digest_of};
 use crate::model::span::Span;
 use crate::run::clock::Cancel;
 use crate::run::pipe::Sender;
@@ -38,7 +38,7 @@ struct Kept {
     /// Its row in the file that is read.
     id: i64,
     span: Span,
-    entry: Entry,
+    entry: ManifestEntry,
 }
 
 impl<'a> Reading<'a> {
@@ -85,7 +85,7 @@ impl<'a> Reading<'a> {
         number: i64,
         held: &SeriesRow,
         span: Span,
-    ) -> Result<Option<Entry>, PackError> {
+    ) -> Result<Option<ManifestEntry>, PackError> {
         let mut coverage = held.coverage.within(span);
         if !self.history {
             // What may stand in another scale than the rest is not final, either, whoever fetches it.
@@ -123,7 +123,7 @@ impl<'a> Reading<'a> {
             return Ok(None);
         }
         hand_over(number, rows)?;
-        Ok(Some(Entry {
+        Ok(Some(ManifestEntry {
             key: held.key.clone(),
             week_start: held.week_start,
             candles: kept.candles,
@@ -169,7 +169,8 @@ impl Read {
                 packing.history(&row).map_err(PackError::from)
             })?;
         }
-        let series: Vec<Entry> = self.series.iter().map(|kept| kept.entry.clone()).collect();
+        let series: Vec<ManifestEntry> =
+            self.series.iter().map(|kept| kept.entry.clone()).collect();
         Ok(Manifest {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),

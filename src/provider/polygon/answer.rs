@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 
 use super::rows::{Rows, row};
 use super::{LIMIT, NEXT_LIMIT, next_page};
-use crate::http::Heard;
-use crate::http::{Failure, Kind, words};
+use crate::http::{Failure, Heard, Kind, words};
 use crate::provider::prefixes::asset_class;
 use crate::provider::{Ask, AssetClass, Dated, ErrorKind, Page};
 

@@ -7,14 +7,11 @@ mod answer;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod rows;
-mod unkeyed;
-
-pub use unkeyed::Unkeyed;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Weekday};
+use chrono::{NaiveDate, Weekday};
 use url::{Url, form_urlencoded};
 
 use answer::wrong;
@@ -25,6 +22,7 @@ use super::{
 };
 use crate::http::rate::{Pace, Rate};
 use crate::http::{Authorization, Failure, Heard, Http};
+use crate::model::instant::time;
 use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::date_of;
 use crate::model::symbol::{Meant, Symbol};
@@ -37,7 +35,7 @@ const BASE_URL: &str = "https://api.massive.com";
 const DEFAULT_RATE: &str = "100/s";
 
 /// The name that files record.
-pub const NAME: &str = "polygon";
+pub(crate) const NAME: &str = "polygon";
 /// "Week bars start Sunday 00:00 ET": the vendor's migration guide.
 const WEEK_START: Weekday = Weekday::Sun;
 
@@ -58,7 +56,7 @@ fn first_date(symbol: &Symbol) -> NaiveDate {
 }
 
 /// What there is to know of it before it is made.
-pub fn spec() -> Spec {
+pub(crate) fn spec() -> Spec {
     use AssetClass::{Crypto, Forex, Index, Stock};
     Spec {
         name: NAME.into(),
@@ -78,21 +76,26 @@ pub fn spec() -> Spec {
                 rate,
                 clock,
             } = setup;
-            // A plan needs no key, and where nothing is missing nothing else is made.
-            Ok(match (base_url, key) {
-                (Some(base), Some(key)) => Arc::new(Polygon::new(base, key, rate, clock)?),
-                _ => Arc::new(Unkeyed) as Arc<dyn Provider>,
-            })
+            Ok(Arc::new(match (base_url, key) {
+                (Some(base), Some(key)) => Polygon::new(base, key, rate, clock)?,
+                _ => Polygon::without_key(),
+            }))
         }),
     }
 }
 
 /// The provider.
 pub struct Polygon {
-    http: Http,
+    /// Only with a key: whatever needs none is the same without.
+    http: Option<Http>,
 }
 
 impl Polygon {
+    /// The provider for whoever has no key, which a plan needs none of: it refuses to fetch.
+    pub fn without_key() -> Polygon {
+        Polygon { http: None }
+    }
+
     /// A provider that sends nothing yet, with the usual [`Limits`].
     ///
     /// # Errors
@@ -117,9 +120,9 @@ impl Polygon {
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<Polygon, ProviderError> {
-        Ok(Polygon {
-            http: Http::new(base, Authorization::Bearer(key), rate, limits, clock)?,
-        })
+        let authorization = Authorization::Bearer(key);
+        let http = Http::new(base, authorization, rate, limits, clock)?;
+        Ok(Polygon { http: Some(http) })
     }
 }
 
@@ -154,11 +157,6 @@ impl Provider for Polygon {
         cursor: Option<&Cursor>,
         cancel: &Cancel,
     ) -> Result<Page, ProviderError> {
-        let time = |ts| {
-            DateTime::from_timestamp(ts, 0)
-                .unwrap_or_default()
-                .to_rfc3339()
-        };
         let asked = tracing::debug_span!(
             "ask",
             symbol = ask.symbol.as_str(),
@@ -168,6 +166,13 @@ impl Provider for Polygon {
             page = if cursor.is_some() { "a later one" } else { "first" },
         );
         let _asked = asked.enter();
+        let Some(http) = &self.http else {
+            return Err(ProviderError {
+                kind: ErrorKind::Unauthorized,
+                message: "there is no key".to_owned(),
+                attempts: 0,
+            });
+        };
         if ask.adjusted == Adjustment::Total {
             return Err(ProviderError {
                 kind: ErrorKind::Refused { by_plan: false },
@@ -179,29 +184,32 @@ impl Provider for Polygon {
             || Cow::Owned(first_request(ask)),
             |cursor| Cow::Borrowed(cursor.as_str()),
         );
-        let prefix = self.http.base().prefix();
+        let prefix = http.base().prefix();
         let read = |heard: Heard<'_>| answer::read(heard, ask, prefix);
-        Ok(self.http.get(&path, &ask.tries, cancel, &read)?)
+        Ok(http.get(&path, &ask.tries, cancel, &read)?)
     }
 
     fn key(&self) -> Option<&Key> {
-        self.http.key()
+        self.http.as_ref()?.key()
     }
 
     fn requests(&self) -> u64 {
-        self.http.sent()
+        self.http.as_ref().map_or(0, Http::sent)
     }
 
     fn join(&self, pace: Pace) -> u64 {
-        self.http.limiter().join(pace)
+        let http = self.http.as_ref();
+        http.map_or(0, |http| http.limiter().join(pace))
     }
 
     fn leave(&self, job: u64) {
-        self.http.limiter().leave(job);
+        if let Some(http) = &self.http {
+            http.limiter().leave(job);
+        }
     }
 
     fn waiting(&self) -> Option<Waiting> {
-        self.http.waiting()
+        self.http.as_ref()?.waiting()
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use crate::run::path::{beside, real};
+
 /// A name that somebody who cleans up takes away before it is locked is made anew so often.
 const ATTEMPTS: u32 = 32;
 
@@ -136,16 +138,8 @@ const MOST_NOTED: u64 = 200;
 
 const INFIX: &str = "-run-";
 
-/// What lies beside a file lies beside the one that a link leads to.
-fn real(db: &Path) -> PathBuf {
-    fs::canonicalize(db).unwrap_or_else(|_| db.to_path_buf())
-}
-
 fn path_of(db: &Path, run: Uuid) -> PathBuf {
-    let mut name = real(db).into_os_string();
-    name.push(INFIX);
-    name.push(run.hyphenated().to_string());
-    PathBuf::from(name)
+    beside(&real(db), &format!("{INFIX}{}", run.hyphenated()))
 }
 
 /// The other way round.

@@ -12,13 +12,14 @@ use super::job;
 use crate::backfill::Request;
 use crate::model::listing::Adjustment;
 use crate::model::range::Range;
+use crate::model::series::SeriesKey;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::provider::Provider;
 use crate::serve::answer::{self, Fault};
 use crate::serve::params::Params;
 use crate::serve::routes::Call;
-use crate::store::{JobFilter, JobRow, SeriesKey, Store};
+use crate::store::{JobFilter, JobRow, Store};
 
 /// Symbols of a job at most.
 const SYMBOLS: usize = 10_000;

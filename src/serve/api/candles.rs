@@ -9,9 +9,10 @@ use serde_json::json;
 
 use crate::handover::export::{Format, Lines};
 use crate::model::candle::{MAX_TS, MIN_TS};
+use crate::model::series::SeriesKey;
 use crate::serve::reading::coding::Coder;
 use crate::serve::reading::pieces::Pieces;
-use crate::store::{SeriesKey, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::view::View;
 
 /// Bytes that are sent at once.

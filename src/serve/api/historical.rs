@@ -19,6 +19,7 @@ use super::rows::Rows;
 use super::{symbol, timeframe};
 use crate::handover::choice::Choice;
 use crate::handover::export::Format;
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
@@ -28,7 +29,7 @@ use crate::serve::reading::coding::{self, Coder};
 use crate::serve::reading::pieces::{Pieces, pieces};
 use crate::serve::reading::readers::Room;
 use crate::serve::routes::Call;
-use crate::store::{SeriesKey, SeriesRow, Store, StoreError};
+use crate::store::{SeriesRow, Store, StoreError};
 use crate::view::{Selection, View};
 
 /// Candles of one answer at most.

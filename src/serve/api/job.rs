@@ -1,13 +1,17 @@
 //! A job as it is told.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::time;
 use crate::backfill::{NoData, NothingFrom, Outcome};
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
+use crate::model::status::{JobStatus, SeriesStatus};
 use crate::provider::Provider;
 use crate::serve::{Service, next};
-use crate::store::{JobRow, JobStatus, SeriesKey, SeriesProgress, SeriesStatus, Store, StoreError};
+use crate::store::{JobRow, SeriesProgress, Store, StoreError};
 
 /// Symbols that are named of a job in a list or an event, which is told often.
 const SYMBOLS: usize = 100;
@@ -46,7 +50,7 @@ pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, outcome: &Outcome, 
         "failed_slices": slices.failed, "unasked_slices": outcome.unasked, "total_records_fetched": job.records.fetched,
         "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
-        "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": duration(job, now),
+        "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": job.lasted(now).map(Duration::from_secs).map(|took| took.as_secs_f64()),
         "error": error(job, outcome.unasked), "next": outcome.next.as_ref().map(next::text),
     })
 }
@@ -124,15 +128,6 @@ fn one(job: &JobRow, series: &SeriesProgress, provider: Option<&dyn Provider>, n
         "records_inserted": series.inserted, "error": series.error.clone().or(no_data),
         "duration_s": seconds_between(series.started_at, ended),
     })
-}
-
-fn duration(job: &JobRow, now: i64) -> Option<f64> {
-    let ended = match job.status {
-        JobStatus::Running => Some(now),
-        JobStatus::Queued => None,
-        _ => job.completed_at.or(job.heartbeat_at),
-    };
-    seconds_between(job.started_at, ended)
 }
 
 #[allow(clippy::cast_precision_loss)] // Seconds of a job.

@@ -9,21 +9,14 @@ pub(super) mod job;
 mod rows;
 pub(super) mod series;
 
-use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
 use super::answer::Fault;
 use super::params::{Params, shown};
+pub(in crate::serve) use crate::model::instant::time;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
-
-/// RFC 3339, UTC, seconds.
-pub(in crate::serve) fn time(ts: i64) -> String {
-    DateTime::from_timestamp(ts, 0)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Secs, true)
-}
 
 /// Spans as half-open pairs.
 fn spans(spans: &SpanSet) -> Value {

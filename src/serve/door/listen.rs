@@ -1,12 +1,7 @@
-//! The sockets: how many connections there are, how long each may take to say what it wants, and how they end. Where all
-//! places are taken, the connection that has asked nothing for longest gives way to a new one; where all have asked
-//! something, the one that has taken nothing of its answer for longest.
+//! Connections: how long each may take to say what it wants and to take its answer, and how they end.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,24 +10,20 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
+use crate::serve::door::connections::Place;
+use crate::serve::door::sockets::Sockets;
 use crate::serve::door::wire::{Owed, Wire};
 use crate::serve::{ServeError, Service};
 
-/// Connections at once at most.
-const CONNECTIONS: usize = 512;
 /// How long a connection may take to send a request's head, the first or the next one.
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a caller may take to read some of its answer.
 const STALL: Duration = Duration::from_secs(20);
-/// Connections that wait to be taken. Where there is no room, a caller's system tries again after a second.
-const BACKLOG: i32 = 1024;
-/// How long an answer's next piece, of some 64 KiB, may wait until it is taken.
-const SLOW: Duration = Duration::from_secs(60);
 /// Bytes that the system keeps unsent.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 << 10;
@@ -44,209 +35,6 @@ const REST: Duration = Duration::from_millis(50);
 const HEAD_BYTES: usize = 32 << 10;
 /// How long answers that are under way have to come to an end when the server stops.
 const GRACE: Duration = Duration::from_millis(1500);
-
-/// Bound sockets, which nobody reaches before the server begins.
-#[derive(Debug)]
-pub struct Sockets {
-    listeners: Vec<TcpListener>,
-    /// The port of all of them.
-    port: u16,
-}
-
-impl Sockets {
-    /// Binds this machine's own addresses, or another one. Port 0 is any free one.
-    ///
-    /// # Errors
-    /// The port is in use or not allowed, or the address is not this machine's.
-    pub fn bind(listen: Option<IpAddr>, port: u16) -> Result<Sockets, ServeError> {
-        let bind = |address: SocketAddr| {
-            listener(address).map_err(|why| ServeError::Bind { address, why })
-        };
-        let first = bind((listen.unwrap_or(Ipv4Addr::LOCALHOST.into()), port).into())?;
-        let address = first.local_addr();
-        let address = address.map_err(|why| ServeError::Bind {
-            address: ([127, 0, 0, 1], port).into(),
-            why,
-        })?;
-        let mut listeners = vec![first];
-        if listen.is_none() {
-            match bind((Ipv6Addr::LOCALHOST, address.port()).into()) {
-                Ok(second) => listeners.push(second),
-                // Without IPv6 the one address is enough. With it, `localhost` would lead to somebody else.
-                Err(ServeError::Bind { address, why })
-                    if why.kind() == std::io::ErrorKind::AddrInUse =>
-                {
-                    return Err(ServeError::Bind { address, why });
-                }
-                Err(_) => {}
-            }
-        }
-        Ok(Sockets {
-            listeners,
-            port: address.port(),
-        })
-    }
-
-    /// From now on callers are let in; until then they are told that nobody is there.
-    pub(in crate::serve) fn listen(&self) -> Result<(), ServeError> {
-        for listener in &self.listeners {
-            SockRef::from(listener).listen(BACKLOG).map_err(|why| {
-                let address = listener.local_addr();
-                let address = address.unwrap_or_else(|_| ([127, 0, 0, 1], self.port).into());
-                ServeError::Bind { address, why }
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The port.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Where a browser on this machine finds it.
-    pub fn url(&self) -> String {
-        let address = self.listeners.first().and_then(|one| one.local_addr().ok());
-        match address {
-            Some(address) if !address.ip().is_unspecified() => format!("http://{address}"),
-            _ => format!("http://127.0.0.1:{}", self.port),
-        }
-    }
-}
-
-fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // A server that starts anew need not wait for the connections of the one before.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket.into())
-}
-
-/// The connections that stand.
-#[derive(Debug)]
-pub(in crate::serve) struct Connections {
-    places: Arc<Semaphore>,
-    next: AtomicU64,
-    open: Mutex<HashMap<u64, Open>>,
-    /// How many were sent away.
-    pub(in crate::serve) evicted: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Open {
-    /// Whether it has asked something that is not answered whole yet.
-    asks: bool,
-    /// When it last began or ended to ask, or took a piece of its answer.
-    moved: Instant,
-    leave: Arc<Notify>,
-}
-
-impl Default for Connections {
-    fn default() -> Self {
-        Connections {
-            places: Arc::new(Semaphore::new(places())),
-            next: AtomicU64::default(),
-            open: Mutex::default(),
-            evicted: AtomicU64::default(),
-        }
-    }
-}
-
-/// A quarter of the files that may be open at most, so that there are some left for the jobs.
-fn places() -> usize {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{Resource, getrlimit};
-        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        usize::try_from(files / 4).map_or(CONNECTIONS, |most| most.clamp(1, CONNECTIONS))
-    }
-    #[cfg(not(target_os = "linux"))]
-    CONNECTIONS
-}
-
-impl Connections {
-    pub(in crate::serve) fn count(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// Makes a place, if need be by sending the one away that has been silent for longest.
-    async fn enter(self: &Arc<Self>) -> Place {
-        let places = || Arc::clone(&self.places);
-        let room = if let Ok(room) = places().try_acquire_owned() {
-            Some(room)
-        } else {
-            self.send_idlest_away();
-            places().acquire_owned().await.ok()
-        };
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let leave = Arc::new(Notify::new());
-        let entry = Open {
-            asks: false,
-            moved: Instant::now(),
-            leave: Arc::clone(&leave),
-        };
-        self.lock().insert(id, entry);
-        Place {
-            connections: Arc::clone(self),
-            id,
-            leave,
-            _room: room,
-        }
-    }
-
-    fn send_idlest_away(&self) {
-        let mut open = self.lock();
-        let idlest = open.iter().min_by_key(|(_, one)| (one.asks, one.moved));
-        let idlest = idlest.map(|(id, _)| *id);
-        if let Some(gone) = idlest.and_then(|id| open.remove(&id)) {
-            self.send_away(&gone);
-        }
-    }
-
-    /// Sends those away who take a piece of their answer for so long.
-    fn send_slow_away(&self) {
-        let gone = self
-            .lock()
-            .extract_if(|_, one| one.asks && one.moved.elapsed() > SLOW)
-            .collect::<Vec<_>>();
-        for (_, gone) in gone {
-            self.send_away(&gone);
-        }
-    }
-
-    fn send_away(&self, gone: &Open) {
-        gone.leave.notify_one();
-        self.evicted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection's place.
-struct Place {
-    connections: Arc<Connections>,
-    id: u64,
-    leave: Arc<Notify>,
-    /// Given back when the connection is closed, not when it is told to leave.
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-impl Place {
-    fn moves(&self, asks: bool) {
-        if let Some(open) = self.connections.lock().get_mut(&self.id) {
-            (open.asks, open.moved) = (asks, Instant::now());
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.connections.lock().remove(&self.id);
-    }
-}
 
 /// Answers until it is told to stop, and then lets what is under way come to an end.
 pub(in crate::serve) async fn answer_all(

@@ -11,12 +11,15 @@ use tokio::sync::watch;
 
 use crate::backfill::Outcome;
 use crate::http::retry::ATTEMPTS;
+use crate::model::counts::Counts;
+use crate::model::series::SeriesKey;
+use crate::model::status::JobStatus;
 use crate::monitor::Slow;
 use crate::provider::Waiting;
 use crate::run::pace::Pace;
 use crate::serve::api::{job, time};
 use crate::serve::jobs::events::Ids;
-use crate::store::{Counts, JobRow, JobStatus, SeriesKey, SliceCounts, SliceRow};
+use crate::store::{JobRow, SliceCounts, SliceRow};
 
 /// Events of a job that are kept.
 const EVENTS: usize = 256;
@@ -308,7 +311,7 @@ mod tests {
             start_words: None,
             end_words: None,
             source: "sample".into(),
-            adjusted: crate::Adjustment::Raw,
+            adjusted: crate::model::listing::Adjustment::Raw,
             policy: Policy::default(),
             rate: None,
             workers: None,

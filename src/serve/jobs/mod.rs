@@ -1,5 +1,6 @@
 //! Jobs in this process: the queue, the threads that run it, and what is told of them.
 
+pub(in crate::serve) mod changes;
 pub(in crate::serve) mod crew;
 pub(in crate::serve) mod events;
 pub(in crate::serve) mod feed;

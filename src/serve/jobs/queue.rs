@@ -8,18 +8,17 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 
-use crate::backfill::{self, Estimate, Request, Runner};
+use crate::backfill::{self, Request, Runner};
 use crate::model::next::Next;
+use crate::model::status::JobStatus;
 use crate::run::clock::Cancel;
 use crate::run::owner;
-use crate::serve::Service;
 use crate::serve::answer::Fault;
-use crate::serve::api::job;
 use crate::serve::next;
-use crate::store::{JobFilter, JobRow, JobStatus, Store, StoreError, free_room};
+use crate::store::{JobFilter, JobRow, Store, StoreError};
 
 /// How long a change waits for another program's transaction.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Why a job stopped that a caller has cancelled before it began.
 const CANCELLED: &str = "stopped on request";
 
@@ -31,7 +30,7 @@ pub(in crate::serve) struct Queue {
     /// Something may be there to be run, or the server stops.
     news: Condvar,
     /// One change at a time waits for the connection.
-    changes: Arc<Semaphore>,
+    pub(super) changes: Arc<Semaphore>,
     /// Whether the file was given up: where it was then is not known any more.
     is_gone: AtomicBool,
 }
@@ -210,7 +209,7 @@ impl Queue {
     }
 
     /// Stops a job; whether it has ended with that.
-    fn cancel(&self, job_id: &str, now: i64) -> Result<(JobRow, bool), StoreError> {
+    pub(super) fn cancel(&self, job_id: &str, now: i64) -> Result<(JobRow, bool), StoreError> {
         let mut running = self.running();
         let mut store = self.store();
         let job = find(&store, job_id, now)?;
@@ -237,7 +236,7 @@ impl Queue {
         }
     }
 
-    fn resume(&self, job_id: &str, sources: &[&str], now: i64) -> Result<JobRow, Fault> {
+    pub(super) fn resume(&self, job_id: &str, sources: &[&str], now: i64) -> Result<JobRow, Fault> {
         // A job that ends at this moment is either still taken, or in the file as it ended.
         let mut running = self.running();
         let mut store = self.store();
@@ -282,105 +281,4 @@ impl Queue {
 
 fn find(store: &Store, job_id: &str, now: i64) -> Result<JobRow, StoreError> {
     Ok(store.jobs(&JobFilter::Prefix(job_id), now)?.remove(0))
-}
-
-impl Service {
-    /// Why a job is too large for the disk, if it is.
-    pub(in crate::serve) fn lacks_room(
-        &self,
-        request: &Request,
-        runner: &Runner,
-    ) -> Result<Option<String>, StoreError> {
-        let store = self.place.open(Store::read)?;
-        let mut cost = Estimate::default();
-        for target in backfill::targets(Some(&store), runner, &request.series)? {
-            cost += Estimate::of(&target, runner.provider.as_ref());
-        }
-        let (needed, free) = (cost.bytes(), free_room(store.path()));
-        Ok(free.filter(|&free| needed > free).map(|free| {
-            let (needed, free) = (needed >> 20, free >> 20);
-            format!("the job takes some {needed} MiB, and {free} MiB are free on the server's disk")
-        }))
-    }
-
-    /// Puts a request into the queue.
-    ///
-    /// One that is larger than what is free on the disk needs a `yes`.
-    pub(in crate::serve) async fn enqueue(
-        self: &Arc<Self>,
-        request: Request,
-        yes: bool,
-    ) -> Result<JobRow, Fault> {
-        self.change(move |service| {
-            let runner = service.runner(&service.settings.providers[0], Cancel::new());
-            let why = if yes {
-                None
-            } else {
-                service.lacks_room(&request, &runner)?
-            };
-            if let Some(why) = why {
-                let next = "ask for less, or add yes=true";
-                return Err(Fault::new(
-                    StatusCode::INSUFFICIENT_STORAGE,
-                    "disk_full",
-                    why,
-                    next,
-                ));
-            }
-            Ok(service.queue.enqueue(&request, &runner)?)
-        })
-        .await
-    }
-
-    /// Stops a job that no other living process has.
-    pub(in crate::serve) async fn cancel(
-        self: &Arc<Self>,
-        job_id: String,
-    ) -> Result<JobRow, Fault> {
-        self.change(move |service| {
-            let now = service.now();
-            let (job, has_ended) = service.queue.cancel(&job_id, now)?;
-            if has_ended {
-                let outcome = service.outcome(&job);
-                service
-                    .webhook
-                    .job_ended(&job::told(&job, None, &outcome, now));
-            }
-            Ok(job)
-        })
-        .await
-    }
-
-    /// Puts a job that is not complete back into the queue.
-    pub(in crate::serve) async fn resume(
-        self: &Arc<Self>,
-        job_id: String,
-    ) -> Result<JobRow, Fault> {
-        self.change(move |service| {
-            service
-                .queue
-                .resume(&job_id, &service.sources(), service.now())
-        })
-        .await
-    }
-
-    /// Changes the queue, on a thread that may block. The turn lasts until that is done, whether or not the caller stays.
-    async fn change(
-        self: &Arc<Self>,
-        change: impl FnOnce(&Service) -> Result<JobRow, Fault> + Send + 'static,
-    ) -> Result<JobRow, Fault> {
-        self.place.check()?;
-        let turn = Arc::clone(&self.queue.changes).acquire_owned();
-        let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, turn).await else {
-            return Err(Fault::busy("too many changes at once"));
-        };
-        let service = Arc::clone(self);
-        let change = move || {
-            let _turn = turn;
-            change(&service)
-        };
-        tokio::task::spawn_blocking(change)
-            .await
-            .unwrap_or_else(|_| Err(Fault::defect("a change stopped unexpectedly")))
-    }
 }

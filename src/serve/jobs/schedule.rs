@@ -9,7 +9,7 @@ use crate::model::market::instant_of;
 use crate::model::zones::named;
 use crate::run::clock::Cancel;
 use crate::serve::Service;
-use crate::store::{Store, StoreError, Target};
+use crate::store::{SeriesPlan, Store, StoreError};
 
 /// A time of day in a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Schedule {
             let runner = service.runner(provider, Cancel::new());
             let request = update_of(&store, &runner)?;
             let missing = targets(Some(&store), &runner, &request.series)?;
-            if missing.iter().all(Target::is_complete) {
+            if missing.iter().all(SeriesPlan::is_complete) {
                 continue;
             }
             if let Some(why) = service.lacks_room(&request, &runner)? {

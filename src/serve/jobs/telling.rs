@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backfill::{Failures, Outcome};
+use crate::model::counts::Counts;
 use crate::monitor::{FailedSlice, LOCKS_REFUSED, Monitor, Snapshot};
 use crate::serve::Service;
 use crate::serve::api::job;
 use crate::serve::jobs::feed::{Feed, Told};
-use crate::store::{Counts, JobFilter, JobRow, SliceCounts, Store, StoreError};
+use crate::store::{JobFilter, JobRow, SliceCounts, Store, StoreError};
 
 /// How often followers are told of progress at most.
 const EVERY: Duration = Duration::from_millis(100);

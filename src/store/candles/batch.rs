@@ -6,6 +6,7 @@
 use rusqlite::{params, params_from_iter};
 
 use crate::model::candle::{Candle, Rejected};
+use crate::model::counts::Counts;
 use crate::model::market::Market;
 use crate::model::span::{Span, SpanSet};
 use crate::plan::{EmptySpan, Tail};
@@ -13,12 +14,12 @@ use crate::store::candles::coverage::{cover, coverage, forget_empty, insert_empt
 use crate::store::candles::rows::{RowError, Rows, has_candles};
 use crate::store::candles::series::known;
 use crate::store::file::begin::Writing;
-use crate::store::jobs::create::give_sign;
-use crate::store::{Counts, Store, StoreError, told};
+use crate::store::jobs::claims::give_sign;
+use crate::store::{Store, StoreError, told};
 
 /// One page of a slice, judged: only closed candles, ascending.
 #[derive(Debug)]
-pub struct PageWrite<'a> {
+pub(crate) struct PageWrite<'a> {
     /// The slice's row.
     pub slice_id: i64,
     /// The series' row.
@@ -39,7 +40,7 @@ pub struct PageWrite<'a> {
 
 /// Where an answer begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Beginning {
+pub(crate) struct Beginning {
     /// The start of its first candle.
     pub first: i64,
     /// Whether that is later than was asked: the provider may have had only a part of what this candle is made of.
@@ -48,7 +49,7 @@ pub struct Beginning {
 
 /// A slice that is done.
 #[derive(Clone, Copy, Debug)]
-pub struct SliceEnd {
+pub(crate) struct SliceEnd {
     /// The slice's row.
     pub slice_id: i64,
     /// The series' row.
@@ -72,7 +73,7 @@ pub(in crate::store) const UNCHECKED: &str = "not checked for a split yet";
 
 /// What a job has asked of a series, all of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The span asked for.
     pub span: Span,
     /// Up to where it had closed, and the provider was ready to answer.
@@ -82,7 +83,7 @@ pub struct Asked {
 }
 
 /// One transaction of a job's owner. Dropping it takes everything back.
-pub struct Batch<'a> {
+pub(crate) struct Batch<'a> {
     tx: Writing<'a>,
     path: &'a std::path::Path,
 }
@@ -92,7 +93,12 @@ impl Store {
     ///
     /// # Errors
     /// The job is no longer this owner's, or the file cannot be written.
-    pub fn batch(&mut self, job_id: &str, owner: &str, now: i64) -> Result<Batch<'_>, StoreError> {
+    pub(crate) fn batch(
+        &mut self,
+        job_id: &str,
+        owner: &str,
+        now: i64,
+    ) -> Result<Batch<'_>, StoreError> {
         let tx = self.begin()?;
         give_sign(&tx, job_id, owner, now, &self.path)?;
         Ok(Batch {
@@ -107,7 +113,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn slice_started(&self, slice_id: i64, now: i64) -> Result<(), StoreError> {
+    pub(crate) fn slice_started(&self, slice_id: i64, now: i64) -> Result<(), StoreError> {
         let sql = "UPDATE backfill_progress SET status = 'running', started_at = coalesce(started_at, ?2) WHERE slice_id = ?1";
         self.execute(sql, params![slice_id, now])
     }
@@ -116,7 +122,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be written; nothing of the batch is stored then.
-    pub fn page(&self, page: &PageWrite<'_>) -> Result<Counts, StoreError> {
+    pub(crate) fn page(&self, page: &PageWrite<'_>) -> Result<Counts, StoreError> {
         let mut rows = Rows {
             tx: &self.tx,
             series_id: page.series_id,
@@ -159,7 +165,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn coverage(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+    pub(crate) fn coverage(&self, series_id: i64) -> Result<SpanSet, StoreError> {
         coverage(&self.tx, series_id).map_err(told(self.path))
     }
 
@@ -167,7 +173,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn take_back(&self, series_id: i64, span: Span) -> Result<(), StoreError> {
+    pub(crate) fn take_back(&self, series_id: i64, span: Span) -> Result<(), StoreError> {
         uncover(&self.tx, series_id, span).map_err(told(self.path))
     }
 
@@ -175,7 +181,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn slice_completed(&self, end: SliceEnd) -> Result<(), StoreError> {
+    pub(crate) fn slice_completed(&self, end: SliceEnd) -> Result<(), StoreError> {
         let sql = "UPDATE backfill_progress SET status = 'completed', error = ?3, completed_at = ?2 WHERE slice_id = ?1";
         let error = (!end.is_checked).then_some(UNCHECKED);
         self.execute(sql, params![end.slice_id, end.now, error])?;
@@ -186,7 +192,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn series_checked(&self, job_id: &str, series_id: i64) -> Result<(), StoreError> {
+    pub(crate) fn series_checked(&self, job_id: &str, series_id: i64) -> Result<(), StoreError> {
         let sql = "UPDATE backfill_progress SET error = NULL WHERE job_id = ? AND series_id = ? AND status = 'completed'";
         self.execute(sql, params![job_id, series_id])
     }
@@ -195,7 +201,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn slice_failed(
+    pub(crate) fn slice_failed(
         &self,
         slice_id: i64,
         error: &str,
@@ -211,11 +217,11 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn series_ended(
+    pub(crate) fn series_ended(
         &self,
         job_id: &str,
         series_id: i64,
-        status: crate::store::SeriesStatus,
+        status: crate::model::status::SeriesStatus,
         error: Option<&str>,
         asked: Option<Asked>,
     ) -> Result<(), StoreError> {
@@ -234,7 +240,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn has_candles(&self, series_id: i64) -> Result<bool, StoreError> {
+    pub(crate) fn has_candles(&self, series_id: i64) -> Result<bool, StoreError> {
         has_candles(&self.tx, series_id).map_err(told(self.path))
     }
 
@@ -242,7 +248,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// The file cannot be written; nothing of the batch is stored then.
-    pub fn commit(self) -> Result<(), StoreError> {
+    pub(crate) fn commit(self) -> Result<(), StoreError> {
         self.tx.commit()
     }
 

@@ -1,14 +1,13 @@
 //! What a series' row says of its candles, against those that somebody has read: whoever reads a series whole would
 //! otherwise hand on rows that are missing as if the provider had had none. It must never read for that itself.
 
-use chrono::DateTime;
 use rusqlite::OptionalExtension;
 
+use crate::model::instant::time;
 use crate::model::number::of;
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
-use crate::store::{SeriesKey, SeriesRow, Store, StoreError, told};
-
-const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
+use crate::store::{SeriesRow, Store, StoreError, told};
 
 /// Candles of one series, read in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub struct Counted {
 
 impl Counted {
     /// Counts the next one.
-    pub fn add(&mut self, ts: i64) {
+    pub(crate) fn add(&mut self, ts: i64) {
         self.candles += 1;
         self.first_ts = self.first_ts.or(Some(ts));
         self.last_ts = Some(ts);
@@ -52,13 +51,7 @@ impl Counted {
 impl std::fmt::Display for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", of(self.candles, "candle"))?;
-        let time = |ts: Option<i64>| {
-            let time = ts.map(|ts| DateTime::from_timestamp(ts, 0).unwrap_or_default());
-            time.map_or_else(
-                || "nowhere".to_owned(),
-                |time| time.format(TIME).to_string(),
-            )
-        };
+        let time = |ts: Option<i64>| ts.map_or_else(|| "nowhere".to_owned(), time);
         match (self.first_ts, self.last_ts) {
             (None, None) if self.candles == 0 => Ok(()),
             (first, last) => write!(f, " from {} to {}", time(first), time(last)),
@@ -68,7 +61,7 @@ impl std::fmt::Display for Counted {
 
 impl SeriesRow {
     /// What its row says of its candles.
-    pub fn books(&self) -> Counted {
+    pub(crate) fn books(&self) -> Counted {
         Counted {
             candles: self.candles,
             first_ts: self.first_ts,
@@ -87,7 +80,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read, or holds candles of a series that has no row.
-    pub fn whole_series(&self) -> Result<Vec<SeriesRow>, StoreError> {
+    pub(crate) fn whole_series(&self) -> Result<Vec<SeriesRow>, StoreError> {
         let lost: Option<i64> = self
             .connection
             .query_row(WITHOUT_A_ROW, [], |row| row.get(0))
@@ -120,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// They differ: candles are missing, or are there that nobody has counted.
-    pub fn check_books(
+    pub(crate) fn check_books(
         &self,
         series: &SeriesRow,
         span: Span,

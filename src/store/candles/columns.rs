@@ -47,20 +47,16 @@ pub(in crate::store) fn values_of(candle: &Candle) -> [Value; NAMES.len()] {
     ]
 }
 
-/// Binds the values to parameters from one on. Typed, for this is done for every row that is written.
+/// Binds the values to parameters from one on.
 pub(in crate::store) fn bind(
     statement: &mut Statement<'_>,
     first: usize,
     candle: &Candle,
 ) -> rusqlite::Result<()> {
-    let prices = [candle.open, candle.high, candle.low, candle.close];
-    for (at, price) in (first..).zip(prices) {
-        statement.raw_bind_parameter(at, price)?;
+    for (at, value) in (first..).zip(values_of(candle)) {
+        statement.raw_bind_parameter(at, value)?;
     }
-    let at = first + prices.len();
-    statement.raw_bind_parameter(at, candle.volume)?;
-    statement.raw_bind_parameter(at + 1, candle.vwap)?;
-    statement.raw_bind_parameter(at + 2, candle.trades)
+    Ok(())
 }
 
 /// A candle from the first columns of a row that was [`selected`].

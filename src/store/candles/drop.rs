@@ -14,7 +14,7 @@ use crate::store::{SeriesRow, Store, StoreError, told};
 
 /// A series, or a span of it.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub(crate) struct Part {
     /// The series.
     pub series: SeriesRow,
     /// The span, whole candles; `None` is the whole series, which is then no more.
@@ -27,7 +27,7 @@ impl Store {
     ///
     /// # Errors
     /// A running job works on one of them, or the file cannot be written.
-    pub fn drop_parts(&mut self, parts: &[Part], now: i64) -> Result<Vec<u64>, StoreError> {
+    pub(crate) fn drop_parts(&mut self, parts: &[Part], now: i64) -> Result<Vec<u64>, StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
         let mut gone = Vec::with_capacity(parts.len());
@@ -66,7 +66,11 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn part(&self, series: &SeriesRow, span: Span) -> Result<Option<(u64, Span)>, StoreError> {
+    pub(crate) fn part(
+        &self,
+        series: &SeriesRow,
+        span: Span,
+    ) -> Result<Option<(u64, Span)>, StoreError> {
         let sql = "SELECT count(*), min(ts), max(ts) FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ?";
         let within = params![series.id, span.start(), span.end()];
         let (candles, first, last) = self

@@ -3,9 +3,10 @@
 
 use crate::model::holes::{End, holes};
 use crate::model::market::Market;
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::store::file::stamp::stamp;
-use crate::store::{Counted, SeriesKey, SeriesRow, Store, StoreError, told};
+use crate::store::{Counted, SeriesRow, Store, StoreError, told};
 
 /// Stretches of a series without candles, and what it was when they were looked up: candles come and go only with one of
 /// these.
@@ -45,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn vacant(
+    pub(crate) fn vacant(
         &self,
         series_id: i64,
         market: &Market,

@@ -4,11 +4,13 @@ use chrono::{Datelike, Weekday};
 use rusqlite::Connection;
 
 use crate::model::candle::{Candle, Rejected, Unstorable};
+use crate::model::counts::Counts;
 use crate::model::market::date_of;
+use crate::model::series::SeriesKey;
 use crate::store::candles::rows::{RowError, Rows};
 use crate::store::candles::series::{bind, fillable};
 use crate::store::file::stamp::stamp_if_any;
-use crate::store::{Counts, SeriesKey, Store, StoreError, told};
+use crate::store::{Store, StoreError, told};
 
 impl Store {
     /// Stores candles that came from elsewhere, in one transaction, and says what became of each. They give no coverage:
@@ -22,7 +24,8 @@ impl Store {
     ///
     /// # Examples
     /// ```
-    /// use candlefile::{Adjustment, Candle, Listing, MarketCode, SeriesKey, Store};
+    /// use candlefile::model::{Adjustment, Candle, Listing, MarketCode, SeriesKey};
+    /// use candlefile::Store;
     ///
     /// let folder = std::env::temp_dir().join(format!("candlefile-doc-{}", std::process::id()));
     /// std::fs::create_dir_all(&folder)?;

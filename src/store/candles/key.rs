@@ -7,7 +7,7 @@ use rusqlite::types::{Type, Value};
 
 use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::{date_of, label_of};
-use crate::store::SeriesKey;
+use crate::model::series::SeriesKey;
 use crate::store::file::migrate::{MARKETS_SINCE, listing_before};
 use crate::store::file::stamp::stamp_if_any;
 

@@ -13,3 +13,4 @@ pub(in crate::store) mod read;
 pub(in crate::store) mod rows;
 pub(in crate::store) mod selection;
 pub(in crate::store) mod series;
+pub(in crate::store) mod witnesses;

@@ -7,7 +7,7 @@ use crate::store::{Store, StoreError, told};
 
 /// Rows of a series that are not among its candles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct OddRows {
+pub(crate) struct OddRows {
     /// Rows of `rejected`: they could not be stored.
     pub rejected: u64,
     /// Rows of `conflicts`: values that differ from a final candle, once per distinct value.
@@ -26,7 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn odd_rows(&self) -> Result<HashMap<i64, OddRows>, StoreError> {
+    pub(crate) fn odd_rows(&self) -> Result<HashMap<i64, OddRows>, StoreError> {
         let mut all: HashMap<i64, OddRows> = HashMap::new();
         let mut count = |table: &str, add: fn(&mut OddRows, u64)| -> rusqlite::Result<()> {
             let sql = format!("SELECT series_id, count(*) FROM {table} GROUP BY series_id");

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::model::market::Market;
 use crate::model::nearest::nearest;
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
@@ -14,7 +15,7 @@ use crate::store::candles::coverage::{
 };
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::file::stamp::{stamp, stamp_if_any};
-use crate::store::{SeriesKey, Store, StoreError, told};
+use crate::store::{Store, StoreError, told};
 
 /// A series as it is listed.
 #[derive(Clone, Debug)]

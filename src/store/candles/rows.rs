@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params, params_from_iter};
 
 use crate::model::candle::{Candle, Rejected};
+use crate::model::counts::Counts;
 use crate::model::market::Market;
 use crate::model::span::{Span, SpanSet};
 use crate::store::candles::columns::{
@@ -12,7 +13,7 @@ use crate::store::candles::columns::{
 };
 use crate::store::candles::coverage::{cover, coverage_touching, empty_spans};
 use crate::store::file::flags::Gone;
-use crate::store::{Beginning, Counts, StoreError, told};
+use crate::store::{Beginning, StoreError, told};
 
 static INSERT_NEW: LazyLock<String> = LazyLock::new(|| written("INSERT OR IGNORE"));
 static REPLACE: LazyLock<String> = LazyLock::new(|| written("REPLACE"));

@@ -124,7 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn stamps(&self, series_id: i64) -> Result<Option<(i64, i64)>, StoreError> {
+    pub(crate) fn stamps(&self, series_id: i64) -> Result<Option<(i64, i64)>, StoreError> {
         let read = || {
             self.connection
                 .prepare_cached("SELECT first_ts, last_ts FROM series WHERE id = ?")?

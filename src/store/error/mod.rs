@@ -202,7 +202,7 @@ pub enum StoreError {
         /// The job.
         job_id: String,
         /// How it ended.
-        status: super::JobStatus,
+        status: crate::model::status::JobStatus,
     },
     /// The job belongs to someone else by now.
     #[error("job {0} was taken over by another process")]
@@ -312,7 +312,7 @@ impl StoreError {
     }
 
     /// The message without the place of the file on this machine: what may leave it, or stay in a file that is handed over.
-    pub fn without_path(&self) -> String {
+    pub(crate) fn without_path(&self) -> String {
         let text = self.to_string();
         self.path().map_or(text.clone(), |path| {
             text.replace(&path.display().to_string(), "the file")
@@ -320,7 +320,7 @@ impl StoreError {
     }
 
     /// A folder is not there: it is missing, or what stands in its place is told.
-    pub fn no_folder(folder: &Path) -> StoreError {
+    pub(crate) fn no_folder(folder: &Path) -> StoreError {
         let mut on_the_way = folder.ancestors();
         match on_the_way.find(|path| path.exists()) {
             Some(file) if !file.is_dir() => StoreError::NotAFolder(file.to_path_buf()),

@@ -2,8 +2,8 @@
 
 use super::StoreError;
 use crate::model::next::{Named, Next};
+use crate::run::path::folder_of;
 use crate::run::shell::quoted;
-use crate::store::file::path::folder_of;
 use crate::store::file::rights::is_left;
 use crate::store::file::standing::{free_name, how_to_copy, how_to_restore};
 

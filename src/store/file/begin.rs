@@ -53,7 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn is_soon_ready_to_write(&self) -> Result<bool, StoreError> {
+    pub(crate) fn is_soon_ready_to_write(&self) -> Result<bool, StoreError> {
         if self.sealed.get() {
             return Ok(true);
         }

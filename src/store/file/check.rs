@@ -6,10 +6,11 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::run::path::real;
 use crate::store::file::link::Closing;
 use crate::store::file::migrate::came_after;
 use crate::store::file::open::{SCHEMA, read_immutable};
-use crate::store::file::path::{check_exists, check_path, check_settled, is_there, real};
+use crate::store::file::path::{check_exists, check_path, check_settled, is_there};
 use crate::store::file::schema::TABLES;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::packed::seal::SQL;
@@ -24,7 +25,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::read`].
-    pub fn packed(path: &Path) -> Result<Store, StoreError> {
+    pub(crate) fn packed(path: &Path) -> Result<Store, StoreError> {
         read_immutable(path)
     }
 
@@ -46,7 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// A path that cannot be a file of ours, nothing there, or a write into it that was interrupted.
-    pub fn check_path(path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn check_path(path: &Path) -> Result<(), StoreError> {
         check_path(path)?;
         check_exists(path)?;
         check_settled(&real(path))
@@ -61,7 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read at all.
-    pub fn damage(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn damage(&self) -> Result<Vec<String>, StoreError> {
         // A condition in the file is a stranger's program, and may never end.
         self.connection
             .pragma_update(None, "ignore_check_constraints", true)
@@ -93,7 +94,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn schema_faults(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn schema_faults(&self) -> Result<Vec<String>, StoreError> {
         let told = told(&self.path);
         let held = schema(&self.connection, self.is_packed()).map_err(told)?;
         let expected = |sql: &str| {
@@ -160,7 +161,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn contradictions(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn contradictions(&self) -> Result<Vec<String>, StoreError> {
         let mut found = self.lines(
             "SELECT DISTINCT 'a row of ' || \"table\" || ' belongs to no row of ' || parent FROM pragma_foreign_key_check",
             |_| true,

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::run::owner;
-use crate::store::file::path::beside;
+use crate::run::path::beside;
 use crate::store::{Store, StoreError};
 
 /// What makes two names one file.

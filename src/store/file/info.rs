@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use crate::run::path::beside;
 use crate::store::file::held::{Held, Journal};
-use crate::store::file::path::beside;
 use crate::store::{Seal, Store, StoreError, told};
 
 /// The file itself.

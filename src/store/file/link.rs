@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
+use crate::run::path::beside;
 use crate::store::file::held::Held;
-use crate::store::file::open::has_log_of_another;
-use crate::store::file::path::{beside, is_there};
+use crate::store::file::how::has_log_of_another;
+use crate::store::file::path::is_there;
 use crate::store::{BUSY_TIMEOUT, StoreError, told};
 
 /// One attempt to switch keeps new readers out for this long at first, and no longer than the second.

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::run::clock::Cancel;
-use crate::store::file::path::beside;
+use crate::run::path::beside;
 use crate::store::{BUSY_TIMEOUT, Store};
 
 /// From this size on readers are asked to make way.
@@ -22,7 +22,7 @@ const ATTEMPT: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Whether a write-ahead log with anything in it lies beside the file.
-    pub fn has_log(&self) -> bool {
+    pub(crate) fn has_log(&self) -> bool {
         self.log_size() > 0
     }
 
@@ -32,7 +32,7 @@ impl Store {
 
     /// Empties the log when it has grown large, between two transactions. Where a reader stays, it is tried again when the
     /// log has doubled, so that waiting stays a small part of the work.
-    pub fn bound_log(&mut self, cancel: &Cancel) {
+    pub(crate) fn bound_log(&mut self, cancel: &Cancel) {
         let size = self.log_size();
         if size < self.log_bound {
             return;

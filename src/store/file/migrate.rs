@@ -5,11 +5,12 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::model::listing::Listing;
 use crate::model::market::MarketCode;
+use crate::model::series::SeriesKey;
 use crate::model::symbol::Symbol;
 use crate::run::clock::{Clock, SystemClock};
 use crate::store::candles::key::{KEY_NAMES, key_columns, key_of, key_values};
-use crate::store::jobs::create::claims;
-use crate::store::{FORMAT, SeriesKey, Store, StoreError, told};
+use crate::store::jobs::claims::claims;
+use crate::store::{FORMAT, Store, StoreError, told};
 
 /// `STEPS[n - 1]` turns format n into format n + 1. A step that was released is never changed.
 const STEPS: [&str; FORMAT as usize - 1] = [

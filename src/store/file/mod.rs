@@ -3,7 +3,9 @@
 pub(in crate::store) mod begin;
 pub(in crate::store) mod check;
 pub(in crate::store) mod flags;
+pub(crate) mod handle;
 pub(in crate::store) mod held;
+pub(in crate::store) mod how;
 pub(in crate::store) mod info;
 pub(in crate::store) mod link;
 pub(in crate::store) mod log;

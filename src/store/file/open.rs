@@ -4,21 +4,19 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::monitor::Meter;
-use crate::store::file::held::{Held, Journal};
+use crate::run::path::{folder_of, real};
+use crate::store::file::held::Held;
+use crate::store::file::how::{How, check_own_log};
 use crate::store::file::link::{Closing, Link};
 use crate::store::file::log::LARGE;
 use crate::store::file::migrate::migrate;
-use crate::store::file::path::{
-    beside, check_exists, check_not_interrupted, check_path, folder_of, is_there, percent_encoded,
-    real,
-};
-use crate::store::file::rights::{check_one_name, check_readable, check_writable, may_write};
+use crate::store::file::path::{check_exists, check_not_interrupted, check_path, percent_encoded};
+use crate::store::file::rights::{check_one_name, check_readable, check_writable};
 use crate::store::file::still::Still;
 use crate::store::jobs::totals;
 use crate::store::packed::seal::is_sealed;
@@ -33,12 +31,6 @@ const WAL_BYTES_KEPT: i64 = 16 << 20;
 /// Page cache in KiB: the right edge of some thousand series.
 const CACHE_KIB: i64 = 32 << 10;
 const STATEMENTS: usize = 64;
-/// The log of a file that was replaced is waited for no longer than this.
-const NOTICED_WITHIN: Duration = Duration::from_secs(3);
-
-/// A file whose header names a log that is not there is looked at so often before it is taken for one at rest.
-const LOOKS: u32 = 3;
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What stands in a file's header.
 enum Found {
@@ -100,7 +92,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn give_its_id(&self) -> Result<(), StoreError> {
+    pub(crate) fn give_its_id(&self) -> Result<(), StoreError> {
         self.connection
             .pragma_update(None, "application_id", APPLICATION_ID)
             .map_err(told(&self.path))
@@ -201,104 +193,8 @@ impl Store {
     }
 }
 
-/// How a file is opened to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum How {
-    /// With the locks of a file at rest, and no right to write it.
-    AtRest,
-    /// As one of those who use its log, and clear up behind them.
-    Beside,
-    /// The same without the right to write: what a writer made is used, and nothing made.
-    BesideReadOnly,
-    /// As a file that nobody changes: without a lock, and without a look at what lies beside it.
-    Immutable,
-}
-
-impl How {
-    fn to_read(path: &Path, held: &Held) -> How {
-        if has_log_of_another(path, held) {
-            return How::Immutable;
-        }
-        if held.journal() == Journal::Rollback {
-            // A reader with the right to do so takes back what was interrupted.
-            let is_interrupted = check_not_interrupted(path).is_err();
-            return if is_interrupted && may_write(path) {
-                How::Beside
-            } else {
-                How::AtRest
-            };
-        }
-        // One that is empty, without the shared memory of those who use it, was left by nobody who uses it now.
-        let in_use = || {
-            is_there(path, "-wal")
-                || (beside(path, "-wal").exists() && beside(path, "-shm").exists())
-        };
-        for _ in 0..LOOKS {
-            if in_use() {
-                return if may_write(path) {
-                    How::Beside
-                } else {
-                    How::BesideReadOnly
-                };
-            }
-            // A writer may be between the two halves of a switch.
-            std::thread::sleep(LOOK_EVERY);
-            if held.journal() == Journal::Rollback {
-                return How::to_read(path, held);
-            }
-        }
-        How::Immutable
-    }
-
-    fn parameters(self) -> &'static str {
-        match self {
-            How::AtRest => "mode=ro",
-            How::Beside => "mode=rw",
-            How::BesideReadOnly => "mode=ro&readonly_shm=1",
-            How::Immutable => "mode=ro&immutable=1",
-        }
-    }
-
-    fn connect(self, path: &Path) -> rusqlite::Result<Connection> {
-        let name = format!("file:{}?{}", percent_encoded(path), self.parameters());
-        let access = match self {
-            How::Beside => OpenFlags::SQLITE_OPEN_READ_WRITE,
-            _ => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        };
-        let flags = access | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(name, flags)?;
-        set_up(&connection)?;
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Ok(connection)
-    }
-}
-
 fn hold(real: &Path, path: &Path) -> Result<Held, StoreError> {
     Held::of(real).map_err(|error| StoreError::unreadable(path, &error))
-}
-
-/// Whether what lies beside a file is the log of another one, that had its name before. A file gets its log when its header
-/// says so, and loses it before its header does. What an interrupted switch has left says nothing before it is taken back.
-pub(in crate::store) fn has_log_of_another(path: &Path, held: &Held) -> bool {
-    let look = || {
-        is_there(path, "-wal")
-            && check_not_interrupted(path).is_ok()
-            && (held.journal() == Journal::Rollback || held.log_is_noted_of_another(path))
-    };
-    // One that lays it to rest between the two questions of a look is gone at the next.
-    look() && look() && held.metadata().is_ok_and(|found| found.len() > 0)
-}
-
-/// A program that had the file before notices within a second that it is gone, and takes its log away.
-fn check_own_log(path: &Path, held: &Held) -> Result<(), StoreError> {
-    let began = Instant::now();
-    while has_log_of_another(path, held) {
-        if began.elapsed() > NOTICED_WITHIN {
-            return Err(StoreError::StrangeLog(beside(path, "-wal")));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
 }
 
 /// What every connection needs before it reads a file that may be hostile.

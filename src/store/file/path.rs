@@ -3,14 +3,13 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::run::path::{beside, folder_of, real};
 use crate::store::StoreError;
 use crate::store::file::rights::check_reachable;
 
-/// As many links may lead from one to the next, as the system allows.
-const LINKS: usize = 40;
 /// A journal that stays longer than this is no living writer's.
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -113,37 +112,6 @@ pub(in crate::store) fn is_there(path: &Path, suffix: &str) -> bool {
 
 pub(in crate::store) fn is_read_only(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().readonly())
-}
-
-/// Where a path leads: what lies beside a file lies beside the one that a link leads to. The file need not be there.
-pub(in crate::store) fn real(path: &Path) -> PathBuf {
-    if let Ok(found) = path.canonicalize() {
-        return found;
-    }
-    let mut path = path.to_path_buf();
-    for _ in 0..LINKS {
-        match fs::read_link(&path) {
-            Ok(to) => path.set_file_name(to),
-            Err(_) => break,
-        }
-    }
-    match (folder_of(&path).canonicalize(), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path,
-    }
-}
-
-pub(in crate::store) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-pub(in crate::store) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// A path as a URI spells it.

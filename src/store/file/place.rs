@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::run::path::beside;
 use crate::store::file::held::{Held, Journal};
 #[cfg(feature = "serve")]
 use crate::store::file::link::Link;
-use crate::store::file::path::{beside, discard_log, is_there};
+use crate::store::file::path::{discard_log, is_there};
 use crate::store::{Store, StoreError};
 
 /// How long readers are waited for whose snapshots keep the log from being worked off.
@@ -22,7 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// It was moved, deleted or replaced.
-    pub fn check_in_place(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_in_place(&self) -> Result<(), StoreError> {
         if !self.is_in_place() {
             return Err(self.give_up());
         }

@@ -4,10 +4,9 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::run::path::{beside, folder_of, real};
 use crate::store::StoreError;
-use crate::store::file::path::{
-    beside, check_not_interrupted, folder_of, is_read_only, is_there, real,
-};
+use crate::store::file::path::{check_not_interrupted, is_read_only, is_there};
 
 /// A right to something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::store::file::path::folder_of;
+use crate::run::path::folder_of;
 
 /// Bytes that are free for this user where the file is, or would be made; `None` where the system does not say.
-pub fn free_room(path: &Path) -> Option<u64> {
+pub(crate) fn free_room(path: &Path) -> Option<u64> {
     // A file that is a link lies where that leads to.
     let place = fs::canonicalize(path);
     let place = place.as_deref().unwrap_or(path);

@@ -9,7 +9,7 @@ use crate::store::file::open::SCHEMA;
 
 /// A table or view of the format, with what its comments say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableDoc {
+pub(crate) struct TableDoc {
     /// Its name.
     pub name: &'static str,
     /// Whether it is a view.
@@ -21,7 +21,7 @@ pub struct TableDoc {
 }
 
 /// The tables and views of the format, in its order.
-pub fn tables() -> Vec<TableDoc> {
+pub(crate) fn tables() -> Vec<TableDoc> {
     let mut tables: Vec<TableDoc> = Vec::new();
     let mut about: Vec<&str> = Vec::new();
     let mut within = false;

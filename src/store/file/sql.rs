@@ -48,7 +48,7 @@ const TELLING_ALONE: [&str; 7] = [
 
 /// A value of an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum SqlValue<'a> {
+pub(crate) enum SqlValue<'a> {
     /// NULL.
     Null,
     /// An integer.
@@ -62,7 +62,7 @@ pub enum SqlValue<'a> {
 }
 
 /// Takes an answer, row by row.
-pub trait TakeRows {
+pub(crate) trait TakeRows {
     /// Why it cannot.
     type Error: From<StoreError>;
 
@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// SQLite does not understand it, it would change something, it takes too long, the file cannot be read, or what the
     /// taker says.
-    pub fn sql<T: TakeRows>(
+    pub(crate) fn sql<T: TakeRows>(
         mut self,
         sql: &str,
         most: Option<u64>,
@@ -154,7 +154,7 @@ impl Store {
 
 /// How long SQLite may still take; it stops while the taker of the answer is at work, and when SQLite is done.
 #[derive(Clone, Debug)]
-pub struct SqlClock {
+pub(crate) struct SqlClock {
     origin: Instant,
     allowed: Duration,
     /// Nanoseconds from the origin; the end of time while it stands still.
@@ -163,7 +163,7 @@ pub struct SqlClock {
 
 impl SqlClock {
     /// Begins at once.
-    pub fn new(allowed: Duration) -> SqlClock {
+    pub(crate) fn new(allowed: Duration) -> SqlClock {
         SqlClock {
             origin: Instant::now(),
             allowed,
@@ -173,13 +173,13 @@ impl SqlClock {
 
     /// Whether the time is over, and since more than `grace`. One step of SQLite's machine may take long, and nothing but
     /// the end of the process stops it then.
-    pub fn is_over(&self, grace: Duration) -> bool {
+    pub(crate) fn is_over(&self, grace: Duration) -> bool {
         let deadline = self.deadline.load(Ordering::Relaxed);
         nanos(self.origin.elapsed()) > deadline.saturating_add(nanos(grace))
     }
 
     /// What there is to say then.
-    pub fn error(&self) -> StoreError {
+    pub(crate) fn error(&self) -> StoreError {
         StoreError::TooSlow(self.allowed)
     }
 
@@ -242,5 +242,57 @@ fn value(value: ValueRef<'_>) -> SqlValue<'_> {
         ValueRef::Real(number) => SqlValue::Real(number),
         ValueRef::Text(bytes) => SqlValue::Text(String::from_utf8_lossy(bytes)),
         ValueRef::Blob(bytes) => SqlValue::Blob(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// Somebody who has the file written as soon as his answer begins.
+    struct Rewriting(PathBuf);
+
+    impl TakeRows for Rewriting {
+        type Error = StoreError;
+
+        fn columns(&mut self, _: Vec<String>) -> Result<(), StoreError> {
+            write(&self.0, "INSERT INTO odd VALUES ('more')");
+            Ok(())
+        }
+
+        fn row(&mut self, _: &[SqlValue<'_>]) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    /// Leaves the file as an older version did: with a log in its header, and none beside it.
+    fn write(path: &Path, sql: &str) {
+        let connection = Connection::open(path).expect("a file");
+        let sql = format!("PRAGMA journal_mode = delete; {sql}; PRAGMA journal_mode = wal");
+        connection.execute_batch(&sql).expect(&sql);
+    }
+
+    // A file that somebody wrote while it was read without a lock was told to be damaged, and what a limit cut was not doubted.
+    #[test]
+    fn an_answer_whatever_it_is_counts_only_where_the_file_stood_still() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("market.db");
+        drop(Store::create(&path).expect("a file"));
+        write(
+            &path,
+            "CREATE TABLE odd (x); INSERT INTO odd VALUES ('no'), ('json')",
+        );
+        for (sql, most) in [
+            ("SELECT x FROM odd", 9),
+            ("SELECT x FROM odd", 1),
+            ("SELECT json(x) FROM odd", 9),
+        ] {
+            let store = Store::read(&path).expect("it is read");
+            let clock = SqlClock::new(Duration::from_secs(60));
+            let answer = store.sql(sql, Some(most), &clock, &mut Rewriting(path.clone()));
+            assert!(matches!(answer, Err(StoreError::Changed(_))), "{answer:?}");
+        }
     }
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::model::next::Next;
+use crate::run::path::beside;
 use crate::run::shell::quoted;
 use crate::store::file::held::Held;
 use crate::store::file::open::set_up;
-use crate::store::file::path::{beside, percent_encoded};
+use crate::store::file::path::percent_encoded;
 use crate::store::packed::seal::is_sealed;
 use crate::store::{APPLICATION_ID, UNFINISHED_ID};
 
@@ -53,7 +54,7 @@ pub(in crate::store) fn how_to_copy(path: &Path, copy: &Path) -> Next {
 }
 
 /// How to put a sound copy in the place of a damaged file: `SQLite` takes what lies beside the name for the copy's own.
-pub fn how_to_restore(path: &Path) -> String {
+pub(crate) fn how_to_restore(path: &Path) -> String {
     match logs(path).as_slice() {
         [] => "restore the file from a copy".into(),
         logs => format!(

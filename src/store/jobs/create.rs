@@ -6,20 +6,23 @@ use chrono::Weekday;
 use rusqlite::{Connection, params};
 
 use crate::model::market::Policy;
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
-use crate::run::owner::{self, Owner};
+use crate::model::status::JobStatus;
+use crate::monitor::Left;
+use crate::run::owner::Owner;
 use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::bind;
-use crate::store::jobs::status::ITS_PROCESS_IS_GONE;
+use crate::store::jobs::claims::give_sign;
 use crate::store::jobs::totals;
-use crate::store::{JobStatus, Left, SeriesKey, Store, StoreError, told};
+use crate::store::{Store, StoreError, told};
 
 /// The version that stands in the file for what this program does.
 pub(in crate::store) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// What a job asks of a series, and the slices that are missing.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(crate) struct SeriesPlan {
     /// The series.
     pub key: SeriesKey,
     /// The weekday that begins the source's weeks.
@@ -40,7 +43,7 @@ pub struct Target {
 
 /// How a job is run: now, and when it is taken up again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobSettings {
+pub(crate) struct JobSettings {
     /// When candles count as closed and final.
     pub policy: Policy,
     /// Requests at most, as typed; `None` for the source's own rate.
@@ -49,19 +52,19 @@ pub struct JobSettings {
     pub workers: u32,
 }
 
-impl Target {
+impl SeriesPlan {
     /// Whether nothing of it is missing.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.slices.is_empty() && self.left.is_empty()
     }
 }
 
-/// What was recorded for a target: the series' row and its slices.
-pub type Made = (i64, Vec<Progress>);
+/// What was recorded of a plan: the series' row and its slices.
+pub(crate) type Made = (i64, Vec<Progress>);
 
 /// A job to be recorded.
 #[derive(Clone, Debug)]
-pub struct NewJob<'a> {
+pub(crate) struct NewJob<'a> {
     /// Its id, a `UUIDv7`.
     pub job_id: &'a str,
     /// The command that asked.
@@ -84,7 +87,7 @@ pub struct NewJob<'a> {
 
 /// A slice in the file, as the fetchers need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Its row.
     pub slice_id: i64,
     /// Its series' row.
@@ -100,11 +103,11 @@ impl Store {
     /// # Errors
     /// A series is held from another source or with another adjustment, or the file cannot be written; nothing is
     /// recorded then.
-    pub fn create_job(
+    pub(crate) fn create_job(
         &mut self,
         job: &NewJob<'_>,
-        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
-    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        plan: impl FnOnce(&Store) -> Result<Vec<SeriesPlan>, StoreError>,
+    ) -> Result<(Vec<SeriesPlan>, Vec<Made>), StoreError> {
         let tx = self.begin()?;
         let targets = plan(self)?;
         let made = create(&tx, job, &targets, &self.path)?;
@@ -116,13 +119,13 @@ impl Store {
     ///
     /// # Errors
     /// The job is no longer this owner's, or as [`Store::create_job`].
-    pub fn extend_job(
+    pub(crate) fn extend_job(
         &mut self,
         job_id: &str,
         owner: &Owner,
         now: i64,
-        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
-    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        plan: impl FnOnce(&Store) -> Result<Vec<SeriesPlan>, StoreError>,
+    ) -> Result<(Vec<SeriesPlan>, Vec<Made>), StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
         give_sign(&tx, job_id, owner.as_str(), now, &self.path)?;
@@ -143,7 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn end_job(
+    pub(crate) fn end_job(
         &mut self,
         job_id: &str,
         owner: &Owner,
@@ -174,99 +177,13 @@ impl Store {
         }
         tx.commit()
     }
-
-    /// Records jobs as interrupted whose owner is gone, and removes what dead owners left beside the file.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn reap_jobs(&mut self, now: i64) -> Result<(), StoreError> {
-        let told = told(&self.path);
-        let tx = self.begin()?;
-        for claim in claims(&tx).map_err(told)? {
-            if claim.is_living(&self.path, now) {
-                continue;
-            }
-            let job_id = claim.job_id;
-            let sql =
-                "UPDATE backfill_jobs SET status = 'interrupted', error = ?2 WHERE job_id = ?1";
-            tx.execute(sql, [job_id.as_str(), ITS_PROCESS_IS_GONE])
-                .map_err(told)?;
-            lay_down(&tx, &job_id).map_err(told)?;
-        }
-        tx.commit()?;
-        owner::sweep(&self.path);
-        Ok(())
-    }
-}
-
-/// The owner of a job lives, and is the one that believes so.
-pub(in crate::store) fn give_sign(
-    tx: &Connection,
-    job_id: &str,
-    owner: &str,
-    now: i64,
-    path: &Path,
-) -> Result<(), StoreError> {
-    let sql = "UPDATE backfill_jobs SET heartbeat_at = ?3 WHERE job_id = ?1 AND owner = ?2 AND status = 'running'";
-    let signs = tx
-        .prepare_cached(sql)
-        .and_then(|mut update| update.execute(params![job_id, owner, now]))
-        .map_err(told(path))?;
-    if signs > 0 {
-        return Ok(());
-    }
-    let is_there = tx
-        .prepare_cached("SELECT 1 FROM backfill_jobs WHERE job_id = ?")
-        .and_then(|mut select| select.exists([job_id]))
-        .map_err(told(path))?;
-    Err(if is_there {
-        StoreError::LostJob(job_id.to_owned())
-    } else {
-        // What was there was restored, or another file's content put in, by way of SQLite.
-        StoreError::Moved {
-            path: path.to_path_buf(),
-            now: None,
-        }
-    })
-}
-
-/// A job that says of itself that it has not ended.
-pub(in crate::store) struct Claim {
-    pub(in crate::store) job_id: String,
-    pub(in crate::store) owner: String,
-    pub(in crate::store) is_running: bool,
-    heartbeat_at: Option<i64>,
-}
-
-impl Claim {
-    pub(in crate::store) fn is_living(&self, path: &Path, now: i64) -> bool {
-        owner::is_alive(path, &self.owner, self.heartbeat_at, now)
-    }
-
-    /// As [`Claim::is_living`] in a file of an older format.
-    pub(in crate::store) fn was_living_before(&self, path: &Path, now: i64) -> bool {
-        owner::was_alive_before(path, &self.owner, self.heartbeat_at, now)
-    }
-}
-
-pub(in crate::store) fn claims(connection: &Connection) -> rusqlite::Result<Vec<Claim>> {
-    let sql = "SELECT job_id, owner, heartbeat_at, status = 'running' FROM backfill_jobs WHERE status IN ('running', 'queued')";
-    let claim = |row: &rusqlite::Row<'_>| {
-        Ok(Claim {
-            job_id: row.get(0)?,
-            owner: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-            heartbeat_at: row.get(2)?,
-            is_running: row.get(3)?,
-        })
-    };
-    connection.prepare(sql)?.query_map([], claim)?.collect()
 }
 
 /// As [`Store::create_job`], in a transaction that has begun.
 pub(in crate::store) fn create(
     tx: &Connection,
     job: &NewJob<'_>,
-    targets: &[Target],
+    targets: &[SeriesPlan],
     path: &Path,
 ) -> Result<Vec<Made>, StoreError> {
     let told = told(path);
@@ -293,7 +210,7 @@ pub(in crate::store) fn create(
     Ok(made)
 }
 
-fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[Target]) -> rusqlite::Result<()> {
+fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[SeriesPlan]) -> rusqlite::Result<()> {
     let start = targets
         .iter()
         .map(|target| target.span.start())

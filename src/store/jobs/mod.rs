@@ -1,10 +1,11 @@
 //! What was asked for: jobs, their slices, whose they are, and where they stand.
 
-pub(in crate::store) mod counts;
+pub(in crate::store) mod claims;
 pub(in crate::store) mod create;
 pub(in crate::store) mod progress;
 pub(in crate::store) mod queue;
-pub(in crate::store) mod sends;
+pub(in crate::store) mod rows;
+pub(crate) mod sends;
 pub(in crate::store) mod sharing;
 pub(in crate::store) mod states;
 pub(in crate::store) mod status;

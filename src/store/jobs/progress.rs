@@ -1,16 +1,18 @@
 //! What a job has done for each of its series so far. Reads no candle.
 
+use crate::model::series::SeriesKey;
 use crate::model::span::SpanSet;
+use crate::model::status::{JobStatus, SeriesStatus};
 use crate::run::owner;
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::jobs::states::state;
-use crate::store::{JobRow, JobStatus, SeriesKey, SeriesStatus, Store, StoreError, told};
+use crate::store::{JobRow, Store, StoreError, told};
 
 /// Jobs, counted.
 #[derive(Clone, Debug, Default)]
-pub struct JobTally {
+pub(crate) struct JobTally {
     /// How many stand where, as the file has it.
     pub by_status: Vec<(JobStatus, u64)>,
     /// How many wait for this process.
@@ -21,7 +23,7 @@ pub struct JobTally {
 
 /// A series of a job with what was done for it.
 #[derive(Clone, Debug)]
-pub struct SeriesProgress {
+pub(crate) struct SeriesProgress {
     /// The series.
     pub key: SeriesKey,
     /// What became of it.
@@ -43,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn job_tally(&self) -> Result<JobTally, StoreError> {
+    pub(crate) fn job_tally(&self) -> Result<JobTally, StoreError> {
         let sql = "SELECT status, count(*), max(completed_at), sum(owner = ?1)
                    FROM backfill_jobs GROUP BY status ORDER BY status";
         let read = || -> rusqlite::Result<JobTally> {
@@ -73,7 +75,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn asked_in_vain(&self, series_id: i64) -> Result<SpanSet, StoreError> {
+    pub(crate) fn asked_in_vain(&self, series_id: i64) -> Result<SpanSet, StoreError> {
         let sql = "SELECT start_ts, end_ts FROM backfill_progress
                    WHERE series_id = ? AND status = 'failed' AND attempts > 0";
         let read = || -> rusqlite::Result<SpanSet> {
@@ -88,7 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn series_progress(&self, job: &JobRow) -> Result<Vec<SeriesProgress>, StoreError> {
+    pub(crate) fn series_progress(&self, job: &JobRow) -> Result<Vec<SeriesProgress>, StoreError> {
         let key = key_columns("s", self.format);
         let sql = format!("SELECT {key}, b.status, b.error,
                    coalesce(sum(p.status <> 'pending'), 0), coalesce(sum(p.records_inserted), 0), min(p.started_at),

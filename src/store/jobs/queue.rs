@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
 use crate::store::jobs::create::{create, distinct, lay_down};
+use crate::store::jobs::rows::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use crate::store::jobs::states::state;
-use crate::store::jobs::status::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
-use crate::store::{JobRow, JobStatus, NewJob, Store, StoreError, Target, told};
+use crate::store::{JobRow, NewJob, SeriesPlan, Store, StoreError, told};
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Queued {
+pub(crate) enum Queued {
     /// It is a new job.
     New,
     /// The job with this id asks for the same, and is queued or running.
@@ -27,10 +28,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::create_job`].
-    pub fn queue_job(
+    pub(crate) fn queue_job(
         &mut self,
         job: &NewJob<'_>,
-        targets: &[Target],
+        targets: &[SeriesPlan],
     ) -> Result<Queued, StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
@@ -47,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next_job(
+    pub(crate) fn next_job(
         &self,
         sources: &[&str],
         taken: &[&str],
@@ -80,7 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn last_asked(
+    pub(crate) fn last_asked(
         &self,
         command: &str,
         source: &str,
@@ -96,7 +97,7 @@ impl Store {
     ///
     /// # Errors
     /// There is no such job, a living owner has it, it is complete, or the file cannot be written.
-    pub fn requeue_job(&mut self, job_id: &str, now: i64) -> Result<(), StoreError> {
+    pub(crate) fn requeue_job(&mut self, job_id: &str, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
         let owner = self.owner()?;
         let tx = self.begin()?;
@@ -128,7 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn end_left_job(
+    pub(crate) fn end_left_job(
         &mut self,
         job_id: &str,
         status: JobStatus,
@@ -170,7 +171,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn take_over_queue(
+    pub(crate) fn take_over_queue(
         &mut self,
         sources: &[&str],
         running: &[&str],
@@ -203,7 +204,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn beat_queue(&mut self, now: i64) -> Result<(), StoreError> {
+    pub(crate) fn beat_queue(&mut self, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
         let Some(owner) = owner::this_process(&self.path) else {
             return Ok(());
@@ -227,7 +228,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written now.
-    pub fn leave_queue(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn leave_queue(&mut self) -> Result<(), StoreError> {
         let told = told(&self.path);
         let Some(owner) = owner::this_process(&self.path) else {
             return Ok(());
@@ -291,7 +292,7 @@ fn left_behind(
 fn same_job(
     tx: &Connection,
     job: &NewJob<'_>,
-    targets: &[Target],
+    targets: &[SeriesPlan],
     path: &Path,
 ) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT job_id, symbols, timeframes, owner, heartbeat_at FROM backfill_jobs AS j

@@ -25,6 +25,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
+    #[doc(hidden)]
     pub fn living_rates(&self, source: &str, now: i64) -> Result<Vec<String>, StoreError> {
         living_rates(&self.connection, &self.path, source, now).map_err(told(&self.path))
     }
@@ -35,6 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written.
+    #[doc(hidden)]
     pub fn take_turn(
         &self,
         source: &str,

@@ -4,11 +4,13 @@
 use rusqlite::{Connection, params};
 
 use crate::model::listing::Adjustment;
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
+use crate::monitor::Left;
 use crate::store::candles::read::span_of;
 use crate::store::file::stamp::stamp;
-use crate::store::jobs::create::claims;
-use crate::store::{FORMAT, SeriesKey, Store, StoreError, told};
+use crate::store::jobs::claims::claims;
+use crate::store::{FORMAT, Store, StoreError, told};
 
 /// The running jobs whose owners live, but for one: what they fetch is theirs.
 #[derive(Clone, Debug, Default)]
@@ -16,22 +18,12 @@ pub struct Others {
     job_ids: Vec<String>,
 }
 
-/// A stretch that is missing and left to the living job that fetches it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// The series.
-    pub key: SeriesKey,
-    /// The stretch.
-    pub span: Span,
-    /// Who fetches it.
-    pub job_id: String,
-}
-
 impl Store {
     /// The living jobs that run beside this one.
     ///
     /// # Errors
     /// The file cannot be read.
+    #[doc(hidden)]
     pub fn others(&self, job_id: &str, now: i64) -> Result<Others, StoreError> {
         let claims = claims(&self.connection).map_err(told(&self.path))?;
         // What waits in a queue is planned anew when its turn comes.
@@ -47,6 +39,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
+    #[doc(hidden)]
     pub fn left_to(&self, others: &Others, key: &SeriesKey) -> Result<Vec<Left>, StoreError> {
         let mut left = Vec::new();
         for job_id in &others.job_ids {
@@ -68,7 +61,11 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn unchecked(&self, others: &Others, key: &SeriesKey) -> Result<SpanSet, StoreError> {
+    pub(crate) fn unchecked(
+        &self,
+        others: &Others,
+        key: &SeriesKey,
+    ) -> Result<SpanSet, StoreError> {
         if key.adjusted == Adjustment::Raw || self.format < FORMAT {
             return Ok(SpanSet::default());
         }

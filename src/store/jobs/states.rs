@@ -1,112 +1,17 @@
-//! Where jobs, series and slices can stand, and what is listed of them.
+//! What is listed of jobs and their slices.
 
+use crate::model::counts::Counts;
 use crate::model::listing::Adjustment;
 use crate::model::market::Policy;
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
-use crate::store::{Counts, SeriesKey};
-
-macro_rules! states {
-    ($(#[$doc:meta])* $name:ident { $($(#[$state_doc:meta])* $state:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-        pub enum $name { $($(#[$state_doc])* #[serde(rename = $text)] $state,)+ }
-
-        impl $name {
-            /// The word in the file and in reports.
-            pub fn as_str(self) -> &'static str {
-                match self { $($name::$state => $text,)+ }
-            }
-        }
-
-        impl State for $name {
-            fn of_word(word: &str) -> Option<Self> {
-                match word {
-                    $($text => Some($name::$state),)+
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-/// What stands in the file as a word.
-pub(in crate::store) trait State: Sized {
-    fn of_word(word: &str) -> Option<Self>;
-}
+use crate::model::status::{JobStatus, SeriesStatus, SliceStatus, State};
 
 /// A state from a column.
 pub(in crate::store) fn state<T: State>(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<T> {
     let word: String = row.get(at)?;
     T::of_word(&word)
         .ok_or_else(|| rusqlite::Error::InvalidColumnType(at, word, rusqlite::types::Type::Text))
-}
-
-states! {
-    /// Where a job stands.
-    JobStatus {
-        /// Waits for its turn.
-        Queued = "queued",
-        /// Is being run by its owner.
-        Running = "running",
-        /// All slices did.
-        Completed = "completed",
-        /// It ran, and some slices failed, even all of them, or a symbol has no data.
-        Partial = "partial",
-        /// Stopped by an error of the whole job.
-        Failed = "failed",
-        /// Stopped by a signal, by its owner's death, or by the provider's limit.
-        Interrupted = "interrupted",
-    }
-}
-
-impl JobStatus {
-    /// Whether it waits or is being run: it has not ended.
-    pub fn is_active(self) -> bool {
-        matches!(self, JobStatus::Queued | JobStatus::Running)
-    }
-}
-
-states! {
-    /// What became of a series in a job.
-    SeriesStatus {
-        /// Not all slices are done.
-        Pending = "pending",
-        /// All slices did.
-        Completed = "completed",
-        /// Some slices failed.
-        Failed = "failed",
-        /// The provider has nothing at all for it.
-        NoData = "no_data",
-        /// A split has changed what is stored of an adjusted series.
-        Stale = "stale",
-        /// The job ended before its slices did.
-        Interrupted = "interrupted",
-    }
-}
-
-impl SeriesStatus {
-    /// That of a series of which nothing is to be fetched.
-    pub(crate) fn without_slices(was_asked: bool, has_candles: bool) -> SeriesStatus {
-        if was_asked && !has_candles {
-            SeriesStatus::NoData
-        } else {
-            SeriesStatus::Completed
-        }
-    }
-}
-
-states! {
-    /// Where a slice stands.
-    SliceStatus {
-        /// To be fetched.
-        Pending = "pending",
-        /// Being fetched.
-        Running = "running",
-        /// Done.
-        Completed = "completed",
-        /// Given up.
-        Failed = "failed",
-    }
 }
 
 /// Which jobs to list.
@@ -190,6 +95,17 @@ impl JobRow {
     /// Whether somebody runs it or is going to.
     pub fn is_owned(&self) -> bool {
         self.status.is_active() && self.owner.is_some()
+    }
+
+    /// Seconds from its start to its end, to its owner's last sign of life where it has none, or to now while it runs. None of
+    /// one that waits.
+    pub fn lasted(&self, now: i64) -> Option<u64> {
+        let end = match self.status {
+            JobStatus::Running => Some(now),
+            JobStatus::Queued => None,
+            _ => self.completed_at.or(self.heartbeat_at),
+        };
+        Some(end?.saturating_sub(self.started_at?).max(0).cast_unsigned())
     }
 
     /// The share of its slices that is done, from 0 to 100. What was given up is not.

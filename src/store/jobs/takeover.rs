@@ -3,15 +3,15 @@
 use rusqlite::{Connection, params};
 
 use crate::model::span::{Span, SpanSet};
+use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
 use crate::store::candles::batch::UNCHECKED;
 use crate::store::candles::coverage::disbelieve;
-use crate::store::candles::series::bind;
-use crate::store::candles::series::known;
+use crate::store::candles::series::{bind, known};
 use crate::store::file::stamp::stamp;
-use crate::store::jobs::create::{JobSettings, Made, PROGRAM, Target, insert_slices};
-use crate::store::jobs::status::find_job;
-use crate::store::{JobStatus, Store, StoreError, told};
+use crate::store::jobs::create::{JobSettings, Made, PROGRAM, SeriesPlan, insert_slices};
+use crate::store::jobs::rows::find_job;
+use crate::store::{Store, StoreError, told};
 
 impl Store {
     /// Takes a job up again under the same id, for a new owner, and replaces its unfinished slices by what is missing now,
@@ -21,14 +21,14 @@ impl Store {
     ///
     /// # Errors
     /// A living owner runs the job or has it queued, unless it is this process that queued it, a series is held otherwise, or the file cannot be written; the job is left as it was.
-    pub fn take_over(
+    pub(crate) fn take_over(
         &mut self,
         job_id: &str,
         settings: &JobSettings,
         owner: &Owner,
         now: i64,
-        plan: impl FnOnce(&Store) -> Result<Vec<Target>, StoreError>,
-    ) -> Result<(Vec<Target>, Vec<Made>), StoreError> {
+        plan: impl FnOnce(&Store) -> Result<Vec<SeriesPlan>, StoreError>,
+    ) -> Result<(Vec<SeriesPlan>, Vec<Made>), StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
         let job = find_job(&tx, job_id, now, &self.path)

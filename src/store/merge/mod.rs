@@ -11,13 +11,14 @@ use std::path::Path;
 use chrono::Weekday;
 use rusqlite::{Connection, ErrorCode, ffi};
 
+use crate::model::series::SeriesKey;
 use crate::plan::Known;
 use crate::run::clock::Cancel;
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::series::{bind, known_in};
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::jobs::totals;
-use crate::store::{Counted, FORMAT, SeriesKey, Store, StoreError, told};
+use crate::store::{Counted, FORMAT, Store, StoreError, told};
 
 /// Steps of SQLite's machine between two looks at whether it is cancelled: some milliseconds.
 const STEPS: i32 = 100_000;
@@ -59,7 +60,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::create`].
-    pub fn create_unseen(path: &Path, cancel: &Cancel) -> Result<Store, StoreError> {
+    pub(crate) fn create_unseen(path: &Path, cancel: &Cancel) -> Result<Store, StoreError> {
         let mut store = Store::create_unfinished(path)?;
         let cancel = cancel.clone();
         store
@@ -79,7 +80,7 @@ impl Store {
     /// # Errors
     /// A series is held from another source or with another adjustment, or a file cannot be read or written; the file is of
     /// no use then.
-    pub fn add(&self, other: &Store, now: i64) -> Result<Added, StoreError> {
+    pub(crate) fn add(&self, other: &Store, now: i64) -> Result<Added, StoreError> {
         let told = told_of(&self.path, &other.path);
         self.connection
             .execute("ATTACH ? AS input", [other.uri()])

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::model::digest::Digest;
-use crate::model::manifest::{Entry, Manifest};
+use crate::model::manifest::{Manifest, ManifestEntry};
 use crate::model::span::{Span, SpanSet};
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::file::stamp::stamp_if_any;
@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError, told};
 pub(in crate::store) const SQL: &str = include_str!("../../../manifest.sql");
 
 /// The text before the last 32 bytes of a packed file.
-pub const MARK: &str = "candlefile seal";
+pub(crate) const MARK: &str = "candlefile seal";
 
 /// What was freed is overwritten: no seal may be found in a page that is not used any more.
 pub(in crate::store) const UNSEAL: &str =
@@ -44,7 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read, or has half a seal.
-    pub fn seal(&self) -> Result<Option<Seal>, StoreError> {
+    pub(crate) fn seal(&self) -> Result<Option<Seal>, StoreError> {
         if !self.sealed.get() {
             return Ok(None);
         }
@@ -58,7 +58,7 @@ impl Store {
                 .connection
                 .prepare(&sql)?
                 .query_map([], entry_of)?
-                .collect::<rusqlite::Result<Vec<Entry>>>()?;
+                .collect::<rusqlite::Result<Vec<ManifestEntry>>>()?;
             let sql = "SELECT format, program, digest, file_digest FROM seal";
             let seal = self.connection.query_row(sql, [], |row| {
                 Ok(Seal {
@@ -88,11 +88,11 @@ impl Store {
     }
 }
 
-fn entry_of(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn entry_of(row: &Row<'_>) -> rusqlite::Result<ManifestEntry> {
     let coverage: String = row.get(KEY + 4)?;
     let spans: Vec<(i64, i64)> =
         serde_json::from_str(&coverage).map_err(|error| unreadable(KEY + 4, error))?;
-    Ok(Entry {
+    Ok(ManifestEntry {
         key: key_of(row, 0)?,
         week_start: row.get(KEY)?,
         candles: row.get::<_, i64>(KEY + 1)?.cast_unsigned(),

@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 
 use crate::model::candle::Candle;
-use crate::model::manifest::{Entry, Manifest};
+use crate::model::manifest::{Manifest, ManifestEntry};
 use crate::store::candles::key::{KEY_NAMES, key_values};
 use crate::store::file::open::SCHEMA;
 use crate::store::packed::btree::PAGE;
@@ -61,7 +61,7 @@ impl Packing {
     pub(crate) fn series(
         &self,
         series_id: i64,
-        entry: &Entry,
+        entry: &ManifestEntry,
         times: Times,
         oddities: &[Oddity],
     ) -> Result<(), StoreError> {
@@ -154,7 +154,7 @@ impl Packing {
 const BOOKS: &str = "week_start, candles, first_ts, last_ts";
 
 /// The key and these.
-fn values_of(entry: &Entry) -> impl Iterator<Item = Value> {
+fn values_of(entry: &ManifestEntry) -> impl Iterator<Item = Value> {
     let books = [
         entry.week_start.map(i64::from),
         Some(entry.candles.cast_signed()),

@@ -16,8 +16,7 @@ use super::attack::open_sockets;
 use crate::support::harness::Home;
 use crate::support::running::eventually;
 use crate::support::seeded::say;
-use crate::support::serving::host;
-use crate::support::serving::{Serving, read_answer};
+use crate::support::serving::{Serving, host, read_answer};
 
 const BODY: &str = "POST /api/v1/backfill HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{";
 /// As long as one who does not attack may wait for an answer.

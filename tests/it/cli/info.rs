@@ -7,8 +7,7 @@ use candlefile::store::FORMAT;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::documents::fields;
-use crate::support::documents::refused;
+use crate::support::documents::{fields, refused};
 use crate::support::harness::Home;
 use crate::support::server::Server;
 

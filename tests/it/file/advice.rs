@@ -6,9 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use candlefile::model::next::Voice;
+use candlefile::model::{JobStatus, Next, Voice};
 use candlefile::provider::ErrorKind;
-use candlefile::{JobStatus, Next};
 use rusqlite::Connection;
 
 use crate::support::exchange::Reply;

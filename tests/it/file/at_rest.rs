@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use candlefile::store::{SqlClock, SqlValue, TakeRows};
 use candlefile::{Store, StoreError};
 use rusqlite::Connection;
 use serde_json::json;
@@ -309,23 +308,6 @@ fn whoever_is_out_last_lays_the_file_to_rest() {
     assert_eq!(beside(&home), Vec::<PathBuf>::new());
 }
 
-/// Somebody who has the file written as soon as his answer begins.
-struct Rewriting<'a>(&'a Home);
-
-impl TakeRows for Rewriting<'_> {
-    type Error = StoreError;
-
-    fn columns(&mut self, _: Vec<String>) -> Result<(), StoreError> {
-        self.0
-            .sql("PRAGMA user_version = 2; PRAGMA journal_mode = delete");
-        Ok(())
-    }
-
-    fn row(&mut self, _: &[SqlValue<'_>]) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
 #[test]
 fn what_was_read_without_a_lock_counts_only_if_the_file_stood_still() {
     let server = Server::start();
@@ -345,21 +327,6 @@ fn what_was_read_without_a_lock_counts_only_if_the_file_stood_still() {
     let error = store.at_one_instant(|| store.series()).unwrap_err();
     assert!(matches!(error, StoreError::Changed(_)), "{error}");
     drop(store);
-    // What is wrong may be so because of that, and what is right may be half of it.
-    let asked = |sql: &str, most: u64| {
-        home.sql("PRAGMA journal_mode = wal");
-        let store = Store::read(&home.db_path()).unwrap();
-        let clock = SqlClock::new(Duration::from_secs(60));
-        store.sql(sql, Some(most), &clock, &mut Rewriting(&home))
-    };
-    for (sql, most) in [
-        ("SELECT symbol FROM series", 9),
-        ("SELECT symbol FROM series", 1),
-        ("SELECT json(symbol) FROM series", 9),
-    ] {
-        let answer = asked(sql, most);
-        assert!(matches!(answer, Err(StoreError::Changed(_))), "{answer:?}");
-    }
     // Once more where it was written meanwhile, and not for ever.
     home.sql("PRAGMA journal_mode = wal");
     let times = std::cell::Cell::new(0);

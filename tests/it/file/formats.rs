@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use candlefile::backfill::{Request, Runner, run};
+use candlefile::model::{JobStatus, Policy, SeriesKey, Span};
+use candlefile::provider::Sample;
 use candlefile::store::FORMAT;
-use candlefile::{
-    Cancel, JobStatus, ManualClock, Policy, Sample, SeriesKey, Span, Store, StoreError, View,
-};
+use candlefile::view::View;
+use candlefile::{Cancel, ManualClock, Store, StoreError};
 
 use crate::support::checker::check_books;
 use crate::support::db::Db;

@@ -1,7 +1,8 @@
 //! The one way to read: batches of columns, whole at one instant or continued by key.
 
-use candlefile::view::{Batch, Pieces, PiecesError, ROWS};
-use candlefile::{Candle, Selection, Span, StoreError, View};
+use candlefile::StoreError;
+use candlefile::model::{Candle, Span};
+use candlefile::view::{Batch, Pieces, PiecesError, ROWS, Selection, View};
 
 use crate::support::scripted::{Bench, DAY, HOUR, candles, key, label, span, utc, version};
 

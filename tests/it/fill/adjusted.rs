@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use candlefile::backfill::{Outcome, Report};
+use candlefile::backfill::Report;
+use candlefile::model::{Candle, JobStatus, Next, SeriesKey, SeriesStatus, Span};
 use candlefile::provider::{Cursor, ErrorKind, ProviderError};
-use candlefile::{Candle, JobStatus, Next, SeriesKey, SeriesStatus, Span};
 use serde_json::json;
 
 use crate::support::aggs;
@@ -286,7 +286,7 @@ fn candles_that_a_plan_left_behind_are_not_checked_and_those_after_them_are() {
     let start = label("2023-01-01");
     let whole = crate::support::scripted::span(start, start + 200 * DAY);
     let mut coin = key("X:BTCUSD 1h");
-    coin.adjusted = candlefile::Adjustment::Split;
+    coin.adjusted = candlefile::model::Adjustment::Split;
     let hours = |from: i64, to: i64| candles((from..to).step_by(HOUR as usize));
     let held = crate::support::scripted::span(whole.start(), whole.end() - 40 * DAY);
     for (gone, kept) in [
@@ -325,17 +325,18 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
     for (timeframe, step, most_asked) in [("1d", DAY, 2), ("1h", HOUR, 2 + 3 + 1)] {
         let name = format!("X:BTCUSD {timeframe}");
         let mut coin = key(&name);
-        coin.adjusted = candlefile::Adjustment::Split;
+        coin.adjusted = candlefile::model::Adjustment::Split;
         let whole = crate::support::scripted::span(start, start + 300 * DAY);
         let held = crate::support::scripted::span(start, start + 240 * DAY);
         for (gone_days, split_day) in [(30, 230), (150, 232), (3, 60), (100, 130)] {
             let mut bench = Bench::new();
-            let stamps = |span: candlefile::Span| (span.start()..span.end()).step_by(step as usize);
+            let stamps =
+                |span: candlefile::model::Span| (span.start()..span.end()).step_by(step as usize);
             bench.provider.offer(&name, candles(stamps(whole)));
             let now = utc("2024-01-01 00:00");
             bench.run(now, &[(coin.clone(), held)]);
             let split = start + split_day * DAY;
-            let halved = |candle: candlefile::Candle| candlefile::Candle {
+            let halved = |candle: candlefile::model::Candle| candlefile::model::Candle {
                 open: candle.open * 0.5,
                 high: candle.high * 0.5,
                 low: candle.low * 0.5,
@@ -358,7 +359,7 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
                 format!("{timeframe}: {gone_days} days are gone, a split on day {split_day}");
             assert_eq!(
                 report.series[0].status,
-                candlefile::SeriesStatus::Stale,
+                candlefile::model::SeriesStatus::Stale,
                 "{case}"
             );
             assert!(asked <= most_asked, "{case}: {asked} requests");
@@ -367,20 +368,22 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
             assert!(error.contains("seen in candles up to 2023-"), "{error}");
             assert!(error.contains("its oldest stored candles"), "{error}");
             // Dropped, the oldest candles would be gone for good.
-            let id = report.job_id.as_ref().unwrap();
-            let job = bench.store.job(id, now).unwrap().job;
-            let recorded = Outcome::of(&bench.store, &job, None).unwrap().next;
-            for next in [report.next(), recorded.unwrap()] {
-                let Next::Then(steps) = &next else {
-                    panic!("{next:?}")
-                };
-                let [Next::With(why, pack), drop] = &steps[..] else {
-                    panic!("{next:?}")
-                };
-                assert!(why.contains("the provider does not give the oldest"));
-                assert!(matches!(**pack, Next::Pack { .. }), "{next:?}");
-                assert!(matches!(drop, Next::Then(_)), "{next:?}");
-            }
+            let next = report.next();
+            let Next::Then(steps) = &next else {
+                panic!("{next:?}")
+            };
+            let [Next::With(why, pack), drop] = &steps[..] else {
+                panic!("{next:?}")
+            };
+            assert!(why.contains("the provider does not give the oldest"));
+            assert!(matches!(**pack, Next::Pack { .. }), "{next:?}");
+            assert!(matches!(drop, Next::Then(_)), "{next:?}");
+            let file = bench.store.path().to_str().unwrap();
+            let status = ["--db", file, "status", report.job_id.as_ref().unwrap()];
+            let home = Home::new();
+            let said = home.cli(status).without_db().run().ok();
+            let words = "any more: candlefile --db";
+            assert!(said.stdout.contains(words), "{said:?}");
         }
     }
 }
@@ -392,7 +395,7 @@ fn what_is_checked_lies_at_both_ends_and_at_each_seam_and_costs_one_request_a_ce
     let whole = crate::support::scripted::span(start, start + 300 * DAY);
     let cells = market(COIN).cut_at_cells(whole);
     let mut coin = key(COIN);
-    coin.adjusted = candlefile::Adjustment::Split;
+    coin.adjusted = candlefile::model::Adjustment::Split;
     let mut bench = Bench::new();
     let hours = (whole.start()..whole.end()).step_by(HOUR as usize);
     bench.provider.offer(COIN, candles(hours));
@@ -452,7 +455,7 @@ fn filled_across_a_split(
         Some(Ok(page(ask, scaled)))
     });
     let adjusted = SeriesKey {
-        adjusted: candlefile::Adjustment::Split,
+        adjusted: candlefile::model::Adjustment::Split,
         ..key("X:BTCUSD 1h")
     };
     let asked = [(adjusted, span_of(from, to))];
@@ -723,7 +726,7 @@ fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
 fn enters_a_split_after(questions: u64, layout: &Layout, then: Then) -> Option<u32> {
     let series = "X:BTCUSD 4h";
     let mut coin = key(series);
-    coin.adjusted = candlefile::Adjustment::Split;
+    coin.adjusted = candlefile::model::Adjustment::Split;
     let asks = |(from, to): (&str, &str)| [(coin.clone(), span_of(label(from), label(to)))];
     let mut bench = Bench::new();
     if let Some(held) = layout.held {

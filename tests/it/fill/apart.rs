@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use candlefile::handover::{Target, merge};
+use candlefile::internals::Window;
+use candlefile::model::{JobStatus, SeriesStatus};
 use candlefile::provider::{ErrorKind, ProviderError};
-use candlefile::store::Window;
-use candlefile::{Cancel, JobStatus, SeriesStatus, Store, Target, merge};
+use candlefile::{Cancel, Store};
 use rusqlite::params;
 
 use crate::support::checker::check_books;
@@ -166,7 +168,7 @@ fn what_two_copies_have_fetched_for_one_job_stays_two_slices_and_each_candle_say
 fn a_conflict_without_a_volume_is_kept_once() {
     let mut bench = Bench::new();
     let friday = label("2024-01-05");
-    let without = |value| candlefile::Candle {
+    let without = |value| candlefile::model::Candle {
         volume: None,
         vwap: None,
         trades: None,

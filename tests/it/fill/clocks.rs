@@ -1,16 +1,15 @@
 //! A clock that is wrong: what is closed and final goes by the earlier of this machine's clock and the provider's, and what
 //! a clock that ran ahead has left in the file is not believed.
 
-use candlefile::{JobStatus, SeriesStatus, Span};
+use candlefile::model::{JobStatus, SeriesStatus, Span};
 use chrono::DateTime;
 use serde_json::json;
 
-use crate::support::aggs;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
-use crate::support::oracle;
 use crate::support::scripted::{Bench, DAY, HOUR, MINUTE, candles, label, ny, span, utc, version};
 use crate::support::server::Server;
+use crate::support::{aggs, oracle};
 
 const COIN: &str = "X:BTCUSD 1m";
 const STOCK: &str = "AAPL 1d";

@@ -1,8 +1,8 @@
 //! Days, weeks and months by stamps that are not at their midnight, and candles where no trading hours are: what is read
 //! as which candle, what is refused, and what is flagged.
 
+use candlefile::model::{Candle, SeriesKey};
 use candlefile::provider::{Page, Row};
-use candlefile::{Candle, SeriesKey};
 use chrono_tz::America::Chicago;
 
 use crate::support::aggs::body;
@@ -33,7 +33,7 @@ fn weekdays() -> Vec<i64> {
 }
 
 fn midnight(day: i64) -> i64 {
-    let date = candlefile::model::market::date_of(day);
+    let date = candlefile::model::date_of(day);
     ny(&format!("{date} 00:00"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use candlefile::Candle;
+use candlefile::model::Candle;
 use candlefile::provider::{ErrorKind, ProviderError};
 
 use crate::support::harness::Home;
@@ -199,7 +199,7 @@ fn grown(change: impl Fn(&mut Bench)) -> candlefile::backfill::Report {
     let (mut bench, day) = (Bench::new(), 86_400);
     let start = label("2024-01-01");
     let mut days = key("X:BTCUSD 1d");
-    days.adjusted = candlefile::Adjustment::Split;
+    days.adjusted = candlefile::model::Adjustment::Split;
     let offered = (0..30).map(|n| start + n * day);
     bench.provider.offer("X:BTCUSD 1d", candles(offered));
     let held = crate::support::scripted::span(start, start + 20 * day);
@@ -237,7 +237,7 @@ fn a_checked_candle_that_differs_in_one_price_alone_or_is_gone_hides_no_split_an
         let report = grown(|bench| bench.provider.offer("X:BTCUSD 1d", [corrected()]));
         assert_eq!(
             report.series[0].status,
-            candlefile::SeriesStatus::Completed,
+            candlefile::model::SeriesStatus::Completed,
             "one price was corrected"
         );
         let report = grown(|bench| {
@@ -247,14 +247,14 @@ fn a_checked_candle_that_differs_in_one_price_alone_or_is_gone_hides_no_split_an
         });
         assert_eq!(
             report.series[0].status,
-            candlefile::SeriesStatus::Stale,
+            candlefile::model::SeriesStatus::Stale,
             "a split beside it"
         );
     }
     let report = grown(|bench| bench.provider.withdraw("X:BTCUSD 1d", start));
     assert_eq!(
         report.series[0].status,
-        candlefile::SeriesStatus::Completed,
+        candlefile::model::SeriesStatus::Completed,
         "one is gone"
     );
     let report = grown(|bench| {
@@ -264,7 +264,7 @@ fn a_checked_candle_that_differs_in_one_price_alone_or_is_gone_hides_no_split_an
     });
     assert_eq!(
         report.series[0].status,
-        candlefile::SeriesStatus::Stale,
+        candlefile::model::SeriesStatus::Stale,
         "a split, and one is gone"
     );
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use candlefile::backfill::{Request, Runner, run};
-use candlefile::provider::Setup;
-use candlefile::{Cancel, JobStatus, Policy, Registry, SeriesKey, Span, Store, SystemClock};
+use candlefile::model::{JobStatus, Policy, SeriesKey, Span};
+use candlefile::provider::{Registry, Setup};
+use candlefile::{Cancel, Store, SystemClock};
 
 use crate::support::harness::Home;
 
@@ -56,8 +57,8 @@ fn a_provider_of_ones_own_is_asked_through_the_same_path() {
         symbol: symbol.parse().unwrap(),
         timeframe: "1d".parse().unwrap(),
         source: "folder".to_owned(),
-        adjusted: candlefile::Adjustment::Raw,
-        listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
+        adjusted: candlefile::model::Adjustment::Raw,
+        listing: candlefile::model::Listing::on(candlefile::model::MarketCode::XNYS),
     };
     let january = Span::new(1_704_067_200, 1_704_412_800).unwrap();
     let request = |symbol: &str| Request {

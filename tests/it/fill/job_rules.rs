@@ -1,9 +1,10 @@
 //! The rules of a job: what a refusal spares, what stops it, and what one that stopped leaves behind.
 
+use candlefile::StoreError;
 use candlefile::backfill::Stop;
+use candlefile::model::{Counts, JobStatus, SeriesKey, SeriesStatus, Span};
 use candlefile::monitor::{FailedSlice, Monitor, Snapshot};
 use candlefile::provider::ErrorKind;
-use candlefile::{Counts, JobStatus, SeriesKey, SeriesStatus, Span, StoreError};
 
 use crate::support::long_past::{COIN, DAYS, LONG_PAST, cells, coin_of, january, ten_days, whole};
 use crate::support::scripted::{

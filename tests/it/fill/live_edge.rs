@@ -1,8 +1,8 @@
 //! The live edge at fixed instants: when a candle is stored, when it is final, what its later answers do to it, and
 //! when the tail is asked for again.
 
+use candlefile::model::{JobStatus, Policy};
 use candlefile::provider::Cursor;
-use candlefile::{JobStatus, Policy};
 use chrono_tz::America::Chicago;
 
 use crate::support::scripted::{

@@ -1,9 +1,7 @@
 //! The arithmetic of candles, trading hours and cells against naive models that walk a market's wall clock minute by
 //! minute and day by day, over 45 years, with the weeks of clock changes and the turns of years more often than others.
 
-use candlefile::model::market::{date_of, label_of};
-use candlefile::model::range::{Moment, Range};
-use candlefile::{Market, MarketCode, Policy, Timeframe};
+use candlefile::model::{Market, MarketCode, Moment, Policy, Range, Timeframe, date_of, label_of};
 use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Timelike, Weekday};
 use chrono_tz::Tz;
 use proptest::prelude::*;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use candlefile::model::{Market, MarketCode, Policy, Span, SpanSet, Timeframe};
 use candlefile::plan::{EmptySpan, Known, Tail, Wanted, plan};
-use candlefile::{Market, MarketCode, Policy, Span, SpanSet, Timeframe};
 use chrono::{Datelike, Weekday};
 use proptest::prelude::*;
 

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use candlefile::http::rate::{Limiter, Pace};
-use candlefile::provider::{ErrorKind, Limits, Waiting};
-use candlefile::{Cancel, Candle, JobStatus, ManualClock};
+use candlefile::internals::Limiter;
+use candlefile::model::{Candle, JobStatus};
+use candlefile::provider::{ErrorKind, Limits, Pace, Waiting};
+use candlefile::{Cancel, ManualClock};
 
 use crate::hostile::table::{limits, run};
 use crate::support::exchange::Reply;

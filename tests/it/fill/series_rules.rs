@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use candlefile::backfill::NothingFrom;
-use candlefile::provider::Cursor;
-use candlefile::{
-    Candle, Counts, Grid, JobStatus, Listing, MarketCode, SeriesKey, SeriesStatus, Span, Store,
-    StoreError,
+use candlefile::model::{
+    Candle, Counts, Grid, JobStatus, Listing, MarketCode, SeriesKey, SeriesStatus, Span,
 };
+use candlefile::provider::Cursor;
+use candlefile::{Store, StoreError};
 
 use crate::support::long_past::{COIN, DAYS, LONG_PAST, cells, coin_of, january, ten_days, whole};
 use crate::support::scripted::{
@@ -180,7 +180,7 @@ fn of_two_programs_that_fill_one_series_at_once_the_later_one_leaves_it_to_the_f
     bench.provider.script(move |_, _| {
         let mut store = Store::open(&path).unwrap();
         let report = job(&mut store, other.clone(), now, &[(key(DAYS), january())]).unwrap();
-        let partial = candlefile::JobStatus::Partial;
+        let partial = candlefile::model::JobStatus::Partial;
         assert_eq!(
             (report.status, report.records.fetched),
             (partial, 0),
@@ -408,7 +408,7 @@ fn a_series_is_bound_to_its_source_and_adjustment_as_long_as_it_holds_anything()
 
     assert!(is_bound(&bench.try_run(now, &[(key(DAYS), january())])));
     let adjusted = SeriesKey {
-        adjusted: candlefile::Adjustment::Split,
+        adjusted: candlefile::model::Adjustment::Split,
         ..of_source("csv")
     };
     assert!(is_bound(&bench.store.insert_candles(
@@ -564,7 +564,7 @@ fn a_job_that_cannot_be_resumed_is_not_left_running() {
 fn a_stale_adjusted_series_fails_before_anything_is_written() {
     let (mut bench, now) = (Bench::new(), utc(LONG_PAST));
     let adjusted = SeriesKey {
-        adjusted: candlefile::Adjustment::Split,
+        adjusted: candlefile::model::Adjustment::Split,
         ..key(DAYS)
     };
     let two_weeks = span(january().start(), label("2024-01-12"));

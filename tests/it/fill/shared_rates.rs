@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use candlefile::backfill::{self, Report, Request, Runner};
-use candlefile::{Cancel, Clock, ManualClock, Policy, Polygon, SeriesKey, Span, Store, StoreError};
+use candlefile::model::{Policy, SeriesKey, Span};
+use candlefile::provider::Polygon;
+use candlefile::{Cancel, Clock, ManualClock, Store, StoreError};
 
 use crate::support::exchange::Reply;
 use crate::support::harness::{Home, KEY};
@@ -50,8 +52,8 @@ fn run(
             symbol: symbol.parse().unwrap(),
             timeframe: "1d".parse().unwrap(),
             source: "polygon".to_owned(),
-            adjusted: candlefile::Adjustment::Raw,
-            listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
+            adjusted: candlefile::model::Adjustment::Raw,
+            listing: candlefile::model::Listing::on(candlefile::model::MarketCode::XNYS),
         };
         let (start, end) = oracle::span(symbol, "1d", "2024-01-02", "2024-01-31");
         (key, Span::new(start, end).unwrap())

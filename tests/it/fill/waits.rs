@@ -9,8 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use candlefile::backfill::{Request, Runner, Stop, run};
+use candlefile::model::{JobStatus, Policy, SeriesKey};
 use candlefile::provider::ErrorKind;
-use candlefile::{Cancel, Clock, JobStatus, ManualClock, Policy, SeriesKey};
+use candlefile::{Cancel, Clock, ManualClock};
 
 use crate::support::exchange::PATIENCE;
 use crate::support::harness::Home;
@@ -90,7 +91,7 @@ fn an_adjusted_series_that_grows_beyond_a_plans_history_costs_two_refusals_with_
     let mut bench = coin_of(&cells);
     bench.workers = 8;
     let coin = SeriesKey {
-        adjusted: candlefile::Adjustment::Split,
+        adjusted: candlefile::model::Adjustment::Split,
         ..key(COIN)
     };
     bench.run(

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use candlefile::{Candle, SeriesKey, Store};
+use candlefile::Store;
+use candlefile::model::{Candle, SeriesKey};
 use serde_json::{Value, json};
 
 use crate::support::harness::{Home, Run};
@@ -291,8 +292,8 @@ fn known_at_is_when_the_slice_that_brought_a_candle_ended() {
         symbol: "HAND".parse().unwrap(),
         timeframe: "1d".parse().unwrap(),
         source: "my-csv".into(),
-        adjusted: candlefile::Adjustment::Raw,
-        listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
+        adjusted: candlefile::model::Adjustment::Raw,
+        listing: candlefile::model::Listing::on(candlefile::model::MarketCode::XNYS),
     };
     let candle = Candle {
         ts: 1_704_153_600,

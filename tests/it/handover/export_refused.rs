@@ -1,6 +1,6 @@
 //! What `export` refuses: with a message that names the next step, and without leaving anything.
 
-use candlefile::Symbol;
+use candlefile::model::Symbol;
 
 use super::export::{export, file, filled, names};
 

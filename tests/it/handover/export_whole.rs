@@ -6,9 +6,11 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use candlefile::handover::export::{Beside, Column, Compression, Encoding, Format};
+use candlefile::handover::Choice;
+use candlefile::handover::export::{Beside, Column, Compression, Encoding, Export, Format};
+use candlefile::model::Candle;
 use candlefile::monitor::Monitor;
-use candlefile::{Cancel, Candle, Choice, Clock, Export, ManualClock, Store};
+use candlefile::{Cancel, Clock, ManualClock, Store};
 
 use super::export::{export, files, filled, minutes, names};
 use crate::support::harness::{Cli, Home};

@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use candlefile::handover::verify::verify;
+use candlefile::Store;
+use candlefile::handover::verify;
+use candlefile::model::{Candle, SeriesKey};
 use candlefile::monitor::Meter;
-use candlefile::{Candle, SeriesKey, Store};
 
 use crate::support::checker::check;
 use crate::support::db::Db;
@@ -89,8 +90,8 @@ fn a_write_that_is_taken_back_leaves_the_seal_on() {
         symbol: "AAPL".parse().unwrap(),
         timeframe: "1d".parse().unwrap(),
         source: "elsewhere".to_owned(),
-        adjusted: candlefile::Adjustment::Raw,
-        listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
+        adjusted: candlefile::model::Adjustment::Raw,
+        listing: candlefile::model::Listing::on(candlefile::model::MarketCode::XNYS),
     };
     let candle = Candle {
         ts: 86_400,

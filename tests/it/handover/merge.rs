@@ -4,14 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use candlefile::{Cancel, Candle, MergeError, Merged, Store, Target, TargetError, diff, merge};
+use candlefile::handover::{MergeError, Merged, Target, TargetError, diff, merge};
+use candlefile::model::Candle;
+use candlefile::{Cancel, Store};
 use serde_json::json;
 
 use crate::support::checker::check_books;
 use crate::support::db::Db;
 use crate::support::disk::Disk;
-use crate::support::documents::fields;
-use crate::support::documents::refused;
+use crate::support::documents::{fields, refused};
 use crate::support::exchange::Reply;
 use crate::support::harness::{Home, Run};
 use crate::support::scripted::{Bench, DAY, candles, key, label, ny, span, utc, version};

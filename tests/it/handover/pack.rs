@@ -33,7 +33,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 fn hex(bytes: &[u8]) -> String {
     let bytes = <[u8; 32]>::try_from(bytes).unwrap();
-    candlefile::Digest::from(bytes).to_string()
+    candlefile::model::Digest::from(bytes).to_string()
 }
 
 /// A file that is opened without a lock, a log or anything beside it.

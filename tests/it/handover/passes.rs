@@ -1,10 +1,9 @@
 //! How far a long pass over a file is: whoever looks sees each candle counted once.
 
 use candlefile::handover::export::{Beside, Encoding, Export, Format};
-use candlefile::handover::pack::{Options, checksum_path, pack};
-use candlefile::handover::verify::verify;
+use candlefile::handover::{Choice, PackOptions, Target, checksum_path, diff, merge, pack, verify};
 use candlefile::monitor::{Meter, Reading};
-use candlefile::{Cancel, Choice, Store, SystemClock, Target, diff, merge};
+use candlefile::{Cancel, Store, SystemClock};
 
 use crate::support::harness::Home;
 
@@ -51,7 +50,7 @@ fn every_pass_tells_how_far_it_is_and_ends_at_what_there_was_to_do() {
         &Choice::default(),
         &packed,
         &checksum,
-        Options::default(),
+        PackOptions::default(),
         &cancel,
     )
     .unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use candlefile::handover::verify::{Check, verify};
+use candlefile::handover::{Check, verify};
 use candlefile::monitor::Meter;
 use rusqlite::Connection;
 

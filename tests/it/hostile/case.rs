@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use candlefile::JobStatus;
+use candlefile::model::JobStatus;
 
 use crate::support::aggs;
 use crate::support::exchange::Reply;

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use candlefile::http::rate::{Limiter, Rate};
+use candlefile::internals::Limiter;
+use candlefile::provider::Rate;
 use candlefile::{Cancel, Clock, ManualClock};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

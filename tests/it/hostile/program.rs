@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread;
 
-use candlefile::JobStatus;
+use candlefile::model::JobStatus;
 
 use super::answers;
 use super::case::{At, BAD, Case, Others, TIMEFRAME, asked};

@@ -3,18 +3,17 @@
 
 use std::collections::HashSet;
 
+use candlefile::model::{JobStatus, SeriesStatus, Span};
 use candlefile::provider::{Ask, Cursor, Page};
-use candlefile::{JobStatus, SeriesStatus, Span};
 
-use crate::support::aggs;
 use crate::support::checker::check;
 use crate::support::exchange::{Reply, Request};
 use crate::support::harness::Home;
-use crate::support::oracle;
 use crate::support::scripted::{
     Answer, Bench, DAY, HOUR, candles, market, page, span, utc, version, without_open,
 };
 use crate::support::server::Server;
+use crate::support::{aggs, oracle};
 
 const SERIES: &str = "X:BTCUSD 1h";
 

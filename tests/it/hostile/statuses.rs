@@ -1,6 +1,6 @@
 //! The table of the hostile provider: statuses.
 
-use candlefile::JobStatus;
+use candlefile::model::JobStatus;
 
 use super::answers::{OK, bomb, half, raw};
 use super::case::{At, Case, Others, Outcome, PAGE, case, is_final, lasts, passes, whole};

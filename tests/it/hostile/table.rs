@@ -10,8 +10,9 @@ use std::thread;
 use std::time::Duration;
 
 use candlefile::backfill::{self, Report, Runner, Stop};
-use candlefile::provider::Limits;
-use candlefile::{Cancel, JobStatus, ManualClock, Policy, Polygon, SeriesKey, Span, Store};
+use candlefile::model::{JobStatus, Policy, SeriesKey, Span};
+use candlefile::provider::{Limits, Polygon};
+use candlefile::{Cancel, ManualClock, Store};
 
 use super::case::{At, BAD, Case, Kept, ODD, Others, Outcome, PAGE, ROW, TIMEFRAME, asked};
 use super::{answers, case, pages, rows, statuses};
@@ -72,8 +73,8 @@ pub(crate) fn run(home: &Home, url: &str, limits: Limits, workers: usize) -> Rep
             symbol: symbol.parse().unwrap(),
             timeframe: TIMEFRAME.parse().unwrap(),
             source: "polygon".to_owned(),
-            adjusted: candlefile::Adjustment::Raw,
-            listing: candlefile::Listing::on(candlefile::MarketCode::XNYS),
+            adjusted: candlefile::model::Adjustment::Raw,
+            listing: candlefile::model::Listing::on(candlefile::model::MarketCode::XNYS),
         };
         let (start, end) = good_span(symbol);
         (key, Span::new(start, end).unwrap())

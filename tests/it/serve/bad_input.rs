@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use candlefile::Polygon;
-use candlefile::run::clock::SystemClock;
+use candlefile::SystemClock;
+use candlefile::provider::Polygon;
 use candlefile::serve::Settings;
 use serde_json::{Value, json};
 

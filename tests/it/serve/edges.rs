@@ -9,8 +9,7 @@ use std::process::Command;
 
 use crate::support::harness::Home;
 use crate::support::running::eventually;
-use crate::support::serving::host;
-use crate::support::serving::{Serving, read_answer};
+use crate::support::serving::{Serving, host, read_answer};
 
 #[test]
 fn who_has_said_all_that_he_wants_to_say_is_answered() {

@@ -152,6 +152,7 @@ fn what_a_server_that_has_stopped_had_queued_waits_and_goes_on_with_whoever_come
     let told = home.cli(["status", "--json"]).run().ok().json();
     for job in told["jobs"].as_array().unwrap() {
         assert_eq!(job["status"], "queued", "{job}");
+        assert_eq!(job.get("duration_s"), Some(&Value::Null), "{job}");
         assert!(
             job["error"]
                 .as_str()

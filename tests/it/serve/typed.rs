@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use candlefile::run::clock::Cancel;
-use candlefile::{Clock, Sample, SystemClock};
+use candlefile::provider::Sample;
+use candlefile::{Cancel, Clock, SystemClock};
 
 use crate::support::harness::Home;
 use crate::support::inside::{settings, while_serving};

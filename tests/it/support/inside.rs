@@ -1,13 +1,13 @@
 //! The server within the test's process, with a clock, a provider or a disk that no command line can name. It must never outlive
 //! its test, also when that fails.
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
+use candlefile::model::Policy;
 use candlefile::provider::Provider;
 use candlefile::serve::{Settings, Sockets};
-use candlefile::{Cancel, Clock, Policy};
+use candlefile::{Cancel, Clock};
 
 use super::exchange::PATIENCE;
 use super::harness::Home;

@@ -1,6 +1,6 @@
 //! Series of 2024 against the scripted provider, at an instant at which all of them are final.
 
-use candlefile::{Candle, Span};
+use candlefile::model::{Candle, Span};
 
 use super::scripted::{Bench, DAY, HOUR, candles, label, span};
 

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use candlefile::backfill::{Report, Request, Runner, resume, run};
+use candlefile::model::{
+    Adjustment, Candle, Counts, Listing, Market, Policy, SeriesKey, Span, Symbol,
+};
 use candlefile::monitor::Monitor;
-use candlefile::provider::polygon::Unkeyed;
 use candlefile::provider::{
-    Ask, Cursor, Dated, ErrorKind, Number, Page, ProviderError, Row, Values,
+    Ask, AssetClass, Cursor, Dated, ErrorKind, Number, Page, Polygon, Provider, ProviderError, Row,
+    Values,
 };
-use candlefile::{
-    Adjustment, AssetClass, Cancel, Candle, Counts, Listing, ManualClock, Market, Policy, Provider,
-    SeriesKey, Span, Store, StoreError, Symbol,
-};
+use candlefile::{Cancel, ManualClock, Store, StoreError};
 use chrono::{NaiveDateTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use rusqlite::Connection;
@@ -131,11 +131,11 @@ impl Provider for Scripted {
     }
 
     fn listing(&self, symbol: &Symbol) -> Listing {
-        Unkeyed.listing(symbol)
+        Polygon::without_key().listing(symbol)
     }
 
     fn asset_class(&self, symbol: &Symbol) -> AssetClass {
-        Unkeyed.asset_class(symbol)
+        Polygon::without_key().asset_class(symbol)
     }
 
     fn fetch(&self, ask: &Ask, cursor: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {
@@ -235,7 +235,7 @@ pub(crate) fn key(series: &str) -> SeriesKey {
         timeframe: timeframe.parse().unwrap(),
         source: "scripted".to_owned(),
         adjusted: Adjustment::Raw,
-        listing: Unkeyed.listing(&symbol),
+        listing: Polygon::without_key().listing(&symbol),
         symbol,
     }
 }
@@ -369,7 +369,7 @@ impl Bench {
 
     /// Asks for one series from a start up to now.
     pub(crate) fn update(&mut self, series: &str, start: i64, now: i64) -> Report {
-        let span = candlefile::model::range::up_to_now(&market(series), start, now);
+        let span = candlefile::model::up_to_now(&market(series), start, now);
         self.backfill(now, series, span.unwrap())
     }
 
@@ -410,7 +410,7 @@ impl Bench {
             held.push(candle);
             Ok::<(), StoreError>(())
         };
-        let view = candlefile::View::open(&self.store, &key.symbol, key.timeframe).unwrap();
+        let view = candlefile::view::View::open(&self.store, &key.symbol, key.timeframe).unwrap();
         view.each_candle(&self.store, each).unwrap();
         held
     }

@@ -8,11 +8,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use candlefile::backfill::{Request, Runner, run};
+use candlefile::model::{Candle, JobStatus, Policy, Span};
 use candlefile::monitor::{Monitor, Snapshot};
-use candlefile::provider::{Ask, Cursor, Page, ProviderError};
-use candlefile::{
-    Cancel, Candle, JobStatus, ManualClock, Policy, Provider, Span, Store, StoreError,
-};
+use candlefile::provider::{Ask, Cursor, Page, Provider, ProviderError};
+use candlefile::{Cancel, ManualClock, Store, StoreError};
 use chrono::Weekday;
 use rusqlite::Connection;
 
@@ -67,8 +66,8 @@ impl Provider for Paced {
         Weekday::Sun
     }
 
-    fn listing(&self, symbol: &candlefile::Symbol) -> candlefile::Listing {
-        candlefile::provider::polygon::Unkeyed.listing(symbol)
+    fn listing(&self, symbol: &candlefile::model::Symbol) -> candlefile::model::Listing {
+        candlefile::provider::Polygon::without_key().listing(symbol)
     }
 
     fn fetch(

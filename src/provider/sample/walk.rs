@@ -1,26 +1,14 @@
-//! The embedded sample provider: synthetic candles of stocks and indices on New York weekdays from 09:30 to 16:00, of crypto
-//! at all hours and of forex from Sunday to Friday evening, a pure function of symbol, timeframe and start. It sends nothing, and takes the same path (slices, pages, writer, coverage) as a real one.
-//!
-//! Every candle is made of the minutes it holds, so that timeframes agree with one another. `data/sample.json` describes
-//! the session, the first date and the price levels.
+//! The price walk of a symbol: every candle is made of the minutes it holds, so that timeframes agree with one another. Pure.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::{
-    Ask, AssetClass, Cursor, ErrorKind, Expected, Page, Provider, ProviderError, Row, Spec,
-    prefixes, spelling,
-};
 use crate::model::candle::Candle;
-use crate::model::listing::Listing;
-use crate::model::symbol::{Meant, Symbol};
-use crate::model::timeframe::Timeframe;
-use crate::run::clock::Cancel;
+use crate::model::symbol::Symbol;
+use crate::provider::{Ask, AssetClass, prefixes};
 
 /// Minutes of a session, and of a day with the night before it, in the time in which prices move evenly.
 const SESSION: f64 = 390.0;
@@ -32,44 +20,17 @@ const WAVES: u64 = 11;
 /// How high the shortest is: a day moves by about one percent then.
 const STEP: f64 = 0.0004;
 
-/// The name that files record.
-pub const NAME: &str = "sample";
-
-/// What there is to know of it before it is made.
-pub fn spec() -> Spec {
-    use AssetClass::{Crypto, Forex, Index, Stock};
-    Spec {
-        name: NAME.into(),
-        aliases: Vec::new(),
-        about: "Embedded synthetic data, for trying things out".into(),
-        keys: Vec::new(),
-        base_url: None,
-        asset_classes: vec![Stock, Crypto, Forex, Index],
-        covers: "any symbol, synthetic".into(),
-        timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
-        default_rate: None,
-        limits: "stocks and indices on New York weekdays 09:30 to 16:00, from 2000-01-03 on".into(),
-        make: Arc::new(|_| Ok(Arc::new(Sample::default()) as Arc<dyn Provider>)),
-    }
-}
-
-/// The provider.
-pub struct Sample {
-    model: Model,
-    pages: AtomicU64,
-}
-
 #[derive(Deserialize)]
-struct Model {
-    zone: Tz,
+pub(super) struct Model {
+    pub(super) zone: Tz,
     #[serde(deserialize_with = "clock_time")]
-    open: NaiveTime,
+    pub(super) open: NaiveTime,
     #[serde(deserialize_with = "clock_time")]
-    close: NaiveTime,
-    first_date: NaiveDate,
-    base_date: NaiveDate,
-    page_rows: usize,
-    base_prices: BTreeMap<String, f64>,
+    pub(super) close: NaiveTime,
+    pub(super) first_date: NaiveDate,
+    pub(super) base_date: NaiveDate,
+    pub(super) page_rows: usize,
+    pub(super) base_prices: BTreeMap<String, f64>,
 }
 
 fn clock_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D::Error> {
@@ -77,138 +38,9 @@ fn clock_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Naive
     NaiveTime::parse_from_str(&text, "%H:%M").map_err(serde::de::Error::custom)
 }
 
-impl Default for Sample {
-    fn default() -> Self {
-        let model = serde_json::from_str(include_str!("../../data/sample.json"))
-            .expect("data/sample.json is well formed");
-        Sample {
-            model,
-            pages: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Provider for Sample {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn week_start(&self) -> Weekday {
-        Weekday::Sun
-    }
-
-    fn listing(&self, symbol: &Symbol) -> Listing {
-        prefixes::listing(symbol)
-    }
-
-    fn asset_class(&self, symbol: &Symbol) -> AssetClass {
-        prefixes::asset_class(symbol)
-    }
-
-    fn first_date(&self, _: &Symbol) -> NaiveDate {
-        self.model.first_date
-    }
-
-    fn likely(&self, typed: &str) -> Meant {
-        spelling::likely(typed)
-    }
-
-    fn fetch(
-        &self,
-        ask: &Ask,
-        cursor: Option<&Cursor>,
-        cancel: &Cancel,
-    ) -> Result<Page, ProviderError> {
-        if cancel.is_cancelled() {
-            return Err(ProviderError {
-                kind: ErrorKind::Cancelled,
-                message: "stopped".to_owned(),
-                attempts: 0,
-            });
-        }
-        self.pages.fetch_add(1, Ordering::Relaxed);
-        if !could_exist(&ask.symbol) {
-            return Ok(Page::default());
-        }
-        let from = cursor
-            .and_then(|cursor| cursor.as_str().parse().ok())
-            .unwrap_or(ask.span.start());
-        let mut candles = self.candles(ask, from, self.model.page_rows + 1);
-        let next = (candles.len() > self.model.page_rows)
-            .then(|| candles.pop())
-            .flatten();
-        let next = next.map(|candle| Cursor::new(candle.ts.to_string()));
-        let rows = candles.iter().map(|candle| Row::of(candle, &ask.market));
-        Ok(Page::of(ask, rows).followed_by(next))
-    }
-
-    fn expected(&self, ask: &Ask) -> Expected {
-        let session = (self.model.close - self.model.open).num_minutes();
-        let days = ask.market.expected_candles(ask.span);
-        let is_all_day = Hours::of(&ask.symbol) != Hours::Session;
-        let rows = if is_all_day || ask.market.timeframe().is_label() {
-            days
-        } else {
-            days * session / (16 * 60)
-        };
-        let pages = rows.cast_unsigned().div_ceil(self.model.page_rows as u64);
-        Expected {
-            rows,
-            requests: pages.max(1),
-        }
-    }
-
-    fn requests(&self) -> u64 {
-        self.pages.load(Ordering::Relaxed)
-    }
-}
-
-impl Sample {
-    /// The candles from a position to the end of the span, at most `limit`.
-    fn candles(&self, ask: &Ask, from: i64, limit: usize) -> Vec<Candle> {
-        let walk = Walk::new(&self.model, &ask.symbol);
-        let mut candles: Vec<Candle> = Vec::new();
-        let mut ts = from;
-        while ts < ask.span.end() && candles.len() < limit {
-            let end = ask.market.next(ts);
-            // A label's candle is made of the minutes of its market days.
-            let (first, last) = if ask.market.timeframe().is_label() {
-                let day = |label| ask.market.midnight(crate::model::market::date_of(label));
-                (day(ts), day(end))
-            } else {
-                (ts, end)
-            };
-            candles.extend(walk.candle(ts, first, last));
-            ts = match candles.last() {
-                Some(candle) if candle.ts == ts => end,
-                _ => walk.skip_idle(ask, last, end),
-            };
-        }
-        candles
-    }
-}
-
-/// Whether the provider could have a symbol: tickers are capitals and digits, with a dot before a class of shares and a
-/// small p before a series of preferred ones.
-fn could_exist(symbol: &Symbol) -> bool {
-    let capitals = |text: &str| {
-        let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-        !text.is_empty() && text.bytes().all(is_capital)
-    };
-    let text = symbol.as_str();
-    let (class, name) = text.split_once(':').unwrap_or(("", text));
-    let (stem, preferred) = match name.split_once('p') {
-        Some((stem, series)) if class.is_empty() => (stem, series),
-        _ => (name, ""),
-    };
-    ["", "X", "C", "I", "O"].contains(&class)
-        && stem.split('.').all(capitals)
-        && (preferred.is_empty() || capitals(preferred))
-}
-
 /// When a symbol trades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hours {
+pub(super) enum Hours {
     /// In New York's session.
     Session,
     /// From Sunday to Friday evening.
@@ -218,7 +50,7 @@ enum Hours {
 }
 
 impl Hours {
-    fn of(symbol: &Symbol) -> Hours {
+    pub(super) fn of(symbol: &Symbol) -> Hours {
         match prefixes::asset_class(symbol) {
             AssetClass::Stock | AssetClass::Index => Hours::Session,
             AssetClass::Forex => Hours::Week,
@@ -263,7 +95,7 @@ impl Moment {
 }
 
 /// One symbol's price path.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     model: &'a Model,
     hours: Hours,
     seed: u64,
@@ -275,7 +107,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(model: &'a Model, symbol: &Symbol) -> Walk<'a> {
+    pub(super) fn new(model: &'a Model, symbol: &Symbol) -> Walk<'a> {
         let seed = symbol
             .as_str()
             .bytes()
@@ -302,7 +134,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The candle made of the session minutes in `[first, last)`, if there are any.
-    fn candle(&self, ts: i64, first: i64, last: i64) -> Option<Candle> {
+    pub(super) fn candle(&self, ts: i64, first: i64, last: i64) -> Option<Candle> {
         let mut made: Option<Candle> = None;
         let mut value = 0.0;
         let mut date = self.date(first);
@@ -332,7 +164,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next position worth looking at after one without a candle.
-    fn skip_idle(&self, ask: &Ask, instant: i64, end: i64) -> i64 {
+    pub(super) fn skip_idle(&self, ask: &Ask, instant: i64, end: i64) -> i64 {
         if ask.market.timeframe().is_label() {
             return end;
         }

@@ -1,0 +1,336 @@
+//! Which slice is fetched next. A state machine without threads or a clock; [`super`] puts a lock around it.
+//!
+//! Slices go out in plan order, series by series, so that the writer appends. Two exceptions: the first slice of a series
+//! is asked alone, since a plan's history that begins later would refuse it and its neighbours alike; and a series whose
+//! slice was refused so goes on newest first, one at a time, until the next such refusal. So a plan's limit costs a
+//! series two requests.
+//!
+//! A symbol that the plan does not include is asked for once. It takes two of a class, and none that was answered, to take the
+//! class for one that the plan does not include: a single symbol may be refused for reasons of its own. What is in flight of
+//! such a class is waited for, since a refusal is quick and an answer is not.
+//!
+//! A slice that the provider had nothing for may be one that it only lost, if the series has candles before and after it.
+//! Whether it has is known once its neighbours were asked; until then such a slice is held back. One between candles is
+//! asked for a second time, and the others are done.
+
+mod lane;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use lane::{Doubt, Lane, Order};
+
+use super::message::{End, Nothing};
+use crate::model::span::Span;
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
+use crate::provider::{AssetClass, ErrorKind};
+use crate::store::Progress;
+
+/// Something to fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Ask again for candles of an adjusted series that are stored: before anything is fetched, and at the end.
+    Recheck {
+        /// Index of the series in the job.
+        series: usize,
+        /// Whether it is for what came first in this run.
+        at_end: bool,
+    },
+    /// Fetch a slice.
+    Slice {
+        /// Index of the series in the job.
+        series: usize,
+        /// The slice.
+        progress: Progress,
+        /// Whether nothing was an answer of the first question, and of the second is one.
+        again: bool,
+    },
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This.
+    Do(Work),
+    /// Something in flight decides what comes next.
+    Wait,
+    /// Nothing is left.
+    Done,
+}
+
+/// How a piece of work went, as far as it matters for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was done.
+    Settled,
+    /// It failed alone.
+    Failed,
+    /// The slice lies before the plan's history.
+    OutsideHistory,
+    /// The plan does not include the symbol, or its whole asset class.
+    NotEntitled,
+    /// Nothing more of this series may be fetched.
+    SeriesOver,
+    /// The provider has nothing for the slice, as it said at an instant for the first time.
+    Nothing(End, i64),
+}
+
+/// A slice that is not asked, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unasked {
+    /// Index of the series in the job.
+    pub(crate) series: usize,
+    /// The slice.
+    pub(crate) progress: Progress,
+    /// Why.
+    pub(crate) why: &'static str,
+}
+
+impl Unasked {
+    /// What it means that it is not asked.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self.why {
+            BEFORE_HISTORY => ErrorKind::OutsideHistory,
+            _ => ErrorKind::NotEntitled,
+        }
+    }
+}
+
+pub(super) const BEFORE_HISTORY: &str = "not asked: the plan's history begins later";
+pub(super) const CLASS_REFUSED: &str = "not asked: the plan does not include this asset class";
+pub(super) const SYMBOL_REFUSED: &str = "not asked: the plan does not include this symbol";
+
+/// So many symbols that are refused speak for their class.
+const REFUSED_OF_CLASS: usize = 2;
+
+/// All slices of a job.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    lanes: Vec<Lane>,
+    /// Lanes with something pending.
+    live: BTreeSet<usize>,
+    refused: HashMap<AssetClass, HashSet<Symbol>>,
+    /// Classes of which something was answered.
+    answered: HashSet<AssetClass>,
+    in_flight: HashMap<AssetClass, usize>,
+    history_from: HashMap<(AssetClass, Timeframe), i64>,
+    unasked: Vec<Unasked>,
+    nothing: Vec<Nothing>,
+}
+
+impl Queue {
+    /// Adds a series with its slices in ascending order, and the stretch that it is known to live in.
+    pub(crate) fn push(
+        &mut self,
+        symbol: &Symbol,
+        class: AssetClass,
+        timeframe: Timeframe,
+        slices: &[Progress],
+        recheck: bool,
+        life: Option<Span>,
+    ) {
+        if !slices.is_empty() {
+            self.live.insert(self.lanes.len());
+        }
+        let order = if recheck {
+            Order::Recheck
+        } else {
+            Order::OldestAlone
+        };
+        self.lanes.push(Lane {
+            symbol: symbol.clone(),
+            class,
+            timeframe,
+            pending: slices.iter().copied().collect(),
+            in_flight: Vec::new(),
+            order,
+            life,
+            silent: Vec::new(),
+            doubtful: VecDeque::new(),
+            check_at_end: false,
+        });
+    }
+
+    /// Of the series that was added last, what came first is asked for again in the end.
+    pub(crate) fn check_at_end(&mut self) {
+        if let Some(lane) = self.lanes.last_mut() {
+            lane.check_at_end = true;
+        }
+    }
+
+    /// The next piece of work.
+    pub(crate) fn next(&mut self) -> Next {
+        let mut from = 0;
+        while let Some(&series) = self.live.range(from..).next() {
+            from = series + 1;
+            let class = self.lanes[series].class;
+            if self.looks_refused(class) && self.in_flight.get(&class).is_some_and(|&n| n > 0) {
+                continue;
+            }
+            self.drop_unasked(series);
+            self.judge_silent(series);
+            let lane = &mut self.lanes[series];
+            if lane.pending.is_empty() && lane.doubtful.is_empty() {
+                if !lane.silent.is_empty() || lane.check_at_end && !lane.in_flight.is_empty() {
+                    continue;
+                }
+                self.live.remove(&series);
+                if std::mem::take(&mut lane.check_at_end) {
+                    let work = Work::Recheck {
+                        series,
+                        at_end: true,
+                    };
+                    lane.in_flight.push(work);
+                    *self.in_flight.entry(class).or_default() += 1;
+                    return Next::Do(work);
+                }
+                continue;
+            }
+            if !lane.in_flight.is_empty() && lane.order != Order::Ascending {
+                continue;
+            }
+            if let Some(work) = lane.next(series) {
+                lane.in_flight.push(work);
+                *self.in_flight.entry(class).or_default() += 1;
+                return Next::Do(work);
+            }
+        }
+        if self.live.is_empty() {
+            Next::Done
+        } else {
+            Next::Wait
+        }
+    }
+
+    /// Says how a piece of work went, and in what stretch the series is known to live since.
+    pub(crate) fn done(&mut self, work: Work, verdict: Verdict, life: Option<Span>) {
+        let (Work::Recheck { series, .. } | Work::Slice { series, .. }) = work;
+        let lane = &mut self.lanes[series];
+        lane.in_flight.retain(|other| *other != work);
+        if let Some(in_flight) = self.in_flight.get_mut(&lane.class) {
+            *in_flight -= 1;
+        }
+        lane.life = life;
+        lane.order = match (lane.order, verdict) {
+            (_, Verdict::OutsideHistory) | (Order::NewestFirst, _) => Order::NewestFirst,
+            (Order::Recheck, _) => Order::OldestAlone,
+            (Order::OldestAlone | Order::Ascending, _) => Order::Ascending,
+        };
+        if matches!(verdict, Verdict::Settled | Verdict::Nothing(..)) {
+            self.answered.insert(lane.class);
+        }
+        match (verdict, work) {
+            (Verdict::OutsideHistory, Work::Slice { progress, .. }) => {
+                let from = self
+                    .history_from
+                    .entry((lane.class, lane.timeframe))
+                    .or_insert(i64::MIN);
+                *from = progress.span.start().max(*from);
+            }
+            (Verdict::NotEntitled, work) => {
+                let refused = self.refused.entry(lane.class).or_default();
+                refused.insert(lane.symbol.clone());
+                lane.check_at_end = false;
+                if matches!(work, Work::Recheck { .. }) {
+                    // The whole series was given up with it.
+                    lane.pending.clear();
+                }
+            }
+            (Verdict::SeriesOver, _) => {
+                lane.pending.clear();
+                lane.check_at_end = false;
+            }
+            (Verdict::Nothing(end, seen_at), Work::Slice { progress, .. }) => {
+                lane.silent.push(Nothing {
+                    series,
+                    progress,
+                    end,
+                    seen_at,
+                });
+                self.live.insert(series);
+            }
+            _ => {}
+        }
+    }
+
+    /// The slices for which nothing is the answer, since the last call.
+    pub(crate) fn take_nothing(&mut self) -> Vec<Nothing> {
+        std::mem::take(&mut self.nothing)
+    }
+
+    /// Lets go of the silent slices of a series whose neighbours have said enough.
+    fn judge_silent(&mut self, series: usize) {
+        let lane = &mut self.lanes[series];
+        // What is not proven is asked again soon.
+        let silent = std::mem::take(&mut lane.silent).into_iter();
+        let (mut silent, unproven): (Vec<Nothing>, Vec<Nothing>) =
+            silent.partition(|nothing| nothing.end.proven.is_some());
+        self.nothing.extend(unproven);
+        // The doubtful ones first, then whoever is held back for their sake, and so on: each may be the neighbour of another.
+        silent.retain(|nothing| {
+            let is_doubtful = lane.doubts(nothing.progress.span, &[]) == Doubt::Is;
+            lane.doubtful
+                .extend(is_doubtful.then_some(nothing.progress));
+            !is_doubtful
+        });
+        loop {
+            let (more, rest): (Vec<Nothing>, Vec<Nothing>) =
+                silent.into_iter().partition(|nothing| {
+                    lane.doubts(nothing.progress.span, &lane.silent) == Doubt::May
+                });
+            silent = rest;
+            if more.is_empty() {
+                break;
+            }
+            lane.silent.extend(more);
+        }
+        self.nothing.extend(silent);
+    }
+
+    /// The slices that were found not worth asking since the last call.
+    pub(crate) fn take_unasked(&mut self) -> Vec<Unasked> {
+        std::mem::take(&mut self.unasked)
+    }
+
+    fn looks_refused(&self, class: AssetClass) -> bool {
+        let refused = self.refused.get(&class).map_or(0, HashSet::len);
+        refused >= REFUSED_OF_CLASS && !self.answered.contains(&class)
+    }
+
+    fn drop_unasked(&mut self, series: usize) {
+        let class = self.lanes[series].class;
+        let of_class = self.looks_refused(class);
+        let refused = self.refused.get(&class);
+        let lane = &mut self.lanes[series];
+        if lane.order == Order::Recheck && !lane.in_flight.is_empty() {
+            // Whoever does it says what becomes of the series.
+            return;
+        }
+        let of_symbol = refused.is_some_and(|refused| refused.contains(&lane.symbol));
+        let history_from = self
+            .history_from
+            .get(&(lane.class, lane.timeframe))
+            .copied()
+            .unwrap_or(i64::MIN);
+        if !of_class && !of_symbol && history_from == i64::MIN {
+            return;
+        }
+        let unasked = &mut self.unasked;
+        lane.pending.retain(|&progress| {
+            let why = match progress.span.end() <= history_from {
+                _ if of_class => CLASS_REFUSED,
+                _ if of_symbol => SYMBOL_REFUSED,
+                true => BEFORE_HISTORY,
+                false => return true,
+            };
+            unasked.push(Unasked {
+                series,
+                progress,
+                why,
+            });
+            false
+        });
+    }
+}

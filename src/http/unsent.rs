@@ -1,0 +1,91 @@
+//! Why a request could not be sent, by what the system, TLS and a proxy say.
+
+use super::environment::{Proxy, Said};
+use super::failure::innermost;
+use super::{BaseUrl, Kind, Once, Unreachable, environment};
+
+pub(super) fn send_failure<K>(error: &reqwest::Error, base: &BaseUrl) -> Once<K> {
+    let cause = innermost(error);
+    if error.is_builder() {
+        Once::Final(
+            Kind::Answer,
+            format!("the request could not be made: {cause}"),
+        )
+    } else if error.is_connect() {
+        // One that does not come about in time is both.
+        no_connection(&cause, is_of_tunnel(error), base)
+    } else if error.is_timeout() {
+        Once::Again("no answer in time".to_owned(), None)
+    } else {
+        Once::Again(format!("the connection broke: {cause}"), None)
+    }
+}
+
+/// Whether a proxy was reached, and what went wrong is the way through it.
+fn is_of_tunnel(error: &dyn std::error::Error) -> bool {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let mut texts = chain.map(ToString::to_string);
+    texts.any(|text| text.starts_with("tunnel error") && !text.contains("underlying connection"))
+}
+
+fn no_connection<K>(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once<K> {
+    let address = base.address();
+    let unreachable = |why, message| Once::Final(Kind::Unreachable(why), message);
+    if cause.to_lowercase().contains("certificate") {
+        let message = format!("the provider's TLS certificate is not accepted: {cause}");
+        return unreachable(Unreachable::Certificate, message);
+    }
+    let proxy = environment::proxy(base);
+    if cause.contains("InvalidContentType") {
+        // Whichever was expected to speak it first.
+        let proxy = proxy.filter(Proxy::is_behind_tls);
+        let why = proxy
+            .as_ref()
+            .map_or(Unreachable::Plain, |_| Unreachable::Proxy);
+        let at = proxy.map_or_else(|| address.to_owned(), |proxy| proxy.to_string());
+        let message = format!("{at} answers without TLS, as a port for plain HTTP does");
+        return unreachable(why, message);
+    }
+    match proxy {
+        Some(proxy) if is_of_tunnel => refused_by(&proxy, cause, base),
+        proxy => {
+            let message = format!("no connection: {cause}");
+            let why = proxy
+                .as_ref()
+                .map_or(Unreachable::Network, |_| Unreachable::Proxy);
+            let at = proxy.map_or_else(|| address.to_owned(), |proxy| proxy.to_string());
+            let whole = format!("nothing answers at {at}: {message}");
+            Once::NoConnection(message, whole, why)
+        }
+    }
+}
+
+/// A proxy was reached, and gives no way to the provider.
+fn refused_by<K>(proxy: &Proxy, cause: &str, base: &BaseUrl) -> Once<K> {
+    let said = if cause.contains("authorization required") {
+        Said::Status(407)
+    } else {
+        proxy.ask(base)
+    };
+    let final_at = |why, message| Once::Final(Kind::Unreachable(why), message);
+    let unreachable = |message| final_at(Unreachable::Proxy, message);
+    match said {
+        Said::Status(407) => final_at(
+            Unreachable::ProxyUser,
+            format!("{proxy} wants a user and a password, or others: HTTP 407"),
+        ),
+        Said::Status(status @ 400..500) => {
+            unreachable(format!("{proxy} refuses the way out: HTTP {status}"))
+        }
+        Said::NoHttp => unreachable(format!("{proxy} does not speak HTTP")),
+        Said::Status(status) => {
+            let message = format!("{proxy} finds no way to the provider: HTTP {status}");
+            Once::NoConnection(message.clone(), message, Unreachable::Proxy)
+        }
+        Said::Nothing => {
+            let cause = cause.trim_start_matches("tunnel error: ");
+            let message = format!("{proxy} gives no way to the provider: {cause}");
+            Once::NoConnection(message.clone(), message, Unreachable::Proxy)
+        }
+    }
+}
