@@ -72,7 +72,12 @@ async function watch(url) {
 async function failure(url) {
   const { page, see, find, close } = await open(url);
   await ask(page, 'AAPL, MSFT');
+  const strip = '#series tr[data-name="MSFT/1d"] .strip';
+  await see(`${strip}[aria-label^="not asked 2024-01-02 to "]`);
+  await reached('begun');
   await see(`${running} .errors li`, /MSFT 1d.*no such luck/);
+  // While the rest goes on.
+  await see(`${strip}[aria-label*="failed 2024-01-02 to 2024-03-28"]`);
   // What was given up is not done.
   await see(`${running} .percent`, '0.0 %');
   await see(`${running} .figures`, /Done\s*0 of 2\s*Failed\s*1\s*Left\s*1/);
@@ -244,6 +249,15 @@ async function chart(url) {
 async function charts(url) {
   const { page, see, gone, find, close } = await open(url, { expected: [NO_ANSWER] });
   const [first, other] = ['AAPL', 'MSFT'].map((symbol) => find(`#series tr[data-name="${symbol}/1d"] button`));
+  // What stands in a row is of one moment, however old the list is.
+  await page.route('**/api/v1/symbols', async (route) => {
+    const { symbols } = await (await route.fetch()).json();
+    await route.fulfill({ json: { symbols: symbols.map((one) => ({ ...one, candles: 7 })) } });
+  });
+  await page.reload();
+  await see('#series tr[data-name="AAPL/1d"]:has(.strip) td.n.s', '53');
+  await page.unroute('**/api/v1/symbols');
+  await page.goto(url);
   const candlesOf = (symbol) => `#chart .plot[aria-label^="Candles and volume of ${symbol} 1d"]`;
   await first.click();
   await see('#chart .facts', '53 candles, all loaded');

@@ -122,6 +122,7 @@ fn document(series: &SeriesRow, missing: &SpanSet, failed: &SpanSet, nothing: &S
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
         "adjusted": series.key.adjusted.is_adjusted(), "adjustment": series.key.adjusted.word(),
         "market": series.key.listing.market, "grid": series.key.listing.grid, "currency": series.key.listing.currency,
+        "first": series.first_ts.map(time), "last": series.last_ts.map(time), "candles": series.candles,
         "covered": spans(&series.coverage), "missing": spans(missing), "failed": spans(failed),
         "empty": spans(&series.empty), "nothing_from_provider": spans(nothing), "provisional_from": provisional_from.map(time),
     })

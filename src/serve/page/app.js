@@ -109,8 +109,12 @@ const isBehind = () => symbols.all.length === 0
   && jobs.list.some((job) => job.status === 'running' && job.total_records_inserted > 0);
 
 let timer;
+/** Whether a slice has failed since: then what is missing is another thing than before, without a candle more. */
+let hasFailed = false;
 async function loadSeries() {
   clearTimeout(timer);
+  if (hasFailed) symbols.forgetCoverage();
+  hasFailed = false;
   const before = performance.now();
   await table.load();
   // A file of many series is not read all the time.
@@ -143,6 +147,7 @@ jobs.jobs.addEventListener('change', () => {
   else if (timer === undefined && isFilling()) timer = setTimeout(loadSeries, SERIES_MS);
 });
 jobs.jobs.addEventListener('end', refreshAll);
+jobs.jobs.addEventListener('failed', () => { hasFailed = true; });
 jobs.jobs.addEventListener('back', () => {
   about();
   refreshAll();

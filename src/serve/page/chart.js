@@ -219,7 +219,7 @@ export class Chart {
     const shown = isWhole ? 'all loaded' : `${count(rows.length)} loaded from ${when(stamp(rows[0]?.ts ?? 0), timeframe)}, older ones follow when you move back`;
     say(this.#facts, `${when(series.first, timeframe)} to ${when(series.last, timeframe)} · ${total}, ${shown} · ${series.source} · `
       + `${series.adjusted ? 'adjusted' : 'raw'} prices${isLabel(timeframe) ? '' : ' · UTC'}`);
-    this.#strip.replaceChildren(strip(this.#coverage, series.last));
+    this.#strip.replaceChildren(strip(this.#coverage));
     const some = gaps.slice(-GAPS_TOLD).map((gap) => span(gap, timeframe)).join('; ');
     const more = gaps.length > GAPS_TOLD ? `; and ${count(gaps.length - GAPS_TOLD)} more` : '';
     const { provisional_from: provisional, nothing_from_provider: nothing } = this.#coverage;

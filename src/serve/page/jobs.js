@@ -54,6 +54,13 @@ const linkNow = () => ([...streams.values()].some((stream) => stream.healthy ===
 
 /** Since it was seen last, or at all. */
 const hasEnded = (job, before) => !isActive(job) && job.status !== before?.status;
+const hasFailed = (job, before) => job.failed_slices > before?.failed_slices;
+
+/** Tells what jobs, each with how it was before, have done to the file besides storing candles. */
+function tellOf(pairs) {
+  if (pairs.some(([job, before]) => hasEnded(job, before))) jobs.dispatchEvent(new Event('end'));
+  else if (pairs.some(([job, before]) => hasFailed(job, before))) jobs.dispatchEvent(new Event('failed'));
+}
 
 function hear() {
   heard = new Date().toISOString();
@@ -66,7 +73,7 @@ function keep(job) {
   const before = list.find(({ job_id: id }) => id === job.job_id);
   if (!before) list = [job, ...list];
   else list = list.map((known) => (known === before ? { ...known, ...job } : known));
-  if (hasEnded(job, before)) jobs.dispatchEvent(new Event('end'));
+  tellOf([[job, before]]);
 }
 
 /** Candles stored per second of the last stretch, as events tell it, for when none do. */
@@ -150,7 +157,7 @@ async function ask() {
       return (isKnownBetter && before.get(id)) || { ...job, candles_per_s: job.status === 'running' ? measured(job) : null };
     });
     tries = 0;
-    if (list.some((job) => hasEnded(job, before.get(job.job_id)))) jobs.dispatchEvent(new Event('end'));
+    tellOf(list.map((job) => [job, before.get(job.job_id)]));
     // The oldest has its turn first: what runs may stand behind a long queue.
     if (list.length === limit && isActive(list.at(-1)) && limit < MOST) more(MOST);
     followThem();

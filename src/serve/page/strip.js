@@ -63,7 +63,7 @@ export function describe(coverage) {
   return parts.filter(Boolean).join('; ') || 'nothing asked for yet';
 }
 
-export function strip(coverage, last) {
+export function strip(coverage) {
   const text = describe(coverage);
   const node = h('div', { class: 'strip', role: 'img', 'aria-label': text, title: text });
   const whole = bounds(coverage);
@@ -77,7 +77,7 @@ export function strip(coverage, last) {
   };
   const longest = (spans) => spans.map(asNumbers).sort((a, b) => (b.to - b.from) - (a.to - a.from)).slice(0, MARKS);
   for (const [kind, spans] of Object.entries(kindsOf(coverage))) longest(spans).forEach((one) => mark(kind, one));
-  const { provisional_from: start } = coverage;
+  const { provisional_from: start, last } = coverage;
   if (start && last) mark('provisional', asNumbers({ start, end: stamp(unix(last)) }));
   return node;
 }

@@ -32,7 +32,7 @@ export function coverageOf(one) {
   }
   return known.get(name).coverage;
 }
-/** Coverage can grow without a candle more: after a job all of it is asked for again as it is seen. */
+/** Coverage can change without a candle more: then all of it is asked for again as it is seen. */
 export function forgetCoverage() {
   known.clear();
 }
@@ -66,6 +66,11 @@ function row(one, open) {
   const [last, candles, source] = [h('td', { class: 'n' }), h('td', { class: 'n s' }), h('td', { class: 'm quiet' })];
   const node = h('tr', { 'data-name': nameOf(one) },
     h('th', { scope: 'row' }, button, ' ', h('span', { class: 'timeframe' }, one.timeframe)), from, cell, last, candles, source);
+  function figures({ first, last: newest, candles: number }) {
+    say(from, day(first));
+    say(last, when(newest, one.timeframe));
+    say(candles, count(number));
+  }
   node.draw = async () => {
     try {
       const asked = coverageOf(latest);
@@ -73,8 +78,11 @@ function row(one, open) {
       // It may have changed while it was asked for: then another question is on its way, or will be.
       if (drawn === coverage || known.get(nameOf(latest))?.coverage !== asked) return;
       drawn = coverage;
-      cell.replaceChildren(strip(coverage, latest.last));
+      cell.replaceChildren(strip(coverage));
+      figures(coverage);
     } catch (error) {
+      drawn = null;
+      figures(latest);
       cell.replaceChildren(h('span', { class: 'quiet' }, told(error)));
     }
   };
@@ -84,9 +92,8 @@ function row(one, open) {
     update(now, current) {
       latest = now;
       node.classList.toggle('current', current === nameOf(now));
-      say(from, day(now.first));
-      say(last, when(now.last, now.timeframe));
-      say(candles, count(now.candles));
+      // Beside a strip they are of its moment, and change with it.
+      if (!drawn) figures(now);
       say(source, `${now.source}${now.adjusted ? ', adjusted' : ''}`);
     },
   };

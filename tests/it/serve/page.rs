@@ -106,13 +106,18 @@ fn where_no_events_come_through_the_page_polls() {
 
 #[test]
 fn a_failed_slice_is_told_with_its_next_step_and_that_step_mends_it() {
-    let (gate, broken) = (Gate::default(), Arc::new(AtomicBool::new(true)));
-    let (held, breaks) = (gate.clone(), Arc::clone(&broken));
+    let (first, gate, broken) = (
+        Gate::default(),
+        Gate::default(),
+        Arc::new(AtomicBool::new(true)),
+    );
+    let (begins, held, breaks) = (first.clone(), gate.clone(), Arc::clone(&broken));
     let provider = Server::scripted(move |request| {
         if !asks_for_msft(request) {
             held.wait();
             return None;
         }
+        begins.wait();
         let body = r#"{"status":"ERROR","request_id":"a3","error":"no such luck"}"#;
         breaks
             .load(Ordering::SeqCst)
@@ -123,6 +128,7 @@ fn a_failed_slice_is_told_with_its_next_step_and_that_step_mends_it() {
     let Some(mut scenario) = Scenario::start("failure", &serving.url()) else {
         return;
     };
+    scenario.at("begun", || first.open());
     scenario.at("failed", || {
         broken.store(false, Ordering::SeqCst);
         gate.open();
