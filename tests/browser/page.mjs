@@ -75,7 +75,7 @@ async function failure(url) {
   const strip = '#series tr[data-name="MSFT/1d"] .strip';
   await see(`${strip}[aria-label^="not asked 2024-01-02 to "]`);
   await reached('begun');
-  await see(`${running} .errors li`, /MSFT 1d.*no such luck/);
+  await see(`${running} .errors li`, /MSFT 1d, 2024-01-02 to 2024-03-28.*no such luck/);
   // While the rest goes on.
   await see(`${strip}[aria-label*="failed 2024-01-02 to 2024-03-28"]`);
   // What was given up is not done.

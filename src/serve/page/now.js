@@ -1,7 +1,7 @@
 // What runs, how far it is, and what waits.
 
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { clock, count, counted, day, failedOf, leftOf, names, plainNext, range, seconds, unix } from './format.js';
+import { clock, count, counted, failedOf, leftOf, names, plainNext, range, seconds, span, unix } from './format.js';
 import { act, failuresOf, jobs, link, list } from './jobs.js';
 
 /** For so long it is told that the end has moved away. */
@@ -25,7 +25,7 @@ function figure(label) {
 
 /** A slice as events tell it, or a series as its job does. */
 function failure({ symbol, timeframe, start, end, error, attempts }) {
-  const where = start ? `, ${day(start)} to ${day(end)}` : '';
+  const where = start ? `, ${span({ start, end }, timeframe)}` : '';
   const tries = attempts ? ` (${counted(attempts, 'attempt')})` : '';
   return h('li', null, `${symbol} ${timeframe}${where}: `, h('span', { class: 'why' }, error), tries);
 }
