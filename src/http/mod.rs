@@ -40,6 +40,7 @@ use client::client;
 use rate::{Limiter, Rate, TooLong};
 use unsent::send_failure;
 
+use crate::model::instant::time;
 use crate::run::clock::{Cancel, Clock};
 
 /// Longest text of an error: a server's own words may be in it.
@@ -306,16 +307,18 @@ impl Http {
     fn throttled<K>(&self, attempts: u32, too_long: TooLong) -> Failed<K> {
         let resume_at =
             self.clock.now() + i64::try_from(too_long.wait.as_secs()).unwrap_or(i64::MAX / 2);
-        // Without anything to go by, what the smallest plan of the field grants.
-        let fitting = match too_long.fitting_per_minute {
-            0 => 5,
-            fitting => fitting,
+        let mut message = if too_long.is_asked {
+            let until = time(resume_at);
+            format!("the provider's limit (429): it asks to wait until {until}")
+        } else {
+            "the provider's limit (429) lasts longer than 15 minutes".to_owned()
         };
+        if let Some(fitting) = too_long.fitting_per_minute {
+            message += &format!("; --rate {fitting}/min would fit");
+        }
         Failed {
             kind: Kind::Throttled { resume_at },
-            message: format!(
-                "the provider's limit (429) lasts longer than 15 minutes; --rate {fitting}/min would fit"
-            ),
+            message,
             attempts,
         }
     }

@@ -158,8 +158,10 @@ struct State {
 pub struct TooLong {
     /// How long it lasts, as far as known.
     pub wait: Duration,
-    /// How many requests a minute went through before.
-    pub fitting_per_minute: usize,
+    /// Whether the provider asks to wait so long.
+    pub is_asked: bool,
+    /// How many requests a minute went through before, where that says what rate would fit.
+    pub fitting_per_minute: Option<usize>,
 }
 
 impl Limiter {
@@ -271,15 +273,16 @@ impl Limiter {
             state.pauses.saturating_sub(u32::from(same_volley)),
             retry_after,
         );
-        let too_long = |wait| TooLong {
+        let too_long = |wait, is_asked| TooLong {
             wait,
-            fitting_per_minute: state.fitting,
+            is_asked,
+            fitting_per_minute: self.fitting(&state),
         };
         if pause > retry::PATIENCE {
-            return Err(too_long(pause));
+            return Err(too_long(pause, true));
         }
         if now + pause > since + retry::PATIENCE {
-            return Err(too_long(retry::PATIENCE));
+            return Err(too_long(retry::PATIENCE, false));
         }
         if !same_volley {
             state.pauses += 1;
@@ -300,17 +303,30 @@ impl Limiter {
         (ready > now).then(|| Waiting::Rate(ready - now))
     }
 
+    /// The rates that hold now.
+    fn rates(&self, state: &State) -> Vec<Rate> {
+        let own = state.jobs.iter().map(|(_, pace)| pace.rate.or(self.rate));
+        let own = own.chain(state.jobs.is_empty().then_some(self.rate));
+        own.flatten().collect()
+    }
+
+    /// Answers a minute before the limit. One says nothing of a rate, and nor do as many as the rate allows anyway.
+    fn fitting(&self, state: &State) -> Option<usize> {
+        let allows_no_more =
+            |rate: &Rate| u64::from(rate.count) * 60 <= state.fitting as u64 * rate.per.as_secs();
+        let says = state.fitting > 1 && !self.rates(state).iter().any(allows_no_more);
+        says.then_some(state.fitting)
+    }
+
     fn ready_at(&self, state: &mut State, now: Duration) -> Duration {
         forget_before(&mut state.sent, now.saturating_sub(LONGEST_WINDOW));
         let beyond = state.sent.len().saturating_sub(MOST as usize);
         state.sent.drain(..beyond);
-        let own = state.jobs.iter().map(|(_, pace)| pace.rate.or(self.rate));
-        let own = own.chain(state.jobs.is_empty().then_some(self.rate));
         let window_opens = |rate: Rate| {
             let first = state.sent.len().checked_sub(rate.count as usize)?;
             Some(state.sent[first] + rate.window())
         };
-        let open = own.flatten().filter_map(window_opens).max();
+        let open = self.rates(state).into_iter().filter_map(window_opens).max();
         open.unwrap_or_default().max(state.paused_until)
     }
 
@@ -420,9 +436,15 @@ mod tests {
         let clock = ManualClock::at(0);
         let limiter = Limiter::new(None);
         let long = Some(16 * 60 * SECOND);
-        assert!(limiter.refused(&clock, Duration::ZERO, long).is_err());
+        let refused = limiter.refused(&clock, Duration::ZERO, long);
+        assert_eq!(
+            refused.map_err(|too_long| (too_long.is_asked, too_long.fitting_per_minute)),
+            Err((true, None)),
+            "nothing was answered that could say what fits"
+        );
 
         let limiter = Limiter::new(None);
+        limiter.answered(&clock);
         limiter.answered(&clock);
         let outcome = (0..100).find_map(|_| {
             let sent = limiter
@@ -430,7 +452,8 @@ mod tests {
                 .expect("not cancelled");
             limiter.refused(&clock, sent, None).err()
         });
-        assert_eq!(outcome.map(|too_long| too_long.fitting_per_minute), Some(1));
+        let outcome = outcome.map(|too_long| (too_long.is_asked, too_long.fitting_per_minute));
+        assert_eq!(outcome, Some((false, Some(2))));
         assert!(clock.monotonic() <= retry::PATIENCE);
 
         limiter.answered(&clock);
@@ -439,5 +462,23 @@ mod tests {
             Ok(()),
             "an answer in between starts anew"
         );
+    }
+
+    #[test]
+    fn no_rate_is_said_to_fit_that_the_job_keeps_already_or_that_one_answer_is_all_there_is_of() {
+        for (rate, answers, fitting) in [
+            ("5/min", 1, None),
+            ("5/min", 4, Some(4)),
+            ("5/min", 5, None),
+            ("300/h", 5, None),
+            ("100/s", 7, Some(7)),
+        ] {
+            let (clock, limiter) = (ManualClock::at(0), Limiter::new(rate.parse().ok()));
+            (0..answers).for_each(|_| limiter.answered(&clock));
+            let long = Some(86 * 3600 * SECOND);
+            let refused = limiter.refused(&clock, Duration::ZERO, long);
+            let told = refused.map_err(|too_long| too_long.fitting_per_minute);
+            assert_eq!(told, Err(fitting), "{answers} at {rate}");
+        }
     }
 }

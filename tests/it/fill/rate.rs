@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::support::checker::check;
-use crate::support::exchange::{PATIENCE, Reply};
+use crate::support::exchange::{PATIENCE, Reply, Request};
 use crate::support::harness::Home;
 use crate::support::oracle::span;
 use crate::support::server::Server;
@@ -166,6 +166,18 @@ fn seven_refusals_in_a_row_are_no_failed_attempts() {
 }
 
 #[test]
+fn of_a_limit_that_meets_the_first_request_nothing_is_told_but_how_long_it_lasts() {
+    for rate in ["", " --rate 5/min"] {
+        let long = |_: &Request| Some(Reply::json(429, TOO_MANY).with("Retry-After", "310000"));
+        let (home, server) = (Home::new(), Server::scripted(long));
+        let words = format!("backfill AAPL {DATES}{rate}");
+        let said = home.to(&server, words.split(' ')).run().exit(3).stdout;
+        let told = "the provider's limit (429): it asks to wait until 20";
+        assert!(said.contains(told) && !said.contains("would fit"), "{said}");
+    }
+}
+
+#[test]
 fn a_limit_that_lasts_longer_than_a_job_waits_interrupts_it_with_the_time_to_resume() {
     let (home, server) = (
         Home::new(),
@@ -184,7 +196,9 @@ fn a_limit_that_lasts_longer_than_a_job_waits_interrupts_it_with_the_time_to_res
     assert_eq!(server.hits(), 3);
     let said = format!("{}{}", run.stdout, run.stderr);
     assert!(
-        said.contains("resume") && said.contains("--rate"),
+        said.contains("resume")
+            && said.contains("it asks to wait until 20")
+            && said.contains("; --rate 2/min would fit"),
         "{run:?}"
     );
     assert_eq!(
