@@ -95,10 +95,19 @@ fn line(store: &Store, job: &JobRow, now: i64) -> Result<String> {
         job.job_id.chars().take(SHORT_ID).collect::<String>(),
         some_of(&job.symbols),
         job.timeframes.join(","),
-        job.slices.completed + job.slices.failed,
+        job.slices.completed,
         job.slices.total,
         of(job.records.inserted + job.records.restated, "candle")
     );
+    if job.slices.failed > 0 {
+        let over = job.slices.completed + job.slices.failed;
+        let left = job.slices.total.saturating_sub(over);
+        line += &format!(
+            ", {} failed, {} left",
+            count(job.slices.failed),
+            count(left)
+        );
+    }
     if let Some(eta) = store.eta(job, now)? {
         line += &format!(", {} to go", output::seconds(eta));
     }

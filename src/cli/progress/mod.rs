@@ -77,7 +77,7 @@ pub fn left_words(left: &Left) -> String {
     format!("{} {} {}", key.symbol, key.timeframe, days(key, *span))
 }
 
-/// One total bar. What failed is counted in it, and told once, in the report.
+/// One total bar. What failed is counted beside it, and told once, in the report.
 struct Bar {
     pace: Pace,
 }
@@ -133,9 +133,9 @@ impl Monitor for Lines {
         let elapsed = self.pace.began.elapsed();
         if elapsed - self.told.get() >= LINE_EVERY {
             self.told.set(elapsed);
-            let done = snapshot.completed + snapshot.failed;
             say(format!(
-                "{done}/{} slices, {}",
+                "{}/{} slices, {}",
+                snapshot.completed,
                 snapshot.slices,
                 self.pace.words(snapshot)
             ));

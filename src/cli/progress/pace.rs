@@ -22,7 +22,8 @@ impl Pace {
         }
     }
 
-    /// What is said of it, in this order, each with how soon it is left out where there is no room: the last first.
+    /// What is said of it, in this order, each with how soon it is left out where there is no room: the last first, and never
+    /// what has a zero.
     fn pieces(&self, snapshot: &Snapshot<'_>) -> Vec<(u8, String)> {
         let stored = snapshot.records.inserted + snapshot.records.restated;
         #[allow(
@@ -37,7 +38,10 @@ impl Pace {
             (5, of(snapshot.requests, "request")),
         ];
         if snapshot.failed > 0 {
-            pieces.push((2, format!("{} failed", count(snapshot.failed))));
+            let over = snapshot.completed + snapshot.failed;
+            let left = count(snapshot.slices.saturating_sub(over));
+            let failed = count(snapshot.failed);
+            pieces.push((2, format!("{failed} failed, {left} left")));
         }
         match &snapshot.waiting {
             Some(Waiting::Rate(wait)) => {
@@ -82,34 +86,39 @@ impl Pace {
         joined(&self.pieces(snapshot))
     }
 
-    /// As much of it as fits into so many columns, and always what is waited for.
-    fn fitting(&self, snapshot: &Snapshot<'_>, columns: usize) -> String {
-        let mut pieces = self.pieces(snapshot);
-        while joined(&pieces).chars().count() > columns {
-            let droppable = (0..pieces.len()).filter(|&at| pieces[at].0 > 0);
-            let Some(last) = droppable.max_by_key(|&at| pieces[at].0) else {
-                break;
-            };
-            pieces.remove(last);
-        }
-        joined(&pieces)
-    }
-
     /// One line of so many columns. The bar gives way to what is waited for.
     pub(super) fn line(&self, snapshot: &Snapshot<'_>, columns: usize) -> String {
-        let (done, all) = (snapshot.completed + snapshot.failed, snapshot.slices);
+        let (done, all) = (snapshot.completed, snapshot.slices);
         let slices = format!("{}/{} slices  ", count(done), count(all));
-        let behind = |head: String| {
-            let room = columns.saturating_sub(head.chars().count());
-            format!("{head}{}", self.fitting(snapshot, room))
-        };
-        let line = behind(format!("{} {slices}", bar(done, all)));
-        if line.chars().count() <= columns {
-            line
-        } else {
-            behind(slices)
-        }
+        behind_bar(&bar(done, all), &slices, &self.pieces(snapshot), columns)
     }
+}
+
+/// One line of so many columns: a bar, a head, and as many of the pieces as there is room for. The bar gives way to what is
+/// never left out.
+pub(super) fn behind_bar(bar: &str, head: &str, pieces: &[(u8, String)], columns: usize) -> String {
+    let behind = |head: &str| {
+        let room = columns.saturating_sub(head.chars().count());
+        format!("{head}{}", fitting(pieces.to_vec(), room))
+    };
+    let line = behind(&format!("{bar} {head}"));
+    if line.chars().count() <= columns {
+        line
+    } else {
+        behind(head)
+    }
+}
+
+/// As many pieces as fit into so many columns, and always those that are never left out.
+pub(super) fn fitting(mut pieces: Vec<(u8, String)>, columns: usize) -> String {
+    while joined(&pieces).chars().count() > columns {
+        let droppable = (0..pieces.len()).filter(|&at| pieces[at].0 > 0);
+        let Some(last) = droppable.max_by_key(|&at| pieces[at].0) else {
+            break;
+        };
+        pieces.remove(last);
+    }
+    joined(&pieces)
 }
 
 fn joined(pieces: &[(u8, String)]) -> String {
@@ -180,22 +189,25 @@ mod tests {
             ..snapshot()
         };
         let said = "MSFT 1m hangs: 34 s, attempt 3 of 6; AAPL 1m, too";
-        assert_eq!(pace.fitting(&both, 3), said);
-        let whole = pace.fitting(&now, 1000);
+        assert_eq!(fitting(pace.pieces(&both), 3), said);
+        let whole = fitting(pace.pieces(&now), 1000);
         assert!(whole.starts_with("1,234,567 candles, "), "{whole}");
         assert!(
             whole.ends_with(
-                "1,234 requests, 2 failed, MSFT 1m hangs: 34 s, attempt 3 of 6, 40 s to go"
+                "1,234 requests, 2 failed, 18 left, MSFT 1m hangs: 34 s, attempt 3 of 6, 40 s to go"
             ),
             "{whole}"
         );
         let said = "MSFT 1m hangs: 34 s, attempt 3 of 6";
         assert_eq!(
-            pace.fitting(&now, 58),
-            format!("2 failed, {said}, 40 s to go")
+            fitting(pace.pieces(&now), 67),
+            format!("2 failed, 18 left, {said}, 40 s to go")
         );
-        assert_eq!(pace.fitting(&now, 50), format!("{said}, 40 s to go"));
-        assert_eq!(pace.fitting(&now, 3), said);
+        assert_eq!(
+            fitting(pace.pieces(&now), 50),
+            format!("{said}, 40 s to go")
+        );
+        assert_eq!(fitting(pace.pieces(&now), 3), said);
     }
 
     #[test]
@@ -205,14 +217,14 @@ mod tests {
         now.waiting = Some(Waiting::Limit(Duration::from_secs(105)));
         let line = pace.line(&now, 77);
         assert!(
-            line.ends_with("12/30 slices  paused 1 min 45 s by the provider's limit"),
+            line.ends_with("10/30 slices  paused 1 min 45 s by the provider's limit"),
             "{line}"
         );
         assert!(line.starts_with('█'), "{line}");
         (now.waiting, now.slow, now.now) = (None, Some(hangs("O:SPY240119C00450000")), 850);
         assert_eq!(
             pace.line(&now, 77),
-            "12/30 slices  O:SPY240119C00450000 1m hangs: 12 min 30 s, attempt 3 of 6"
+            "10/30 slices  O:SPY240119C00450000 1m hangs: 12 min 30 s, attempt 3 of 6"
         );
     }
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::fit;
-use super::pace::bar;
+use super::pace::{bar, behind_bar, fitting};
+use super::{columns, fit};
 use crate::cli::output::{of, whole_seconds};
 use crate::cli::stderr;
 use crate::monitor::{Meter, Reading};
@@ -40,7 +40,7 @@ impl Passing {
                 let now = meter.read();
                 // What is over in a moment needs no bar.
                 if began.elapsed() >= DRAWN_AFTER && !now.what.is_empty() {
-                    stderr::show(vec![fit(&passing(now, began.elapsed()))]);
+                    stderr::show(vec![fit(&passing(now, began.elapsed(), columns()))]);
                 }
             }
         };
@@ -54,19 +54,16 @@ impl Passing {
     }
 }
 
-fn passing(now: Reading, took: Duration) -> String {
+fn passing(now: Reading, took: Duration, columns: usize) -> String {
     let Reading { what, done, all } = now;
-    let took = whole_seconds(took.as_secs());
+    let took = (1, whole_seconds(took.as_secs()));
     if all == 0 {
-        return format!("{what}, {took}");
+        return fitting(vec![(0, what.to_owned()), took], columns);
     }
     let done = done.min(all);
-    let percent = done * 100 / all;
-    format!(
-        "{} {percent} %  {what}, {}, {took}",
-        bar(done, all),
-        of(done, "candle")
-    )
+    let head = format!("{} %  ", done * 100 / all);
+    let pieces = [(0, what.to_owned()), (2, of(done, "candle")), took];
+    behind_bar(&bar(done, all), &head, &pieces, columns)
 }
 
 impl Drop for Passing {
@@ -77,6 +74,36 @@ impl Drop for Passing {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
             stderr::show(Vec::new());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_has_whole_parts_and_never_half_a_word() {
+        let now = Reading {
+            what: "checking what was written",
+            done: 1_234_567,
+            all: 2_469_134,
+        };
+        let took = Duration::from_secs(72);
+        let bar = "████████░░░░░░░░";
+        for (columns, line) in [
+            (
+                80,
+                format!("{bar} 50 %  checking what was written, 1,234,567 candles, 1 min 12 s"),
+            ),
+            (
+                60,
+                format!("{bar} 50 %  checking what was written, 1 min 12 s"),
+            ),
+            (50, format!("{bar} 50 %  checking what was written")),
+            (40, "50 %  checking what was written".to_owned()),
+        ] {
+            assert_eq!(passing(now, took, columns), line, "{columns}");
         }
     }
 }
