@@ -15,7 +15,7 @@ use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::FailedSlice;
 use crate::provider::{ErrorKind, Provider};
-use crate::store::{JobRow, SliceFilter, Store, StoreError, free_name};
+use crate::store::{JobRow, JobSeries, SliceFilter, Store, StoreError, free_name};
 
 /// Failed slices, and stale series, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;
@@ -31,6 +31,8 @@ const NOT_ASKED: [&str; 3] = [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY];
 pub(crate) struct Outcome {
     /// Slices that count as failed and were not asked for: what the plan does not include.
     pub unasked: u64,
+    /// Series that the provider has no data for, of a job that has ended so.
+    pub without_data: Vec<SeriesKey>,
     /// What to do next, if anything.
     pub next: Option<Next>,
 }
@@ -45,9 +47,15 @@ impl Outcome {
         job: &JobRow,
         provider: Option<&dyn Provider>,
     ) -> Result<Outcome, StoreError> {
+        let without_data = if job.status == JobStatus::Partial {
+            store.job_series_that_are(job, SeriesStatus::NoData, WITHOUT_DATA)?
+        } else {
+            Vec::new()
+        };
         Ok(Outcome {
             unasked: store.failed_for(job, &NOT_ASKED)?,
-            next: next_of(store, job, provider)?,
+            next: next_of(store, job, &without_data, provider)?,
+            without_data: without_data.into_iter().map(|series| series.key).collect(),
         })
     }
 
@@ -55,6 +63,7 @@ impl Outcome {
     pub(crate) fn under_way(failures: &Failures) -> Outcome {
         Outcome {
             unasked: failures.unasked,
+            without_data: Vec::new(),
             next: failures.obstacle().map(|obstacle| obstacle.look()),
         }
     }
@@ -273,7 +282,7 @@ impl Report {
             },
             (None, JobStatus::Partial) => match self.obstacle() {
                 Some(obstacle) => obstacle.next(resume),
-                None if self.lacks_only_data() => without_data(
+                None if self.lacks_only_data() => look_for_data(
                     self.series
                         .iter()
                         .filter_map(|series| series.no_data.as_ref()),
@@ -333,6 +342,7 @@ fn wait_for(job: &str, other: &str) -> Next {
 fn next_of(
     store: &Store,
     job: &JobRow,
+    without_data: &[JobSeries],
     provider: Option<&dyn Provider>,
 ) -> Result<Option<Next>, StoreError> {
     let resume = Next::resume(&job.job_id);
@@ -345,12 +355,11 @@ fn next_of(
             then: Box::new(resume),
         }),
         (None, JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {
-            let without = store.job_series_that_are(job, SeriesStatus::NoData, WITHOUT_DATA)?;
-            let without = without.iter();
-            let without: Vec<NoData> = without
+            let without: Vec<NoData> = without_data
+                .iter()
                 .map(|series| NoData::of(&series.key, series.span, provider))
                 .collect();
-            Some(without_data(without.iter()))
+            Some(look_for_data(without.iter()))
         }
         (None, JobStatus::Interrupted | JobStatus::Partial, _) => Some(resume.after("go on with")),
         (None, JobStatus::Failed, _) => Some(Next::Then(vec![
@@ -366,7 +375,7 @@ fn named(key: &SeriesKey) -> Named {
 }
 
 /// What to do about series without data.
-fn without_data<'a>(without: impl Iterator<Item = &'a NoData> + Clone) -> Next {
+fn look_for_data<'a>(without: impl Iterator<Item = &'a NoData> + Clone) -> Next {
     // Holidays come one, or two, at a time.
     const FEW: usize = 3;
     if without.clone().map(NoData::is_elsewhere).min() == Some(true) {

@@ -152,6 +152,18 @@ pub fn nothing_document(nothing: &NothingFrom) -> Value {
     })
 }
 
+/// The series for which the provider has no data, a line each.
+pub fn print_without_data(all: &[String]) -> Result<()> {
+    for words in all.iter().take(LISTED) {
+        output::print(format!("  no data: {words}"))?;
+    }
+    if all.len() > LISTED {
+        let more = (all.len() - LISTED) as u64;
+        output::print(format!("  and {} without data", of(more, "more series")))?;
+    }
+    Ok(())
+}
+
 /// The stretches for which the provider had nothing, a line each.
 pub fn print_nothing(global: &Global, all: &[NothingFrom]) -> Result<()> {
     for nothing in all.iter().take(LISTED) {
@@ -267,14 +279,14 @@ fn print_one(global: &Global, report: &Report) -> Result<()> {
     {
         output::print(format!("  {line}"))?;
     }
-    print_nothing(global, &report.nothing_from_provider)?;
-    for series in report
-        .series
-        .iter()
-        .filter(|series| series.status == SeriesStatus::NoData)
-    {
-        output::print(format!("  no data: {}", series.why().unwrap_or_default()))?;
-    }
+    let without = report.series.iter();
+    let without = without.filter(|series| series.status == SeriesStatus::NoData);
+    let keys: HashSet<&SeriesKey> = without.clone().map(|series| &series.key).collect();
+    let mut nothing = report.nothing_from_provider.clone();
+    nothing.retain(|nothing| !keys.contains(&nothing.key));
+    print_nothing(global, &nothing)?;
+    let without: Vec<String> = without.filter_map(SeriesReport::why).collect();
+    print_without_data(&without)?;
     for left in report.left.iter().take(LISTED) {
         let words = super::progress::left_words(left);
         output::print(format!("  left to job {}: {words}", left.job_id))?;

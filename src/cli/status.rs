@@ -1,5 +1,6 @@
 //! `candlefile status`: jobs, and with an id a job's slices; watched, until what runs has ended.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::backfill::{NoData, NothingFrom, Outcome};
@@ -8,7 +9,7 @@ use crate::model::status::{JobStatus, SeriesStatus, SliceStatus};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Cancel, Clock, SystemClock};
-use crate::store::{JobDetail, JobFilter, JobRow, SliceFilter, SliceRow, Store};
+use crate::store::{JobDetail, JobFilter, JobRow, JobSeries, SliceFilter, SliceRow, Store};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use super::error::Exit;
 use super::jobs::provider_of;
 use super::output::{self, count, of, time};
 use super::progress::Following;
-use super::report::{nothing_document, odd, print_nothing};
+use super::report::{nothing_document, odd, print_nothing, print_without_data};
 use super::{next, table};
 
 /// Hex digits of a job id that name the millisecond it was made in.
@@ -183,13 +184,15 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     if let Some(error) = &job.error {
         output::print(format!("  {error}"))?;
     }
-    print_nothing(global, &nothing_of(store, detail)?)?;
     let without = detail.series.iter();
     let without = without.filter(|series| series.status == SeriesStatus::NoData);
-    for series in without.take(LISTED as usize) {
-        let no_data = NoData::of(&series.key, series.span, provider);
-        output::print(format!("  no data: {no_data}"))?;
-    }
+    let keys: HashSet<_> = without.clone().map(|series| &series.key).collect();
+    let mut nothing = nothing_of(store, detail)?;
+    nothing.retain(|nothing| !keys.contains(&nothing.key));
+    print_nothing(global, &nothing)?;
+    let no_data = |series: &JobSeries| NoData::of(&series.key, series.span, provider).to_string();
+    let without: Vec<String> = without.map(no_data).collect();
+    print_without_data(&without)?;
     if let Some(next) = outcome.next {
         output::print(format!("  next: {}", next::text(global, &next)))?;
     }

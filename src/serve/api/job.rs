@@ -15,6 +15,8 @@ use crate::store::{JobRow, SeriesProgress, Store, StoreError};
 
 /// Symbols that are named of a job in a list or an event, which is told often.
 const SYMBOLS: usize = 100;
+/// Series without data that are named beside what failed.
+const NAMED: usize = 3;
 
 /// A job without its series.
 pub(in crate::serve) fn document(
@@ -51,7 +53,7 @@ pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, outcome: &Outcome, 
         "total_records_inserted": job.records.inserted, "records": records, "eta_s": eta,
         "created_at": time(job.created_at), "started_at": job.started_at.map(time),
         "completed_at": job.completed_at.map(time), "resume_at": job.resume_at.map(time), "duration_s": job.lasted(now).map(Duration::from_secs).map(|took| took.as_secs_f64()),
-        "error": error(job, outcome.unasked), "next": outcome.next.as_ref().map(next::text),
+        "error": error(job, outcome), "next": outcome.next.as_ref().map(next::text),
     })
 }
 
@@ -136,12 +138,13 @@ fn seconds_between(start: Option<i64>, end: Option<i64>) -> Option<f64> {
 }
 
 /// What stopped a job, or what it lacks.
-fn error(job: &JobRow, unasked: u64) -> Option<String> {
+fn error(job: &JobRow, outcome: &Outcome) -> Option<String> {
     if job.error.is_some() || job.status != JobStatus::Partial {
         return job.error.clone();
     }
-    Some(match job.slices.failed {
-        0 => "the provider has no data for some of the series".into(),
+    let unasked = outcome.unasked;
+    let failed = match job.slices.failed {
+        0 => return Some("the provider has no data for some of the series".into()),
         1 if job.slices.total == 1 => "the slice failed".to_owned(),
         all => {
             let (failed, total) = (all - unasked, job.slices.total);
@@ -152,5 +155,20 @@ fn error(job: &JobRow, unasked: u64) -> Option<String> {
             };
             format!("{failed} of {total} slices failed{others}")
         }
-    })
+    };
+    let (first, more) = outcome
+        .without_data
+        .split_at(outcome.without_data.len().min(NAMED));
+    if first.is_empty() {
+        return Some(failed);
+    }
+    let name = |key: &SeriesKey| format!("{} {}", key.symbol, key.timeframe);
+    let names = first.iter().map(name).collect::<Vec<_>>().join(", ");
+    let more = match more.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "{failed}; the provider has no data for {names}{more}"
+    ))
 }

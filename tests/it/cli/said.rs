@@ -331,3 +331,22 @@ fn a_stretch_without_candles_is_told_by_the_days_that_have_none() {
         assert!(said.contains(&words), "{words}\n{said}");
     }
 }
+
+#[test]
+fn symbols_without_data_are_told_once_and_not_without_end() {
+    const NOTHING: &str = r#"{"status":"OK","resultsCount":0}"#;
+    let (home, server) = (Home::new(), Server::always(Reply::json(200, NOTHING)));
+    let symbols: Vec<String> = (0..25).map(|n| format!("NONE{n}")).collect();
+    let words = format!("backfill {} {WEEK}", symbols.join(" "));
+    let told = home.to(&server, words.split(' ')).run().exit(3).stdout;
+    let id = newest_job(&home)["job_id"].as_str().unwrap().to_owned();
+    for said in [told, run(&home, &format!("status {id}")).stdout] {
+        let lines = |words: &str| said.lines().filter(|line| line.contains(words)).count();
+        assert_eq!(lines("  no data: "), 20, "{said}");
+        assert!(
+            said.contains("  and 5 more series without data\n"),
+            "{said}"
+        );
+        assert_eq!(lines("nothing from the provider"), 0, "{said}");
+    }
+}

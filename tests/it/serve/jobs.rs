@@ -415,3 +415,23 @@ fn what_was_never_asked_for_is_missing_and_not_given_up() {
     }
     serving.stop().ok();
 }
+
+#[test]
+fn a_job_names_what_failed_and_what_the_provider_has_no_data_for() {
+    let refusal = r#"{"status":"NOT_AUTHORIZED","message":"You are not entitled to this data."}"#;
+    let provider = Server::scripted(move |request| {
+        Some(if request.path().contains("/AAPL/") {
+            Reply::json(403, refusal)
+        } else {
+            Reply::json(200, r#"{"status":"OK","resultsCount":0}"#)
+        })
+    });
+    let serving = Serving::start(Home::new().serve(&provider));
+    let job_id = serving.backfill("symbols=AAPL,NONE&start_date=2024-01-02&end_date=2024-01-05");
+    let told = serving.wait_for(&job_id, "partial");
+    assert_eq!(
+        told["error"],
+        "1 of 2 slices failed; the provider has no data for NONE 1d"
+    );
+    serving.stop().ok();
+}
