@@ -49,9 +49,10 @@ impl Outlook {
     pub(super) fn time_left(&mut self, now: Instant, look: Look<'_>) -> Option<Duration> {
         let passed = now.saturating_duration_since(self.looked);
         self.looked = now;
-        let pause = match look.waiting {
-            Some(Waiting::Limit(pause)) => *pause,
-            _ => Duration::ZERO,
+        let (pause, wait) = match look.waiting {
+            Some(Waiting::Limit(pause)) => (*pause, Duration::ZERO),
+            Some(Waiting::Rate(wait)) => (Duration::ZERO, *wait),
+            None => (Duration::ZERO, Duration::ZERO),
         };
         if !pause.is_zero() {
             self.paused += passed;
@@ -75,7 +76,9 @@ impl Outlook {
             (Some(paced), as_lately) => paced.max(as_lately.unwrap_or(0.0)),
             (None, as_lately) => as_lately?,
         };
-        Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX) + pause)
+        let left = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        // Nothing goes before what is waited for.
+        Some(left.saturating_add(pause).max(wait))
     }
 
     /// While the rate is waited for the first window is spent: what is left goes at the rate, with as many requests a slice
@@ -161,6 +164,8 @@ mod tests {
         assert_eq!(Run::new("5/min").at(1, 0, 5, waiting, false), Some(360));
         // Two pages a slice.
         assert_eq!(Run::new("5/min").at(1, 5, 10, waiting, false), Some(600));
+        // Three more would take 36 seconds, and the first of them waits longer than that.
+        assert_eq!(Run::new("5/min").at(1, 27, 27, waiting, false), Some(50));
     }
 
     #[test]
