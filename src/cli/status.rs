@@ -171,12 +171,17 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         0 => String::new(),
         unasked => format!(", {} not asked", count(unasked)),
     };
-    output::print(format!(
-        "  {} of {}, {} failed{unasked}",
-        count(job.slices.completed),
-        of(job.slices.total, "slice"),
-        count(job.slices.failed - outcome.unasked)
-    ))?;
+    let is_idle = job.status == JobStatus::Completed && job.slices.total == 0;
+    output::print(if is_idle {
+        "  nothing had to be asked for".to_owned()
+    } else {
+        format!(
+            "  {} of {}, {} failed{unasked}",
+            count(job.slices.completed),
+            of(job.slices.total, "slice"),
+            count(job.slices.failed - outcome.unasked)
+        )
+    })?;
     let sum = output::sum(job.records);
     for line in sum.into_iter().chain(odd(global, job.records)) {
         output::print(format!("  {line}"))?;
@@ -198,7 +203,10 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     }
     let slices = listed(store, job, LISTED)?;
     let left_out = left_out(job, &slices);
-    if slices.is_empty() && left_out > 0 {
+    if slices.is_empty() && left_out == 0 {
+        return Ok(());
+    }
+    if slices.is_empty() {
         return output::print(format!(
             "  not listed: {}, none of which failed or is being fetched",
             of(left_out, "slice")

@@ -350,3 +350,17 @@ fn symbols_without_data_are_told_once_and_not_without_end() {
         assert_eq!(lines("nothing from the provider"), 0, "{said}");
     }
 }
+
+#[test]
+fn a_job_that_had_nothing_to_do_is_told_so_and_has_no_table() {
+    let home = Home::new();
+    let fill = format!("backfill AAPL --provider sample {WEEK}");
+    (0..2).for_each(|_| drop(run(&home, &fill)));
+    let id = newest_job(&home)["job_id"].as_str().unwrap().to_owned();
+    let said = run(&home, &format!("status {id}")).stdout;
+    assert!(said.contains("  nothing had to be asked for\n"), "{said}");
+    assert!(
+        !said.contains("0 of 0") && !said.contains("timeframe"),
+        "{said}"
+    );
+}
