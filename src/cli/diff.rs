@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::args::{Diff, Global};
-use super::error::Exit;
+use super::error::{Exit, of_input};
 use super::list::{self, Listed};
 use super::output::{self, count, short};
 use super::progress::Passing;
@@ -19,7 +19,10 @@ use super::{show, table};
 pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
     end_on_signals();
     let meter = Meter::default();
-    let open = |path| Store::untouched(path).map(|store| store.metered(&meter));
+    let open = |path| {
+        let store = Store::untouched(path).map_err(of_input)?;
+        anyhow::Ok(store.metered(&meter))
+    };
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let passing = Passing::new(global.quiet, &meter);
     let found = diff(&a, &b, args.limit);

@@ -68,6 +68,17 @@ pub enum CliError {
     },
     #[error("candles from {0:?} have no provider to ask")]
     NoProvider(String),
+    /// A file to be read that is not there, or holds nothing: nobody means to fill it.
+    #[error(transparent)]
+    NoInput(StoreError),
+}
+
+/// An error of a file that a command was given to read, beside the one of `--db`.
+pub fn of_input(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::NotFound(_) | StoreError::Empty(_) => CliError::NoInput(error).into(),
+        error => error.into(),
+    }
 }
 
 impl CliError {
@@ -87,6 +98,7 @@ impl CliError {
             #[cfg(feature = "serve")]
             CliError::BadToken { path, why } => Next::words(how_to_make_a_token(path, why)),
             CliError::NoProvider(_) => Next::Providers.shows("lists those there are"),
+            CliError::NoInput(_) => Next::words("name another file"),
         }
     }
 }
@@ -188,6 +200,7 @@ impl Said {
                 #[cfg(feature = "serve")]
                 CliError::BadToken { .. } => ("token", Exit::Failed),
                 CliError::NoProvider(_) => ("provider", Exit::Failed),
+                CliError::NoInput(error) => (kind_of(error), Exit::Failed),
             };
             return said(kind, error.next(), exit);
         }

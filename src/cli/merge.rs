@@ -11,7 +11,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::args::{Global, Merge};
-use super::error::Exit;
+use super::error::{Exit, of_input};
 use super::output::{self, count, of};
 use super::progress::Passing;
 use super::signals::stop_on_signals;
@@ -19,7 +19,10 @@ use super::table;
 
 pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
     let meter = Meter::default();
-    let open = |file| Store::untouched(file).map(|store| store.metered(&meter));
+    let open = |file| {
+        let store = Store::untouched(file).map_err(of_input)?;
+        anyhow::Ok(store.metered(&meter))
+    };
     let inputs: Vec<Store> = args
         .files
         .iter()

@@ -50,7 +50,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
-use error::{Exit, Said};
+use error::{CliError, Exit, Said};
 
 /// Parses the words of a command, the program's name first, runs it and says what went wrong. Returns the exit code.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> i32 {
@@ -110,7 +110,10 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Ok(exit) => exit.code(),
         Err(error) if output::is_broken_pipe(&error) => Exit::Complete.code(),
         Err(error) => {
-            let named = error.downcast_ref().and_then(StoreError::path);
+            let named = match error.downcast_ref() {
+                Some(CliError::NoInput(error)) => error.path(),
+                _ => error.downcast_ref().and_then(StoreError::path),
+            };
             #[cfg(feature = "serve")]
             let named = named.or_else(|| match error.downcast_ref()? {
                 crate::serve::ServeError::Store(error) => error.path(),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::args::{Global, Verify};
-use super::error::Exit;
+use super::error::{Exit, of_input};
 use super::next;
 use super::output::{self, of};
 use super::progress::Passing;
@@ -20,7 +20,7 @@ pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
     let passing = Passing::new(global.quiet, &meter);
     let verdict = verify(&args.file, &meter);
     drop(passing);
-    let verdict = verdict?;
+    let verdict = verdict.map_err(of_input)?;
     let sound = verdict.problems.is_empty();
     let manifest = verdict.seal.as_ref().map(|seal| &seal.manifest);
     if global.json {

@@ -356,10 +356,7 @@ fn bad_inputs_and_targets_are_refused_with_the_next_step_and_leave_nothing() {
             "merge market.db b.db -o b.db-wal --overwrite",
             &["b.db-wal", "-o"],
         ),
-        (
-            "diff market.db gone.db",
-            &["gone.db", "--db gone.db backfill"],
-        ),
+        ("diff market.db gone.db", &["gone.db", "another file"]),
         ("diff foreign.db market.db", &["foreign.db"]),
         ("diff market.db newer.db", &["newer.db", "999"]),
         ("diff text.db folder", &["text.db"]),

@@ -338,6 +338,21 @@ fn what_is_no_packed_file_is_told_apart() {
         );
         assert!(home.files() == before, "{name}");
     }
+    // Nobody means to fill what was named to be read.
+    write("good.db", &good);
+    for name in ["nothing.db", "empty.db"] {
+        for words in [
+            format!("verify {name}"),
+            format!("verify {name} --db {name}"),
+            format!("diff {name} newer.db"),
+            format!("diff good.db {name}"),
+            format!("merge {name} newer.db -o union.db"),
+        ] {
+            let run = home.cli(words.split(' ')).run().exit(1);
+            let next = run.stderr.ends_with("next: name another file\n");
+            assert!(next, "{words}: {run:?}");
+        }
+    }
 }
 
 #[test]
