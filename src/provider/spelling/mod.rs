@@ -223,7 +223,11 @@ fn of_kind(text: &str, upper: &str, stem: &str, tail: &str) -> Vec<String> {
             vec![format!("{stem}p{series}")]
         }
         class if class.len() == 1 && !is_dotted => {
-            vec![format!("{stem}.{class}"), format!("{stem}p{class}")]
+            let dotted = format!("{stem}.{class}");
+            // Some letters behind a dot are another country's exchange.
+            let dotted = Some(dotted).filter(|dotted| abroad::exchange(dotted).is_none());
+            let preferred = format!("{stem}p{class}");
+            dotted.into_iter().chain([preferred]).collect()
         }
         _ => in_capitals(text, upper),
     }
@@ -266,7 +270,9 @@ mod tests {
     #[test]
     fn what_others_write_has_the_providers_spelling() {
         for (text, expected) in [
-            ("BAC-L", "BAC.L BACpL"),
+            ("BAC-L", "BACpL"),
+            ("F-T", "FpT"),
+            ("BAC-B", "BAC.B BACpB"),
             ("BRK/B", "BRK.B BRKpB"),
             ("brk-b", "BRK.B BRKpB"),
             ("BRK_B", "BRK.B BRKpB"),
