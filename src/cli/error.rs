@@ -7,6 +7,7 @@ use crate::handover::choice::BadChoice;
 use crate::handover::export::{ExportError, after_writing, is_full};
 use crate::handover::merge::MergeError;
 use crate::handover::outfile::TargetError;
+use crate::handover::pack::PackError;
 use crate::http::NoClient;
 use crate::model::next::Next;
 use crate::model::range::BadRange;
@@ -168,7 +169,18 @@ impl Said {
             return said(kind, error.next(), Exit::Failed);
         }
         if let Some(error) = error.downcast_ref::<MergeError>() {
-            return said("series", error.next(), Exit::Failed);
+            let (kind, exit) = match error {
+                MergeError::Cancelled => ("interrupted", Exit::Interrupted),
+                _ => ("series", Exit::Failed),
+            };
+            return said(kind, error.next(), exit);
+        }
+        if let Some(error) = error.downcast_ref::<PackError>() {
+            let (kind, exit) = match error {
+                PackError::Cancelled => ("interrupted", Exit::Interrupted),
+                _ => ("io", Exit::Failed),
+            };
+            return said(kind, error.next(), exit);
         }
         if let Some(error) = error.downcast_ref::<BadChoice>() {
             return match error {

@@ -36,7 +36,6 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
     let merged = merge(&inputs, &target, SystemClock::default().now(), &cancel);
     drop(passing);
     let merged = match merged {
-        Err(MergeError::Cancelled) => return Ok(Exit::Interrupted),
         Err(MergeError::Store(error)) => return Err(error.into()),
         Err(MergeError::Target(error)) => return Err(error.into()),
         merged => merged?,

@@ -30,10 +30,7 @@ pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
     let passing = Passing::new(global.quiet, &meter);
     let packed = pack(&store, &choice, &target, &checksum, options, &cancel);
     drop(passing);
-    let packed = match packed {
-        Err(PackError::Cancelled) => return Ok(Exit::Interrupted),
-        packed => packed.map_err(plain)?,
-    };
+    let packed = packed.map_err(plain)?;
     let manifest = &packed.manifest;
     let candles: u64 = manifest.series.iter().map(|series| series.candles).sum();
     if global.json {

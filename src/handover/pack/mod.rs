@@ -15,6 +15,7 @@ use crate::handover::choice::{BadChoice, Choice, Chosen};
 use crate::handover::outfile::{Part, Target, TargetError};
 use crate::model::digest::{CandleDigest, Digest};
 use crate::model::manifest::Manifest;
+use crate::model::next::Next;
 use crate::run::clock::Cancel;
 use crate::run::path::beside;
 use crate::run::pipe::{Stopped, both, pipe};
@@ -73,6 +74,23 @@ pub enum PackError {
     /// The writing side ended early; its error is told instead.
     #[error("the writing side has ended")]
     Stopped,
+}
+
+impl PackError {
+    /// What to do about it.
+    pub fn next(&self) -> Next {
+        match self {
+            PackError::Choice(error) => error.next(),
+            PackError::Store(error) => error.next(),
+            PackError::Target(error) => error.next(),
+            PackError::NotAsWritten(_) => {
+                Next::words("check the disk, then run the same command again")
+            }
+            PackError::Cancelled | PackError::Stopped => {
+                Next::words("nothing was left behind; run the same command again")
+            }
+        }
+    }
 }
 
 impl From<Stopped> for PackError {

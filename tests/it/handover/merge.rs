@@ -784,13 +784,21 @@ fn what_a_kill_has_left_is_no_candlefile_and_the_next_run_uses_it_up() {
     run(&home, words).ok();
     fs::copy(home.db_path(), home.path("other.db")).unwrap();
     let words = ["merge", "market.db", "other.db", "-o", "out.db"];
-    let running = home.cli(words).spawn();
     let part = home.path(".out.db.part");
-    // More than its tables alone.
-    crate::support::running::eventually("a part", || {
-        fs::metadata(&part).is_ok_and(|part| part.len() > 500_000)
-    });
-    running.kill();
+    let begun = || {
+        let running = home.cli(words).spawn();
+        // More than its tables alone.
+        crate::support::running::eventually("a part", || {
+            fs::metadata(&part).is_ok_and(|part| part.len() > 500_000)
+        });
+        running
+    };
+    let stopped = begun();
+    stopped.interrupt();
+    let stopped = stopped.wait().exit(130);
+    stopped.says(&["merging was stopped", "nothing was left behind"]);
+    assert!(!part.exists());
+    begun().kill();
     let left = run(&home, "list --db .out.db.part");
     left.exit(1).says(&["never finished", "next:"]);
     home.cli(words).run().ok();

@@ -489,7 +489,8 @@ fn a_full_disk_and_a_kill_leave_no_half_file() {
     };
     let interrupted = begun();
     interrupted.interrupt();
-    interrupted.wait().exit(130);
+    let interrupted = interrupted.wait().exit(130);
+    interrupted.says(&["packing was stopped", "nothing was left behind"]);
     assert_eq!(
         names(&home.path("")),
         ["market.db", "out.db"],
