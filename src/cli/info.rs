@@ -241,7 +241,7 @@ impl Glance {
             "first": ends.map(|[first, _]| time(first.0)), "last": ends.map(|[_, last]| time(last.0)),
             "timeframes": self.timeframes(), "sources": sources,
             "missing": self.missing(), "nothing_from_provider": self.nothing.iter().map(nothing_document).collect::<Vec<_>>(),
-            "rejected": self.odd.rejected, "conflicting": self.odd.conflicting, "jobs": jobs, "next": self.next(global),
+            "rejected": self.odd.rejected, "conflicting": self.odd.conflicting, "suspicious": self.odd.suspicious, "jobs": jobs, "next": self.next(global),
         })
     }
 

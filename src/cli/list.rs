@@ -90,7 +90,7 @@ pub fn document((series, nothing, odd): &Listed) -> Value {
         "market": series.key.listing.market, "grid": series.key.listing.grid, "currency": series.key.listing.currency,
         "first": series.first_ts.map(time), "last": series.last_ts.map(time),
         "candles": series.candles, "coverage": spans(&series.coverage), "nothing_from_provider": spans(nothing),
-        "rejected": odd.rejected, "conflicting": odd.conflicting,
+        "rejected": odd.rejected, "conflicting": odd.conflicting, "suspicious": odd.suspicious,
     })
 }
 
@@ -140,6 +140,9 @@ fn covered(series: &SeriesRow, nothing: &SpanSet, odd: OddRows) -> String {
     }
     if odd.conflicting > 0 {
         text += &format!(", {} conflicting", count(odd.conflicting));
+    }
+    if odd.suspicious > 0 {
+        text += &format!(", {} suspicious", count(odd.suspicious));
     }
     text
 }

@@ -223,11 +223,12 @@ pub fn odd(global: &Global, records: Counts) -> Option<String> {
     let odd = OddRows {
         rejected: records.rejected,
         conflicting: records.conflicting,
+        suspicious: 0,
     };
     where_odd(global, odd)
 }
 
-/// Where to look for rows that are not among the candles; `None` where there are none.
+/// Where to look for rows that are not among the candles, or are odd there; `None` where there are none.
 pub fn where_odd(global: &Global, odd: OddRows) -> Option<String> {
     let look = |number: u64, what: &str, table: &str| {
         (number > 0).then(|| {
@@ -237,8 +238,10 @@ pub fn where_odd(global: &Global, odd: OddRows) -> Option<String> {
     };
     let rejected = look(odd.rejected, "rejected row", "rejected");
     let conflicting = look(odd.conflicting, "conflicting row", "conflicts");
-    let both: Vec<String> = rejected.into_iter().chain(conflicting).collect();
-    (!both.is_empty()).then(|| both.join("; "))
+    let suspicious = look(odd.suspicious, "suspicious candle", "quality_issues");
+    let all = [rejected, conflicting, suspicious];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn print_one(global: &Global, report: &Report) -> Result<()> {

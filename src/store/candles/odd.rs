@@ -1,23 +1,29 @@
-//! How many rows stand beside the candles because they could not be stored or differ from what is. They are counted by their
-//! index: no row is read.
+//! How many rows stand beside the candles because they could not be stored or differ from what is, and how many candles
+//! contradict themselves. They are counted by their keys: no value is read.
 
 use std::collections::HashMap;
 
 use crate::store::{Store, StoreError, told};
 
-/// Rows of a series that are not among its candles.
+/// A candle may be flagged several times.
+const SUSPICIOUS: &str = "(SELECT DISTINCT series_id, ts FROM quality_issues WHERE check_name NOT IN ('off_session', 'first_partial'))";
+
+/// Rows of a series that are not among its candles, or should not be what they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct OddRows {
     /// Rows of `rejected`: they could not be stored.
     pub rejected: u64,
     /// Rows of `conflicts`: values that differ from a final candle, once per distinct value.
     pub conflicting: u64,
+    /// Candles of `quality_issues` whose values cannot be, as a high below the low. When one is has no part in it.
+    pub suspicious: u64,
 }
 
 impl std::ops::AddAssign for OddRows {
     fn add_assign(&mut self, other: OddRows) {
         self.rejected += other.rejected;
         self.conflicting += other.conflicting;
+        self.suspicious += other.suspicious;
     }
 }
 
@@ -28,8 +34,8 @@ impl Store {
     /// The file cannot be read.
     pub(crate) fn odd_rows(&self) -> Result<HashMap<i64, OddRows>, StoreError> {
         let mut all: HashMap<i64, OddRows> = HashMap::new();
-        let mut count = |table: &str, add: fn(&mut OddRows, u64)| -> rusqlite::Result<()> {
-            let sql = format!("SELECT series_id, count(*) FROM {table} GROUP BY series_id");
+        let mut count = |rows: &str, add: fn(&mut OddRows, u64)| -> rusqlite::Result<()> {
+            let sql = format!("SELECT series_id, count(*) FROM {rows} GROUP BY series_id");
             let mut select = self.connection.prepare_cached(&sql)?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
@@ -40,6 +46,7 @@ impl Store {
         };
         count("rejected", |odd, rows| odd.rejected = rows)
             .and_then(|()| count("conflicts", |odd, rows| odd.conflicting = rows))
+            .and_then(|()| count(SUSPICIOUS, |odd, rows| odd.suspicious = rows))
             .map_err(told(&self.path))?;
         Ok(all)
     }

@@ -94,13 +94,14 @@ fn a_failure_is_told_once() {
     }
 }
 
-/// A file with a row that could not be stored, and one that differs from what is final.
+/// A file with a row that could not be stored, one that differs from what is final, and a candle that contradicts itself.
 fn with_odd_rows() -> Home {
     let home = Home::new();
     let server = Server::scripted(|request| {
         let row = |(day, close): (u64, &str)| {
             let stamp = 1_704_690_000_000 + day * 86_400_000;
-            format!(r#"{{"t":{stamp},"o":10,"h":100,"l":9,"c":{close},"v":1}}"#)
+            let high = if day == 3 { 8 } else { 100 };
+            format!(r#"{{"t":{stamp},"o":10,"h":{high},"l":9,"c":{close},"v":1}}"#)
         };
         let rows = [(0, "10"), (1, "null"), (2, "10"), (3, "10"), (4, "10")].map(row);
         let answer = format!(
@@ -125,13 +126,14 @@ fn rows_that_are_no_candles_stand_where_the_candles_are_told_of() {
             one["symbol"].as_str().unwrap(),
             one["rejected"].as_u64().unwrap(),
             one["conflicting"].as_u64().unwrap(),
+            one["suspicious"].as_u64().unwrap(),
         )
     };
-    assert_eq!([of(0), of(1)], [("FINE", 0, 0), ("ODD", 1, 1)]);
+    assert_eq!([of(0), of(1)], [("FINE", 0, 0, 0), ("ODD", 1, 1, 1)]);
     let info = run(&home, "info --json").json();
     assert_eq!(
-        (&info["rejected"], &info["conflicting"]),
-        (&1.into(), &1.into())
+        [&info["rejected"], &info["conflicting"], &info["suspicious"]],
+        [&Value::from(1); 3]
     );
     let id = newest_job(&home)["job_id"].as_str().unwrap().to_owned();
     for words in ["list", "info", &format!("status {id}")] {
@@ -145,7 +147,17 @@ fn rows_that_are_no_candles_stand_where_the_candles_are_told_of() {
         assert_eq!(rows["rows"].as_array().unwrap().len(), 1, "{rows}");
     }
     let list = run(&home, "list").stdout;
-    assert!(list.contains(", 1 rejected, 1 conflicting\n"), "{list}");
+    let told = ", 1 rejected, 1 conflicting, 1 suspicious\n";
+    assert!(list.contains(told), "{list}");
+    let info = run(&home, "info").stdout;
+    for said in [&list, &info] {
+        let (_, look) = said.split_once("1 suspicious candle: ").unwrap();
+        let look = look.lines().next().unwrap();
+        assert!(
+            look.ends_with("sql 'select * from quality_issues'"),
+            "{said}"
+        );
+    }
     assert!(list.contains("1 conflicting row: "), "{list}");
 }
 
