@@ -426,7 +426,8 @@ fn a_job_names_what_failed_and_what_the_provider_has_no_data_for() {
             Reply::json(200, r#"{"status":"OK","resultsCount":0}"#)
         })
     });
-    let serving = Serving::start(Home::new().serve(&provider));
+    let home = Home::new();
+    let serving = Serving::start(home.serve(&provider));
     let job_id = serving.backfill("symbols=AAPL,NONE&start_date=2024-01-02&end_date=2024-01-05");
     let told = serving.wait_for(&job_id, "partial");
     assert_eq!(
