@@ -30,7 +30,7 @@ use crate::serve::reading::pieces::{Pieces, pieces};
 use crate::serve::reading::readers::Room;
 use crate::serve::routes::Call;
 use crate::store::{SeriesRow, Store, StoreError};
-use crate::view::{Selection, View};
+use crate::view::{Selection, Steps, View};
 
 /// Candles of one answer at most.
 pub(in crate::serve) const LIMIT: u32 = 1_000_000;
@@ -110,6 +110,7 @@ struct Asked {
     symbol: Symbol,
     timeframe: Timeframe,
     choice: Choice,
+    steps: Steps,
     /// As JSON there is always one.
     limit: Option<u32>,
     cursor: Option<Cursor>,
@@ -143,6 +144,7 @@ impl Asked {
                 end: params.moment("end", now)?,
                 ..Choice::default()
             },
+            steps: params.steps(),
             limit,
             cursor: params.parsed("cursor")?,
             format,
@@ -156,21 +158,10 @@ impl Asked {
         let read = move |store: &Store| {
             let version = call.service.readers.version()?;
             store.at_one_instant(|| {
-                let series = store.find_series(&self.symbol, self.timeframe)?;
-                let span = self.span(&series)?;
-                let view = View::of(series).select(Selection::Within(span));
+                let (view, span) = self.view(store)?;
                 let next = self.next(store, &view)?;
-                let series = view.series();
-                let mut head = self.head(&call, &version, span, next, series);
-                let limit = self.limit.map_or(u64::MAX, u64::from);
-                // Where the limit cuts, the next answer begins, or else where the series ends now: candles that come
-                // meanwhile do not move it.
-                let last = series
-                    .last_ts
-                    .map_or(span.end(), |last| last.saturating_add(1));
-                let end = next.map_or(last.min(span.end()), Cursor::from);
-                let span = Span::new(span.start(), end).unwrap_or(span);
-                let (mut rows, mut text) = Rows::new(series.clone(), span, limit);
+                let mut head = self.head(&call, &version, span, next, view.series());
+                let (mut rows, mut text) = self.rows(view, span, next);
                 if head.status == StatusCode::OK {
                     rows.read(store, &mut text)?;
                     let coder = call.coding.begin(text.len());
@@ -199,9 +190,7 @@ impl Asked {
         let version = readers.version()?;
         let store = reader.store();
         let ended = store.at_one_instant(|| {
-            let series = store.find_series(&self.symbol, self.timeframe)?;
-            let span = self.span(&series)?;
-            let view = View::of(series).select(Selection::Within(span));
+            let (view, span) = self.view(store)?;
             let next = self.next(store, &view)?;
             let mut head = self.head(call, &version, span, next, view.series());
             let mut told = |head| {
@@ -220,9 +209,7 @@ impl Asked {
                 coder
             });
             let mut writing = Writing::new(view.series().key.clone(), pieces, begin);
-            let page = next.and_then(|next| Span::new(span.start(), next.from()));
-            let view = view.select(Selection::Within(page.unwrap_or(span)));
-            let reached = writing.rows(store, &view, next)?;
+            let reached = writing.rows(store, &on_page(view, span, next), next)?;
             Ok::<_, Fault>(Some((writing, reached)))
         })?;
         // Whoever waits for room need not wait for this caller.
@@ -231,6 +218,14 @@ impl Asked {
             writing.end(reached);
         }
         Ok(())
+    }
+
+    /// What is left of the series, and its span.
+    fn view(&self, store: &Store) -> Result<(View, Span), Fault> {
+        let series = store.find_series(&self.symbol, self.timeframe)?;
+        let span = self.span(&series)?;
+        let view = View::of(series).select(Selection::Within(span));
+        Ok((view.through(self.steps.clone()), span))
     }
 
     /// The span that is left.
@@ -244,6 +239,16 @@ impl Asked {
             let next = "go on with the start and end of the call that gave the cursor";
             Fault::contradiction("the cursor is behind the end", next)
         })
+    }
+
+    /// The rows of an answer as CSV, and what is written before them. Where the limit cuts, the next answer begins, or else
+    /// where the series ends now: candles that come meanwhile do not move it.
+    fn rows(&self, view: View, span: Span, next: Option<Cursor>) -> (Rows, Vec<u8>) {
+        let limit = self.limit.map_or(u64::MAX, u64::from);
+        let last = view.series().last_ts;
+        let last = last.map_or(span.end(), |last| last.saturating_add(1));
+        let end = next.map_or(last.min(span.end()), Cursor::from);
+        Rows::new(view, Span::new(span.start(), end).unwrap_or(span), limit)
     }
 
     /// Where the next answer begins, if the limit makes one necessary.
@@ -310,6 +315,12 @@ impl Asked {
     }
 }
 
+/// The part of a view that an answer has before the next one begins.
+fn on_page(view: View, span: Span, next: Option<Cursor>) -> View {
+    let page = next.and_then(|next| Span::new(span.start(), next.from()));
+    view.select(Selection::Within(page.unwrap_or(span)))
+}
+
 /// Whether the caller has what a tag stands for.
 fn is_held(headers: &HeaderMap, tag: &str) -> bool {
     let held = headers.get_all(IF_NONE_MATCH).iter();
@@ -324,4 +335,115 @@ fn file_name(key: &SeriesKey) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let symbol: String = key.symbol.as_str().chars().map(plain).collect();
     format!("{symbol}-{}.csv", key.timeframe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::candle::Candle;
+    use crate::model::listing::{Adjustment, Listing};
+    use crate::model::market::{Market, MarketCode};
+    use crate::view::{Step, Turn};
+
+    const DAY: i64 = 86_400;
+
+    /// Every second day.
+    #[derive(Debug)]
+    struct EvenDays;
+
+    impl Step for EvenDays {
+        fn turn(&self) -> Turn {
+            Turn::Which
+        }
+
+        fn apply(&self, candle: Candle, _: &Market) -> Option<Candle> {
+            (candle.ts / DAY % 2 == 0).then_some(candle)
+        }
+    }
+
+    fn asked(format: Format, cursor: Option<Cursor>) -> Asked {
+        Asked {
+            symbol: "X:BTCUSD".parse().expect("a symbol"),
+            timeframe: "1d".parse().expect("a timeframe"),
+            choice: Choice::default(),
+            steps: Steps::default().with(EvenDays),
+            limit: Some(10),
+            cursor,
+            format,
+        }
+    }
+
+    /// The starts on each page of so many that are asked for one after the other.
+    fn pages(
+        store: &Store,
+        format: Format,
+        page: impl Fn(View, Span, Option<Cursor>) -> Vec<i64>,
+    ) -> Vec<Vec<i64>> {
+        let (mut pages, mut cursor) = (Vec::new(), None);
+        loop {
+            let asked = asked(format, cursor);
+            let Ok((view, span)) = asked.view(store) else {
+                panic!("no view")
+            };
+            let next = asked.next(store, &view).expect("a page");
+            pages.push(page(view, span, next));
+            match next {
+                Some(_) => cursor = next,
+                None => return pages,
+            }
+        }
+    }
+
+    #[test]
+    fn pages_count_the_rows_that_come_out_of_steps_as_csv_and_as_json() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = Store::create(&folder.path().join("market.db")).expect("a file");
+        let key = SeriesKey {
+            symbol: "X:BTCUSD".parse().expect("a symbol"),
+            timeframe: "1d".parse().expect("a timeframe"),
+            source: "csv".into(),
+            adjusted: Adjustment::Raw,
+            listing: Listing::on(MarketCode::ALWAYS),
+        };
+        let candle = |ts| Candle {
+            ts,
+            open: 1.0,
+            high: 1.0,
+            low: 1.0,
+            close: 1.0,
+            volume: Some(1.0),
+            vwap: None,
+            trades: None,
+        };
+        let candles: Vec<Candle> = (10_000..10_050).map(|day| candle(day * DAY)).collect();
+        store.insert_candles(&key, &candles, 0).expect("stored");
+        let even: Vec<i64> = (10_000..10_050).step_by(2).map(|day| day * DAY).collect();
+        let expected: Vec<Vec<i64>> = even.chunks(10).map(<[i64]>::to_vec).collect();
+
+        let as_json = |view: View, span: Span, next: Option<Cursor>| {
+            let mut starts = Vec::new();
+            let read = on_page(view, span, next).each_candle(&store, |candle| {
+                starts.push(candle.ts);
+                Ok::<(), StoreError>(())
+            });
+            read.expect("read");
+            starts
+        };
+        assert_eq!(pages(&store, Format::Jsonl, as_json), expected);
+
+        let as_csv = |view: View, span: Span, next: Option<Cursor>| {
+            let (mut rows, _) = asked(Format::Csv, None).rows(view, span, next);
+            let mut text = Vec::new();
+            while !rows.is_over() {
+                let read = rows.read(&store, &mut text);
+                assert!(read.is_ok(), "not read");
+            }
+            let text = String::from_utf8(text).expect("text");
+            let ts = |line: &str| line.split(',').next().and_then(|ts| ts.parse().ok());
+            text.lines()
+                .map(|line| ts(line).expect("a start"))
+                .collect()
+        };
+        assert_eq!(pages(&store, Format::Csv, as_csv), expected);
+    }
 }
