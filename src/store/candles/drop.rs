@@ -8,8 +8,8 @@ use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::store::candles::coverage::{forget_empty, uncover};
 use crate::store::candles::series::check_unclaimed;
-use crate::store::file::schema::TABLES;
 use crate::store::file::stamp::stamp_if_any;
+use crate::store::file::tables::{Kind, TABLES};
 use crate::store::{SeriesRow, Store, StoreError, told};
 
 /// A series, or a span of it.
@@ -121,13 +121,16 @@ fn forget_whole(tx: &Connection, series_id: i64) -> rusqlite::Result<u64> {
 
 fn forget_part(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<usize> {
     let within = params![series_id, span.start(), span.end()];
-    let forget = |table: &str| {
-        let sql = format!("DELETE FROM {table} WHERE series_id = ? AND ts >= ? AND ts < ?");
+    let forget = |table: &str, at: &str| {
+        let sql = format!("DELETE FROM {table} WHERE series_id = ? AND {at} >= ? AND {at} < ?");
         tx.execute(&sql, within)
     };
-    let gone = forget("candle_data")?;
-    for table in TABLES.iter().filter(|table| table.is_of_candles()) {
-        forget(&table.name)?;
+    let gone = forget("candle_data", "ts")?;
+    for table in TABLES.iter() {
+        match table.kind() {
+            Kind::Judgement { at } | Kind::Log { at } => forget(&table.name, at)?,
+            Kind::Data | Kind::History | Kind::Local => 0,
+        };
     }
     uncover(tx, series_id, span)?;
     forget_empty(tx, series_id, span)?;

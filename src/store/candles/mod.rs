@@ -5,6 +5,7 @@ pub(in crate::store) mod books;
 pub(in crate::store) mod columns;
 pub(in crate::store) mod coverage;
 pub(in crate::store) mod drop;
+pub(in crate::store) mod flags;
 pub(in crate::store) mod holes;
 pub(in crate::store) mod insert;
 pub(in crate::store) mod key;

@@ -2,7 +2,6 @@
 
 pub(in crate::store) mod begin;
 pub(in crate::store) mod check;
-pub(in crate::store) mod flags;
 pub(crate) mod handle;
 pub(in crate::store) mod held;
 pub(in crate::store) mod how;
@@ -20,3 +19,4 @@ pub(in crate::store) mod sql;
 pub(in crate::store) mod stamp;
 pub(in crate::store) mod standing;
 pub(in crate::store) mod still;
+pub(in crate::store) mod tables;
