@@ -313,7 +313,7 @@ impl Http {
         Failed {
             kind: Kind::Throttled { resume_at },
             message: format!(
-                "the provider's limit (429) lasts longer than 15 minutes; --rate {fitting}/min would fit"
+                "the provider's limit (429) lasts longer than 15 minutes; a rate of {fitting}/min would fit"
             ),
             attempts,
         }

@@ -31,7 +31,7 @@ pub use market::{
     BadGrid, BadMarketCode, DEFAULT_DELAY, Frontier, Grid, Market, MarketCode, Offset, OtherGrid,
     Policy, Unknown, date_of, label_of,
 };
-pub use next::{Fill, Named, Next, Voice};
+pub use next::{Fill, Named, Next, Setting, Voice};
 pub use range::{BadMoment, BadRange, BadTyped, Moment, Range, up_to_now};
 pub use series::SeriesKey;
 pub use span::{Span, SpanSet};

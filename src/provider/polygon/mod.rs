@@ -68,7 +68,7 @@ pub(crate) fn spec() -> Spec {
         covers: "stocks, X: crypto, C: forex, I: indices".into(),
         timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
         default_rate: DEFAULT_RATE.parse().ok(),
-        limits: "free plan: 5 requests a minute (--rate 5/min), two years, end of day".into(),
+        limits: "free plan: 5/min, two years, end of day".into(),
         make: Arc::new(|setup| {
             let Setup {
                 base_url,

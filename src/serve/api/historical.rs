@@ -24,6 +24,7 @@ use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::serve::answer::Fault;
+use crate::serve::next;
 use crate::serve::params::shown;
 use crate::serve::reading::coding::{self, Coder};
 use crate::serve::reading::pieces::{Pieces, pieces};
@@ -231,9 +232,8 @@ impl Asked {
     /// The span that is left.
     fn span(&self, series: &SeriesRow) -> Result<Span, Fault> {
         let span = self.choice.span(series);
-        let span = span.map_err(|error| {
-            Fault::contradiction(error.to_string(), "exchange the start and the end")
-        })?;
+        let span = span
+            .map_err(|error| Fault::contradiction(error.to_string(), next::text(&error.next())))?;
         let from = self.cursor.map_or(i64::MIN, Cursor::from);
         Span::new(from.max(span.start()), span.end()).ok_or_else(|| {
             let next = "go on with the start and end of the call that gave the cursor";

@@ -184,7 +184,7 @@ fn a_limit_that_lasts_longer_than_a_job_waits_interrupts_it_with_the_time_to_res
     assert_eq!(server.hits(), 3);
     let said = format!("{}{}", run.stdout, run.stderr);
     assert!(
-        said.contains("resume") && said.contains("--rate"),
+        said.contains("resume") && said.contains("a rate of "),
         "{run:?}"
     );
     assert_eq!(
