@@ -145,7 +145,10 @@ impl Chain {
             (Some(_), None) => false,
         };
         if stuck {
-            return Err("a page has rows and does not advance in time".to_owned());
+            return Err(match rejected.first().filter(|_| candles.is_empty()) {
+                Some(row) => format!("every row of a page cannot be stored: {}", row.reason),
+                None => "a page has rows and does not advance in time".to_owned(),
+            });
         }
         self.newest = candles.last().map(|candle| candle.ts).or(self.newest);
         self.seen.add(&candles);
@@ -325,6 +328,21 @@ mod tests {
                 .collect::<Vec<_>>(),
             [60, 120]
         );
+    }
+
+    #[test]
+    fn a_page_in_the_middle_of_nothing_but_a_bad_row_is_told_as_that() {
+        let mut chain = chain(100 * DAY);
+        chain.judge(page(&[60, 120], true)).expect("a page");
+        let mut bad = page(&[], true);
+        bad.has_rows = true;
+        bad.rejected.push(Rejected {
+            ts: Some(180),
+            reason: Unstorable::Missing("open").to_string(),
+            raw: String::new(),
+        });
+        let why = chain.judge(bad).expect_err("it brings nothing");
+        assert!(why.ends_with("cannot be stored: open is missing"), "{why}");
     }
 
     #[test]

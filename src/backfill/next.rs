@@ -3,6 +3,7 @@
 use chrono::Weekday;
 
 use super::queue::{BEFORE_HISTORY, CLASS_REFUSED, SYMBOL_REFUSED};
+use super::recheck::LEFT_BEHIND;
 use super::report::{NoData, SeriesReport};
 use super::{Report, Stop};
 use crate::model::listing::Adjustment;
@@ -14,7 +15,7 @@ use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::FailedSlice;
 use crate::provider::{ErrorKind, Provider};
-use crate::store::{JobRow, SliceFilter, Store, StoreError};
+use crate::store::{JobRow, SliceFilter, Store, StoreError, free_name};
 
 /// Failed slices, and stale series, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;
@@ -102,19 +103,23 @@ enum Obstacle {
 struct Stale {
     key: SeriesKey,
     from: i64,
+    /// Whether the provider does not give its oldest candles any more.
+    is_left_behind: bool,
 }
 
 impl Stale {
-    fn new(key: &SeriesKey, asked: Span, first: Option<i64>) -> Stale {
+    fn new(key: &SeriesKey, asked: Span, first: Option<i64>, why: Option<&str>) -> Stale {
         Stale {
             key: key.clone(),
             from: first.map_or(asked.start(), |first| first.min(asked.start())),
+            // The file has the words alone.
+            is_left_behind: why.is_some_and(|why| why.ends_with(LEFT_BEHIND)),
         }
     }
 
     /// To forget it and to fill it anew.
     fn next(&self) -> Next {
-        let Stale { key, from } = self;
+        let Stale { key, from, .. } = self;
         let drop = Next::Drop {
             series: Some(named(key)),
             yes: false,
@@ -150,7 +155,8 @@ impl Obstacle {
         let stale = store.job_series_that_are(job, SeriesStatus::Stale, LOOKED_AT)?;
         let stale = stale.iter().map(|stale| {
             let held = store.find_series(&stale.key.symbol, stale.key.timeframe)?;
-            Ok(Stale::new(&stale.key, stale.span, held.first_ts))
+            let why = stale.error.as_deref();
+            Ok(Stale::new(&stale.key, stale.span, held.first_ts, why))
         });
         let stale: Vec<Stale> = stale.collect::<Result<_, StoreError>>()?;
         Ok((!stale.is_empty()).then_some(Obstacle::Stale(stale)))
@@ -178,16 +184,30 @@ impl Obstacle {
                     let more = of(more.len() as u64, "more stale series");
                     Next::words(format!("and the same for {more}"))
                 });
-                match (named, more) {
+                let anew = match (named, more) {
                     ([one], None) => one.next(),
                     (several, more) => {
                         let each = several.iter().map(Stale::next);
                         Next::And(each.chain(more).collect())
                     }
+                };
+                if series.iter().any(|stale| stale.is_left_behind) {
+                    Next::Then(vec![keep_a_copy(), anew])
+                } else {
+                    anew
                 }
             }
         }
     }
+}
+
+/// Before candles are dropped that nobody gives again.
+fn keep_a_copy() -> Next {
+    let pack = Next::Pack {
+        with_history: true,
+        output: free_name(),
+    };
+    pack.after("keep a copy first, since the provider does not give the oldest candles any more:")
 }
 
 /// Why the provider refused a slice, so that asking again alone brings nothing; `None` for what may pass by itself.
@@ -275,7 +295,10 @@ impl Report {
             let is_stale = |series: &&SeriesReport| series.status == SeriesStatus::Stale;
             let stale = self.series.iter().filter(is_stale);
             let stale: Vec<Stale> = stale
-                .map(|series| Stale::new(&series.key, series.span, series.first_ts))
+                .map(|series| {
+                    let why = series.error.as_deref();
+                    Stale::new(&series.key, series.span, series.first_ts, why)
+                })
                 .collect();
             (!stale.is_empty()).then_some(Obstacle::Stale(stale))
         })

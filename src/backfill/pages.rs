@@ -4,12 +4,11 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::fetch::{Fetcher, Series, odd};
+use crate::http::CLOCKS_AGREE;
 use crate::model::number::of;
 use crate::model::span::Span;
 use crate::provider::{Ask, Cursor, Page, ProviderError, Stamps, Tries};
 
-/// Clocks that are not further apart than so many seconds are taken to agree.
-const CLOCKS_AGREE: i64 = 5 * 60;
 /// An answer whose date is so many seconds behind is not believed.
 const TOO_OLD: i64 = 24 * 3600;
 

@@ -13,6 +13,9 @@ use crate::model::scale::{Checked, Moved, Side, moved};
 use crate::model::span::Span;
 use crate::provider::{ErrorKind, ProviderError};
 
+/// What is told of a stale series whose oldest stored candles did not come again.
+pub(super) const LEFT_BEHIND: &str =
+    "and the provider does not give its oldest stored candles any more";
 /// Candles of an answer that are kept as witnesses.
 const WITNESSES: usize = 5;
 
@@ -28,6 +31,8 @@ pub(crate) struct Witnesses {
     beginnings: Vec<Vec<Candle>>,
     /// Whether the stored candles were asked again.
     has_checked: bool,
+    /// Whether the oldest of them did not come, but later ones did.
+    has_left_behind: bool,
 }
 
 impl Witnesses {
@@ -74,6 +79,10 @@ impl Fetcher {
         }
         let heard = self.witnesses(series).heard();
         let checked = self.ask_stored(series).map_err(Trouble::Unchecked)?;
+        let stored = self.series[series].stored.groups.iter().flatten();
+        let oldest = stored.map(|stored| stored.ts).min();
+        let came = checked.first().map(|checked| checked.old.ts);
+        self.witnesses(series).has_left_behind = oldest < came;
         self.must_not_have_moved(series, &checked)?;
         // What lies in the middle may stand in another scale than both ends.
         for group in &self.series[series].stored.groups {
@@ -120,18 +129,24 @@ impl Fetcher {
             return Ok(());
         };
         let key = &self.series[series].key;
-        let (up_to, day) = match side {
-            Side::UpTo(ts) => ("up to", date_of(ts)),
-            Side::From(ts) => ("from", date_of(ts)),
+        // Where the split lies between the candles that were asked again is not known.
+        let seen = match side {
+            Side::UpTo(ts) => format!("up to {}", date_of(ts)),
+            Side::From(ts) => format!("from {} on", date_of(ts)),
         };
-        Err(Trouble::Stale(format!(
-            "the adjusted prices of {} {} {up_to} {day} have changed by a factor of {factor:.6} since they were stored (close of {} was {}, now is {}): a split has made the series stale",
+        let mut told = format!(
+            "the adjusted prices of {} {} have changed by a factor of {factor:.6} since they were stored, seen in candles {seen} (close of {} was {}, now is {}): a split has made the series stale",
             key.symbol,
             key.timeframe,
             date_of(one.old.ts),
             one.old.close,
             one.new.close
-        )))
+        );
+        if self.witnesses(series).has_left_behind {
+            told += ", ";
+            told += LEFT_BEHIND;
+        }
+        Err(Trouble::Stale(told))
     }
 
     /// What the provider says now of the stored candles that are checked, ascending.

@@ -26,8 +26,8 @@ pub fn run(global: &Global, args: &Diff) -> Result<Exit> {
     drop(passing);
     let found = found?;
     let only = Only {
-        a: list::all_of(&a, found.only_in_a.iter().cloned())?,
-        b: list::all_of(&b, found.only_in_b.iter().cloned())?,
+        a: a.if_still(list::all_of(&a, found.only_in_a.iter().cloned()))?,
+        b: b.if_still(list::all_of(&b, found.only_in_b.iter().cloned()))?,
     };
     if global.json {
         output::json(&document(args, &found, &only))?;

@@ -19,17 +19,17 @@ use super::output::{self, of, time};
 use super::progress::Passing;
 use super::signals::stop_on_signals;
 
-pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
+pub fn run(global: &Global, args: &args::Export) -> Result<Exit> {
     let to_stdout = args.output == Path::new("-");
     if to_stdout && global.json {
         let next = "write the candles to a file, or leave --json out";
         return Err(usage("with -o - stdout is for the candles alone", next));
     }
-    let encoding = encoding(&args, to_stdout)?;
+    let encoding = encoding(args, to_stdout)?;
     let (choice, columns) = args.chosen()?;
-    let columns = columns_of(&args, columns, encoding.format)?;
+    let columns = columns_of(args, columns, encoding.format)?;
     let steps = args.steps.steps();
-    let (path, layout, overwrite) = (args.output, args.layout, args.overwrite);
+    let (path, layout, overwrite) = (&args.output, args.layout, args.overwrite);
     let export = Export {
         choice,
         steps,
@@ -49,17 +49,18 @@ pub fn run(global: &Global, args: args::Export) -> Result<Exit> {
     let is_shown = !(global.quiet || to_stdout && std::io::stdout().is_terminal());
     let passing = Passing::new(!is_shown, &meter);
     let written = if to_stdout {
+        output::begins();
         export.to_stream(&store, std::io::stdout(), &beside)
     } else if layout.is_some() {
-        export.to_folder(&store, &Folder::new(&path, overwrite)?, &beside)
+        export.to_folder(&store, &Folder::new(path, overwrite)?, &beside)
     } else {
-        let target = Target::new(&path, overwrite, &[&global.db])?;
+        let target = Target::new(path, overwrite, &[&global.db])?;
         export.to_file(&store, &target, &beside)
     };
     drop(passing);
     let report = written.map_err(plain)?;
     if global.json {
-        output::json(&document(&export, &report, &path, layout))?;
+        output::json(&document(&export, &report, path, layout))?;
     } else if to_stdout {
         if !global.quiet {
             output::say(line(&report));

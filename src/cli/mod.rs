@@ -44,7 +44,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::handover::outfile::TargetError;
-use crate::handover::pack::PackError;
 use crate::provider::Registry;
 use crate::store::StoreError;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -94,7 +93,7 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Command::Show(args) => anew(|| show::run(&cli.global, &args)),
         Command::Pack(args) => anew(|| pack::run(&cli.global, &args)),
         Command::Verify(args) => anew(|| verify::run(&cli.global, &args)),
-        Command::Export(args) => export::run(&cli.global, args),
+        Command::Export(args) => anew(|| export::run(&cli.global, &args)),
         // What comes from stdin comes once.
         Command::Sql(args) if args.sql == "-" => sql::run(&cli.global, &args),
         Command::Sql(args) => anew(|| sql::run(&cli.global, &args)),
@@ -159,12 +158,8 @@ const ANEW_AFTER: [Duration; 3] = [
 ];
 
 fn may_pass(error: &anyhow::Error) -> bool {
-    let store = match error.downcast_ref() {
-        Some(PackError::Store(error)) => Some(error),
-        _ => error.downcast_ref::<StoreError>(),
-    };
     matches!(
-        store,
+        error.downcast_ref(),
         Some(
             StoreError::Changed(_)
                 | StoreError::Interrupted(_)

@@ -205,15 +205,24 @@ pub fn of_system(error: &anyhow::Error) -> Option<&std::io::Error> {
 /// An error of the system in words, without its number.
 pub fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or(&text)
-        .to_lowercase()
+    // Others have chosen their words.
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_says_begins_small_and_our_own_words_stay() {
+        let of_system = std::io::Error::from_raw_os_error(2);
+        assert_eq!(plain(&of_system), "no such file or directory");
+        let ours = std::io::Error::other("it has more than 4 KiB");
+        assert_eq!(plain(&ours), "it has more than 4 KiB");
+    }
 
     #[test]
     fn times_are_told_in_the_two_largest_units_that_they_fill() {

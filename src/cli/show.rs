@@ -24,7 +24,7 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
     let (symbols, timeframes) = series(&args.symbols, &args.timeframes)?;
     let store = Store::read(&global.db)?;
     let mut all = Vec::new();
-    for series in wanted(&store, &symbols, &timeframes)? {
+    for series in store.if_still(wanted(&store, &symbols, &timeframes))? {
         all.push(Shown::new(&store, args, series, global.json)?);
     }
     if args.csv {

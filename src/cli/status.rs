@@ -54,11 +54,15 @@ pub fn run(global: &Global, args: &Status) -> Result<Exit> {
     }
     let store = Store::read(&global.db)?;
     let now = clock.now();
-    match &args.job {
-        Some(prefix) => show_one(global, &store, &store.job(prefix, now)?, now)?,
-        None => show_all(global, &store, &store.jobs(&JobFilter::All, now)?, now)?,
+    let show = || match &args.job {
+        Some(prefix) => show_one(global, &store, &store.job(prefix, now)?, now),
+        None => show_all(global, &store, &store.jobs(&JobFilter::All, now)?, now),
+    };
+    match show() {
+        // It was looked at before the one document was written.
+        Ok(()) if global.json => {}
+        shown => store.if_still(shown)?,
     }
-    store.check_still()?;
     Ok(Exit::Complete)
 }
 
@@ -73,13 +77,13 @@ fn watch(global: &Global, args: &Status, clock: &SystemClock) -> Result<()> {
         let now = clock.now();
         // Opened each time: whoever waits is in nobody's way meanwhile.
         let store = Store::read(&global.db)?;
-        let mut jobs = store.jobs(&filter, now)?;
+        let mut jobs = store.if_still(store.jobs(&filter, now))?;
         jobs.retain(JobRow::is_owned);
         if jobs.is_empty() {
             return Ok(());
         }
         let each = jobs.iter().map(|job| line(&store, job, now));
-        lines.show(each.collect::<Result<_>>()?);
+        lines.show(store.if_still(each.collect::<Result<_>>())?);
         drop(store);
         clock.sleep(LOOK_EVERY, &Cancel::new());
     }
@@ -105,6 +109,7 @@ fn show_all(global: &Global, store: &Store, jobs: &[JobRow], now: i64) -> Result
     if global.json {
         let jobs = jobs.iter().map(|job| document(store, job, now));
         let jobs = jobs.collect::<Result<Vec<Value>>>()?;
+        store.check_still()?;
         return output::json(&json!({ "jobs": jobs }));
     }
     if jobs.is_empty() {
@@ -240,6 +245,7 @@ fn print_document(store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
     let slices = listed(store, &detail.job, LISTED_IN_JSON)?;
     job["progress_left_out"] = json!(left_out(&detail.job, &slices));
     let nothing = nothing_of(store, detail)?;
+    store.check_still()?;
     job["nothing_from_provider"] = nothing.iter().map(nothing_document).collect();
     job["series"] = detail
         .series

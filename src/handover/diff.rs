@@ -130,6 +130,7 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
     {
         return Ok(Difference::default());
     }
+    let is_believed = manifests.is_some();
     let same = manifests.map_or_else(HashSet::new, |(a, b)| same_candles(&a, &b));
     let name = |series: &SeriesRow| name(&series.key);
     let sorted = |mut series: Vec<SeriesRow>| {
@@ -140,14 +141,27 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
     let candles = |all: &[SeriesRow]| all.iter().map(|series| series.candles).sum::<u64>();
     a.meter()
         .begin("comparing", candles(&of_a) + candles(&of_b));
+    let check = |store: &Store, series: &SeriesRow| {
+        if is_believed {
+            Ok(())
+        } else {
+            check_alone(store, series)
+        }
+    };
     let mut found = Difference::default();
     for pair in of_a
         .into_iter()
         .merge_join_by(of_b, |a, b| name(a).cmp(&name(b)))
     {
         match pair {
-            EitherOrBoth::Left(series) => found.only_in_a.push(series),
-            EitherOrBoth::Right(series) => found.only_in_b.push(series),
+            EitherOrBoth::Left(series) => {
+                check(a, &series)?;
+                found.only_in_a.push(series);
+            }
+            EitherOrBoth::Right(series) => {
+                check(b, &series)?;
+                found.only_in_b.push(series);
+            }
             EitherOrBoth::Both(of_a, of_b) => {
                 let mut series = SeriesDifference {
                     covered_in_a: of_a.coverage.subtract(&of_b.coverage),
@@ -167,6 +181,15 @@ fn compare(a: &Store, b: &Store, limit: u64) -> Result<Difference, StoreError> {
         }
     }
     Ok(found)
+}
+
+/// What is told of a series that only one file has is its row: that must be true.
+fn check_alone(store: &Store, series: &SeriesRow) -> Result<(), StoreError> {
+    let mut read = Counted::default();
+    for candle in store.candles(series) {
+        read.add(candle?.ts);
+    }
+    store.check_books(series, Span::EVERYTHING, read)
 }
 
 fn name(key: &SeriesKey) -> (Symbol, Timeframe) {

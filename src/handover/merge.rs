@@ -143,8 +143,11 @@ pub fn merge(
     now: i64,
     cancel: &Cancel,
 ) -> Result<Merged, MergeError> {
-    check_bindings(inputs)?;
-    let unchecked = check_scales(inputs)?;
+    let checked = check_bindings(inputs).and_then(|()| check_scales(inputs));
+    for input in inputs {
+        input.check_still()?;
+    }
+    let unchecked = checked?;
     let mut part = target.begin_named()?;
     let path = part.path().unwrap_or(target.path()).to_path_buf();
     let told = |error| match error {
@@ -181,7 +184,7 @@ fn make(
     let out = Store::create_unseen(path, cancel)?;
     let mut candles = 0;
     for input in inputs {
-        let series = input.held_series()?;
+        let series = input.if_still(input.held_series())?;
         candles += series.iter().map(|series| series.candles).sum::<u64>();
     }
     if let Some(first) = inputs.first() {

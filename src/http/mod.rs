@@ -21,6 +21,7 @@ pub use failure::{NoClient, Unreachable};
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 #[cfg(feature = "serve")]
 pub(crate) use tell::Teller;
+pub(crate) use tries::CLOCKS_AGREE;
 pub use tries::{Dated, Tries, Waiting};
 
 use std::sync::Arc;
@@ -244,7 +245,7 @@ impl Http {
             .map_err(|error| send_failure(&error.without_url(), &self.base))?;
         self.heard.store(true, Ordering::Relaxed);
         let status = response.status().as_u16();
-        let dated = dated(response.headers());
+        let dated = dated(response.headers(), self.clock.now());
         // A date to wait for is one of the server's clock.
         let now_ms = dated.map_or_else(|| self.clock.now_ms(), |dated| dated.now() * 1000);
         let retry_after = retry_after(response.headers(), now_ms);
@@ -339,13 +340,10 @@ fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     retry::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
 }
 
-fn dated(headers: &HeaderMap) -> Option<Dated> {
+fn dated(headers: &HeaderMap, here: i64) -> Option<Dated> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
     let age = headers.get(AGE).and_then(|age| age.to_str().ok());
     let age: u32 = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
     let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    Some(Dated {
-        at: i64::try_from(date).ok()?,
-        age: i64::from(age),
-    })
+    Some(Dated::new(i64::try_from(date).ok()?, age.into(), here))
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
+/// Clocks that are not further apart than so many seconds are taken to agree.
+pub(crate) const CLOCKS_AGREE: i64 = 5 * 60;
+
 /// How a page is being asked for, told while it is. Its copies are one.
 #[derive(Clone, Debug, Default)]
 pub struct Tries(Arc<(AtomicI64, AtomicU32)>);
@@ -40,6 +43,17 @@ pub struct Dated {
 }
 
 impl Dated {
+    /// By what an answer's head says while this machine's clock shows `here`, all in seconds. Some caches date what they keep
+    /// anew: a date that this clock agrees with, and that would be far ahead of it with the age, is one of now.
+    pub(super) fn new(date: i64, age: i64, here: i64) -> Dated {
+        let apart = date.saturating_sub(here);
+        let is_anew = apart.abs() <= CLOCKS_AGREE && apart.saturating_add(age) > CLOCKS_AGREE;
+        Dated {
+            at: date.saturating_sub(if is_anew { age } else { 0 }),
+            age,
+        }
+    }
+
     /// What the provider's clock shows, Unix seconds.
     pub fn now(self) -> i64 {
         self.at.saturating_add(self.age)

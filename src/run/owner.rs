@@ -210,6 +210,11 @@ fn gives_signs(heartbeat_at: Option<i64>, now: i64) -> bool {
         .is_some_and(|silent| (-AHEAD..SILENT_AFTER).contains(&silent))
 }
 
+/// The database beside which a file of this name would be that of a run.
+pub(crate) fn database_of_side(path: &Path) -> Option<PathBuf> {
+    side::database_of(path)
+}
+
 /// Removes what dead runs left beside a file.
 pub(crate) fn sweep(db: &Path) {
     if let Ok(db) = db.canonicalize() {

@@ -25,7 +25,7 @@ pub(crate) fn names(path: &Path) -> Vec<PathBuf> {
         && let Some(last) = names.last()
         && let Ok(to) = fs::read_link(last)
     {
-        names.push(folder_of(last).join(to));
+        names.push(last.with_file_name(to));
     }
     names
 }

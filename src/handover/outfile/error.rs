@@ -35,8 +35,8 @@ pub enum TargetError {
     /// It is a file of candles that is lived in: there may be no other copy of what was fetched.
     #[error("{} is a candlefile, and no packed one", .0.display())]
     IsWorking(PathBuf),
-    /// `SQLite` would take it for the log of another file.
-    #[error("{} is a name that SQLite uses beside {}", path.display(), file.display())]
+    /// `SQLite` would take it for the log of another file, or a run for what proves that it lives.
+    #[error("{} is a name that SQLite or a run uses beside {}", path.display(), file.display())]
     IsLog {
         /// The path.
         path: PathBuf,

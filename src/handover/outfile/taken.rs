@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::TargetError;
 use super::place::part_name;
+use crate::run::owner::database_of_side;
 use crate::run::path::{beside, names};
 use crate::store::{is_unfinished, is_working};
 
@@ -14,8 +15,8 @@ const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// Checks that a file or a folder may come to stand at a path, and what stands there may go.
 ///
 /// # Errors
-/// A candlefile that is no packed one, a log beside the path, however small, or a file whose log the path would be; of a
-/// link, or of where it leads.
+/// A candlefile that is no packed one, a log beside the path, however small, or a file whose log, or whose run's side file, the
+/// path would be; of a link, or of where it leads.
 pub(crate) fn check(path: &Path) -> Result<(), TargetError> {
     for name in names(path) {
         if let Some(log) = log_of(&name) {
@@ -55,12 +56,13 @@ fn log_of(file: &Path) -> Option<PathBuf> {
     logs.find(|log| log.symlink_metadata().is_ok())
 }
 
-/// The file that has a log of this name.
+/// The file that has a log of this name, or a run on it a side file.
 fn owner(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
-    let mut owners = LOGS
+    let of_log = LOGS
         .iter()
         .filter_map(|suffix| name.strip_suffix(suffix))
         .map(|name| path.with_file_name(name));
+    let mut owners = of_log.chain(database_of_side(path));
     owners.find(|owner| owner.is_file())
 }

@@ -142,6 +142,13 @@ fn path_of(db: &Path, run: Uuid) -> PathBuf {
     beside(&real(db), &format!("{INFIX}{}", run.hyphenated()))
 }
 
+/// The other way round.
+pub(super) fn database_of(path: &Path) -> Option<PathBuf> {
+    let (db, run) = path.file_name()?.to_str()?.rsplit_once(INFIX)?;
+    Uuid::try_parse(run).ok()?;
+    Some(path.with_file_name(db))
+}
+
 /// The second part holds a shared lock as long as it is there.
 fn look(path: &Path) -> (Holder, Option<File>) {
     match fs::symlink_metadata(path) {

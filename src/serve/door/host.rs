@@ -1,7 +1,7 @@
 //! The names by which the server may be called. The allow-list is what stops a page that has rebound its own name to this
 //! machine, so what can never be a name is refused before anybody relies on it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A name by which the server may be called, lower case: a host's, or an address, alone or with a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,7 @@ fn check(name: &str) -> Result<(), &'static str> {
         let is_edged = label.starts_with('-') || label.ends_with('-');
         !label.is_empty() && !is_long && !is_edged && label.chars().all(is_plain)
     };
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
     if name.is_empty() {
         Err("it is empty")
     } else if ["http", "https"].contains(&name) || name.contains('/') {
@@ -91,6 +92,9 @@ fn check(name: &str) -> Result<(), &'static str> {
         Err("browsers send such a name in ASCII, as xn--..")
     } else if name.len() > LONGEST || !name.split('.').all(is_label) {
         Err("it is no name of a host")
+    } else if name.rsplit('.').next().is_some_and(is_number) && name.parse::<Ipv4Addr>().is_err() {
+        // No name ends in a number.
+        Err("it looks like an IPv4 address and is none")
     } else {
         Ok(())
     }
@@ -176,7 +180,13 @@ mod tests {
 
     #[test]
     fn what_no_request_could_name_is_no_name() {
-        for name in ["localhost:3000", "10.0.0.7", "xn--krzen-kva.example:1"] {
+        for name in [
+            "localhost:3000",
+            "10.0.0.7",
+            "10.0.0.7:80",
+            "xn--krzen-kva.example:1",
+            "3.example",
+        ] {
             assert!(name.parse::<HostName>().is_ok(), "{name}");
         }
         for name in [
@@ -200,6 +210,11 @@ mod tests {
             "-a.example",
             "::1",
             "2001:db8::1",
+            "192.168.1.300",
+            "192.168.1.300:8443",
+            "192.168.1",
+            "192.168.01.3",
+            "a.1.",
             "[::1",
             "[::g]",
             "[0:0:0:0:0:0:0:1]",

@@ -112,7 +112,11 @@ impl Readers {
         read: impl FnOnce(&Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let readers = Arc::clone(self);
-        let read = move || readers.reader(room).and_then(|reader| read(reader.store()));
+        let read = move || {
+            let reader = readers.reader(room)?;
+            let store = reader.store();
+            store.if_still(read(store))
+        };
         tokio::task::spawn_blocking(read)
             .await
             .unwrap_or_else(|_| Err(Fault::defect("a question stopped unexpectedly")))
@@ -197,7 +201,11 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         // A panic may have left a transaction open.
-        let is_of_use = |_: &Store| !std::thread::panicking() && self.readers.place.check().is_ok();
+        let is_of_use = |store: &Store| {
+            !std::thread::panicking()
+                && self.readers.place.check().is_ok()
+                && store.check_still().is_ok()
+        };
         if let Some(store) = self.store.take().filter(is_of_use) {
             self.readers.lock().push(store);
         }

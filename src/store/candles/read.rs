@@ -89,10 +89,7 @@ impl Store {
         }
         let told = |error| E::from(told(&self.path)(error));
         let instant = self.connection.unchecked_transaction().map_err(told)?;
-        let found = read();
-        // What is wrong may be so because the file was written.
-        self.check_still()?;
-        let found = found?;
+        let found = self.if_still(read())?;
         instant.commit().map_err(told)?;
         Ok(found)
     }

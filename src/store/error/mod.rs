@@ -26,6 +26,14 @@ pub enum StoreError {
     /// The folder that should hold the file is missing.
     #[error("the folder {} does not exist", .0.display())]
     NoFolder(PathBuf),
+    /// A link leads into a folder that is missing.
+    #[error("the folder {} does not exist, and the link {} leads there", folder.display(), link.display())]
+    NoFolderBehind {
+        /// The link.
+        link: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A file stands where a folder on the way should be.
     #[error("{} is a file, not a folder", .0.display())]
     NotAFolder(PathBuf),
@@ -288,6 +296,7 @@ impl StoreError {
             | StoreError::Changed(path)
             | StoreError::Stopped(path)
             | StoreError::LogGone(path)
+            | StoreError::NoFolderBehind { link: path, .. }
             | StoreError::NoRight { path, .. }
             | StoreError::LogLeft { path, .. }
             | StoreError::Moved { path, .. }

@@ -29,7 +29,7 @@ impl StoreError {
                 Next::Backfill(None).after("fill this one, for example with"),
             ]),
             StoreError::Empty(_) => Next::Backfill(None).after("fill it, for example with"),
-            StoreError::NoFolder(path) => {
+            StoreError::NoFolder(path) | StoreError::NoFolderBehind { folder: path, .. } => {
                 Next::words(format!("create it first: mkdir -p {}", quoted(path)))
             }
             StoreError::NotAFolder(_) => Next::words("name another folder"),

@@ -82,10 +82,14 @@ impl Store {
         Ok(Writing { tx, store: self })
     }
 
-    fn log(&self, go_on: impl FnMut(Duration) -> bool) -> Result<(), StoreError> {
+    fn log(&self, mut go_on: impl FnMut(Duration) -> bool) -> Result<(), StoreError> {
         if !self.has_log.get() {
             self.check_in_place()?;
-            to_wal(&self.connection, &self.path, go_on)?;
+            // The readers of a file that has gone may keep it for hours.
+            let go_on = |waited| self.is_in_place() && go_on(waited);
+            if let Err(error) = to_wal(&self.connection, &self.path, go_on) {
+                return self.check_in_place().and(Err(error));
+            }
             self.has_log.set(true);
             self.keep_log();
         }
@@ -115,5 +119,29 @@ impl Deref for Writing<'_> {
 
     fn deref(&self) -> &Connection {
         &self.tx
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A file was replaced while its writer waited for a reader, who would read the old one for hours.
+    #[test]
+    fn a_file_that_goes_while_a_reader_is_waited_for_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [path, elsewhere] = ["market.db", "elsewhere.db"].map(|name| folder.path().join(name));
+        let store = Store::create(&path).expect("a file");
+        let reader = Connection::open(&path).expect("a reader");
+        let sql = "BEGIN; SELECT count(*) FROM series";
+        reader.execute_batch(sql).expect("it reads");
+        let mut looks = 0;
+        let ready = store.log(|_| {
+            looks += 1;
+            std::fs::rename(&path, &elsewhere).expect("it is moved");
+            true
+        });
+        assert!(matches!(ready, Err(StoreError::Moved { .. })), "{ready:?}");
+        assert_eq!(looks, 1);
     }
 }

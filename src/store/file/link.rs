@@ -170,8 +170,8 @@ fn share_log(path: &Path) {
 }
 
 /// Gives the file its log. A reader of the file at rest is in the way of that as long as his statement lasts, and it is
-/// waited for him, in attempts that let other readers through between them. Before each but the first `go_on` is asked,
-/// with how long it has been.
+/// waited for him, in attempts that let other readers through between them. Before and after each pause `go_on` is asked, with how
+/// long it has been: every second at least.
 pub(in crate::store) fn to_wal(
     connection: &Connection,
     path: &Path,
@@ -190,11 +190,14 @@ pub(in crate::store) fn to_wal(
     let switched = loop {
         connection.busy_timeout(attempt).map_err(told(path))?;
         match switch() {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && go_on(began.elapsed()) =>
-            {
-                std::thread::sleep(attempt);
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                let goes_on = go_on(began.elapsed()) && {
+                    std::thread::sleep(attempt);
+                    go_on(began.elapsed())
+                };
+                if !goes_on {
+                    break Err(error);
+                }
                 attempt = longest.min(2 * attempt);
             }
             // Nobody held it for a moment, and whoever was out last then has laid it to rest.

@@ -228,22 +228,22 @@ pub(in crate::store) fn read_immutable(path: &Path) -> Result<Store, StoreError>
 }
 
 fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, StoreError> {
-    let told = told(path);
     let still = (how == How::Immutable).then(|| Still::of(&held, &real));
-    let connection = how.connect(&real).map_err(told)?;
-    // Some readers could write, to take part in the log's shared memory. The pragma sees to it that no statement does.
-    connection
-        .pragma_update(None, "query_only", true)
-        .map_err(told)?;
-    let Found::Ours(format) = header(&connection, path)? else {
-        return Err(StoreError::Empty(path.to_path_buf()));
-    };
+    let looked = look(how, path, &real);
+    // What is wrong with it may be so because it was written.
+    if still
+        .as_ref()
+        .is_some_and(|still| *still != Still::of(&held, &real))
+    {
+        return Err(StoreError::Changed(path.to_path_buf()));
+    }
+    let (connection, format, is_sealed) = looked?;
     let closing = match how {
         How::Beside => Closing::Rest,
         _ => Closing::Leave,
     };
     Ok(Store {
-        sealed: Cell::new(is_sealed(&connection).map_err(told)?),
+        sealed: Cell::new(is_sealed),
         connection: Link::new(connection, held, closing),
         path: path.to_path_buf(),
         real,
@@ -256,6 +256,21 @@ fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, St
         log_bound: LARGE,
         owner: OnceCell::new(),
     })
+}
+
+/// A connection that only reads, the file's format, and whether it is a packed one.
+fn look(how: How, path: &Path, real: &Path) -> Result<(Connection, i32, bool), StoreError> {
+    let told = told(path);
+    let connection = how.connect(real).map_err(told)?;
+    // Some readers could write, to take part in the log's shared memory. The pragma sees to it that no statement does.
+    connection
+        .pragma_update(None, "query_only", true)
+        .map_err(told)?;
+    let Found::Ours(format) = header(&connection, path)? else {
+        return Err(StoreError::Empty(path.to_path_buf()));
+    };
+    let is_sealed = is_sealed(&connection).map_err(told)?;
+    Ok((connection, format, is_sealed))
 }
 
 fn header(connection: &Connection, path: &Path) -> Result<Found, StoreError> {

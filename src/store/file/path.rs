@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::run::path::{beside, folder_of};
+use crate::run::path::{beside, folder_of, real};
 use crate::store::StoreError;
 use crate::store::file::rights::check_reachable;
 
@@ -33,12 +33,39 @@ pub(in crate::store) fn check_path(path: &Path) -> Result<(), StoreError> {
             what: "no regular file",
         });
     }
-    let folder = folder_of(path);
-    if folder.is_dir() {
-        Ok(())
-    } else {
-        Err(StoreError::no_folder(folder))
+    check_folder(path)
+}
+
+/// That there is a folder for a file, also where links lead to it.
+fn check_folder(path: &Path) -> Result<(), StoreError> {
+    let is_dangling = |path: &&Path| path.is_symlink() && !path.exists();
+    let Some(link) = path.ancestors().filter(is_dangling).last() else {
+        let folder = folder_of(path);
+        return if folder.is_dir() {
+            Ok(())
+        } else {
+            Err(StoreError::no_folder(folder))
+        };
+    };
+    let to = real(link);
+    if to.is_symlink() {
+        return Err(StoreError::NotAFile {
+            path: link.to_path_buf(),
+            what: "a link that leads in a circle",
+        });
     }
+    // The file itself may be yet to come.
+    let folder = if link == path { folder_of(&to) } else { &to };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(match StoreError::no_folder(folder) {
+        StoreError::NoFolder(folder) => StoreError::NoFolderBehind {
+            link: link.to_path_buf(),
+            folder,
+        },
+        other => other,
+    })
 }
 
 pub(in crate::store) fn check_exists(path: &Path) -> Result<(), StoreError> {

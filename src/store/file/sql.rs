@@ -87,7 +87,7 @@ impl Store {
     /// SQLite does not understand it, it would change something, it takes too long, the file cannot be read, or what the
     /// taker says.
     pub(crate) fn sql<T: TakeRows>(
-        self,
+        mut self,
         sql: &str,
         most: Option<u64>,
         clock: &SqlClock,
@@ -95,11 +95,11 @@ impl Store {
     ) -> Result<bool, T::Error> {
         let answered = self.answer(sql, most, clock, taker);
         clock.stop();
-        answered
+        self.if_still(answered)
     }
 
     fn answer<T: TakeRows>(
-        mut self,
+        &mut self,
         sql: &str,
         most: Option<u64>,
         clock: &SqlClock,
@@ -128,9 +128,6 @@ impl Store {
             clock.stopped_while(|| taker.row(&values))?;
             handed += 1;
         }
-        drop(rows);
-        drop(statement);
-        self.check_still()?;
         Ok(false)
     }
 
@@ -245,5 +242,57 @@ fn value(value: ValueRef<'_>) -> SqlValue<'_> {
         ValueRef::Real(number) => SqlValue::Real(number),
         ValueRef::Text(bytes) => SqlValue::Text(String::from_utf8_lossy(bytes)),
         ValueRef::Blob(bytes) => SqlValue::Blob(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// Somebody who has the file written as soon as his answer begins.
+    struct Rewriting(PathBuf);
+
+    impl TakeRows for Rewriting {
+        type Error = StoreError;
+
+        fn columns(&mut self, _: Vec<String>) -> Result<(), StoreError> {
+            write(&self.0, "INSERT INTO odd VALUES ('more')");
+            Ok(())
+        }
+
+        fn row(&mut self, _: &[SqlValue<'_>]) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    /// Leaves the file as an older version did: with a log in its header, and none beside it.
+    fn write(path: &Path, sql: &str) {
+        let connection = Connection::open(path).expect("a file");
+        let sql = format!("PRAGMA journal_mode = delete; {sql}; PRAGMA journal_mode = wal");
+        connection.execute_batch(&sql).expect(&sql);
+    }
+
+    // A file that somebody wrote while it was read without a lock was told to be damaged, and what a limit cut was not doubted.
+    #[test]
+    fn an_answer_whatever_it_is_counts_only_where_the_file_stood_still() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("market.db");
+        drop(Store::create(&path).expect("a file"));
+        write(
+            &path,
+            "CREATE TABLE odd (x); INSERT INTO odd VALUES ('no'), ('json')",
+        );
+        for (sql, most) in [
+            ("SELECT x FROM odd", 9),
+            ("SELECT x FROM odd", 1),
+            ("SELECT json(x) FROM odd", 9),
+        ] {
+            let store = Store::read(&path).expect("it is read");
+            let clock = SqlClock::new(Duration::from_secs(60));
+            let answer = store.sql(sql, Some(most), &clock, &mut Rewriting(path.clone()));
+            assert!(matches!(answer, Err(StoreError::Changed(_))), "{answer:?}");
+        }
     }
 }

@@ -48,6 +48,16 @@ impl Store {
         }
     }
 
+    /// What was read, be it an error, where [the file stood still](Store::check_still): what is wrong may be so because it was
+    /// written.
+    ///
+    /// # Errors
+    /// What `read` is, and where the file was written meanwhile.
+    pub fn if_still<T, E: From<StoreError>>(&self, read: Result<T, E>) -> Result<T, E> {
+        self.check_still()?;
+        read
+    }
+
     /// Reads a file with [`Store::read`], and once more where it was [written](Store::check_still) meanwhile.
     ///
     /// # Errors
@@ -59,15 +69,11 @@ impl Store {
         let once = || {
             let store = Store::read(path)?;
             let read = read(&store);
-            // What is wrong with it may be so because of that.
-            Ok(store.check_still().map(|()| read))
+            store.check_still().map(|()| read)
         };
         match once() {
-            Ok(Ok(read)) => read,
-            Ok(Err(_)) => once()
-                .and_then(|again: Result<_, StoreError>| again)
-                .map_err(E::from)?,
-            Err(error) => Err(E::from(error)),
+            Err(StoreError::Changed(_)) => once()?,
+            other => other?,
         }
     }
 }

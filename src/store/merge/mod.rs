@@ -87,8 +87,7 @@ impl Store {
             .map_err(told)?;
         // Not immediate: that would lock the other file, too.
         let tx = self.connection.unchecked_transaction().map_err(told)?;
-        let added = add_attached(&tx, other, now, &self.path, told)?;
-        other.check_still()?;
+        let added = other.if_still(add_attached(&tx, other, now, &self.path, told))?;
         tx.commit().map_err(told)?;
         self.connection
             .execute_batch("DETACH input")

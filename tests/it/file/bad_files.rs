@@ -1,7 +1,7 @@
 //! Files that are not ours to open, and things that a file does not hold: refused by name, and left as they were.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use crate::support::documents::refused;
@@ -55,6 +55,54 @@ fn a_file_of_another_kind_is_refused_by_every_command_and_left_alone() {
         ] {
             refused(&home, &server, &format!("{command} --db {name}"), 1, words);
         }
+    }
+}
+
+// A link into a folder that is missing was told as something that lies beside the file, and a circle as a file that is not there.
+#[test]
+fn a_link_that_leads_nowhere_is_told_as_what_it_is() {
+    let home = Home::new();
+    fs::write(home.path("text"), "a text").unwrap();
+    for (to, link) in [
+        ("gone/far/market.db", "into.db"),
+        ("gone/far", "link"),
+        ("text/market.db", "into-text.db"),
+        ("circles", "circle"),
+        ("circle", "circles"),
+    ] {
+        symlink(to, home.path(link)).unwrap();
+    }
+    let circle = "circle is a link that leads in a circle";
+    for (name, words) in [
+        (
+            "into.db",
+            ["gone/far does not exist", "into.db leads there"],
+        ),
+        (
+            "link/market.db",
+            ["gone/far does not exist", "link leads there"],
+        ),
+        (
+            "into-text.db",
+            ["text is a file, not a folder", "another folder"],
+        ),
+        ("circle", [circle, "another file"]),
+        ("circle/market.db", [circle, "another file"]),
+    ] {
+        let backfill = format!("backfill AAPL {DATES} --provider sample");
+        for command in [backfill.as_str(), "update", "list"] {
+            let run = home.cli(["--db", name]).args(command).without_db().run();
+            run.exit(1).says(&words);
+        }
+    }
+    let run = home.cli(["--db", "into.db", "list"]).without_db().run();
+    run.exit(1).says(&["mkdir -p gone/far"]);
+    // The file itself may be yet to come.
+    fs::create_dir_all(home.path("gone/far")).unwrap();
+    for name in ["into.db", "link/market.db"] {
+        let words = format!("backfill AAPL {DATES} --provider sample");
+        let run = home.cli(["--db", name]).args(&words).without_db().run();
+        run.ok();
     }
 }
 

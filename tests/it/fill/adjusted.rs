@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use candlefile::backfill::Report;
-use candlefile::model::{Candle, JobStatus, SeriesKey, SeriesStatus, Span};
+use candlefile::model::{Candle, JobStatus, Next, SeriesKey, SeriesStatus, Span};
 use candlefile::provider::{Cursor, ErrorKind, ProviderError};
 use serde_json::json;
 
@@ -363,6 +363,27 @@ fn a_split_is_seen_between_the_ends_where_the_oldest_candles_do_not_come_any_mor
                 "{case}"
             );
             assert!(asked <= most_asked, "{case}: {asked} requests");
+            // What is known is where it was seen, and not when the split was.
+            let error = report.series[0].error.as_ref().unwrap();
+            assert!(error.contains("seen in candles up to 2023-"), "{error}");
+            assert!(error.contains("its oldest stored candles"), "{error}");
+            // Dropped, the oldest candles would be gone for good.
+            let next = report.next();
+            let Next::Then(steps) = &next else {
+                panic!("{next:?}")
+            };
+            let [Next::With(why, pack), drop] = &steps[..] else {
+                panic!("{next:?}")
+            };
+            assert!(why.contains("the provider does not give the oldest"));
+            assert!(matches!(**pack, Next::Pack { .. }), "{next:?}");
+            assert!(matches!(drop, Next::Then(_)), "{next:?}");
+            let file = bench.store.path().to_str().unwrap();
+            let status = ["--db", file, "status", report.job_id.as_ref().unwrap()];
+            let home = Home::new();
+            let said = home.cli(status).without_db().run().ok();
+            let words = "any more: candlefile --db";
+            assert!(said.stdout.contains(words), "{said:?}");
         }
     }
 }

@@ -118,13 +118,21 @@ fn what_has_a_log_beside_it_is_in_use_however_small_the_log() {
             fs::remove_file(&log).unwrap();
         }
     }
-    // What would be taken for the log of another file.
+    // What would be taken for the log of another file, and what proves that a run on it lives.
+    let side = "other.db-run-01932c07-209b-7c3f-8d1e-5f2f3d0c8a11";
+    fs::write(home.path(side), "").unwrap();
     let before = files(&home);
     for writer in WRITERS {
-        for log in ["other.db-wal", "other.db-shm", "sealed.db-journal"] {
+        for log in [
+            "other.db-wal",
+            "other.db-shm",
+            "sealed.db-journal",
+            side,
+            &format!("{side} --overwrite"),
+        ] {
             run(&home, &format!("{writer} {log}"))
                 .exit(1)
-                .says(&["a name that SQLite uses beside", "-o"]);
+                .says(&["a name that SQLite or a run uses beside", "-o"]);
             assert!(files(&home) == before, "{writer} {log}");
         }
     }
@@ -185,8 +193,8 @@ fn a_folder_takes_the_place_of_no_file_of_candles() {
         ("other.db", "is a candlefile"),
         ("other.db --overwrite", "is a candlefile"),
         ("soft --overwrite", "is a candlefile"),
-        ("other.db-wal", "a name that SQLite uses"),
-        ("market.db-journal --overwrite", "a name that SQLite uses"),
+        ("other.db-wal", "a name that SQLite"),
+        ("market.db-journal --overwrite", "a name that SQLite"),
         ("out --overwrite", "would be lost"),
         ("next", "would be lost"),
     ] {
