@@ -3,7 +3,6 @@
 pub(crate) mod candle;
 pub(crate) mod counts;
 pub(crate) mod digest;
-pub(crate) mod holes;
 pub(crate) mod instant;
 pub(crate) mod listing;
 pub(crate) mod manifest;
@@ -20,6 +19,7 @@ pub(crate) mod status;
 pub(crate) mod symbol;
 pub(crate) mod tag;
 pub(crate) mod timeframe;
+pub(crate) mod vacant;
 pub(crate) mod zones;
 
 pub use candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};

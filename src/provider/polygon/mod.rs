@@ -1,4 +1,4 @@
-//! Polygon.io, now Massive.com: builds requests for custom bars; their answers are read in `answer`. Never sends.
+//! Polygon.io, now Massive.com: asks for custom bars, through `http` alone; their answers are read in `answer`.
 //!
 //! `GET /v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}`, dates inclusive at both ends. Facts about
 //! the API are from the vendor's OpenAPI description and from recorded bodies, said where they matter.

@@ -27,8 +27,8 @@ use crate::serve::answer::Fault;
 use crate::serve::next;
 use crate::serve::params::shown;
 use crate::serve::reading::coding::{self, Coder};
-use crate::serve::reading::pieces::{Pieces, pieces};
 use crate::serve::reading::readers::Room;
+use crate::serve::reading::sending::{Sender, sent};
 use crate::serve::routes::Call;
 use crate::store::{SeriesRow, Store, StoreError};
 use crate::view::{Selection, Steps, View};
@@ -49,10 +49,10 @@ pub(in crate::serve) async fn read(call: Call) -> Result<Response<Body>, Fault> 
     }
     let room = call.service.readers.room_for_stream().await?;
     let (tell, told) = oneshot::channel();
-    let (pieces, body) = pieces(PATIENCE);
+    let (sender, body) = sent(PATIENCE);
     tokio::task::spawn_blocking(move || {
         let mut tell = Some(tell);
-        if let Err(fault) = asked.answer(&call, room, &mut tell, pieces)
+        if let Err(fault) = asked.answer(&call, room, &mut tell, sender)
             && let Some(tell) = tell
         {
             let _ = tell.send(Err(fault));
@@ -183,7 +183,7 @@ impl Asked {
         call: &Call,
         room: Room,
         tell: &mut Option<oneshot::Sender<Result<Head, Fault>>>,
-        pieces: Pieces,
+        sender: Sender,
     ) -> Result<(), Fault> {
         let readers = &call.service.readers;
         let reader = readers.reader(room)?;
@@ -209,7 +209,7 @@ impl Asked {
                 told(head);
                 coder
             });
-            let mut writing = Writing::new(view.series().key.clone(), pieces, begin);
+            let mut writing = Writing::new(view.series().key.clone(), sender, begin);
             let reached = writing.rows(store, &on_page(view, span, next), next)?;
             Ok::<_, Fault>(Some((writing, reached)))
         })?;

@@ -16,7 +16,7 @@ const BATCH: usize = 4096;
 
 /// Candles in ascending order. After an error there are no more.
 #[derive(Debug)]
-pub struct Candles<'a> {
+pub(crate) struct Candles<'a> {
     store: &'a Store,
     series_id: i64,
     batch: std::vec::IntoIter<Candle>,
@@ -27,7 +27,7 @@ pub struct Candles<'a> {
 impl Store {
     /// The candles of a series that this file holds. What others write meanwhile may be seen, unless it is read
     /// [at one instant](Store::at_one_instant).
-    pub fn candles(&self, series: &SeriesRow) -> Candles<'_> {
+    pub(crate) fn candles(&self, series: &SeriesRow) -> Candles<'_> {
         self.candles_from(series, i64::MIN)
     }
 
