@@ -23,7 +23,8 @@ pub(crate) struct Part {
 
 impl Store {
     /// Forgets series and parts of some, all together or none: their candles and everything that was known of them, also
-    /// that they were ever asked for. Returns the number of candles that went, in the same order.
+    /// that they were ever asked for. Returns the number of candles that went, in the same order. `now`, in Unix seconds, says
+    /// whether a job whose process cannot be seen still gives signs of life.
     ///
     /// # Errors
     /// A running job works on one of them, or the file cannot be written.
@@ -42,7 +43,8 @@ impl Store {
         Ok(gone)
     }
 
-    /// Forgets a series whole: its candles and everything that was known of it.
+    /// Forgets a series whole: its candles and everything that was known of it. `now`, in Unix seconds, says whether a job whose process
+    /// cannot be seen still gives signs of life. Returns the series as it was.
     ///
     /// # Errors
     /// The file holds no such series, a running job works on it, or the file cannot be written.
@@ -94,7 +96,9 @@ impl Store {
             .map(|known| (candles, known)))
     }
 
-    /// Forgets what a series holds in a span, and that it was ever asked for. Returns the number of candles that went.
+    /// Forgets what a series holds in a span, and that it was ever asked for. Returns the number of candles that went: those that
+    /// start at or after the span's start and before its end, in Unix seconds, of days and longer in the measure of labels. `now`
+    /// is as in [`Store::drop_series`].
     ///
     /// # Errors
     /// As [`Store::drop_series`].
