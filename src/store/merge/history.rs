@@ -22,6 +22,9 @@ const OF_A_SLICE: [&str; 6] = [
 /// Their series, which `temp.added_series` says to be one of ours.
 const SERIES: &str = "JOIN temp.added_series AS series ON series.theirs = row.series_id";
 
+/// Their slices, which `temp.added_slices` says to be ours.
+const SLICES: &str = "JOIN temp.added_slices AS slice ON slice.theirs = row.slice_id";
+
 /// Copies the history of the attached file, once its series are known.
 pub(super) fn add(tx: &Connection, format: i32) -> rusqlite::Result<()> {
     add_jobs(tx)?;
@@ -46,7 +49,7 @@ fn add_jobs(tx: &Connection) -> rusqlite::Result<()> {
     let pending = "iif(row.status = 'pending', 'interrupted', row.status)";
     let said = [("series_id", "series.ours"), ("status", pending)];
     let series = table("backfill_series").copy(tx, &said)?;
-    // Without a WHERE it would be a join's ON.
+    // Without a WHERE the ON of the conflict would be taken for one of a join.
     for copy in jobs
         .into_iter()
         .chain(series.map(|copy| format!("{copy} {SERIES}")))
@@ -97,9 +100,6 @@ fn add_slices(tx: &Connection, newest: i64) -> rusqlite::Result<()> {
     }
     Ok(())
 }
-
-/// Their slices, which `temp.added_slices` says to be ours.
-const SLICES: &str = "JOIN temp.added_slices AS slice ON slice.theirs = row.slice_id";
 
 /// What was seen of the series.
 fn add_log(tx: &Connection, log: &Table, format: i32, newest: i64) -> rusqlite::Result<()> {
