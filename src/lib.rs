@@ -11,7 +11,7 @@
 //! - [`provider`]: where candles come from, those that are built in and your own;
 //! - [`backfill`]: fetches what a file does not have;
 //! - [`Store`]: the SQLite file, and in [`store`] what it says of itself;
-//! - [`view`]: the one way to read candles;
+//! - [`view`]: how candles are read;
 //! - [`handover`]: candles for other programs, packed files, what two files do not have in common, their union;
 //! - `serve`: jobs and candles over HTTP, and the live page;
 //! - `cli`: the command line;

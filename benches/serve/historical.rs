@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use candlefile::handover::Choice;
 use candlefile::handover::export::{Beside, Column, Compression, Encoding, Export, Format};
+use candlefile::view::Steps;
 use candlefile::{Cancel, Store, SystemClock};
 
 use super::datasette::Datasette;
@@ -88,6 +89,7 @@ pub fn starts(body: &[u8]) -> usize {
 fn in_memory(store: &Store) -> Duration {
     let export = Export {
         choice: Choice::default(),
+        steps: Steps::default(),
         columns: Column::unasked(true)[2..].to_vec(),
         encoding: Encoding {
             format: Format::Jsonl,

@@ -28,9 +28,9 @@ pub struct Report {
     pub provider: String,
     /// Requests sent, retries included.
     pub requests: u64,
-    /// How long it took.
+    /// How long this run took, by a clock that no one sets.
     pub elapsed: Duration,
-    /// The same by the stamps of its start and its end in the file, which are whole seconds.
+    /// The same in seconds, by the stamps of its start and its end in the file, which are whole ones.
     pub stamped_s: u64,
     /// What was counted.
     pub records: Counts,
@@ -62,11 +62,11 @@ pub struct SeriesReport {
     pub key: SeriesKey,
     /// What became of it.
     pub status: SeriesStatus,
-    /// What was asked.
+    /// What was asked, half-open: Unix seconds, of days and longer labels.
     pub span: Span,
-    /// Start of the first candle that the file holds.
+    /// Start of the first candle that the file holds, in the same measure.
     pub first_ts: Option<i64>,
-    /// Start of the last candle that the file holds.
+    /// Start of the last candle that the file holds, in the same measure.
     pub last_ts: Option<i64>,
     /// What was counted.
     pub records: Counts,
@@ -83,7 +83,7 @@ pub struct SeriesReport {
 pub struct NoData {
     /// The series.
     pub key: SeriesKey,
-    /// What was asked.
+    /// What was asked, as [`SeriesReport::span`] is.
     pub asked: Span,
     /// What may have been meant by its symbol.
     pub meant: Meant,
@@ -153,7 +153,7 @@ impl fmt::Display for NoData {
 pub struct NothingFrom {
     /// The series.
     pub key: SeriesKey,
-    /// The stretch.
+    /// The stretch, half-open: Unix seconds, of days and longer labels.
     pub span: Span,
 }
 

@@ -51,7 +51,7 @@ impl Exit {
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     #[error("{message}")]
-    Usage { message: String, next: String },
+    Usage { message: String, next: Next },
     #[error("no key: {}", unset(keys))]
     NoKey {
         /// The variables that may hold it.
@@ -85,7 +85,7 @@ pub fn of_input(error: StoreError) -> anyhow::Error {
 impl CliError {
     fn next(&self) -> Next {
         match self {
-            CliError::Usage { next, .. } => Next::words(next.clone()),
+            CliError::Usage { next, .. } => next.clone(),
             CliError::NoKey { keys, without } => {
                 let set = Next::words(format!("set {}", keys.join(" or ")));
                 let sample = without.as_ref().map(|name| {
@@ -307,7 +307,7 @@ fn kind_of(error: &StoreError) -> &'static str {
 }
 
 /// A usage error in its own words.
-pub fn usage(message: impl Into<String>, next: impl Into<String>) -> anyhow::Error {
+pub fn usage(message: impl Into<String>, next: impl Into<Next>) -> anyhow::Error {
     CliError::Usage {
         message: message.into(),
         next: next.into(),

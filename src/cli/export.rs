@@ -28,9 +28,11 @@ pub fn run(global: &Global, args: &args::Export) -> Result<Exit> {
     let encoding = encoding(args, to_stdout)?;
     let (choice, columns) = args.chosen()?;
     let columns = columns_of(args, columns, encoding.format)?;
+    let steps = args.steps.steps();
     let (path, layout, overwrite) = (&args.output, args.layout, args.overwrite);
     let export = Export {
         choice,
+        steps,
         columns,
         encoding,
     };

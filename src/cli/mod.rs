@@ -1,4 +1,4 @@
-//! The command line: one file a command. The only place that prints.
+//! The command line: a file for each command, beside what they share. The only place that prints.
 
 // The library never prints; this is where printing is allowed.
 #![allow(clippy::print_stdout, clippy::print_stderr, unreachable_pub)]

@@ -37,6 +37,7 @@ impl Voice for Typist<'_> {
                     spec.map_or_else(String::new, Spec::keys_in_words)
                 )
             }
+            Next::Setting(setting) => setting.typed().into(),
             Next::File(file) => format!("--db {}", quoted(file)),
             Next::AnotherFile => "use another file with --db".into(),
             Next::FileElsewhere => "name a file elsewhere with --db".into(),

@@ -2,6 +2,7 @@
 
 use crate::handover::choice::Choice;
 use crate::model::candle::Candle;
+use crate::model::series::SeriesKey;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::store::{SeriesRow, Store, StoreError};
@@ -36,7 +37,7 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
                 output::print("")?;
             }
             if all.len() > 1 {
-                let key = &shown.series.key;
+                let key = shown.key();
                 output::print(format!("{} {}", key.symbol, key.timeframe))?;
             }
             shown.table()?;
@@ -67,8 +68,7 @@ pub fn wanted(
 /// A series that is shown, and how.
 struct Shown<'a> {
     store: &'a Store,
-    series: SeriesRow,
-    selection: Selection,
+    view: View,
     zone: Tz,
 }
 
@@ -88,14 +88,18 @@ impl Shown<'_> {
         Ok(Shown {
             store,
             zone: args.tz.of(&series),
-            series,
-            selection,
+            view: View::of(series)
+                .select(selection)
+                .through(args.steps.steps()),
         })
     }
 
+    fn key(&self) -> &SeriesKey {
+        &self.view.series().key
+    }
+
     fn each_candle(&self, each: impl FnMut(Candle) -> Result<()>) -> Result<()> {
-        let view = View::of(self.series.clone()).select(self.selection);
-        view.each_candle(self.store, each).map(|_| ())
+        self.view.each_candle(self.store, each).map(|_| ())
     }
 
     fn table(&self) -> Result<()> {
@@ -107,7 +111,7 @@ impl Shown<'_> {
         if candles.is_empty() {
             return output::print(self.without());
         }
-        let time = if self.series.key.timeframe.is_label() {
+        let time = if self.key().timeframe.is_label() {
             "date".to_owned()
         } else {
             format!("time ({})", self.zone)
@@ -121,9 +125,10 @@ impl Shown<'_> {
     /// Why there is no candle, where that is known.
     fn without(&self) -> String {
         let none = "no candles in this range";
-        match self.selection {
-            Selection::Within(span) if !self.series.market().trades_within(span) => {
-                format!("{none}: {}", self.series.market().no_session(span))
+        let market = self.view.series().market();
+        match self.view.selection() {
+            Selection::Within(span) if !market.trades_within(span) => {
+                format!("{none}: {}", market.no_session(span))
             }
             _ => none.into(),
         }
@@ -159,15 +164,15 @@ impl Shown<'_> {
     /// A candle's start for people. A label is a date whatever the zone; in a zone with a summer time the name of the time
     /// tells the hour that comes twice.
     fn short(&self, ts: i64) -> String {
-        if self.series.key.timeframe.is_label() || self.zone == Tz::UTC {
-            return output::short(ts, self.series.key.timeframe);
+        if self.key().timeframe.is_label() || self.zone == Tz::UTC {
+            return output::short(ts, self.key().timeframe);
         }
         self.local(ts).format("%Y-%m-%d %H:%M %Z").to_string()
     }
 
     /// A candle's start for programs: RFC 3339 with the zone's offset. A label is no instant of any zone.
     fn datetime(&self, ts: i64) -> String {
-        if self.series.key.timeframe.is_label() || self.zone == Tz::UTC {
+        if self.key().timeframe.is_label() || self.zone == Tz::UTC {
             return output::time(ts);
         }
         self.local(ts).to_rfc3339_opts(SecondsFormat::Secs, false)
@@ -180,7 +185,7 @@ impl Shown<'_> {
 
     /// Symbol, timeframe, and what else names it, as JSON.
     fn head(&self) -> Value {
-        let key = &self.series.key;
+        let key = self.key();
         json!({
             "symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjusted": key.adjusted.is_adjusted(),
             "tz": self.zone.name(),
@@ -201,7 +206,7 @@ fn csv(all: &[Shown<'_>]) -> Result<()> {
         "ts", "datetime", "open", "high", "low", "close", "volume", "vwap", "trades",
     ])?;
     for shown in all {
-        let key = &shown.series.key;
+        let key = shown.key();
         let timeframe = key.timeframe.to_string();
         shown.each_candle(|c| {
             if several {
@@ -231,8 +236,8 @@ fn json(global: &Global, all: &[Shown<'_>]) -> Result<Exit> {
                 let mut candle = self::document(&c);
                 candle["datetime"] = json!(shown.datetime(c.ts));
                 if all.len() > 1 {
-                    candle["symbol"] = json!(shown.series.key.symbol);
-                    candle["timeframe"] = json!(shown.series.key.timeframe);
+                    candle["symbol"] = json!(shown.key().symbol);
+                    candle["timeframe"] = json!(shown.key().timeframe);
                 }
                 document.item(&candle)
             })

@@ -2,7 +2,7 @@
 //! No I/O.
 
 use crate::model::nearest::nearest;
-use crate::model::next::Next;
+use crate::model::next::{Next, Setting};
 use crate::model::number;
 use crate::model::range::{Moment, are_reversed};
 use crate::model::span::Span;
@@ -124,8 +124,8 @@ impl BadChoice {
             BadChoice::UnknownTimeframe { held, .. } => {
                 listed(held.iter().map(Timeframe::to_string).collect())
             }
-            BadChoice::Reversed { start, end } if start == end => Next::words("name a later --end"),
-            BadChoice::Reversed { .. } => Next::words("exchange --start and --end"),
+            BadChoice::Reversed { start, end } if start == end => Next::words("name a later end"),
+            BadChoice::Reversed { .. } => Next::words("exchange the start and the end"),
             BadChoice::Nothing => Next::Backfill(None).after("fill it, for example with"),
             BadChoice::Empty => Next::And(vec![
                 Next::words("choose another range"),
@@ -133,7 +133,7 @@ impl BadChoice {
             ]),
             BadChoice::Provisional(_) => Next::Or(vec![
                 Next::Update.after("ask again with"),
-                Next::words("keep them with --with-history"),
+                Setting::WithHistory.after("keep them with"),
             ]),
         }
     }

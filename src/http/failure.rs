@@ -1,6 +1,6 @@
 //! Why an answer is none, in words that are fit for one line. What a server says is never taken over whole.
 
-use crate::model::next::Next;
+use crate::model::next::{Next, Setting};
 use crate::model::plain::turns;
 
 /// Characters of each word, and of all but the last word, that are kept of what a server says of itself: to be cut further
@@ -75,12 +75,15 @@ impl Unreachable {
     /// What to do about it.
     pub fn next(self) -> Next {
         Next::words(match self {
-            Unreachable::Network => "check the network and --base-url",
+            Unreachable::Network => return Setting::BaseUrl.after("check the network and"),
             Unreachable::Plain => {
-                "check the port of --base-url; on this machine it may begin with http://"
+                return Next::And(vec![
+                    Setting::BaseUrl.after("check the port of"),
+                    Next::words("on this machine it may begin with http://"),
+                ]);
             }
             Unreachable::Certificate => {
-                "check --base-url, SSL_CERT_FILE and the machine's TLS roots"
+                return Setting::BaseUrl.after("check SSL_CERT_FILE, the machine's TLS roots and");
             }
             Unreachable::Roots => {
                 "let that variable name certificates in PEM form, or unset it for the machine's own"

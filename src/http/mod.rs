@@ -314,7 +314,7 @@ impl Http {
             "the provider's limit (429) lasts longer than 15 minutes".to_owned()
         };
         if let Some(fitting) = too_long.fitting_per_minute {
-            message += &format!("; --rate {fitting}/min would fit");
+            message += &format!("; a rate of {fitting}/min would fit");
         }
         Failed {
             kind: Kind::Throttled { resume_at },

@@ -3,7 +3,6 @@
 pub(crate) mod candle;
 pub(crate) mod counts;
 pub(crate) mod digest;
-pub(crate) mod holes;
 pub(crate) mod instant;
 pub(crate) mod listing;
 pub(crate) mod manifest;
@@ -20,6 +19,7 @@ pub(crate) mod status;
 pub(crate) mod symbol;
 pub(crate) mod tag;
 pub(crate) mod timeframe;
+pub(crate) mod vacant;
 pub(crate) mod zones;
 
 pub use candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};
@@ -31,7 +31,7 @@ pub use market::{
     BadGrid, BadMarketCode, DEFAULT_DELAY, Frontier, Grid, Market, MarketCode, Offset, OtherGrid,
     Policy, Unknown, date_of, label_of,
 };
-pub use next::{Fill, Named, Next, Voice};
+pub use next::{Fill, Named, Next, Setting, Voice};
 pub use range::{BadMoment, BadRange, BadTyped, Moment, Range, up_to_now};
 pub use series::SeriesKey;
 pub use span::{Span, SpanSet};

@@ -40,6 +40,8 @@ pub enum Next {
         /// The provider's name.
         provider: String,
     },
+    /// What can be said beside a command or a call.
+    Setting(Setting),
     /// The option that names this file.
     File(PathBuf),
     /// Use another file.
@@ -97,6 +99,55 @@ pub enum Next {
     Help(Option<String>),
 }
 
+/// What can be said beside a command, or beside a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Setting {
+    /// Where the output goes.
+    Output,
+    /// That the output replaces what has its name.
+    Overwrite,
+    /// The format of the output.
+    Format,
+    /// That a packed file keeps its history.
+    WithHistory,
+    /// Where the provider is called.
+    BaseUrl,
+    /// How many requests are under way at once.
+    Workers,
+    /// How long a question may take.
+    Timeout,
+    /// A name by which the server may be called.
+    AllowHost,
+    /// The address that the server listens on.
+    Listen,
+    /// The port that the server listens on.
+    Port,
+}
+
+impl Setting {
+    /// As it is typed beside a command.
+    pub fn typed(self) -> &'static str {
+        match self {
+            Setting::Output => "-o",
+            Setting::Overwrite => "--overwrite",
+            Setting::Format => "--format",
+            Setting::WithHistory => "--with-history",
+            Setting::BaseUrl => "--base-url",
+            Setting::Workers => "--workers",
+            Setting::Timeout => "--timeout",
+            Setting::AllowHost => "--allow-host",
+            Setting::Listen => "--listen",
+            Setting::Port => "--port",
+        }
+    }
+
+    /// Words that end in it.
+    pub fn after(self, words: impl Into<Cow<'static, str>>) -> Next {
+        Next::Setting(self).after(words)
+    }
+}
+
 /// A series by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
@@ -126,6 +177,18 @@ impl Named {
             symbol: symbol.to_string(),
             timeframe: timeframe.to_string(),
         }
+    }
+}
+
+impl From<&'static str> for Next {
+    fn from(words: &'static str) -> Next {
+        Next::words(words)
+    }
+}
+
+impl From<String> for Next {
+    fn from(words: String) -> Next {
+        Next::words(words)
     }
 }
 

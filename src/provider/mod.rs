@@ -42,13 +42,14 @@ pub struct Ask {
     pub market: Market,
     /// What the provider is to have done to the prices.
     pub adjusted: Adjustment,
-    /// From the first candle's start to the last candle's end.
+    /// From the first candle's start to the last candle's end, exclusive, in the same measure as their starts.
     pub span: Span,
     /// What the pages of the chain so far have stamped.
     pub stamps: Stamps,
     /// Whether those pages have any candle.
     pub has_candles: bool,
-    /// Candles from here on have not closed: what stands in their rows says nothing yet.
+    /// Candles that start here or later have not closed, and what stands in their rows says nothing yet: Unix seconds, of days and
+    /// longer a label.
     pub closed: i64,
     /// Where the provider says how it gets on.
     pub tries: Tries,

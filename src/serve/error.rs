@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::model::next::Next;
+use crate::model::next::{Next, Setting};
 use crate::store::StoreError;
 
 /// Why the server could not start.
@@ -37,14 +37,23 @@ fn plain(error: &std::io::Error) -> String {
 impl ServeError {
     /// What to do about it.
     pub fn next(&self) -> Next {
-        Next::words(match self {
+        match self {
             ServeError::Bind { why, .. } => match why.kind() {
-                std::io::ErrorKind::AddrInUse => "choose another --port, or stop that program",
-                std::io::ErrorKind::PermissionDenied => "choose a --port above 1023",
-                _ => "leave --listen out, or name an address of this machine",
+                std::io::ErrorKind::AddrInUse => Next::Or(vec![
+                    Setting::Port.after("choose another"),
+                    Next::words("stop that program"),
+                ]),
+                std::io::ErrorKind::PermissionDenied => {
+                    let high = Next::Setting(Setting::Port).shows("above 1023");
+                    high.after("choose a")
+                }
+                _ => Next::Or(vec![
+                    Next::Setting(Setting::Listen).shows("out").after("leave"),
+                    Next::words("name an address of this machine"),
+                ]),
             },
-            ServeError::Store(error) => return error.next(),
-            ServeError::Runtime(_) => "look at the limits of threads and open files",
-        })
+            ServeError::Store(error) => error.next(),
+            ServeError::Runtime(_) => Next::words("look at the limits of threads and open files"),
+        }
     }
 }

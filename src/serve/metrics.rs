@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 
 use super::Service;
 use super::answer::Fault;
-use super::jobs::room;
+use super::jobs::growth;
 use super::routes::{Call, ROUTES, Route};
 use crate::model::counts::Counts;
 use crate::model::status::JobStatus;
@@ -207,7 +207,7 @@ fn write(service: &Arc<Service>, info: &FileInfo, tally: &JobTally) -> String {
     text.one("file_bytes", "gauge", "Size of the file.", info.bytes);
     let about = "Size of the write-ahead log beside the file.";
     text.one("wal_bytes", "gauge", about, info.wal_bytes);
-    if let Some(left) = room::left(&service.settings.db) {
+    if let Some(left) = growth::left(&service.settings.db) {
         let about = "Bytes that the file may still take.";
         text.one("room_bytes", "gauge", about, left);
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::api::time;
-use crate::model::next::{Next, Voice};
+use crate::model::next::{Next, Setting, Voice};
 use crate::run::shell::quoted;
 
 /// What stands for the file where it is not told.
@@ -31,6 +31,9 @@ impl Voice for Server<'_> {
         match step {
             Next::Wait { until, .. } => format!("it goes on by itself at {}", time(*until)),
             Next::CheckKey { .. } => "start it with that provider's key".into(),
+            // A call has it as a parameter; with the others the server was started.
+            Next::Setting(Setting::Workers) => "workers".into(),
+            Next::Setting(setting) => setting.typed().into(),
             Next::AnotherFile | Next::FileElsewhere | Next::NewFile => "serve another file".into(),
             Next::File(file) => match self.owner_of {
                 Some(_) => format!("--db {}", quoted(file)),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::answer::Fault;
 use super::routes::{Kind, Param, Route};
 use crate::model::range::Moment;
+use crate::view::Steps;
 
 /// Values in a body at most.
 const VALUES: usize = 20_000;
@@ -63,6 +64,12 @@ impl Params {
         T::Err: std::fmt::Display,
     {
         self.read_as(name, str::parse)
+    }
+
+    /// What is to become of candles on their way out.
+    #[allow(clippy::unused_self)] // No parameter names a step yet.
+    pub(super) fn steps(&self) -> Steps {
+        Steps::default()
     }
 
     /// A day or an instant, as it may be typed on the command line, too; it may count from `now`.

@@ -1,5 +1,5 @@
-//! The SQLite file: opening it safely, its format, and the one error of this layer. The only module that knows SQL, and
-//! one that never sees a provider.
+//! The SQLite file: opening it safely, its format, and the one error of this layer. The only room that knows SQL, but
+//! for what a shell's completion asks, and one that never sees a provider.
 
 mod candles;
 pub(crate) mod error;
@@ -9,18 +9,17 @@ pub(crate) mod merge;
 mod packed;
 
 pub(crate) use candles::batch::{Asked, Batch, Beginning, PageWrite, SliceEnd};
+pub(crate) use candles::beside::OddRows;
 pub use candles::books::Counted;
 pub(crate) use candles::drop::Part;
-pub(crate) use candles::odd::OddRows;
 pub use candles::read::{HeldSeries, SeriesRow};
-pub use candles::selection::Candles;
 pub(crate) use candles::series::fillable;
 pub use error::SqliteError;
 pub(crate) use error::{StoreError, told};
+pub(crate) use file::free::free_room;
 pub(crate) use file::handle::Store;
 pub use file::info::FileInfo;
 pub(crate) use file::place::Place;
-pub(crate) use file::room::free_room;
 pub(crate) use file::schema::{TableDoc, tables};
 pub(crate) use file::sql::{SqlClock, SqlValue, TakeRows};
 pub(crate) use file::standing::{free_name, how_to_restore, is_unfinished, is_working};

@@ -1,12 +1,15 @@
-//! The one way to read candles for all who show or hand them on: a part of a series in batches of columns, ascending. What
+//! The way to read candles for all who show or hand them on: a part of a series in batches of columns, ascending. What
 //! changes candles between the file and whoever reads them is a step here, in a fixed order: which rows, then what is said of
-//! them. It must never write, nor end well where the rows are not those that the series' books say.
+//! them. Selections, pages and reports count the rows that come out; the series' books are compared with those that are
+//! stored. It must never write, nor end well where these are not what the books say.
 
 mod batch;
 mod pieces;
+mod steps;
 
 pub use batch::{Batch, ROWS, Sparse};
 pub use pieces::{Pieces, PiecesError};
+pub use steps::{Step, Steps, Turn};
 
 use std::collections::HashMap;
 
@@ -63,7 +66,27 @@ pub enum Selection {
 pub struct View {
     series: SeriesRow,
     selection: Selection,
+    steps: Steps,
     has_known_at: bool,
+}
+
+/// A row among those that come out.
+struct Nth {
+    ts: i64,
+    is_followed: bool,
+}
+
+/// Why a pass over stored rows ends before the last of them.
+enum Stop {
+    /// There is enough.
+    Enough,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Stop {
+        Stop::Store(error)
+    }
 }
 
 impl View {
@@ -80,6 +103,7 @@ impl View {
         View {
             series,
             selection: Selection::All,
+            steps: Steps::default(),
             has_known_at: false,
         }
     }
@@ -88,6 +112,12 @@ impl View {
     #[must_use]
     pub fn select(self, selection: Selection) -> View {
         View { selection, ..self }
+    }
+
+    /// As they come out of steps. A selection of so many candles counts these.
+    #[must_use]
+    pub fn through(self, steps: Steps) -> View {
+        View { steps, ..self }
     }
 
     /// With a column that says when the values were first stored: the end of the slice that brought them, its start while it
@@ -110,7 +140,8 @@ impl View {
         self.selection
     }
 
-    /// Reads in batches of [`ROWS`], the last one shorter, all at one instant: memory stays flat.
+    /// Reads in batches of [`ROWS`], the last one shorter, all at one instant: memory stays flat. Returns what was handed
+    /// over.
     ///
     /// # Errors
     /// The file cannot be read, or what `each` returns; and once all were read, where they are not those that the series' row
@@ -128,27 +159,30 @@ impl View {
             let Some(span) = self.span(store)? else {
                 return Ok(Counted::default());
             };
-            let mut read = Counted::default();
+            let (mut read, mut out) = (Counted::default(), Counted::default());
             let mut each = |batch: Batch| {
-                batch.ts.iter().for_each(|ts| read.add(*ts));
+                batch.ts.iter().for_each(|ts| out.add(*ts));
                 each(batch)
             };
-            let last = self.batches(store, &series, span, &mut each)?;
+            let of_stored = |stored: &Candle| read.add(stored.ts);
+            let last = self.batches(store, &series, span, of_stored, &mut each)?;
             if !last.is_empty() {
                 each(last)?;
             }
             store.check_books(&series, span, read)?;
-            Ok(read)
+            Ok(out)
         })
     }
 
     /// The loop of everything that is read: rows of the series as it is now, in batches. Full ones are handed over as soon as
-    /// another row follows; the last, which may be empty, is returned.
+    /// another row follows; the last, which may be empty, is returned. `read` is told of every stored row once what comes of
+    /// it is in a batch or left out.
     fn batches<E: From<StoreError>>(
         &self,
         store: &Store,
         series: &SeriesRow,
         span: Span,
+        mut read: impl FnMut(&Candle),
         mut each: impl FnMut(Batch) -> Result<(), E>,
     ) -> Result<Batch, E> {
         let market = series.market();
@@ -158,12 +192,15 @@ impl View {
             HashMap::new()
         };
         let mut batch = Batch::with_capacity(ROWS);
-        store.each_row(series.id, span, |candle, slice_id| {
-            if batch.len() == ROWS {
-                each(std::mem::replace(&mut batch, Batch::with_capacity(ROWS)))?;
+        store.each_row(series.id, span, |stored, slice_id| {
+            if let Some(candle) = self.steps.apply(stored, &market) {
+                if batch.len() == ROWS {
+                    each(std::mem::replace(&mut batch, Batch::with_capacity(ROWS)))?;
+                }
+                let known_at = slice_id.and_then(|slice_id| times.get(&slice_id).copied());
+                batch.push(&candle, &market, known_at);
             }
-            let known_at = slice_id.and_then(|slice_id| times.get(&slice_id).copied());
-            batch.push(&candle, &market, known_at);
+            read(&stored);
             Ok::<(), E>(())
         })?;
         Ok(batch)
@@ -181,31 +218,96 @@ impl View {
         self.each_batch(store, |batch| batch.candles().try_for_each(&mut each))
     }
 
-    /// Where a page of so many rows ends that more rows follow: the start of the first that may.
+    /// Where a page of so many rows ends, if more rows follow: one second after the start of its last row, which is both the
+    /// page's exclusive end and where the next one begins, in Unix seconds (of days and longer in the measure of labels).
+    /// `None` where the page holds all there is.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn page_end(&self, store: &Store, rows: u32) -> Result<Option<i64>, StoreError> {
+        // No step makes more of them.
         if self.series.candles <= rows.into() {
             return Ok(None);
         }
-        let span = self.span(store)?;
-        let last = span.map(|span| store.full_page(self.series.id, span, rows));
-        Ok(last
-            .transpose()?
-            .flatten()
-            .map(|last| last.saturating_add(1)))
+        let Some(span) = self.span(store)? else {
+            return Ok(None);
+        };
+        let last = if self.steps.is_empty() {
+            store.full_page(self.series.id, span, rows)?
+        } else {
+            let last = self.nth(store, span, rows)?;
+            last.filter(|last| last.is_followed).map(|last| last.ts)
+        };
+        Ok(last.map(|last| last.saturating_add(1)))
+    }
+
+    /// The last of so many rows that come out of a span, if there are so many.
+    fn nth(&self, store: &Store, span: Span, rows: u32) -> Result<Option<Nth>, StoreError> {
+        let market = self.series.market();
+        let (mut ts, mut left) = (None, rows);
+        let read = store.each_row(self.series.id, span, |stored, _| {
+            if self.steps.apply(stored, &market).is_none() {
+                return Ok(());
+            }
+            left = left.checked_sub(1).ok_or(Stop::Enough)?;
+            ts = Some(stored.ts);
+            Ok(())
+        });
+        let is_followed = match read {
+            Ok(()) => false,
+            Err(Stop::Enough) => true,
+            Err(Stop::Store(error)) => return Err(error),
+        };
+        Ok(ts.filter(|_| left == 0).map(|ts| Nth { ts, is_followed }))
+    }
+
+    /// Where the oldest so many rows end, if there are so many.
+    fn head_end(&self, store: &Store, rows: u32) -> Result<Option<i64>, StoreError> {
+        if self.steps.is_empty() {
+            return store.head_end(self.series.id, rows);
+        }
+        let last = self.nth(store, Span::EVERYTHING, rows)?;
+        Ok(last.map(|last| last.ts.saturating_add(1)))
+    }
+
+    /// Where the newest so many rows begin, if there are any: of twice as many stored rows each time, until enough come out.
+    fn tail_start(&self, store: &Store, rows: u32) -> Result<Option<i64>, StoreError> {
+        let id = self.series.id;
+        if self.steps.is_empty() {
+            return store.tail_start(id, rows);
+        }
+        let (market, wanted) = (self.series.market(), rows as usize);
+        let mut stored_rows = rows;
+        loop {
+            let Some(start) = store.tail_start(id, stored_rows)? else {
+                return Ok(None);
+            };
+            let mut starts = Vec::new();
+            if let Some(span) = Span::new(start, i64::MAX) {
+                store.each_row(id, span, |stored, _| {
+                    let row = self.steps.apply(stored, &market);
+                    starts.extend(row.map(|row| row.ts));
+                    Ok::<(), StoreError>(())
+                })?;
+            }
+            if let Some(first) = starts.len().checked_sub(wanted) {
+                return Ok(starts.get(first).copied());
+            }
+            if u64::from(stored_rows) >= self.series.candles {
+                return Ok(Some(start));
+            }
+            stored_rows = stored_rows.saturating_mul(2);
+        }
     }
 
     /// The span that is selected, if it can have a row. What holds none of those that the books know is looked at whole.
     fn span(&self, store: &Store) -> Result<Option<Span>, StoreError> {
-        let id = self.series.id;
         let (start, end) = match self.selection {
             Selection::Head(0) | Selection::Tail(0) => return Ok(None),
             Selection::All => (None, None),
             Selection::Within(span) => (Some(span.start()), Some(span.end())),
-            Selection::Head(count) => (None, store.head_end(id, count)?),
-            Selection::Tail(count) => (store.tail_start(id, count)?, None),
+            Selection::Head(count) => (None, self.head_end(store, count)?),
+            Selection::Tail(count) => (self.tail_start(store, count)?, None),
         };
         Ok(Span::new(
             start.unwrap_or(i64::MIN),

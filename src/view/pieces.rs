@@ -1,7 +1,7 @@
 //! A series read piece by piece, for somebody who takes his time: each piece at an instant of its own, continued by key. It
 //! must never go on where the series is another one than it was.
 
-use super::{Batch, View};
+use super::{Batch, Stop, View};
 use crate::model::candle::Candle;
 use crate::model::span::Span;
 use crate::store::{Counted, Store, StoreError};
@@ -10,12 +10,12 @@ use crate::store::{Counted, Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct Pieces {
     view: View,
-    /// What is left; it begins after the last candle that was read.
+    /// What is left; it begins after the last stored candle that was read.
     span: Option<Span>,
     last: Option<Candle>,
-    /// Candles that may follow.
+    /// Candles that may still come out.
     left: u64,
-    /// All that was asked for, and what was read of it.
+    /// All that was asked for, and what was read of it as it is stored.
     whole: Span,
     read: Counted,
     is_over: bool,
@@ -37,7 +37,7 @@ impl From<StoreError> for PiecesError {
 }
 
 impl Pieces {
-    /// A series in a span, of which at most so many candles may follow: where there were no more, more can only have come
+    /// A series in a span, of which at most so many candles may come out: where there were no more, more can only have come
     /// since.
     pub fn new(view: View, span: Span, limit: u64) -> Pieces {
         Pieces {
@@ -80,23 +80,27 @@ impl Pieces {
             let mut full = None;
             let stop_at_the_first = |batch| {
                 full = Some(batch);
-                Err(Stop::Full)
+                Err(Stop::Enough)
             };
-            let batches = |span| self.view.batches(store, &series, span, stop_at_the_first);
+            let (read, last) = (&mut self.read, &mut self.last);
+            let of_stored = |stored: &Candle| {
+                read.add(stored.ts);
+                *last = Some(*stored);
+            };
+            let view = &self.view;
+            let batches = |span| view.batches(store, &series, span, of_stored, stop_at_the_first);
             let batch = match self.span.map(batches).transpose() {
                 Ok(last) => {
                     self.is_over = true;
                     last.unwrap_or_default()
                 }
-                Err(Stop::Full) => full.unwrap_or_default(),
+                Err(Stop::Enough) => full.unwrap_or_default(),
                 Err(Stop::Store(error)) => return Err(error.into()),
             };
             self.left = self
                 .left
                 .checked_sub(batch.len() as u64)
                 .ok_or(PiecesError::Changed)?;
-            batch.ts.iter().for_each(|ts| self.read.add(*ts));
-            self.last = batch.candles().last().or(self.last);
             // Where somebody has written meanwhile, what was read is of several instants.
             if self.is_over && series.books() == was.books() {
                 store.check_books(&series, self.whole, self.read)?;
@@ -105,16 +109,5 @@ impl Pieces {
             self.span = Span::new(from, self.whole.end());
             Ok(batch)
         })
-    }
-}
-
-enum Stop {
-    Full,
-    Store(StoreError),
-}
-
-impl From<StoreError> for Stop {
-    fn from(error: StoreError) -> Stop {
-        Stop::Store(error)
     }
 }

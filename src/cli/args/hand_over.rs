@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 
 use super::listed::{Listed, flat, rejoined, timeframes};
 use super::moment;
+use super::steps::ReadSteps;
 
 /// Which part of the file.
 #[derive(Args, Clone, Debug)]
@@ -49,6 +50,8 @@ impl Part {
 pub struct Export {
     #[command(flatten)]
     pub part: Part,
+    #[command(flatten)]
+    pub steps: ReadSteps,
     /// Where to: the name's end tells the format (.parquet, .arrow, .csv, .jsonl, and .gz or .zst after the last two); - is
     /// stdout
     #[arg(short, long, value_name = "PATH")]

@@ -8,6 +8,7 @@ use crate::model::timeframe::Timeframe;
 use clap::Args;
 
 use super::listed::Listed;
+use super::steps::ReadSteps;
 use super::{duration, moment};
 use crate::cli::zone::Zone;
 
@@ -51,6 +52,8 @@ pub struct Show {
     /// Up to this market day, inclusive, or instant, exclusive; also today, -7d
     #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub end: Option<Moment>,
+    #[command(flatten)]
+    pub steps: ReadSteps,
     /// The zone of the times: market, utc, local, ET, a city like Berlin or a name like Europe/London; 1d and longer stay dates
     #[arg(long, default_value = "utc", value_name = "ZONE")]
     pub tz: Zone,

@@ -6,6 +6,7 @@ mod listed;
 mod look;
 #[cfg(feature = "serve")]
 mod serve;
+mod steps;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

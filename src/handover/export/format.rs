@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::model::next::{Next, Setting};
+
 /// What candles are written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -51,12 +53,13 @@ pub enum BadFormat {
 
 impl BadFormat {
     /// What to do about it.
-    pub fn next(self) -> &'static str {
+    pub fn next(self) -> Next {
         match self {
-            BadFormat::Unknown => {
-                "end it in .parquet, .arrow, .csv, .jsonl, .csv.gz or the like, or say --format"
-            }
-            BadFormat::Compressed(_) => "leave .gz or .zst out of the name",
+            BadFormat::Unknown => Next::Or(vec![
+                Next::words("end it in .parquet, .arrow, .csv, .jsonl, .csv.gz or the like"),
+                Setting::Format.after("say"),
+            ]),
+            BadFormat::Compressed(_) => Next::words("leave .gz or .zst out of the name"),
         }
     }
 }

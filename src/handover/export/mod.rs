@@ -35,6 +35,7 @@ use crate::monitor::Monitor;
 use crate::run::clock::{Cancel, Clock};
 use crate::run::pipe::pipe;
 use crate::store::Store;
+use crate::view::{Selection, Steps, View};
 
 #[cfg(feature = "parquet")]
 use columnar::{Batches, Ipc, Parquet};
@@ -72,6 +73,8 @@ const NO_PARQUET: ExportError = ExportError::NotBuilt {
 pub struct Export {
     /// Which part of the file.
     pub choice: Choice,
+    /// What becomes of its candles on their way out.
+    pub steps: Steps,
     /// The columns, in their order, each once.
     pub columns: Vec<Column>,
     /// As what. A folder is Parquet, whatever this says.
@@ -190,6 +193,17 @@ impl Export {
         Arc::new(Batches::new(&self.columns, sorted_by, series))
     }
 
+    fn view(&self, chosen: Chosen) -> View {
+        let within = Selection::Within(chosen.span);
+        let view = View::of(chosen.series).select(within);
+        let view = view.through(self.steps.clone());
+        if self.columns.contains(&Column::KNOWN_AT) {
+            view.with_known_at()
+        } else {
+            view
+        }
+    }
+
     /// Reads what is chosen, at one instant, and hands it to the sink.
     fn pass(
         &self,
@@ -202,8 +216,8 @@ impl Export {
             store.meter().begin("exporting", Chosen::about(&chosen));
             let keys = chosen.iter().map(|chosen| chosen.series.key.clone());
             let mut sink = self.sink(out, keys.collect())?;
-            let known = self.columns.contains(&Column::KNOWN_AT);
-            let read = |blocks| Reader::new(store, beside, blocks).read(&chosen, known);
+            let views: Vec<View> = chosen.into_iter().map(|chosen| self.view(chosen)).collect();
+            let read = |blocks| Reader::new(store, beside, blocks).read(&views);
             let (report, ()) = pipe(AHEAD, read, |blocks| {
                 for block in blocks {
                     sink.write(&block)?;

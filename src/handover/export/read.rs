@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::handover::choice::{BadChoice, Chosen};
+use crate::handover::choice::BadChoice;
 use crate::run::pipe::Sender;
 use crate::store::Store;
-use crate::view::{Selection, View};
+use crate::view::View;
 
 use super::columns::Part;
 use super::error::ExportError;
@@ -45,10 +45,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads all that is chosen. `known` is whether the rows need `known_at`.
-    pub(super) fn read(mut self, chosen: &[Chosen], known: bool) -> Result<Report, ExportError> {
-        for (series, chosen) in chosen.iter().enumerate() {
-            self.read_series(series, chosen, known)?;
+    /// Reads all that the views of the chosen series show.
+    pub(super) fn read(mut self, views: &[View]) -> Result<Report, ExportError> {
+        for (series, view) in views.iter().enumerate() {
+            self.read_series(series, view)?;
         }
         if self.report.candles == 0 {
             return Err(BadChoice::Empty.into());
@@ -57,14 +57,7 @@ impl<'a> Reader<'a> {
         Ok(self.report)
     }
 
-    fn read_series(
-        &mut self,
-        series: usize,
-        chosen: &Chosen,
-        known: bool,
-    ) -> Result<(), ExportError> {
-        let view = View::of(chosen.series.clone()).select(Selection::Within(chosen.span));
-        let view = if known { view.with_known_at() } else { view };
+    fn read_series(&mut self, series: usize, view: &View) -> Result<(), ExportError> {
         let read = view.each_batch(self.store, |batch| {
             self.rows += batch.len();
             self.block.push(Part { series, batch });

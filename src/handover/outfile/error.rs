@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::handover::export::is_full;
-use crate::model::next::Next;
+use crate::model::next::{Next, Setting};
 use crate::run::shell::quoted;
 use crate::store::StoreError;
 
@@ -99,27 +99,31 @@ impl TargetError {
 
     /// What to do about it.
     pub fn next(&self) -> Next {
-        Next::words(match self {
+        let name_another = || Setting::Output.after("name another file with");
+        let first = |words| Next::Or(vec![Next::words(words), name_another()]);
+        match self {
             TargetError::NoFolder(path) => {
-                return Next::words(format!("create it first: mkdir -p {}", quoted(path)));
+                Next::words(format!("create it first: mkdir -p {}", quoted(path)))
             }
-            TargetError::Exists(_) => {
-                "name another file with -o, or replace this one with --overwrite"
-            }
+            TargetError::Exists(_) => Next::Or(vec![
+                name_another(),
+                Setting::Overwrite.after("replace this one with"),
+            ]),
             TargetError::IsInput(_) | TargetError::NotAFile { .. } | TargetError::IsLog { .. } => {
-                "name another file with -o"
+                name_another()
             }
-            TargetError::IsWorking(_) => {
-                "name another file with -o; nothing is ever written over one"
+            TargetError::IsWorking(_) => Next::And(vec![
+                name_another(),
+                Next::words("nothing is ever written over one"),
+            ]),
+            TargetError::Busy(_) => first("wait for it"),
+            TargetError::InUse(_) => first("close the file that it belongs to"),
+            TargetError::Full(_) => Next::words(
+                "make room or lift the limit, then run the same command again; nothing was left behind",
+            ),
+            TargetError::Io { .. } => {
+                Next::words("check the file's folder, then run the same command again")
             }
-            TargetError::Busy(_) => "wait for it, or name another file with -o",
-            TargetError::InUse(_) => {
-                "close the file that it belongs to, or name another file with -o"
-            }
-            TargetError::Full(_) => {
-                "make room or lift the limit, then run the same command again; nothing was left behind"
-            }
-            TargetError::Io { .. } => "check the file's folder, then run the same command again",
-        })
+        }
     }
 }

@@ -161,13 +161,14 @@ impl Read {
                 times => times,
             };
             let number = number(place);
-            packing.series(number, entry, times, &store.oddities(*id, *span)?)?;
+            packing.series(number, entry, times)?;
+            store.each_judgement(*id, *span, number, |row| {
+                packing.row(&row).map_err(PackError::from)
+            })?;
             numbers.insert(*id, number);
         }
         if history {
-            store.each_of_history(&numbers, |row| {
-                packing.history(&row).map_err(PackError::from)
-            })?;
+            store.each_of_history(&numbers, |row| packing.row(&row).map_err(PackError::from))?;
         }
         let series: Vec<ManifestEntry> =
             self.series.iter().map(|kept| kept.entry.clone()).collect();

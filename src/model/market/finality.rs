@@ -142,8 +142,8 @@ impl Market {
         self.date(self.end_instant(ts) - 1)
     }
 
-    /// First and last instant of a market date's trading hours; `None` on days without. Everything that asks when a market
-    /// trades asks here.
+    /// First and last instant of a market date's trading hours, Unix seconds, the last exclusive; `None` on days without.
+    /// Everything that asks from when to when a market trades asks here; where the day alone counts it is `trades_on`.
     pub fn trading_hours(&self, date: NaiveDate) -> Option<(i64, i64)> {
         if !self.trades_on(date) {
             return None;

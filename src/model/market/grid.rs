@@ -143,9 +143,16 @@ impl Market {
 
     /// Open and close of the session of a market date, where candles are cut from it.
     pub(super) fn session(&self, date: NaiveDate) -> Option<(i64, i64)> {
-        let is_cut_from_it = self.grid == Grid::Session && self.knows_its_grid();
+        let is_cut_from_it = self.grid == Grid::Session;
+        is_cut_from_it.then(|| self.regular_session(date)).flatten()
+    }
+
+    /// Open and close of the regular session of a market date, whatever grid its candles are on: instants, the close
+    /// exclusive. `None` on days without one and in markets that have none.
+    pub(crate) fn regular_session(&self, date: NaiveDate) -> Option<(i64, i64)> {
+        let has_sessions = matches!(self.hours, Hours::Stocks | Hours::Indices);
         let is_open = !matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
-        (is_cut_from_it && is_open).then(|| {
+        (has_sessions && is_open).then(|| {
             let at = |time| instant_of(SESSION_ZONE, date.and_time(time));
             (at(SESSION_OPEN), at(SESSION_CLOSE))
         })

@@ -1,4 +1,4 @@
-//! Polygon.io, now Massive.com: builds requests for custom bars; their answers are read in `answer`. Never sends.
+//! Polygon.io, now Massive.com: asks for custom bars, through `http` alone; their answers are read in `answer`.
 //!
 //! `GET /v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}`, dates inclusive at both ends. Facts about
 //! the API are from the vendor's OpenAPI description and from recorded bodies, said where they matter.
@@ -68,7 +68,7 @@ pub(crate) fn spec() -> Spec {
         covers: "stocks, X: crypto, C: forex, I: indices".into(),
         timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
         default_rate: DEFAULT_RATE.parse().ok(),
-        limits: "free plan: 5 requests a minute (--rate 5/min), two years, end of day".into(),
+        limits: "free plan: 5/min, two years, end of day".into(),
         make: Arc::new(|setup| {
             let Setup {
                 base_url,

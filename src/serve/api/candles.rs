@@ -11,7 +11,7 @@ use crate::handover::export::{Format, Lines};
 use crate::model::candle::{MAX_TS, MIN_TS};
 use crate::model::series::SeriesKey;
 use crate::serve::reading::coding::Coder;
-use crate::serve::reading::pieces::Pieces;
+use crate::serve::reading::sending::Sender;
 use crate::store::{Store, StoreError};
 use crate::view::View;
 
@@ -70,7 +70,7 @@ pub(super) type Begin<'a> = Box<dyn FnOnce(usize) -> Coder + 'a>;
 
 /// The body while it is written.
 pub(super) struct Writing<'a> {
-    pieces: Pieces,
+    sender: Sender,
     lines: Lines,
     /// What was written and is not on its way yet.
     text: Vec<u8>,
@@ -97,7 +97,7 @@ impl From<StoreError> for Stop {
 }
 
 impl<'a> Writing<'a> {
-    pub(super) fn new(key: SeriesKey, pieces: Pieces, begin: Begin<'a>) -> Writing<'a> {
+    pub(super) fn new(key: SeriesKey, sender: Sender, begin: Begin<'a>) -> Writing<'a> {
         let head = format!(
             r#"{{"symbol":{},"timeframe":{},"source":{},"adjusted":{},"candles":["#,
             json!(key.symbol),
@@ -106,7 +106,7 @@ impl<'a> Writing<'a> {
             key.adjusted.is_adjusted(),
         );
         Writing {
-            pieces,
+            sender,
             lines: Lines::of_candles(Format::Jsonl, key),
             text: head.into(),
             begin: Some(begin),
@@ -135,7 +135,7 @@ impl<'a> Writing<'a> {
                 self.hand_on();
                 let made = self.coder.made();
                 if made.len() >= PIECE {
-                    self.pieces.send(made).map_err(|_| Stop::Unsent)?;
+                    self.sender.send(made).map_err(|_| Stop::Unsent)?;
                 }
             }
             Ok(())
@@ -163,6 +163,6 @@ impl<'a> Writing<'a> {
         self.text
             .extend(format!("],\"next_cursor\":{}}}\n", json!(cursor)).bytes());
         self.hand_on();
-        self.pieces.end(self.coder.end());
+        self.sender.end(self.coder.end());
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::time;
 use crate::serve::answer::{self, Fault};
-use crate::serve::jobs::room;
+use crate::serve::jobs::growth;
 use crate::serve::routes::Call;
 use crate::store::Store;
 
@@ -34,8 +34,8 @@ pub(in crate::serve) async fn ready(call: Call) -> Result<Response<Body>, Fault>
         store.wait_at_most(PATIENCE)?;
         store.check_writable()?;
         store.data_version()?;
-        match room::left(&service.settings.db) {
-            Some(left) if left < room::LEAST => Err(no_room()),
+        match growth::left(&service.settings.db) {
+            Some(left) if left < growth::LEAST => Err(no_room()),
             _ => Ok(()),
         }
     };
@@ -51,7 +51,7 @@ pub(in crate::serve) async fn ready(call: Call) -> Result<Response<Body>, Fault>
 }
 
 fn no_room() -> Fault {
-    let least = room::LEAST >> 20;
+    let least = growth::LEAST >> 20;
     Fault::new(
         UNAVAILABLE,
         "disk_full",

@@ -24,13 +24,17 @@ use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::serve::answer::Fault;
+use crate::serve::next;
 use crate::serve::params::shown;
 use crate::serve::reading::coding::{self, Coder};
-use crate::serve::reading::pieces::{Pieces, pieces};
 use crate::serve::reading::readers::Room;
+use crate::serve::reading::sending::{Sender, sent};
 use crate::serve::routes::Call;
 use crate::store::{SeriesRow, Store, StoreError};
-use crate::view::{Selection, View};
+use crate::view::{Selection, Steps, View};
+
+#[cfg(test)]
+mod tests;
 
 /// Candles of one answer at most.
 pub(in crate::serve) const LIMIT: u32 = 1_000_000;
@@ -48,10 +52,10 @@ pub(in crate::serve) async fn read(call: Call) -> Result<Response<Body>, Fault> 
     }
     let room = call.service.readers.room_for_stream().await?;
     let (tell, told) = oneshot::channel();
-    let (pieces, body) = pieces(PATIENCE);
+    let (sender, body) = sent(PATIENCE);
     tokio::task::spawn_blocking(move || {
         let mut tell = Some(tell);
-        if let Err(fault) = asked.answer(&call, room, &mut tell, pieces)
+        if let Err(fault) = asked.answer(&call, room, &mut tell, sender)
             && let Some(tell) = tell
         {
             let _ = tell.send(Err(fault));
@@ -110,6 +114,7 @@ struct Asked {
     symbol: Symbol,
     timeframe: Timeframe,
     choice: Choice,
+    steps: Steps,
     /// As JSON there is always one.
     limit: Option<u32>,
     cursor: Option<Cursor>,
@@ -143,6 +148,7 @@ impl Asked {
                 end: params.moment("end", now)?,
                 ..Choice::default()
             },
+            steps: params.steps(),
             limit,
             cursor: params.parsed("cursor")?,
             format,
@@ -156,21 +162,10 @@ impl Asked {
         let read = move |store: &Store| {
             let version = call.service.readers.version()?;
             store.at_one_instant(|| {
-                let series = store.find_series(&self.symbol, self.timeframe)?;
-                let span = self.span(&series)?;
-                let view = View::of(series).select(Selection::Within(span));
+                let (view, span) = self.view(store)?;
                 let next = self.next(store, &view)?;
-                let series = view.series();
-                let mut head = self.head(&call, &version, span, next, series);
-                let limit = self.limit.map_or(u64::MAX, u64::from);
-                // Where the limit cuts, the next answer begins, or else where the series ends now: candles that come
-                // meanwhile do not move it.
-                let last = series
-                    .last_ts
-                    .map_or(span.end(), |last| last.saturating_add(1));
-                let end = next.map_or(last.min(span.end()), Cursor::from);
-                let span = Span::new(span.start(), end).unwrap_or(span);
-                let (mut rows, mut text) = Rows::new(series.clone(), span, limit);
+                let mut head = self.head(&call, &version, span, next, view.series());
+                let (mut rows, mut text) = self.rows(view, span, next);
                 if head.status == StatusCode::OK {
                     rows.read(store, &mut text)?;
                     let coder = call.coding.begin(text.len());
@@ -191,7 +186,7 @@ impl Asked {
         call: &Call,
         room: Room,
         tell: &mut Option<oneshot::Sender<Result<Head, Fault>>>,
-        pieces: Pieces,
+        sender: Sender,
     ) -> Result<(), Fault> {
         let readers = &call.service.readers;
         let reader = readers.reader(room)?;
@@ -199,9 +194,7 @@ impl Asked {
         let version = readers.version()?;
         let store = reader.store();
         let ended = store.at_one_instant(|| {
-            let series = store.find_series(&self.symbol, self.timeframe)?;
-            let span = self.span(&series)?;
-            let view = View::of(series).select(Selection::Within(span));
+            let (view, span) = self.view(store)?;
             let next = self.next(store, &view)?;
             let mut head = self.head(call, &version, span, next, view.series());
             let mut told = |head| {
@@ -219,10 +212,8 @@ impl Asked {
                 told(head);
                 coder
             });
-            let mut writing = Writing::new(view.series().key.clone(), pieces, begin);
-            let page = next.and_then(|next| Span::new(span.start(), next.from()));
-            let view = view.select(Selection::Within(page.unwrap_or(span)));
-            let reached = writing.rows(store, &view, next)?;
+            let mut writing = Writing::new(view.series().key.clone(), sender, begin);
+            let reached = writing.rows(store, &on_page(view, span, next), next)?;
             Ok::<_, Fault>(Some((writing, reached)))
         })?;
         // Whoever waits for room need not wait for this caller.
@@ -233,17 +224,34 @@ impl Asked {
         Ok(())
     }
 
+    /// What is left of the series, and its span.
+    fn view(&self, store: &Store) -> Result<(View, Span), Fault> {
+        let series = store.find_series(&self.symbol, self.timeframe)?;
+        let span = self.span(&series)?;
+        let view = View::of(series).select(Selection::Within(span));
+        Ok((view.through(self.steps.clone()), span))
+    }
+
     /// The span that is left.
     fn span(&self, series: &SeriesRow) -> Result<Span, Fault> {
         let span = self.choice.span(series);
-        let span = span.map_err(|error| {
-            Fault::contradiction(error.to_string(), "exchange the start and the end")
-        })?;
+        let span = span
+            .map_err(|error| Fault::contradiction(error.to_string(), next::text(&error.next())))?;
         let from = self.cursor.map_or(i64::MIN, Cursor::from);
         Span::new(from.max(span.start()), span.end()).ok_or_else(|| {
             let next = "go on with the start and end of the call that gave the cursor";
             Fault::contradiction("the cursor is behind the end", next)
         })
+    }
+
+    /// The rows of an answer as CSV, and what is written before them. Where the limit cuts, the next answer begins, or else
+    /// where the series ends now: candles that come meanwhile do not move it.
+    fn rows(&self, view: View, span: Span, next: Option<Cursor>) -> (Rows, Vec<u8>) {
+        let limit = self.limit.map_or(u64::MAX, u64::from);
+        let last = view.series().last_ts;
+        let last = last.map_or(span.end(), |last| last.saturating_add(1));
+        let end = next.map_or(last.min(span.end()), Cursor::from);
+        Rows::new(view, Span::new(span.start(), end).unwrap_or(span), limit)
     }
 
     /// Where the next answer begins, if the limit makes one necessary.
@@ -308,6 +316,12 @@ impl Asked {
         let symbol = utf8_percent_encode(self.symbol.as_str(), NON_ALPHANUMERIC);
         format!("/api/v1/historical/{symbol}?{}", query.finish())
     }
+}
+
+/// The part of a view that an answer has before the next one begins.
+fn on_page(view: View, span: Span, next: Option<Cursor>) -> View {
+    let page = next.and_then(|next| Span::new(span.start(), next.from()));
+    view.select(Selection::Within(page.unwrap_or(span)))
 }
 
 /// Whether the caller has what a tag stands for.

@@ -12,7 +12,7 @@ use crate::model::span::Span;
 use crate::serve::answer::Fault;
 use crate::serve::reading::coding::Coder;
 use crate::serve::reading::readers::Readers;
-use crate::store::{SeriesRow, Store};
+use crate::store::Store;
 use crate::view::{Pieces, PiecesError, View};
 
 /// Bytes that are sent at once.
@@ -40,12 +40,12 @@ impl From<PiecesError> for Fault {
 }
 
 impl Rows {
-    /// The rows in a span, at most `limit`, and the line of names before them.
-    pub(super) fn new(series: SeriesRow, span: Span, limit: u64) -> (Rows, Vec<u8>) {
-        let lines = Lines::of_candles(Format::Csv, series.key.clone());
+    /// The rows of a view in a span, at most `limit`, and the line of names before them.
+    pub(super) fn new(view: View, span: Span, limit: u64) -> (Rows, Vec<u8>) {
+        let lines = Lines::of_candles(Format::Csv, view.series().key.clone());
         let names = lines.names().into();
         let rows = Rows {
-            pieces: Pieces::new(View::of(series), span, limit),
+            pieces: Pieces::new(view, span, limit),
             lines,
             coder: Coder::default(),
         };
@@ -59,6 +59,11 @@ impl Rows {
             self.lines.row(&batch, at, text);
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_over(&self) -> bool {
+        self.pieces.is_over()
     }
 
     /// How all that was and will be read goes on its way.

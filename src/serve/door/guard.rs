@@ -11,10 +11,11 @@ use axum::http::header::{
 };
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
+use crate::model::next::{Next, Setting};
 use crate::serve::answer::Fault;
 use crate::serve::door::host::Hosts;
 use crate::serve::door::token::{self, Token};
-use crate::serve::routes;
+use crate::serve::{next, routes};
 
 /// Bytes of a request's target.
 const TARGET_LIMIT: usize = 8 << 10;
@@ -64,7 +65,10 @@ impl Guard {
             StatusCode::MISDIRECTED_REQUEST,
             "host",
             "this server does not go by that name",
-            "call it by the address that it printed, or start it with --allow-host",
+            next::text(&Next::Or(vec![
+                Next::words("call it by the address that it printed"),
+                Setting::AllowHost.after("start it with"),
+            ])),
         ))
     }
 }

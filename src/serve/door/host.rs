@@ -85,7 +85,7 @@ fn check(name: &str) -> Result<(), &'static str> {
     } else if name.contains('*') {
         Err("a name stands for itself alone")
     } else if name.contains(',') {
-        Err("it is more than one name, and each needs an --allow-host of its own")
+        Err("it is more than one name, and each is given on its own")
     } else if name.contains(':') {
         Err("an address with colons stands in brackets")
     } else if !name.is_ascii() {

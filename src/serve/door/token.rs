@@ -63,7 +63,7 @@ pub(in crate::serve) fn check(token: Option<&Token>, headers: &HeaderMap) -> Res
             StatusCode::UNAUTHORIZED,
             "token",
             "the token is missing or wrong",
-            "send Authorization: Bearer with the token of the server's --token-file",
+            "send Authorization: Bearer with the token from the server's token file",
         )),
     }
 }

@@ -2,5 +2,5 @@
 
 pub(in crate::serve) mod coding;
 pub(in crate::serve) mod large;
-pub(in crate::serve) mod pieces;
 pub(in crate::serve) mod readers;
+pub(in crate::serve) mod sending;

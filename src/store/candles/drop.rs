@@ -8,8 +8,8 @@ use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::store::candles::coverage::{forget_empty, uncover};
 use crate::store::candles::series::check_unclaimed;
-use crate::store::file::schema::TABLES;
 use crate::store::file::stamp::stamp_if_any;
+use crate::store::file::tables::{Kind, TABLES};
 use crate::store::{SeriesRow, Store, StoreError, told};
 
 /// A series, or a span of it.
@@ -23,7 +23,8 @@ pub(crate) struct Part {
 
 impl Store {
     /// Forgets series and parts of some, all together or none: their candles and everything that was known of them, also
-    /// that they were ever asked for. Returns the number of candles that went, in the same order.
+    /// that they were ever asked for. Returns the number of candles that went, in the same order. `now`, in Unix seconds, says
+    /// whether a job whose process cannot be seen still gives signs of life.
     ///
     /// # Errors
     /// A running job works on one of them, or the file cannot be written.
@@ -42,7 +43,8 @@ impl Store {
         Ok(gone)
     }
 
-    /// Forgets a series whole: its candles and everything that was known of it.
+    /// Forgets a series whole: its candles and everything that was known of it. `now`, in Unix seconds, says whether a job whose process
+    /// cannot be seen still gives signs of life. Returns the series as it was.
     ///
     /// # Errors
     /// The file holds no such series, a running job works on it, or the file cannot be written.
@@ -94,7 +96,9 @@ impl Store {
             .map(|known| (candles, known)))
     }
 
-    /// Forgets what a series holds in a span, and that it was ever asked for. Returns the number of candles that went.
+    /// Forgets what a series holds in a span, and that it was ever asked for. Returns the number of candles that went: those that
+    /// start at or after the span's start and before its end, in Unix seconds, of days and longer in the measure of labels. `now`
+    /// is as in [`Store::drop_series`].
     ///
     /// # Errors
     /// As [`Store::drop_series`].
@@ -121,13 +125,16 @@ fn forget_whole(tx: &Connection, series_id: i64) -> rusqlite::Result<u64> {
 
 fn forget_part(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<usize> {
     let within = params![series_id, span.start(), span.end()];
-    let forget = |table: &str| {
-        let sql = format!("DELETE FROM {table} WHERE series_id = ? AND ts >= ? AND ts < ?");
+    let forget = |table: &str, at: &str| {
+        let sql = format!("DELETE FROM {table} WHERE series_id = ? AND {at} >= ? AND {at} < ?");
         tx.execute(&sql, within)
     };
-    let gone = forget("candle_data")?;
-    for table in TABLES.iter().filter(|table| table.is_of_candles()) {
-        forget(&table.name)?;
+    let gone = forget("candle_data", "ts")?;
+    for table in TABLES.iter() {
+        match table.kind() {
+            Kind::Judgement { at } | Kind::Log { at } => forget(&table.name, at)?,
+            Kind::Data | Kind::History | Kind::Local => 0,
+        };
     }
     uncover(tx, series_id, span)?;
     forget_empty(tx, series_id, span)?;

@@ -16,7 +16,8 @@ impl Store {
     /// Stores candles that came from elsewhere, in one transaction, and says what became of each. They give no coverage:
     /// a later backfill asks for their span all the same. Rows that cannot be stored are kept in `rejected`; one that
     /// differs from a stored candle is a conflict, and the stored one stays. No later answer replaces or removes what was
-    /// handed in.
+    /// handed in. The candles may come in any order. `now`, in Unix seconds, is when the series was made, where it is new, and when
+    /// rejects and conflicts were seen; nothing is judged by it.
     ///
     /// # Errors
     /// The series is held from another source, with another adjustment or of another market, this build does not know its market

@@ -26,17 +26,17 @@ pub struct SeriesRow {
     pub key: SeriesKey,
     /// Number of candles.
     pub candles: u64,
-    /// Start of the first candle.
+    /// Start of the first candle, Unix seconds; of days and longer the label. `None` where there is none.
     pub first_ts: Option<i64>,
-    /// Start of the last candle.
+    /// Start of the last candle, in the same measure.
     pub last_ts: Option<i64>,
     /// The weekday that begins a week, 1 Monday to 7 Sunday, for `1w` alone.
     pub week_start: Option<u8>,
-    /// The spans with the provider's final answer.
+    /// The spans with the provider's final answer, half-open and in the same measure, as are all here.
     pub coverage: SpanSet,
     /// The spans for which the provider had nothing.
     pub empty: SpanSet,
-    /// The first position that was ever asked for.
+    /// The first position that was ever asked for: a candle's start, inclusive.
     pub requested_from: Option<i64>,
 }
 
@@ -47,9 +47,9 @@ pub struct HeldSeries {
     pub key: SeriesKey,
     /// Number of candles.
     pub candles: u64,
-    /// Start of the first candle.
+    /// Start of the first candle, Unix seconds; of days and longer the label. `None` where there is none.
     pub first_ts: Option<i64>,
-    /// Start of the last candle.
+    /// Start of the last candle, in the same measure.
     pub last_ts: Option<i64>,
 }
 

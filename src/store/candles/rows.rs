@@ -12,7 +12,7 @@ use crate::store::candles::columns::{
     AFTER, bind, candle_of, named, parameters, selected, values_of,
 };
 use crate::store::candles::coverage::{cover, coverage_touching, empty_spans};
-use crate::store::file::flags::Gone;
+use crate::store::candles::flags::Gone;
 use crate::store::{Beginning, StoreError, told};
 
 static INSERT_NEW: LazyLock<String> = LazyLock::new(|| written("INSERT OR IGNORE"));

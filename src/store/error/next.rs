@@ -1,7 +1,7 @@
 //! What to do about an error of the file, as a next step. It must never ask the file itself.
 
 use super::StoreError;
-use crate::model::next::{Named, Next};
+use crate::model::next::{Named, Next, Setting};
 use crate::run::path::folder_of;
 use crate::run::shell::quoted;
 use crate::store::file::rights::is_left;
@@ -154,7 +154,10 @@ impl StoreError {
                     drop.after("and go with"),
                 ])
             }
-            _ => Next::words("filter on symbol, timeframe and ts, or allow more with --timeout"),
+            _ => Next::Or(vec![
+                Next::words("filter on symbol, timeframe and ts"),
+                Setting::Timeout.after("allow more with"),
+            ]),
         }
     }
 
@@ -224,9 +227,12 @@ impl StoreError {
             StoreError::Moved { now: None, .. } => Next::words(
                 "what was saved went with it: put it back, or run the same command again to fill what is there now",
             ),
-            StoreError::NoThreads => Next::words(
-                "look at the limits of threads and processes (ulimit -u, a container's), or take fewer --workers",
-            ),
+            StoreError::NoThreads => Next::Or(vec![
+                Next::words(
+                    "look at the limits of threads and processes (ulimit -u, a container's)",
+                ),
+                Setting::Workers.after("take fewer"),
+            ]),
             StoreError::LogGone(path) => Next::Then(vec![
                 Next::Verify(path.clone()).after(
                     "nothing more was written; what was saved was brought into the file: look with",

@@ -11,7 +11,7 @@ use crate::store::file::link::Closing;
 use crate::store::file::migrate::came_after;
 use crate::store::file::open::{SCHEMA, read_immutable};
 use crate::store::file::path::{check_exists, check_path, check_settled, is_there};
-use crate::store::file::schema::TABLES;
+use crate::store::file::tables::TABLES;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::packed::seal::SQL;
 use crate::store::packed::write::loose;

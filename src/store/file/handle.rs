@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::monitor::Meter;
 use crate::run::owner::Owner;
-use crate::store::candles::holes::Holes;
+use crate::store::candles::vacant::Vacancies;
 use crate::store::file::how::How;
 use crate::store::file::link::Link;
 use crate::store::file::still::Still;
@@ -33,7 +33,7 @@ pub struct Store {
     pub(in crate::store) has_log: Cell<bool>,
     /// Counts the candles that are read.
     pub(in crate::store) meter: Meter,
-    pub(in crate::store) known_holes: RefCell<HashMap<i64, Holes>>,
+    pub(in crate::store) known_vacancies: RefCell<HashMap<i64, Vacancies>>,
     /// Size of the write-ahead log at which it is to be emptied next, bytes.
     pub(in crate::store) log_bound: u64,
     /// The run of this process on the file, once it has a job. Over with the store: after the connection is.

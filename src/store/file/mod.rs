@@ -2,7 +2,7 @@
 
 pub(in crate::store) mod begin;
 pub(in crate::store) mod check;
-pub(in crate::store) mod flags;
+pub(in crate::store) mod free;
 pub(crate) mod handle;
 pub(in crate::store) mod held;
 pub(in crate::store) mod how;
@@ -14,9 +14,9 @@ pub(in crate::store) mod open;
 pub(in crate::store) mod path;
 pub(in crate::store) mod place;
 pub(in crate::store) mod rights;
-pub(in crate::store) mod room;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod sql;
 pub(in crate::store) mod stamp;
 pub(in crate::store) mod standing;
 pub(in crate::store) mod still;
+pub(in crate::store) mod tables;

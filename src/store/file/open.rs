@@ -130,7 +130,7 @@ impl Store {
             sealed: Cell::new(false),
             has_log: Cell::new(false),
             meter: Meter::default(),
-            known_holes: RefCell::default(),
+            known_vacancies: RefCell::default(),
             log_bound: LARGE,
             owner: OnceCell::new(),
         };
@@ -252,7 +252,7 @@ fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, St
         format,
         has_log: Cell::new(false),
         meter: Meter::default(),
-        known_holes: RefCell::default(),
+        known_vacancies: RefCell::default(),
         log_bound: LARGE,
         owner: OnceCell::new(),
     })

@@ -1,10 +1,6 @@
 //! What `schema.sql` and `manifest.sql` say of themselves: their comments, by table and column. Never another list beside
 //! them.
 
-use std::sync::LazyLock;
-
-use rusqlite::Connection;
-
 use crate::store::file::open::SCHEMA;
 
 /// A table or view of the format, with what its comments say.
@@ -60,43 +56,6 @@ pub(crate) fn tables() -> Vec<TableDoc> {
     }
     tables
 }
-
-/// A table of the format with its columns, in its order.
-#[derive(Debug)]
-pub(in crate::store) struct Table {
-    pub(in crate::store) name: String,
-    columns: Vec<String>,
-}
-
-impl Table {
-    /// Whether its rows are of one candle start each of a series.
-    pub(in crate::store) fn is_of_candles(&self) -> bool {
-        ["series_id", "ts"]
-            .iter()
-            .all(|wanted| self.columns.iter().any(|name| name == wanted))
-    }
-}
-
-/// The tables of a working file.
-pub(in crate::store) static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
-    let read = || -> rusqlite::Result<Vec<Table>> {
-        let memory = Connection::open_in_memory()?;
-        memory.execute_batch(SCHEMA)?;
-        let mut select = memory.prepare(
-            "SELECT t.name, json_group_array(c.name) FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
-             WHERE t.type = 'table' GROUP BY t.name ORDER BY t.rowid",
-        )?;
-        let rows = select.query_map([], |row| {
-            let columns: String = row.get(1)?;
-            Ok(Table {
-                name: row.get(0)?,
-                columns: serde_json::from_str(&columns).unwrap_or_default(),
-            })
-        })?;
-        rows.collect()
-    };
-    read().expect("the schema is well formed")
-});
 
 #[cfg(test)]
 mod tests {

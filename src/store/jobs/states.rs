@@ -51,9 +51,9 @@ pub struct JobRow {
     pub symbols: Vec<String>,
     /// Its timeframes.
     pub timeframes: Vec<String>,
-    /// The earliest start of its series.
+    /// The earliest start of its series, inclusive: Unix seconds, of days and longer a label.
     pub start_ts: i64,
-    /// The latest end of its series.
+    /// The latest end of its series, exclusive, in the same measure.
     pub end_ts: i64,
     /// The start as typed, if it was.
     pub start_words: Option<String>,
@@ -69,7 +69,7 @@ pub struct JobRow {
     pub rate: Option<String>,
     /// Requests at once, where the file's format has it.
     pub workers: Option<u32>,
-    /// When it was asked, Unix seconds, as all times here.
+    /// When it was asked, Unix seconds, as all that follow.
     pub created_at: i64,
     /// When it began.
     pub started_at: Option<i64>,
@@ -97,8 +97,8 @@ impl JobRow {
         self.status.is_active() && self.owner.is_some()
     }
 
-    /// Seconds from its start to its end, to its owner's last sign of life where it has none, or to now while it runs. None of
-    /// one that waits.
+    /// Seconds from its start to its end, to its owner's last sign of life where it has none, or to `now`, in Unix seconds, while
+    /// it runs. None of one that waits.
     pub fn lasted(&self, now: i64) -> Option<u64> {
         let end = match self.status {
             JobStatus::Running => Some(now),
@@ -150,7 +150,7 @@ pub struct JobSeries {
     pub series_id: i64,
     /// The series.
     pub key: SeriesKey,
-    /// What was asked.
+    /// What was asked, in the measure of the series' candles, half-open.
     pub span: Span,
     /// What became of it.
     pub status: SeriesStatus,
@@ -165,7 +165,7 @@ pub struct SliceRow {
     pub slice_id: i64,
     /// The series.
     pub key: SeriesKey,
-    /// What it asks for, or what it did of that before a resume.
+    /// What it asks for, or what it did of that before a resume: half-open, in the measure of the series' candles.
     pub span: Span,
     /// Where it stands.
     pub status: SliceStatus,
@@ -177,6 +177,6 @@ pub struct SliceRow {
     pub error: Option<String>,
     /// When it began, Unix seconds.
     pub started_at: Option<i64>,
-    /// When it ended.
+    /// When it ended, Unix seconds.
     pub completed_at: Option<i64>,
 }

@@ -16,7 +16,7 @@ use crate::store::{
 const READ_IN_A_MOMENT: u64 = 100_000;
 
 impl Store {
-    /// Jobs, newest first.
+    /// Jobs, newest first. `now`, in Unix seconds, says whether an owner whose process cannot be seen still gives signs of life.
     ///
     /// # Errors
     /// No job has that id, several have, or the file cannot be read.
@@ -83,7 +83,7 @@ impl Store {
         Ok(if are_most { "NOT INDEXED" } else { "" })
     }
 
-    /// One job with its series, by any unique prefix of its id.
+    /// One job with its series, by any unique prefix of its id. `now` is as in [`Store::jobs`].
     ///
     /// # Errors
     /// No job has that id, several have, or the file cannot be read.
@@ -240,7 +240,7 @@ impl Store {
     }
 
     /// Seconds until a running job has asked for everything, if the rest goes as the slices of the last ten minutes did: it
-    /// falls from one slice to the next, and is `None` where none was done in them, or the next one is overdue.
+    /// falls from one slice to the next, and is `None` where none was done in them, or the next one is overdue. `now`, in Unix seconds, ends the ten minutes, inclusive.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -270,7 +270,7 @@ impl Store {
         Ok(time_left(each, job.slices.pending, since_last))
     }
 
-    /// The unfinished jobs without a living owner, oldest first.
+    /// The unfinished jobs without a living owner, oldest first. `now` is as in [`Store::jobs`].
     ///
     /// # Errors
     /// The file cannot be read.

@@ -8,21 +8,12 @@ use crate::model::span::SpanSet;
 use crate::plan::Known;
 use crate::store::candles::coverage::cover;
 use crate::store::file::stamp::stamp_if_any;
+use crate::store::file::tables::judgements;
 
 impl Pair<'_> {
     /// Brings what is known of the series up to date with its candles.
     pub(super) fn settle(&self, ours: &Known, theirs: &Known) -> rusqlite::Result<()> {
-        let sql = format!(
-            "INSERT INTO main.quality_issues (series_id, ts, check_name, detail)
-            SELECT ?1, issue.ts, check_name, detail FROM input.quality_issues AS issue
-            JOIN input.candle_data AS theirs ON theirs.series_id = ?2 AND theirs.ts = issue.ts
-            JOIN main.candle_data AS ours ON ours.series_id = ?1 AND ours.ts = issue.ts
-            WHERE issue.series_id = ?2 AND NOT ({}) ON CONFLICT DO NOTHING",
-            *DIFFERENT
-        );
-        self.tx
-            .prepare_cached(&sql)?
-            .execute([self.ours, self.theirs])?;
+        self.settle_judgements()?;
         let sql = "UPDATE main.series SET (candles, first_ts, last_ts) =
                 (SELECT count(*), min(ts), max(ts) FROM main.candle_data WHERE series_id = ?1)
             WHERE id = ?1 RETURNING candles, first_ts, last_ts";
@@ -55,6 +46,24 @@ impl Pair<'_> {
         self.tx
             .prepare_cached(sql)?
             .execute(params![self.ours, tail[0], tail[1], tail[2]])?;
+        Ok(())
+    }
+
+    /// What is said of their candles holds of ours where these have the same values.
+    fn settle_judgements(&self) -> rusqlite::Result<()> {
+        for (table, at) in judgements() {
+            let Some(copy) = table.copy(self.tx, &[("series_id", "?1")])? else {
+                continue;
+            };
+            let sql = format!(
+                "{copy} JOIN input.candle_data AS theirs ON theirs.series_id = ?2 AND theirs.ts = row.{at}
+                 JOIN main.candle_data AS ours ON ours.series_id = ?1 AND ours.ts = row.{at}
+                 WHERE row.series_id = ?2 AND NOT ({}) ON CONFLICT DO NOTHING",
+                *DIFFERENT
+            );
+            let mut insert = self.tx.prepare_cached(&sql)?;
+            insert.execute([self.ours, self.theirs])?;
+        }
         Ok(())
     }
 

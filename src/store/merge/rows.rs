@@ -8,6 +8,7 @@ use super::Pair;
 use crate::model::span::{Span, SpanSet};
 use crate::store::candles::columns::{named, selected};
 use crate::store::candles::coverage::slice_of;
+use crate::store::file::tables::judgements;
 
 /// In all statements: ?1 and ?2 are our series and theirs, ?3 and ?4 a span, ?5 is now.
 const OURS: &str = "main.candle_data AS ours LEFT JOIN input.candle_data AS theirs ON theirs.series_id = ?2 AND theirs.ts = ours.ts
@@ -85,9 +86,11 @@ impl Pair<'_> {
     fn restate(&mut self, span: Span, which: &str) -> rusqlite::Result<()> {
         self.added.restated +=
             self.log_restated(span, "ours", "theirs", &format!("{OURS} AND {which}"))?;
-        for table in ["quality_issues", "candle_data"] {
+        let judged = judgements().map(|(table, at)| (table.name.as_str(), at));
+        // The candles last: by them it is seen which these are.
+        for (table, at) in judged.chain([("candle_data", "ts")]) {
             let sql = format!(
-                "DELETE FROM main.{table} WHERE series_id = ?1 AND ts IN
+                "DELETE FROM main.{table} WHERE series_id = ?1 AND {at} IN
                  (SELECT ours.ts FROM {OURS} AND {different} AND {which})",
                 different = *DIFFERENT
             );

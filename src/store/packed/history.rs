@@ -1,112 +1,129 @@
-//! How the file came to hold what it holds, table by table: read as it stands, to be kept in a packed file.
+//! What stands beside the candles of some series, table by table: read as it stands, to be kept in a packed file.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
 
 use rusqlite::types::Value;
+use rusqlite::{Row, params};
 
-use crate::store::candles::columns::{named, selected};
+use crate::model::span::Span;
+use crate::store::file::tables::{Kind, TABLES, Table, judgements};
 use crate::store::{Store, StoreError, told};
 
-/// A table of the history.
-#[derive(Debug)]
-pub(crate) struct Table {
-    name: &'static str,
-    columns: String,
-    /// Which column holds the series' row, if one does.
-    series: Option<usize>,
-}
+/// A row of a table, with a value for each of its columns.
+pub(crate) type TableRow = (&'static Table, Vec<Value>);
 
-/// A row of a table.
-pub(crate) type HistoryRow = (&'static Table, Vec<Value>);
-
-/// When a series was made, and when and from where to where its end was asked last.
+/// When a series was made, and when and from where to where its end was asked last: Unix seconds, the span half-open.
 pub(crate) type Times = [Option<i64>; 4];
 
-/// Jobs without who ran them: a process on a host is gone where the file goes.
-static TABLES: LazyLock<[Table; 7]> = LazyLock::new(|| {
-    [
-    Table {
-        name: "empty_spans",
-        columns: "series_id, start_ts, end_ts, asked_at".into(),
-        series: Some(0),
-    },
-    Table {
-        name: "backfill_series",
-        columns: "job_id, series_id, start_ts, end_ts, status, error".into(),
-        series: Some(1),
-    },
-    Table {
-        name: "backfill_jobs",
-        columns: "job_id, status, command, symbols, timeframes, start_ts, end_ts, start_words, end_words, source, delay_s,
-                  final_after_s, created_at, started_at, completed_at, resume_at, error".into(),
-        series: None,
-    },
-    Table {
-        name: "backfill_progress",
-        columns: "slice_id, job_id, series_id, start_ts, end_ts, status, attempts, records_fetched, records_inserted,
-                  records_duplicate, records_restated, records_conflicting, records_rejected, records_removed, error,
-                  started_at, completed_at".into(),
-        series: Some(2),
-    },
-    Table {
-        name: "rejected",
-        columns: "series_id, ts, reason, raw, slice_id, seen_at".into(),
-        series: Some(0),
-    },
-    Table {
-        name: "conflicts",
-        columns: format!("series_id, {}, seen_at", selected()),
-        series: Some(0),
-    },
-    Table {
-        name: "restatements",
-        columns: format!("series_id, ts, action, {}, seen_at", named("old_")),
-        series: Some(0),
-    },
-    ]
-});
+/// What of a job says who ran it, where and how: gone where the file goes.
+const OF_A_RUN: [(&str, &str); 5] = [
+    ("owner", "NULL"),
+    ("heartbeat_at", "NULL"),
+    ("program", "NULL"),
+    ("rate", "NULL"),
+    ("workers", "NULL"),
+];
 
-impl Table {
-    pub(in crate::store) fn insert(&self) -> String {
-        let values = vec!["?"; self.columns.split(',').count()].join(", ");
-        format!(
-            "INSERT INTO {} ({}) VALUES ({values})",
-            self.name, self.columns
-        )
-    }
+fn values_of(table: &Table, row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {
+    (0..table.columns.len()).map(|at| row.get(at)).collect()
 }
 
 impl Store {
-    /// Reads the history of some series, given by their rows here and what these are to be elsewhere.
+    /// Reads how the file came to hold some series, given by their rows here and what these are to be elsewhere.
     pub(crate) fn each_of_history<E: From<StoreError>>(
         &self,
         series: &HashMap<i64, i64>,
-        mut each: impl FnMut(HistoryRow) -> Result<(), E>,
+        mut each: impl FnMut(TableRow) -> Result<(), E>,
     ) -> Result<(), E> {
         let told = |error| E::from(told(&self.path)(error));
-        let mut jobs = HashSet::<String>::new();
+        let jobs = self.jobs_of(series).map_err(told)?;
         for table in TABLES.iter() {
-            let sql = format!("SELECT {} FROM {} ORDER BY 1, 2", table.columns, table.name);
+            if !matches!(table.kind(), Kind::History | Kind::Log { .. }) {
+                continue;
+            }
+            let of_series = table.place("series_id");
+            let of_job = table.place("job_id");
+            let said: &[(&str, &str)] = match table.name.as_str() {
+                "backfill_jobs" => &OF_A_RUN,
+                _ => &[],
+            };
+            let Some(columns) = table
+                .expressions(&self.connection, "main", said)
+                .map_err(told)?
+            else {
+                continue;
+            };
+            let sql = format!(
+                "SELECT {} FROM {} AS row ORDER BY 1, 2",
+                columns.join(", "),
+                table.name
+            );
             let mut select = self.connection.prepare(&sql).map_err(told)?;
-            let width = select.column_count();
             let mut rows = select.query([]).map_err(told)?;
             while let Some(row) = rows.next().map_err(told)? {
-                let mut values: Vec<Value> = (0..width)
-                    .map(|at| row.get(at))
-                    .collect::<rusqlite::Result<_>>()
-                    .map_err(told)?;
-                match table.series.map(|at| (at, &values[at])) {
-                    Some((at, Value::Integer(id))) if series.contains_key(id) => {
-                        values[at] = Value::Integer(series[id]);
-                    }
-                    None if jobs.contains(&row.get::<_, String>(0).map_err(told)?) => {}
-                    _ => continue,
+                let mut values = values_of(table, row).map_err(told)?;
+                let is_kept = if let Some(at) = of_series {
+                    let here = match values[at] {
+                        Value::Integer(id) => Some(id),
+                        _ => None,
+                    };
+                    let elsewhere = here.and_then(|id| series.get(&id)).copied();
+                    values[at] = Value::from(elsewhere);
+                    elsewhere.is_some()
+                } else {
+                    let of_job = of_job.map(|at| &values[at]);
+                    matches!(of_job, Some(Value::Text(id)) if jobs.contains(id))
+                };
+                if is_kept {
+                    each((table, values))?;
                 }
-                if table.name == "backfill_series" {
-                    jobs.insert(row.get(0).map_err(told)?);
-                }
-                each((table, values))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The jobs that have asked for any of some series.
+    fn jobs_of(&self, series: &HashMap<i64, i64>) -> rusqlite::Result<HashSet<String>> {
+        let mut jobs = HashSet::new();
+        let mut select = self
+            .connection
+            .prepare("SELECT series_id, job_id FROM backfill_series")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            if series.contains_key(&row.get(0)?) {
+                jobs.insert(row.get(1)?);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Reads what is said of single candles of a series in a span, with what the series' row is to be elsewhere.
+    pub(crate) fn each_judgement<E: From<StoreError>>(
+        &self,
+        series_id: i64,
+        span: Span,
+        elsewhere: i64,
+        mut each: impl FnMut(TableRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let told = |error| E::from(told(&self.path)(error));
+        for (table, at) in judgements() {
+            let said = [("series_id", "?4")];
+            let Some(columns) = table
+                .expressions(&self.connection, "main", &said)
+                .map_err(told)?
+            else {
+                continue;
+            };
+            let columns = columns.join(", ");
+            let sql = format!(
+                "SELECT {columns} FROM {} AS row WHERE series_id = ?1 AND {at} >= ?2 AND {at} < ?3 ORDER BY {columns}",
+                table.name
+            );
+            let mut select = self.connection.prepare_cached(&sql).map_err(told)?;
+            let within = params![series_id, span.start(), span.end(), elsewhere];
+            let mut rows = select.query(within).map_err(told)?;
+            while let Some(row) = rows.next().map_err(told)? {
+                each((table, values_of(table, row).map_err(told)?))?;
             }
         }
         Ok(())

@@ -12,15 +12,12 @@ use crate::model::manifest::{Manifest, ManifestEntry};
 use crate::store::candles::key::{KEY_NAMES, key_values};
 use crate::store::file::open::SCHEMA;
 use crate::store::packed::btree::PAGE;
-use crate::store::packed::history::{HistoryRow, Times};
+use crate::store::packed::history::{TableRow, Times};
 use crate::store::packed::seal::{MARK, SQL};
 use crate::store::{APPLICATION_ID, FORMAT, StoreError, UNFINISHED_ID, told};
 
 /// A candle and the slice that brought it, where that is kept.
 pub(crate) type Row = (Candle, Option<i64>);
-
-/// Something odd about a candle: its start, the check's name and what it says.
-pub(crate) type Oddity = (i64, String, String);
 
 /// A file that is being packed, once its candles are there.
 pub(crate) struct Packing {
@@ -63,7 +60,6 @@ impl Packing {
         series_id: i64,
         entry: &ManifestEntry,
         times: Times,
-        oddities: &[Oddity],
     ) -> Result<(), StoreError> {
         let write = || {
             let sql = format!(
@@ -82,20 +78,13 @@ impl Packing {
             for span in entry.coverage.iter() {
                 insert.execute([series_id, span.start(), span.end()])?;
             }
-            // Of candles that are here.
-            let sql = "INSERT INTO quality_issues (series_id, ts, check_name, detail) SELECT ?1, ?2, ?3, ?4
-                       WHERE EXISTS (SELECT 1 FROM candle_data WHERE series_id = ?1 AND ts = ?2)";
-            let mut insert = self.connection.prepare_cached(sql)?;
-            for (ts, check_name, detail) in oddities {
-                insert.execute(params![series_id, ts, check_name, detail])?;
-            }
             Ok(())
         };
         write().map_err(told(&self.path))
     }
 
-    /// Writes a row of the history as it was.
-    pub(crate) fn history(&self, (table, values): &HistoryRow) -> Result<(), StoreError> {
+    /// Writes a row as it was; what judges a candle only where that is here.
+    pub(crate) fn row(&self, (table, values): &TableRow) -> Result<(), StoreError> {
         let write = || {
             let mut insert = self.connection.prepare_cached(&table.insert())?;
             insert.execute(params_from_iter(values))

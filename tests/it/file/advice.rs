@@ -444,3 +444,31 @@ fn commands_are_written_by_the_two_who_tell_next_steps_and_nobody_else() {
     assert_eq!(elsewhere, Vec::<String>::new());
     assert!(told >= MAY.len());
 }
+
+#[test]
+fn no_room_of_the_library_spells_a_flag() {
+    // The command line, what it and the server type from, and the server's own words.
+    const MAY: [&str; 3] = ["cli/", "model/next.rs", "serve/next.rs"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    sources(&root, &mut all);
+    let (mut told, mut elsewhere) = (0, Vec::new());
+    for (path, code) in all {
+        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        let mut after = code.split([' ', '"', '`', '(']);
+        let spelled = after.find(|word| {
+            let flag = word.strip_prefix("--");
+            let is_flag =
+                flag.is_some_and(|flag| flag.starts_with(|c: char| c.is_ascii_lowercase()));
+            // It is one of the tool that builds this program.
+            is_flag && *word != "--features"
+        });
+        match spelled {
+            Some(_) if MAY.iter().any(|may| name.starts_with(may)) => told += 1,
+            Some(flag) => elsewhere.push(format!("{name}: {flag}")),
+            None => {}
+        }
+    }
+    assert_eq!(elsewhere, Vec::<String>::new());
+    assert!(told > MAY.len());
+}

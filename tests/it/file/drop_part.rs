@@ -89,7 +89,8 @@ fn everything_known_of_the_part_goes_and_nothing_else() {
             "INSERT INTO rejected SELECT id, {ts}, 'odd', '[]', NULL, 0 FROM series;
              INSERT INTO conflicts SELECT id, {ts}, 1, 1, 1, 1, 1, 1, 1, 0 FROM series;
              INSERT INTO restatements SELECT id, {ts}, 'replaced', 1, 1, 1, 1, 1, 1, 1, 0 FROM series;
-             INSERT INTO quality_issues SELECT id, {ts}, 'zero_price', '' FROM series"
+             INSERT INTO quality_issues SELECT id, {ts}, 'zero_price', '' FROM series;
+             INSERT INTO candle_quality SELECT id, {ts}, 0.5, 0, 0 FROM series"
         ));
     }
     home.sql(&format!(
@@ -99,7 +100,13 @@ fn everything_known_of_the_part_goes_and_nothing_else() {
         .run()
         .ok();
     let db = home.db();
-    for table in ["rejected", "conflicts", "restatements", "quality_issues"] {
+    for table in [
+        "rejected",
+        "conflicts",
+        "restatements",
+        "quality_issues",
+        "candle_quality",
+    ] {
         let left = db.text(&format!(
             "SELECT group_concat(symbol || ' ' || ts, ', ' ORDER BY symbol, ts) FROM {table} JOIN series ON id = series_id"
         ));

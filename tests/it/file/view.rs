@@ -1,8 +1,11 @@
-//! The one way to read: batches of columns, whole at one instant or continued by key.
+//! How candles are read: batches of columns, whole at one instant or continued by key.
 
 use candlefile::StoreError;
-use candlefile::model::{Candle, Span};
-use candlefile::view::{Batch, Pieces, PiecesError, ROWS, Selection, View};
+use candlefile::handover::Choice;
+use candlefile::handover::export::{Beside, Column, Compression, Encoding, Export, Format};
+use candlefile::model::{Candle, Market, Span};
+use candlefile::view::{Batch, Pieces, PiecesError, ROWS, Selection, Step, Steps, Turn, View};
+use candlefile::{Cancel, SystemClock};
 
 use crate::support::scripted::{Bench, DAY, HOUR, candles, key, label, span, utc, version};
 
@@ -152,4 +155,147 @@ fn pieces_go_on_behind_the_last_candle_whatever_is_added_and_not_where_it_has_ch
     bench.sql().execute(&change, []).unwrap();
     let next = pieces.next(&bench.store);
     assert!(matches!(next, Err(PiecesError::Changed)), "{next:?}");
+}
+
+/// Leaves out every second hour, by the clock.
+#[derive(Debug)]
+struct EvenHours;
+
+/// Doubles the close of what is there in an odd hour, so that it shows whether it had its turn before the other.
+#[derive(Debug)]
+struct OddDoubled;
+
+impl Step for EvenHours {
+    fn turn(&self) -> Turn {
+        Turn::Which
+    }
+
+    fn apply(&self, candle: Candle, _: &Market) -> Option<Candle> {
+        (candle.ts / HOUR % 2 == 0).then_some(candle)
+    }
+}
+
+impl Step for OddDoubled {
+    fn turn(&self) -> Turn {
+        Turn::Values
+    }
+
+    fn apply(&self, candle: Candle, _: &Market) -> Option<Candle> {
+        assert!(candle.ts / HOUR % 2 == 0, "it was left out before");
+        let close = candle.close * 2.0;
+        let ts = candle.ts + 1;
+        Some(Candle {
+            ts,
+            close,
+            ..candle
+        })
+    }
+}
+
+/// The steps of the tests, and what comes out of them.
+fn stepped(offered: &[Candle]) -> (Steps, Vec<Candle>) {
+    let even = offered.iter().filter(|candle| candle.ts / HOUR % 2 == 0);
+    let doubled = even.map(|candle| Candle {
+        close: candle.close * 2.0,
+        ..*candle
+    });
+    let steps = Steps::default().with(OddDoubled).with(EvenHours);
+    (steps, doubled.collect())
+}
+
+#[test]
+fn what_comes_out_of_steps_is_selected_and_counted_and_the_books_are_those_of_what_is_stored() {
+    let (bench, offered) = filled();
+    let (steps, expected) = stepped(&offered);
+    let stepped = view(&bench, HOURS).through(steps.clone());
+    let read = batches(&bench, &stepped);
+    assert_eq!(
+        read.iter().map(Batch::len).collect::<Vec<_>>(),
+        [ROWS, expected.len() - ROWS]
+    );
+    assert!(joined(&read) == expected, "other candles");
+    let last = expected.len();
+    let within = Selection::Within(span(expected[5].ts, expected[900].ts));
+    for (selection, rows) in [
+        (Selection::Head(900), 0..900),
+        (Selection::Head(u32::MAX), 0..last),
+        (Selection::Tail(900), last - 900..last),
+        (Selection::Tail(1), last - 1..last),
+        (Selection::Tail(u32::MAX), 0..last),
+        (Selection::Tail(0), 0..0),
+        (within, 5..900),
+    ] {
+        let read = batches(&bench, &stepped.clone().select(selection));
+        assert!(joined(&read) == expected[rows], "{selection:?}");
+    }
+
+    let pieces = || Pieces::new(stepped.clone(), Span::EVERYTHING, last as u64);
+    let read_all = || {
+        let (mut pieces, mut read) = (pieces(), Vec::new());
+        while !pieces.is_over() {
+            read.push(pieces.next(&bench.store)?);
+        }
+        Ok::<_, PiecesError>(joined(&read))
+    };
+    assert!(read_all().unwrap() == expected, "other candles");
+
+    // One that is left out either way.
+    let left_out = offered[ROWS + 5].ts;
+    assert_eq!(left_out / HOUR % 2, 1);
+    let delete = format!("DELETE FROM candle_data WHERE ts = {left_out}");
+    bench.sql().execute(&delete, []).unwrap();
+    let read = stepped.each_batch(&bench.store, |_| Ok::<(), StoreError>(()));
+    assert!(matches!(read, Err(StoreError::Books { .. })), "{read:?}");
+    let read = read_all();
+    assert!(
+        matches!(read, Err(PiecesError::Store(StoreError::Books { .. }))),
+        "{read:?}"
+    );
+}
+
+#[test]
+fn a_page_ends_behind_as_many_rows_as_come_out_of_steps() {
+    let (bench, offered) = filled();
+    let (steps, expected) = stepped(&offered);
+    let view = view(&bench, HOURS).through(steps);
+    let last = expected.len();
+    let rows = |rows: usize| u32::try_from(rows).unwrap();
+    for count in [1, 100, last - 1] {
+        let end = view.page_end(&bench.store, rows(count)).unwrap();
+        assert_eq!(end, Some(expected[count - 1].ts + 1), "{count}");
+    }
+    for count in [last, last + 1, offered.len()] {
+        let end = view.page_end(&bench.store, rows(count)).unwrap();
+        assert_eq!(end, None, "{count}");
+    }
+}
+
+#[test]
+fn an_export_hands_on_and_counts_what_comes_out_of_steps() {
+    let (bench, offered) = filled();
+    let (steps, expected) = stepped(&offered);
+    let export = Export {
+        choice: Choice::default(),
+        steps,
+        columns: vec![Column::TS, "close".parse().unwrap()],
+        encoding: Encoding {
+            format: Format::Csv,
+            compression: Compression::None,
+        },
+    };
+    let mut out = Vec::new();
+    let beside = Beside {
+        clock: &SystemClock::default(),
+        cancel: &Cancel::new(),
+        monitor: &(),
+    };
+    let report = export.to_stream(&bench.store, &mut out, &beside).unwrap();
+    assert_eq!(report.candles, expected.len() as u64);
+    let lines = String::from_utf8(out).unwrap();
+    let rows = lines.lines().skip(1).map(|line| {
+        let (ts, close) = line.split_once(',').unwrap();
+        (ts.parse().unwrap(), close.parse().unwrap())
+    });
+    let expected: Vec<(i64, f64)> = expected.iter().map(|c| (c.ts, c.close)).collect();
+    assert!(rows.eq(expected), "other rows");
 }

@@ -16,6 +16,9 @@ use crate::support::scripted::{Bench, DAY, MINUTE, candles, label, ny, refuse_if
 use crate::support::server::Server;
 
 const FLAGS: &str = "SELECT count(*) FROM quality_issues";
+const JUDGE: &str = "INSERT INTO candle_quality SELECT series_id, ts, 0.5, 0, 0 FROM candle_data";
+const UNJUDGED: &str = "SELECT group_concat(ts) FROM candle_data WHERE (series_id, ts) NOT IN (SELECT series_id, ts FROM candle_quality)";
+const JUDGED: &str = "SELECT count(*) FROM candle_quality";
 const TOO_MANY: &str = r#"{"status":"ERROR","error":"too many requests"}"#;
 
 /// A candle that closed below its low.
@@ -41,10 +44,16 @@ fn a_candle_that_was_odd_and_is_restated_sound_is_odd_no_more_and_the_other_way_
         bench.update("AAPL 1d", monday, ny("2024-03-08 21:00"));
         let before = i64::from(first.close < first.low);
         assert_eq!(bench.number(FLAGS), before, "flags of the provisional one");
+        bench.sql().execute(JUDGE, []).unwrap();
         bench.provider.offer("AAPL 1d", [then]);
         let report = bench.update("AAPL 1d", monday, ny("2024-03-09 12:00"));
         assert_eq!(report.records.restated, 1, "the final answer has another");
         assert_eq!(bench.number(FLAGS), 1 - before, "flags of the final one");
+        let unjudged: String = bench
+            .sql()
+            .query_row(UNJUDGED, [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(unjudged, friday.to_string(), "to be judged anew");
     }
 }
 
@@ -58,10 +67,12 @@ fn a_candle_that_is_removed_takes_what_was_odd_about_it_with_it() {
     bench.provider.offer("AAPL 1m", [odd(minute(5))]);
     bench.update("AAPL 1m", minute(0), ny("2024-03-08 20:15"));
     assert_eq!(bench.number(FLAGS), 1, "one is odd");
+    bench.sql().execute(JUDGE, []).unwrap();
     bench.provider.withdraw("AAPL 1m", minute(5));
     let report = bench.update("AAPL 1m", minute(0), ny("2024-03-09 12:00"));
     assert_eq!(report.records.removed, 1, "the final answer lacks it");
     assert_eq!(bench.number(FLAGS), 0, "flags of what is gone");
+    assert_eq!(bench.number(JUDGED), 9, "what came of those that are left");
 }
 
 /// What everybody waits for after a refusal of the request that goes out now.

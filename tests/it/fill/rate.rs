@@ -198,7 +198,7 @@ fn a_limit_that_lasts_longer_than_a_job_waits_interrupts_it_with_the_time_to_res
     assert!(
         said.contains("resume")
             && said.contains("it asks to wait until 20")
-            && said.contains("; --rate 2/min would fit"),
+            && said.contains("; a rate of 2/min would fit"),
         "{run:?}"
     );
     assert_eq!(

@@ -10,6 +10,7 @@ use candlefile::handover::Choice;
 use candlefile::handover::export::{Beside, Column, Compression, Encoding, Export, Format};
 use candlefile::model::Candle;
 use candlefile::monitor::Monitor;
+use candlefile::view::Steps;
 use candlefile::{Cancel, Clock, ManualClock, Store};
 
 use super::export::{export, files, filled, minutes, names};
@@ -196,6 +197,7 @@ fn one_state_is_seen_whatever_is_written_and_a_long_one_says_that_it_holds_the_l
     let home = large();
     let csv = || Export {
         choice: Choice::default(),
+        steps: Steps::default(),
         columns: Column::unasked(true),
         encoding: Encoding {
             format: Format::Csv,

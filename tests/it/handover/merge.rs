@@ -504,6 +504,8 @@ fn a_final_answer_replaces_and_removes_what_was_provisional_in_the_other_file() 
         };
         bench.provider.offer("AAPL 1d", [odd]);
         bench.backfill(evening, "AAPL 1d", week);
+        let judge = "INSERT INTO candle_quality SELECT series_id, ts, 0.5, 0, 0 FROM candle_data";
+        bench.sql().execute(judge, []).unwrap();
     }
     one.policy = late.policy;
     for bench in [&mut late, &mut one] {
@@ -553,6 +555,8 @@ fn a_final_answer_replaces_and_removes_what_was_provisional_in_the_other_file() 
                 "{empty}"
             );
         }
+        let judged = "SELECT count(*) FROM candle_quality";
+        assert_eq!(db.count(judged), one.number(judged), "judged and unchanged");
         let tail = "SELECT count(*) FROM series WHERE tail_asked_at IS NOT NULL";
         assert_eq!(db.count(tail), 0, "both have asked");
     }
@@ -665,12 +669,21 @@ fn what_is_odd_about_a_candle_follows_the_one_that_stays() {
     let [mut first, mut second] = [Bench::new(), Bench::new()];
     first.hand_in(&key("AAPL 1d"), &[odd(ts), version(ts + 3 * DAY, 0)], ts);
     second.hand_in(&key("AAPL 1d"), &[odd(ts + 3 * DAY), odd(ts + 4 * DAY)], ts);
+    // All were judged.
+    for (bench, score) in [(&first, 0.25), (&second, 0.5)] {
+        let judge = format!(
+            "INSERT INTO candle_quality SELECT series_id, ts, {score}, NULL, 1 FROM candle_data"
+        );
+        bench.sql().execute(&judge, []).unwrap();
+    }
     let home = Home::new();
     let out = home.path("out.db");
     union(&[&first.path(), &second.path()], &out).unwrap();
     let db = Db::open(&out);
     let stamps = "SELECT group_concat(DISTINCT ts) FROM quality_issues";
     assert_eq!(db.text(stamps), format!("{},{}", ts, ts + 4 * DAY));
+    let scores = "SELECT group_concat(quality_score || ' ' || volume_anomaly, ', ' ORDER BY ts) FROM candle_quality";
+    assert_eq!(db.text(scores), "0.25 1, 0.25 1, 0.5 1");
 }
 
 #[test]

@@ -277,6 +277,7 @@ fn what_could_still_change_is_left_out_unless_the_history_is_wanted() {
         "UPDATE coverage SET end_ts = {cut} WHERE series_id = (SELECT id FROM series WHERE symbol = 'AAPL');
          INSERT INTO quality_issues SELECT id, {cut}, 'zero_price', 'open is 0' FROM series WHERE symbol = 'AAPL';
          INSERT INTO quality_issues SELECT id, {cut}, 'zero_price', 'open is 0' FROM series WHERE symbol = 'MSFT';
+         INSERT INTO candle_quality SELECT id, {cut}, 0.5, 1, NULL FROM series;
          INSERT INTO rejected SELECT id, {cut}, 'no', 'raw', 1, 5 FROM series"
     ));
     let report = home
@@ -301,6 +302,11 @@ fn what_could_still_change_is_left_out_unless_the_history_is_wanted() {
         1,
         "flags of the candles that were packed"
     );
+    assert_eq!(
+        db.text("SELECT group_concat(symbol || quality_score || gap_detected || (volume_anomaly IS NULL)) FROM candle_quality JOIN series ON id = series_id"),
+        "MSFT0.511",
+        "what the candles that were packed came to"
+    );
 
     home.cli(["pack", "-o", "all.db", "--with-history"])
         .run()
@@ -310,6 +316,7 @@ fn what_could_still_change_is_left_out_unless_the_history_is_wanted() {
     for table in [
         "candle_data",
         "quality_issues",
+        "candle_quality",
         "rejected",
         "backfill_progress",
         "backfill_series",

@@ -3,6 +3,7 @@
 use candlefile::handover::export::{Beside, Encoding, Export, Format};
 use candlefile::handover::{Choice, PackOptions, Target, checksum_path, diff, merge, pack, verify};
 use candlefile::monitor::{Meter, Reading};
+use candlefile::view::Steps;
 use candlefile::{Cancel, Store, SystemClock};
 
 use crate::support::harness::Home;
@@ -27,6 +28,7 @@ fn every_pass_tells_how_far_it_is_and_ends_at_what_there_was_to_do() {
 
     let export = Export {
         choice: Choice::default(),
+        steps: Steps::default(),
         columns: candlefile::handover::export::Column::unasked(true),
         encoding: Encoding {
             format: Format::Csv,

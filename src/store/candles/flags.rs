@@ -12,6 +12,7 @@ use crate::model::candle::Candle;
 use crate::model::span::Span;
 use crate::store::Beginning;
 use crate::store::candles::rows::{RowError, Rows};
+use crate::store::file::tables::judgements;
 
 const OFF_SESSION: &str = "off_session";
 const FIRST_PARTIAL: &str = "first_partial";
@@ -75,17 +76,23 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// Takes out what was said of a candle, in every table that judges candles.
     pub(in crate::store) fn forget_flags(&self, ts: i64, gone: Gone) -> Result<(), RowError> {
-        let sql = match gone {
-            Gone::Values => {
-                "DELETE FROM quality_issues WHERE series_id = ? AND ts = ? AND check_name <> 'first_partial'"
-            }
-            Gone::Doubt => {
-                "DELETE FROM quality_issues WHERE series_id = ? AND ts = ? AND check_name = 'first_partial'"
-            }
-            Gone::Candle => "DELETE FROM quality_issues WHERE series_id = ? AND ts = ?",
-        };
-        self.tx.prepare_cached(sql)?.execute([self.series_id, ts])?;
+        for (table, at) in judgements() {
+            let which = match (gone, table.name.as_str()) {
+                (Gone::Values, "quality_issues") => "check_name <> 'first_partial'",
+                (Gone::Doubt, "quality_issues") => "check_name = 'first_partial'",
+                // What its values came to does not hang on whether it is whole.
+                (Gone::Doubt, _) => continue,
+                (Gone::Values | Gone::Candle, _) => "true",
+            };
+            let sql = format!(
+                "DELETE FROM {} WHERE series_id = ? AND {at} = ? AND {which}",
+                table.name
+            );
+            let mut delete = self.tx.prepare_cached(&sql)?;
+            delete.execute([self.series_id, ts])?;
+        }
         Ok(())
     }
 }

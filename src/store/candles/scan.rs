@@ -9,7 +9,6 @@ use crate::model::span::Span;
 use crate::store::candles::columns::{AFTER, candle_of, selected};
 use crate::store::candles::coverage::slice_of;
 use crate::store::file::stamp::{stamp, stamp_if_any};
-use crate::store::packed::write::Oddity;
 use crate::store::{SeriesRow, Store, StoreError, told};
 
 /// Candles that are read at once.
@@ -17,7 +16,7 @@ const BATCH: usize = 4096;
 
 /// Candles in ascending order. After an error there are no more.
 #[derive(Debug)]
-pub struct Candles<'a> {
+pub(crate) struct Candles<'a> {
     store: &'a Store,
     series_id: i64,
     batch: std::vec::IntoIter<Candle>,
@@ -28,7 +27,7 @@ pub struct Candles<'a> {
 impl Store {
     /// The candles of a series that this file holds. What others write meanwhile may be seen, unless it is read
     /// [at one instant](Store::at_one_instant).
-    pub fn candles(&self, series: &SeriesRow) -> Candles<'_> {
+    pub(crate) fn candles(&self, series: &SeriesRow) -> Candles<'_> {
         self.candles_from(series, i64::MIN)
     }
 
@@ -131,21 +130,6 @@ impl Store {
                 .query_row([series_id], |row| {
                     Ok(stamp_if_any(row, 0)?.zip(stamp_if_any(row, 1)?))
                 })
-        };
-        read().map_err(told(&self.path))
-    }
-
-    /// What is odd about candles of a series in a span: start, check and detail, ascending.
-    pub(crate) fn oddities(&self, series_id: i64, span: Span) -> Result<Vec<Oddity>, StoreError> {
-        let sql = "SELECT ts, check_name, detail FROM quality_issues
-                   WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts, check_name";
-        let read = || {
-            self.connection
-                .prepare_cached(sql)?
-                .query_map([series_id, span.start(), span.end()], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })?
-                .collect::<rusqlite::Result<_>>()
         };
         read().map_err(told(&self.path))
     }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 const AHEAD: usize = 4;
 
 /// Where the pieces of a body are handed over.
-pub(in crate::serve) struct Pieces {
+pub(in crate::serve) struct Sender {
     /// `None` is the end.
     sender: mpsc::Sender<Option<Bytes>>,
     /// Until when the caller is waited for. What needs no wait is handed over later, too.
@@ -25,7 +25,7 @@ pub(in crate::serve) struct Pieces {
 pub(in crate::serve) struct Unsent;
 
 /// A body, and where its pieces are handed over. The caller is waited for until `patience` from now is over.
-pub(in crate::serve) fn pieces(patience: Duration) -> (Pieces, Body) {
+pub(in crate::serve) fn sent(patience: Duration) -> (Sender, Body) {
     let (sender, mut receiver) = mpsc::channel(AHEAD);
     let mut is_over = false;
     let body = stream::poll_fn(move |context| {
@@ -41,10 +41,10 @@ pub(in crate::serve) fn pieces(patience: Duration) -> (Pieces, Body) {
         })
     });
     let until = Instant::now() + patience;
-    (Pieces { sender, until }, Body::from_stream(body))
+    (Sender { sender, until }, Body::from_stream(body))
 }
 
-impl Pieces {
+impl Sender {
     /// Hands over what was collected, and leaves nothing of it. Only for threads that may block.
     pub(in crate::serve) fn send(&self, collected: &mut Vec<u8>) -> Result<(), Unsent> {
         let until = self.until.into();

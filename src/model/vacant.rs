@@ -18,7 +18,7 @@ pub(crate) enum End {
 ///
 /// # Errors
 /// What `find` returns.
-pub(crate) fn holes<E>(
+pub(crate) fn vacancies<E>(
     market: &Market,
     answered: &SpanSet,
     slots: usize,
@@ -79,7 +79,7 @@ mod tests {
                 End::Last => within.next_back(),
             })
         };
-        let Ok(found) = holes(market, answered, slots, find);
+        let Ok(found) = vacancies(market, answered, slots, find);
         (found, asked)
     }
 

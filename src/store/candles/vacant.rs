@@ -1,16 +1,16 @@
 //! Where the provider had nothing, of the series of the file. Listing thousands of series must stay a matter of a moment:
 //! of minutes and hours one candle in five days is looked up, of longer candles the starts alone are read.
 
-use crate::model::holes::{End, holes};
 use crate::model::market::Market;
 use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
+use crate::model::vacant::{End, vacancies};
 use crate::store::file::stamp::stamp;
 use crate::store::{Counted, SeriesRow, Store, StoreError, told};
 
-/// Stretches of a series without candles, and what it was when they were looked up: candles come and go only with one of
+/// What is vacant of a series, and what the series was when that was looked up: candles come and go only with one of
 /// these.
-pub(in crate::store) type Holes = ((SeriesKey, Counted, SpanSet), SpanSet);
+pub(in crate::store) type Vacancies = ((SeriesKey, Counted, SpanSet), SpanSet);
 
 /// Series of which they are kept in mind.
 const KNOWN: usize = 10_000;
@@ -26,14 +26,14 @@ impl Store {
         // Whoever is asked about the same series again and again looks them up once.
         let answered = market.bridged(&series.answered());
         let state = (series.key.clone(), series.books(), answered);
-        if let Some((of, known)) = self.known_holes.borrow().get(&series.id)
+        if let Some((of, known)) = self.known_vacancies.borrow().get(&series.id)
             && *of == state
         {
             return Ok(known.clone());
         }
-        let found = self.holes_in(series.id, &market, &state.2, market.telling_slots())?;
+        let found = self.vacancies_in(series.id, &market, &state.2, market.telling_slots())?;
         let found: SpanSet = found.into_iter().collect();
-        let mut known = self.known_holes.borrow_mut();
+        let mut known = self.known_vacancies.borrow_mut();
         if known.len() >= KNOWN {
             known.clear();
         }
@@ -52,12 +52,14 @@ impl Store {
         market: &Market,
         covered: &SpanSet,
     ) -> Result<SpanSet, StoreError> {
-        let found = self.holes_in(series_id, market, covered, 1)?;
-        let days = found.into_iter().filter_map(|hole| market.whole_days(hole));
+        let found = self.vacancies_in(series_id, market, covered, 1)?;
+        let days = found
+            .into_iter()
+            .filter_map(|vacant| market.whole_days(vacant));
         Ok(days.collect())
     }
 
-    fn holes_in(
+    fn vacancies_in(
         &self,
         series_id: i64,
         market: &Market,
@@ -67,7 +69,7 @@ impl Store {
         let told = told(&self.path);
         if market.timeframe().is_label() {
             let starts = self.starts(series_id)?;
-            return holes(market, answered, slots, |span, end| {
+            return vacancies(market, answered, slots, |span, end| {
                 Ok(among(&starts, span, end))
             });
         }
@@ -78,7 +80,7 @@ impl Store {
             self.connection.prepare_cached(&sql).map_err(told)
         };
         let (mut first, mut last) = (prepare("ASC")?, prepare("DESC")?);
-        holes(market, answered, slots, |span, end| {
+        vacancies(market, answered, slots, |span, end| {
             let select = match end {
                 End::First => &mut first,
                 End::Last => &mut last,
