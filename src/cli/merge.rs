@@ -89,7 +89,7 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
     ))?;
     for key in &merged.unchecked {
         output::say(format_args!(
-            "note: {} {} is adjusted, and its files have no candle in common: if a split lies between the times at which they were filled, it stands in two scales",
+            "note: {} {} is adjusted, and its files have no candle in common: if a split lies between the times at which they were filled, it stands in two scales; the next run asks again where they join, and sees that",
             key.symbol, key.timeframe
         ));
     }

@@ -12,6 +12,7 @@ use crate::model::market::date_of;
 use crate::model::next::{Named, Next};
 use crate::model::scale::{Checked, Moved, moved};
 use crate::model::series::SeriesKey;
+use crate::model::span::Span;
 use crate::run::clock::Cancel;
 use crate::store::merge::Added;
 use crate::store::{SeriesRow, Store, StoreError, free_name};
@@ -147,7 +148,7 @@ pub fn merge(
     for input in inputs {
         input.check_still()?;
     }
-    let unchecked = checked?;
+    let unlinked = checked?;
     let mut part = target.begin_named()?;
     let path = part.path().unwrap_or(target.path()).to_path_buf();
     let told = |error| match error {
@@ -157,7 +158,7 @@ pub fn merge(
         }
         other => MergeError::Store(other),
     };
-    let (out, inputs, series) = make(inputs, &path, now, cancel).map_err(told)?;
+    let (out, inputs, series) = make(inputs, &unlinked, &path, now, cancel).map_err(told)?;
     // Statements that are short end before they look.
     if cancel.is_cancelled() {
         return Err(MergeError::Cancelled);
@@ -171,12 +172,20 @@ pub fn merge(
     Ok(Merged {
         inputs,
         series,
-        unchecked,
+        unchecked: unlinked.into_iter().map(|series| series.key).collect(),
     })
+}
+
+/// An adjusted series whose files have no candle that links them all.
+struct Unlinked {
+    key: SeriesKey,
+    /// Where the stretches end that its files have covered, each.
+    ends: Vec<i64>,
 }
 
 fn make(
     inputs: &[Store],
+    unlinked: &[Unlinked],
     path: &Path,
     now: i64,
     cancel: &Cancel,
@@ -194,6 +203,9 @@ fn make(
         .iter()
         .map(|input| out.add(input, now))
         .collect::<Result<_, _>>()?;
+    for Unlinked { key, ends } in unlinked {
+        out.doubt_seams(key, ends)?;
+    }
     let series = out.series()?;
     Ok((out, inputs, series))
 }
@@ -201,7 +213,7 @@ fn make(
 /// An adjusted series stands in one scale in all files that hold it, as far as they have candles in common: a split changes
 /// all of its past at once, and a file that was filled before it would bring the old scale back. Gives those of which that
 /// cannot be seen: no candle links all their files.
-fn check_scales(inputs: &[Store]) -> Result<Vec<SeriesKey>, MergeError> {
+fn check_scales(inputs: &[Store]) -> Result<Vec<Unlinked>, MergeError> {
     let mut held: HashMap<_, Vec<(&Store, SeriesRow)>> = HashMap::new();
     for input in inputs {
         for series in input.whole_series()? {
@@ -211,7 +223,7 @@ fn check_scales(inputs: &[Store]) -> Result<Vec<SeriesKey>, MergeError> {
             }
         }
     }
-    let mut unchecked = Vec::new();
+    let mut unlinked = Vec::new();
     for files in held.values() {
         // Files with the same number are linked.
         let mut groups: Vec<usize> = (0..files.len()).collect();
@@ -236,11 +248,15 @@ fn check_scales(inputs: &[Store]) -> Result<Vec<SeriesKey>, MergeError> {
             }
         }
         if !groups.iter().all_equal() {
-            unchecked.push(files[0].1.key.clone());
+            let covered = files.iter().flat_map(|(_, series)| series.coverage.iter());
+            unlinked.push(Unlinked {
+                key: files[0].1.key.clone(),
+                ends: covered.map(Span::end).collect(),
+            });
         }
     }
-    unchecked.sort_by_key(|key| (key.symbol.clone(), key.timeframe));
-    Ok(unchecked)
+    unlinked.sort_by_key(|Unlinked { key, .. }| (key.symbol.clone(), key.timeframe));
+    Ok(unlinked)
 }
 
 /// The oldest candles that two files have in common of a series.

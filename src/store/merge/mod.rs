@@ -12,8 +12,10 @@ use chrono::Weekday;
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use crate::model::series::SeriesKey;
+use crate::model::span::Span;
 use crate::plan::Known;
 use crate::run::clock::Cancel;
+use crate::store::candles::coverage::uncover;
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::series::{bind, known_in};
 use crate::store::file::stamp::stamp_if_any;
@@ -93,6 +95,35 @@ impl Store {
             .execute_batch("DETACH input")
             .map_err(told)?;
         Ok(added)
+    }
+}
+
+impl Store {
+    /// Takes back that the first candle behind each seam was answered for good: where it is asked for again, what lies on both sides is
+    /// asked again with it, and a split between the times at which the files were filled is seen.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn doubt_seams(&self, key: &SeriesKey, seams: &[i64]) -> Result<(), StoreError> {
+        let told = told(&self.path);
+        let series = self.find_series(&key.symbol, key.timeframe)?;
+        let sql = "SELECT min(ts) FROM candle_data WHERE series_id = ? AND ts >= ?";
+        for &seam in seams {
+            let mut first = self.connection.prepare_cached(sql).map_err(told)?;
+            let first = first.query_row([series.id, seam], |row| stamp_if_any(row, 0));
+            let Some(first) = first.map_err(told)? else {
+                continue;
+            };
+            // Elsewhere something is missing already.
+            let is_joined = |span: &Span| span.contains(seam - 1) && span.contains(first);
+            let candle = Span::new(first, series.market().next(first));
+            if let Some(candle) =
+                candle.filter(|_| series.coverage.iter().any(|span| is_joined(&span)))
+            {
+                uncover(&self.connection, series.id, candle).map_err(told)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -293,6 +293,45 @@ fn two_scales_of_an_adjusted_series_are_not_put_together() {
     merged(&home, "old.db same.db", "four.db");
 }
 
+// Merged side by side, the file in the middle stood in the old scale, and no run asked where they join.
+#[test]
+fn what_joins_adjusted_files_is_asked_for_again_and_a_split_between_them_is_seen() {
+    let parts = [
+        (
+            "left.db",
+            "AAPL --adjusted --start 2024-01-02 --end 2024-01-31",
+        ),
+        (
+            "right.db",
+            "AAPL --adjusted --start 2024-03-01 --end 2024-03-28",
+        ),
+    ];
+    let middle = "AAPL --adjusted --start 2024-02-01 --end 2024-02-29";
+    let all = "backfill AAPL --adjusted --start 2024-01-02 --end 2024-03-28 --db out.db";
+    for is_split in [false, true] {
+        let (home, server) = (Home::new(), Server::start());
+        fill(&home, &server, "middle.db", middle);
+        if is_split {
+            server.split(0.25);
+        }
+        for (file, words) in parts {
+            fill(&home, &server, file, words);
+        }
+        let said = run(&home, "merge left.db middle.db right.db -o out.db").ok();
+        said.says(&["note: AAPL 1d", "asks again where they join"]);
+        let then = home.to(&server, all.split(' ')).run();
+        if is_split {
+            let said = then.exit(3).stdout;
+            assert!(said.contains("by a factor of 0.25"), "{said}");
+            continue;
+        }
+        then.ok();
+        let whole = all.replace("out.db", "whole.db");
+        home.to(&server, whole.split(' ')).run().ok();
+        same(&home, "out.db", "whole.db");
+    }
+}
+
 #[test]
 fn a_series_without_candle_or_coverage_binds_nothing() {
     let (home, server) = (
