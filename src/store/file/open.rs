@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::monitor::Meter;
 use crate::run::path::{folder_of, real};
 use crate::store::file::held::Held;
-use crate::store::file::how::{How, check_own_log};
+use crate::store::file::how::{How, check_own_log, has_log_of_another};
 use crate::store::file::link::{Closing, Link};
 use crate::store::file::log::LARGE;
 use crate::store::file::migrate::migrate;
@@ -229,6 +229,10 @@ pub(in crate::store) fn read_immutable(path: &Path) -> Result<Store, StoreError>
 
 fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, StoreError> {
     let still = (how == How::Immutable).then(|| Still::of(&held, &real));
+    // A log that came since: what is written within one tick of the clock leaves the file with one time.
+    if still.as_ref().is_some_and(Still::has_log) && !has_log_of_another(&real, &held) {
+        return Err(StoreError::Changed(path.to_path_buf()));
+    }
     let looked = look(how, path, &real);
     // What is wrong with it may be so because it was written.
     if still

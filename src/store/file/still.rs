@@ -26,6 +26,10 @@ impl Still {
             modified: found.and_then(|found| found.modified()).ok(),
         }
     }
+
+    pub(in crate::store) fn has_log(&self) -> bool {
+        self.has_log
+    }
 }
 
 impl Store {
