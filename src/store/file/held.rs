@@ -39,6 +39,8 @@ struct Shared {
     given_up: AtomicBool,
     /// Its write-ahead log, where it was given one here.
     log: Mutex<Option<Id>>,
+    /// Connections that write to that.
+    writers: AtomicUsize,
 }
 
 /// The journal that a file's header names.
@@ -83,6 +85,7 @@ impl Held {
             commits: AtomicU64::new(0),
             given_up: AtomicBool::new(false),
             log: Mutex::default(),
+            writers: AtomicUsize::new(0),
         });
         held.insert(id.clone(), (1, Arc::clone(&shared)));
         Ok(Held {
@@ -150,9 +153,18 @@ impl Held {
         id(path).is_ok_and(|found| found == self.id)
     }
 
-    /// Keeps in mind which log the file has, or that it has none any more.
-    pub(in crate::store) fn keep_log(&self, path: Option<&Path>) {
-        *self.log() = path.and_then(|path| id(&beside(path, "-wal")).ok());
+    /// Counts in a connection that writes to the log beside the file, and keeps in mind which that is.
+    pub(in crate::store) fn keep_log(&self, path: &Path) {
+        self.shared().writers.fetch_add(1, Ordering::SeqCst);
+        *self.log() = id(&beside(path, "-wal")).ok();
+    }
+
+    /// Counts it out. The log may go with the last of them.
+    pub(in crate::store) fn leave_log(&self) {
+        let mut log = self.log();
+        if self.shared().writers.fetch_sub(1, Ordering::SeqCst) == 1 {
+            *log = None;
+        }
     }
 
     /// Whether the log that it was given is still beside it.

@@ -42,6 +42,8 @@ pub(in crate::store) struct Link {
     commits: Cell<u64>,
     /// When the file was last seen in its place: its `data_version`, and what others in this process had committed to it.
     seen: Cell<Option<(i64, u64)>>,
+    /// Whether it writes to the file's log.
+    has_log: Cell<bool>,
     /// `None` where it was given up. Dropped after the connection, which is what it is for.
     held: Option<Held>,
 }
@@ -54,6 +56,7 @@ impl Link {
             closing,
             commits: Cell::new(0),
             seen: Cell::new(None),
+            has_log: Cell::new(false),
             held: Some(held),
         }
     }
@@ -66,12 +69,22 @@ impl Link {
             closing: Closing::Leave,
             commits: Cell::new(0),
             seen: Cell::new(None),
+            has_log: Cell::new(false),
             held: None,
         })
     }
 
     pub(in crate::store) fn held(&self) -> Option<&Held> {
         self.held.as_ref()
+    }
+
+    /// From now on it writes to the log beside the file.
+    pub(in crate::store) fn keep_log(&self, path: &Path) {
+        if let Some(held) = &self.held
+            && !self.has_log.replace(true)
+        {
+            held.keep_log(path);
+        }
     }
 
     pub(in crate::store) fn committed(&self) {
@@ -126,11 +139,10 @@ impl Drop for Link {
     fn drop(&mut self) {
         let Some(held) = &self.held else { return };
         // Where others have the file it stays as it is, and the last of them tries.
-        let is_last = held.unlink();
-        if is_last {
-            held.keep_log(None);
+        let is_last = held.unlink() && !held.is_given_up();
+        if self.has_log.get() {
+            held.leave_log();
         }
-        let is_last = is_last && !held.is_given_up();
         if is_last && self.closing == Closing::Rest && self.connection.is_autocommit() {
             let _ = to_rest(&self.connection);
             // SQLite does not say when a log could not be removed, as in a folder where only its maker may do that. It goes on

@@ -33,16 +33,16 @@ impl Store {
 
     pub(in crate::store) fn is_in_place(&self) -> bool {
         self.connection.held().is_some_and(|held| {
-            is_in_place(held, &self.real, &self.path) && !self.is_overwritten(held)
+            // A log that this connection does not use may be gone with the last one that did.
+            let has_its_log = !self.has_log.get() || held.has_its_log(&self.real);
+            has_its_log && is_at_home(held, &self.real, &self.path) && !self.is_overwritten(held)
         })
     }
 
     /// From now on the log is to stay beside the file, too: what is committed to one that was removed is lost with the
     /// process.
     pub(in crate::store) fn keep_log(&self) {
-        if let Some(held) = self.connection.held() {
-            held.keep_log(Some(&self.real));
-        }
+        self.connection.keep_log(&self.real);
         self.note();
     }
 
@@ -162,12 +162,40 @@ impl Place {
 }
 
 fn is_in_place(held: &Held, real: &Path, path: &Path) -> bool {
-    !held.is_given_up() && held.is_at(real) && held.is_at(path) && held.has_its_log(real)
+    is_at_home(held, real, path) && held.has_its_log(real)
+}
+
+fn is_at_home(held: &Held, real: &Path, path: &Path) -> bool {
+    !held.is_given_up() && held.is_at(real) && held.is_at(path)
 }
 
 fn moved(path: &Path, now: Option<PathBuf>) -> StoreError {
     StoreError::Moved {
         path: path.to_path_buf(),
         now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::clock::Cancel;
+
+    // Of two runs of one process the one that had not begun was told that its log was gone.
+    #[test]
+    fn a_log_that_went_with_the_last_who_used_it_is_missed_by_nobody_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("market.db");
+        let first = Store::create(&path).expect("a file");
+        let second = Store::create(&path).expect("the file");
+        let begin = |store: &Store| store.ready_to_write(&Cancel::new(), || ());
+        begin(&first).expect("a log");
+        drop(first);
+        second.check_in_place().expect("a file in its place");
+        second.place().check().expect("a file in its place");
+        begin(&second).expect("a log");
+        fs::remove_file(beside(&path, "-wal")).expect("a log");
+        let gone = second.check_in_place();
+        assert!(matches!(gone, Err(StoreError::LogGone(_))), "{gone:?}");
     }
 }
