@@ -83,14 +83,13 @@ impl Store {
     }
 
     fn log(&self, mut go_on: impl FnMut(Duration) -> bool) -> Result<(), StoreError> {
-        if !self.has_log.get() {
+        if !self.connection.writes_log() {
             self.check_in_place()?;
             // The readers of a file that has gone may keep it for hours.
             let go_on = |waited| self.is_in_place() && go_on(waited);
             if let Err(error) = to_wal(&self.connection, &self.path, go_on) {
                 return self.check_in_place().and(Err(error));
             }
-            self.has_log.set(true);
             self.keep_log();
         }
         Ok(())

@@ -29,8 +29,6 @@ pub struct Store {
     pub(in crate::store) format: i32,
     /// Whether the file is a packed one, with its seal still on.
     pub(in crate::store) sealed: Cell<bool>,
-    /// Whether a writer's file has its log already.
-    pub(in crate::store) has_log: Cell<bool>,
     /// Counts the candles that are read.
     pub(in crate::store) meter: Meter,
     pub(in crate::store) known_vacancies: RefCell<HashMap<i64, Vacancies>>,

@@ -43,7 +43,7 @@ pub(in crate::store) struct Link {
     /// When the file was last seen in its place: its `data_version`, and what others in this process had committed to it.
     seen: Cell<Option<(i64, u64)>>,
     /// Whether it writes to the file's log.
-    has_log: Cell<bool>,
+    writes_log: Cell<bool>,
     /// `None` where it was given up. Dropped after the connection, which is what it is for.
     held: Option<Held>,
 }
@@ -56,7 +56,7 @@ impl Link {
             closing,
             commits: Cell::new(0),
             seen: Cell::new(None),
-            has_log: Cell::new(false),
+            writes_log: Cell::new(false),
             held: Some(held),
         }
     }
@@ -69,7 +69,7 @@ impl Link {
             closing: Closing::Leave,
             commits: Cell::new(0),
             seen: Cell::new(None),
-            has_log: Cell::new(false),
+            writes_log: Cell::new(false),
             held: None,
         })
     }
@@ -78,10 +78,15 @@ impl Link {
         self.held.as_ref()
     }
 
+    /// Whether it writes to the log beside the file.
+    pub(in crate::store) fn writes_log(&self) -> bool {
+        self.writes_log.get()
+    }
+
     /// From now on it writes to the log beside the file.
     pub(in crate::store) fn keep_log(&self, path: &Path) {
         if let Some(held) = &self.held
-            && !self.has_log.replace(true)
+            && !self.writes_log.replace(true)
         {
             held.keep_log(path);
         }
@@ -140,7 +145,7 @@ impl Drop for Link {
         let Some(held) = &self.held else { return };
         // Where others have the file it stays as it is, and the last of them tries.
         let is_last = held.unlink() && !held.is_given_up();
-        if self.has_log.get() {
+        if self.writes_log() {
             held.leave_log();
         }
         if is_last && self.closing == Closing::Rest && self.connection.is_autocommit() {

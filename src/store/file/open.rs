@@ -128,7 +128,6 @@ impl Store {
             still: None,
             format: FORMAT,
             sealed: Cell::new(false),
-            has_log: Cell::new(false),
             meter: Meter::default(),
             known_vacancies: RefCell::default(),
             log_bound: LARGE,
@@ -146,8 +145,7 @@ impl Store {
             .connection
             .pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))
             .map_err(told)?;
-        store.has_log.set(journal == "wal");
-        if store.has_log.get() {
+        if journal == "wal" {
             store.keep_log();
         }
         for (pragma, value) in [
@@ -254,7 +252,6 @@ fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, St
         how,
         still,
         format,
-        has_log: Cell::new(false),
         meter: Meter::default(),
         known_vacancies: RefCell::default(),
         log_bound: LARGE,

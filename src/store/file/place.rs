@@ -34,7 +34,7 @@ impl Store {
     pub(in crate::store) fn is_in_place(&self) -> bool {
         self.connection.held().is_some_and(|held| {
             // A log that this connection does not use may be gone with the last one that did.
-            let has_its_log = !self.has_log.get() || held.has_its_log(&self.real);
+            let has_its_log = !self.connection.writes_log() || held.has_its_log(&self.real);
             has_its_log && is_at_home(held, &self.real, &self.path) && !self.is_overwritten(held)
         })
     }
@@ -57,7 +57,7 @@ impl Store {
 
     /// Whether another file was written into this one: the header of one that has a log says so.
     fn is_overwritten(&self, held: &Held) -> bool {
-        self.has_log.get() && held.journal() == Journal::Rollback
+        self.connection.writes_log() && held.journal() == Journal::Rollback
     }
 
     pub(in crate::store) fn give_up(&self) -> StoreError {
@@ -70,7 +70,7 @@ impl Store {
         if is_overwritten {
             // What is in the log is of a file that is no more, and the new one must not take it for its own.
             discard_log(&self.real);
-        } else if self.has_log.get() && !self.connection.is_written_by_strangers() {
+        } else if self.connection.writes_log() && !self.connection.is_written_by_strangers() {
             let _ = self.connection.busy_timeout(PATIENCE);
             let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
             let _ = self.connection.query_row(sql, [], |_| Ok(()));
