@@ -53,9 +53,7 @@ impl Store {
         left.sort_by_key(|left| left.span);
         Ok(left)
     }
-}
 
-impl Store {
     /// What came of an adjusted series in runs that are over and was not checked for a split: of each slice that was not, whether it
     /// was completed, failed or was cut off after a page, what no later one has brought again and checked.
     ///

@@ -96,9 +96,7 @@ impl Store {
             .map_err(told)?;
         Ok(added)
     }
-}
 
-impl Store {
     /// Takes back that the first candle behind each seam was answered for good: where it is asked for again, what lies on both sides is
     /// asked again with it, and a split between the times at which the files were filled is seen.
     ///
