@@ -27,15 +27,17 @@ const LEFT_NAMED: usize = 3;
 /// The monitor that fits where stderr goes.
 pub fn monitor(quiet: bool) -> Box<dyn Monitor> {
     if quiet {
-        Box::new(())
-    } else if std::io::stderr().is_terminal() {
-        Box::new(Bar { pace: Pace::new() })
-    } else {
-        Box::new(Lines {
-            pace: Pace::new(),
-            told: Cell::new(Duration::ZERO),
-        })
+        return Box::new(());
     }
+    let form = if std::io::stderr().is_terminal() {
+        Form::Bar
+    } else {
+        Form::Lines(Cell::new(Duration::ZERO))
+    };
+    Box::new(Told {
+        pace: Pace::new(),
+        form,
+    })
 }
 
 /// Columns of the terminal that a line may have: behind it the terminal may write `^C`.
@@ -77,12 +79,21 @@ pub fn left_words(left: &Left) -> String {
     format!("{} {} {}", key.symbol, key.timeframe, days(key, *span))
 }
 
-/// One total bar. What failed is counted beside it, and told once, in the report.
-struct Bar {
+/// What is told of a job while it runs. What failed is counted, and told once, in the report.
+struct Told {
     pace: Pace,
+    form: Form,
 }
 
-impl Monitor for Bar {
+/// How it is told how far the job is.
+enum Form {
+    /// As one bar for all of it, in its place.
+    Bar,
+    /// As a line now and then. The last one was written so long after the beginning.
+    Lines(Cell<Duration>),
+}
+
+impl Monitor for Told {
     fn locks_refused(&self) {
         say(LOCKS_REFUSED);
     }
@@ -96,49 +107,32 @@ impl Monitor for Bar {
     }
 
     fn progress(&self, snapshot: &Snapshot<'_>) {
-        stderr::show(vec![fit(&self.pace.line(snapshot, columns()))]);
+        match &self.form {
+            Form::Bar => stderr::show(vec![fit(&self.pace.line(snapshot, columns()))]),
+            Form::Lines(last) => {
+                let elapsed = self.pace.began.elapsed();
+                if elapsed - last.get() >= LINE_EVERY {
+                    last.set(elapsed);
+                    say(format!(
+                        "{}/{} slices, {}",
+                        snapshot.completed,
+                        snapshot.slices,
+                        self.pace.words(snapshot)
+                    ));
+                }
+            }
+        }
     }
 }
 
-impl Drop for Bar {
+impl Drop for Told {
     fn drop(&mut self) {
-        stderr::show(Vec::new());
+        if let Form::Bar = self.form {
+            stderr::show(Vec::new());
+        }
     }
 }
 
 fn fit(line: &str) -> String {
     console::truncate_str(line, columns(), "").into_owned()
-}
-
-/// A line every ten seconds.
-struct Lines {
-    pace: Pace,
-    told: Cell<Duration>,
-}
-
-impl Monitor for Lines {
-    fn locks_refused(&self) {
-        say(LOCKS_REFUSED);
-    }
-
-    fn held_up(&self, file: &Path) {
-        say(held_up(file));
-    }
-
-    fn left_to_others(&self, left: &[Left], waits: bool) {
-        say_left(left, waits);
-    }
-
-    fn progress(&self, snapshot: &Snapshot<'_>) {
-        let elapsed = self.pace.began.elapsed();
-        if elapsed - self.told.get() >= LINE_EVERY {
-            self.told.set(elapsed);
-            say(format!(
-                "{}/{} slices, {}",
-                snapshot.completed,
-                snapshot.slices,
-                self.pace.words(snapshot)
-            ));
-        }
-    }
 }
