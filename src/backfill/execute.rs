@@ -12,7 +12,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::JobStatus;
 use crate::monitor::{Left, Monitor};
-use crate::store::{Made, Progress, SeriesPlan, Store, StoreError};
+use crate::store::{Made, SeriesPlan, Slice, Store, StoreError};
 
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
 /// does.
@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Parts {
     series: Vec<Series>,
     ids: Vec<i64>,
-    slices: Vec<Vec<Progress>>,
+    slices: Vec<Vec<Slice>>,
     left: Vec<Vec<Left>>,
 }
 
@@ -65,12 +65,7 @@ impl Parts {
 }
 
 impl Stored {
-    fn of(
-        store: &Store,
-        key: &SeriesKey,
-        id: i64,
-        slices: &[Progress],
-    ) -> Result<Stored, StoreError> {
+    fn of(store: &Store, key: &SeriesKey, id: i64, slices: &[Slice]) -> Result<Stored, StoreError> {
         if !key.adjusted.is_adjusted() || slices.is_empty() {
             return Ok(Stored::default());
         }
@@ -194,7 +189,7 @@ fn take_rest(
     ledger: &mut Ledger<'_>,
     series: &[Series],
     runner: &Runner,
-) -> Result<(Vec<Series>, Vec<Vec<Progress>>), StoreError> {
+) -> Result<(Vec<Series>, Vec<Vec<Slice>>), StoreError> {
     let now = runner.clock.now();
     let leaving: Vec<usize> = (0..series.len())
         .filter(|&index| !ledger.states[index].left.is_empty())

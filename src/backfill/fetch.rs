@@ -18,7 +18,7 @@ use crate::model::span::{Span, SpanSet};
 use crate::plan::Known;
 use crate::provider::{AssetClass, ErrorKind, Provider, ProviderError};
 use crate::run::clock::{Cancel, Clock};
-use crate::store::Progress;
+use crate::store::Slice;
 
 /// What a fetcher needs to know of a series.
 #[derive(Clone, Debug)]
@@ -114,16 +114,16 @@ impl Fetcher {
             }
             Work::Slice {
                 series,
-                progress,
+                slice,
                 again,
-            } => match self.slice(series, progress, &send)? {
+            } => match self.slice(series, slice, &send)? {
                 Ok(None) => Ok(Verdict::Settled),
-                Ok(Some(nothing)) if again || !self.may_trade(series, progress.span) => {
+                Ok(Some(nothing)) if again || !self.may_trade(series, slice.span) => {
                     send(nothing.into())?;
                     Ok(Verdict::Settled)
                 }
                 Ok(Some(Nothing { end, seen_at, .. })) => Ok(Verdict::Nothing(end, seen_at)),
-                Err(trouble) => self.give_up(series, Some(progress), trouble, &send),
+                Err(trouble) => self.give_up(series, Some(slice), trouble, &send),
             },
         }
     }
@@ -132,20 +132,16 @@ impl Fetcher {
     fn give_up(
         &self,
         series: usize,
-        progress: Option<Progress>,
+        slice: Option<Slice>,
         trouble: Trouble,
         send: &dyn Fn(Message) -> Result<(), Ended>,
     ) -> Result<Verdict, Ended> {
         let at = self.clock.now();
-        let (verdict, stale, why) = match (trouble, progress) {
-            (Trouble::Slice(error), Some(progress)) => {
+        let (verdict, stale, why) = match (trouble, slice) {
+            (Trouble::Slice(error), Some(slice)) => {
                 let verdict = self.verdict(&error, send)?;
                 let why = GivenUp::for_error(error, at);
-                send(Message::Failed {
-                    series,
-                    progress,
-                    why,
-                })?;
+                send(Message::Failed { series, slice, why })?;
                 return Ok(verdict);
             }
             (Trouble::Slice(error) | Trouble::Unchecked(error), _) => {
@@ -236,11 +232,11 @@ impl Fetcher {
     fn slice(
         &self,
         series: usize,
-        progress: Progress,
+        slice: Slice,
         send: &dyn Fn(Message) -> Result<(), Ended>,
     ) -> Result<Result<Option<Nothing>, Trouble>, Ended> {
         let now = self.clock.now();
-        send(Message::Started { progress, at: now })?;
+        send(Message::Started { slice, at: now })?;
         let Series { key, market, .. } = &self.series[series];
         let class = self.provider.asset_class(&key.symbol);
         let until_yesterday = || {
@@ -251,10 +247,10 @@ impl Fetcher {
         let mut behind = until_yesterday().get(&class).copied();
         loop {
             let limit = behind.map_or(i64::MAX, |behind| market.day_start(now - behind));
-            let asked = Span::new(progress.span.start(), progress.span.end().min(limit));
+            let asked = Span::new(slice.span.start(), slice.span.end().min(limit));
             let outcome = match asked {
-                Some(span) => self.chain(series, progress, span, now, send)?,
-                None => Ok(self.send_nothing_to_ask(series, progress, send)?),
+                Some(span) => self.chain(series, slice, span, now, send)?,
+                None => Ok(self.send_nothing_to_ask(series, slice, send)?),
             };
             match outcome {
                 // Asked once more, ending yesterday; the other slices of the job are asked so at once.
@@ -274,17 +270,17 @@ impl Fetcher {
     fn send_nothing_to_ask(
         &self,
         series: usize,
-        progress: Progress,
+        slice: Slice,
         send: &dyn Fn(Message) -> Result<(), Ended>,
     ) -> Result<Option<Nothing>, Ended> {
         let end = End {
             proven: None,
             empty: false,
-            asked_to: progress.span.start(),
+            asked_to: slice.span.start(),
         };
         let nothing = Nothing {
             series,
-            progress,
+            slice,
             end,
             seen_at: self.clock.now(),
         };
@@ -295,7 +291,7 @@ impl Fetcher {
     fn chain(
         &self,
         series: usize,
-        progress: Progress,
+        slice: Slice,
         span: Span,
         now: i64,
         send: &dyn Fn(Message) -> Result<(), Ended>,
@@ -317,7 +313,7 @@ impl Fetcher {
                 Ok(judged) => judged,
                 Err(why) => {
                     if let Some(proven) = chain.proven().filter(|_| chain.is_belied()) {
-                        send(Message::Belied { progress, proven })?;
+                        send(Message::Belied { slice, proven })?;
                     }
                     return Ok(Err(odd(&why).into()));
                 }
@@ -336,7 +332,7 @@ impl Fetcher {
             if let Some(end) = end.filter(|end| end.empty) {
                 return Ok(Ok(Some(Nothing {
                     series,
-                    progress,
+                    slice,
                     end,
                     seen_at,
                 })));
@@ -348,7 +344,7 @@ impl Fetcher {
             }
             send(Message::Page(Box::new(PageMessage {
                 series,
-                progress,
+                slice,
                 candles,
                 rejected,
                 proven,

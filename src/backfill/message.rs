@@ -4,21 +4,21 @@ use super::Stop;
 use crate::model::candle::{Candle, Rejected};
 use crate::model::span::Span;
 use crate::provider::{ErrorKind, ProviderError};
-use crate::store::{Beginning, Progress};
+use crate::store::{Beginning, Slice};
 
 /// What a fetcher tells the writer.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A slice is being asked for.
-    Started { progress: Progress, at: i64 },
+    Started { slice: Slice, at: i64 },
     /// A page to store.
     Page(Box<PageMessage>),
     /// A later page of a slice has belied what the pages before it seemed to prove: it has to be asked for again.
-    Belied { progress: Progress, proven: Span },
+    Belied { slice: Slice, proven: Span },
     /// A slice was given up; what was stored of it stays.
     Failed {
         series: usize,
-        progress: Progress,
+        slice: Slice,
         why: GivenUp,
     },
     /// The candles of a series that came first are still what the provider says: what came last joins them.
@@ -58,7 +58,7 @@ impl GivenUp {
 #[derive(Debug)]
 pub(crate) struct PageMessage {
     pub(crate) series: usize,
-    pub(crate) progress: Progress,
+    pub(crate) slice: Slice,
     pub(crate) candles: Vec<Candle>,
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) proven: Option<Span>,
@@ -84,7 +84,7 @@ pub(crate) struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Nothing {
     pub(crate) series: usize,
-    pub(crate) progress: Progress,
+    pub(crate) slice: Slice,
     pub(crate) end: End,
     pub(crate) seen_at: i64,
 }
@@ -93,13 +93,13 @@ impl From<Nothing> for Message {
     fn from(nothing: Nothing) -> Message {
         let Nothing {
             series,
-            progress,
+            slice,
             end,
             seen_at,
         } = nothing;
         Message::Page(Box::new(PageMessage {
             series,
-            progress,
+            slice,
             candles: Vec::new(),
             rejected: Vec::new(),
             proven: end.proven,

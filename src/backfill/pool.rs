@@ -13,7 +13,7 @@ use super::under_way::UnderWay;
 use super::writer::Ledger;
 use crate::monitor::Monitor;
 use crate::run::clock::Cancel;
-use crate::store::{Progress, Store, StoreError};
+use crate::store::{Slice, Store, StoreError};
 
 /// Rows that one transaction takes at most, unless a single page has more.
 const BATCH_ROWS: usize = 50_000;
@@ -29,7 +29,7 @@ pub(super) fn fetch_all(
     store: &mut Store,
     ledger: &mut Ledger<'_>,
     series: &[Series],
-    slices: &[Vec<Progress>],
+    slices: &[Vec<Slice>],
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<(), StoreError> {
@@ -140,7 +140,7 @@ impl Shared {
                     };
                     let failed = Message::Failed {
                         series: one.series,
-                        progress: one.progress,
+                        slice: one.slice,
                         why,
                     };
                     to_writer.send(failed).ok()?;

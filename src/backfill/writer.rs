@@ -12,7 +12,7 @@ use crate::model::span::SpanSet;
 use crate::model::status::SeriesStatus;
 use crate::monitor::{FailedSlice, Left, Monitor, Snapshot};
 use crate::provider::ErrorKind;
-use crate::store::{Asked, Batch, PageWrite, Progress, SliceEnd, Store, StoreError};
+use crate::store::{Asked, Batch, PageWrite, Slice, SliceEnd, Store, StoreError};
 
 /// A running job gives a sign of life this often, whether or not it has something to store.
 const HEARTBEAT: i64 = 10;
@@ -44,7 +44,7 @@ pub(super) struct Ledger<'a> {
 #[derive(Debug)]
 pub(super) struct State {
     /// Slices without an end.
-    pub(super) open: HashMap<i64, Progress>,
+    pub(super) open: HashMap<i64, Slice>,
     /// What is missing and was left to others.
     pub(super) left: Vec<Left>,
     /// Whether anything was: then what was asked is more than this job knows.
@@ -72,7 +72,7 @@ enum Last {
     Kept(Option<Box<PageMessage>>),
 }
 
-fn known(covered: &SpanSet, slices: &[Progress]) -> SpanSet {
+fn known(covered: &SpanSet, slices: &[Slice]) -> SpanSet {
     covered.union(&slices.iter().map(|slice| slice.span).collect())
 }
 
@@ -88,7 +88,7 @@ impl<'a> Ledger<'a> {
         job: &'a Job,
         series: &'a [Series],
         ids: &'a [i64],
-        slices: &[Vec<Progress>],
+        slices: &[Vec<Slice>],
         left: Vec<Vec<Left>>,
         outlook: Outlook,
     ) -> Ledger<'a> {
@@ -150,7 +150,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn take_up(
         &mut self,
         series: usize,
-        slices: &[Progress],
+        slices: &[Slice],
         left: Vec<Left>,
         covered: &SpanSet,
     ) {
@@ -229,7 +229,7 @@ impl<'a> Ledger<'a> {
 
     fn take(&mut self, batch: &Batch<'_>, message: Message, now: i64) -> Result<(), StoreError> {
         match message {
-            Message::Started { progress, at } => batch.slice_started(progress.slice_id, at),
+            Message::Started { slice, at } => batch.slice_started(slice.slice_id, at),
             Message::Page(page) => match &mut self.states[page.series] {
                 State {
                     last: Last::Kept(last),
@@ -243,21 +243,17 @@ impl<'a> Ledger<'a> {
                 }
                 _ => self.take_page(batch, *page, now),
             },
-            Message::Belied { progress, proven } => batch.take_back(progress.series_id, proven),
-            Message::Failed {
-                series,
-                progress,
-                why,
-            } => {
-                self.slice_failed(batch, series, progress, &why)?;
+            Message::Belied { slice, proven } => batch.take_back(slice.series_id, proven),
+            Message::Failed { series, slice, why } => {
+                self.slice_failed(batch, series, slice, &why)?;
                 self.end_series(batch, series)
             }
             Message::Checked { series } => self.take_checked(batch, series, now),
             Message::SeriesOver { series, stale, why } => {
-                let mut open: Vec<Progress> = self.states[series].open.values().copied().collect();
-                open.sort_by_key(|progress| progress.span);
-                for progress in open {
-                    self.slice_failed(batch, series, progress, &why)?;
+                let mut open: Vec<Slice> = self.states[series].open.values().copied().collect();
+                open.sort_by_key(|slice| slice.span);
+                for slice in open {
+                    self.slice_failed(batch, series, slice, &why)?;
                 }
                 if stale {
                     self.states[series].status = SeriesStatus::Stale;
@@ -302,7 +298,7 @@ impl<'a> Ledger<'a> {
             attempts: 0,
             at: now,
         };
-        self.slice_failed(batch, series, page.progress, &why)?;
+        self.slice_failed(batch, series, page.slice, &why)?;
         self.end_series(batch, series)
     }
 
@@ -314,7 +310,7 @@ impl<'a> Ledger<'a> {
     ) -> Result<(), StoreError> {
         let PageMessage {
             series,
-            progress,
+            slice,
             candles,
             rejected,
             proven,
@@ -322,11 +318,11 @@ impl<'a> Ledger<'a> {
             seen_at,
             end,
         } = page;
-        let Progress {
+        let Slice {
             slice_id,
             series_id,
             span,
-        } = progress;
+        } = slice;
         let counts = batch.page(&PageWrite {
             slice_id,
             series_id,
@@ -370,7 +366,7 @@ impl<'a> Ledger<'a> {
         &mut self,
         batch: &Batch<'_>,
         series: usize,
-        progress: Progress,
+        slice: Slice,
         why: &GivenUp,
     ) -> Result<(), StoreError> {
         let GivenUp {
@@ -379,14 +375,14 @@ impl<'a> Ledger<'a> {
             attempts,
             at,
         } = why;
-        batch.slice_failed(progress.slice_id, error, *attempts, *at)?;
+        batch.slice_failed(slice.slice_id, error, *attempts, *at)?;
         let state = &mut self.states[series];
-        state.open.remove(&progress.slice_id);
+        state.open.remove(&slice.slice_id);
         state.status = SeriesStatus::Failed;
         state.error.get_or_insert_with(|| error.clone());
         self.news.push(FailedSlice {
             key: self.series[series].key.clone(),
-            span: progress.span,
+            span: slice.span,
             error: error.clone(),
             kind: *kind,
             attempts: *attempts,

@@ -23,7 +23,7 @@ pub(crate) use file::place::Place;
 pub(crate) use file::schema::{TableDoc, tables};
 pub(crate) use file::sql::{SqlClock, SqlValue, TakeRows};
 pub(crate) use file::standing::{free_name, how_to_restore, is_unfinished, is_working};
-pub(crate) use jobs::create::{JobSettings, Made, NewJob, Progress, SeriesPlan};
+pub(crate) use jobs::create::{JobSettings, Made, NewJob, SeriesPlan, Slice};
 pub(crate) use jobs::progress::{JobTally, SeriesProgress};
 pub(crate) use jobs::queue::Queued;
 pub(crate) use jobs::sends::Window;

@@ -8,7 +8,7 @@ use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::provider::AssetClass;
-use crate::store::Progress;
+use crate::store::Slice;
 
 /// A candle is beside a span that begins or ends no more than so many seconds from it: two weeks, with all their holidays.
 const BESIDE: i64 = 14 * 86_400;
@@ -28,7 +28,7 @@ pub(super) struct Lane {
     pub(super) symbol: Symbol,
     pub(super) class: AssetClass,
     pub(super) timeframe: Timeframe,
-    pub(super) pending: VecDeque<Progress>,
+    pub(super) pending: VecDeque<Slice>,
     pub(super) in_flight: Vec<Work>,
     pub(super) order: Order,
     /// From the first candle that is known to the end of the last.
@@ -36,21 +36,21 @@ pub(super) struct Lane {
     /// Slices without an answer but nothing, held back.
     pub(super) silent: Vec<Nothing>,
     /// Those of them that lie between candles, or right beside some.
-    pub(super) doubtful: VecDeque<Progress>,
+    pub(super) doubtful: VecDeque<Slice>,
     /// Whether candles that came first are to be asked for again once all others are there.
     pub(super) check_at_end: bool,
 }
 
 impl Lane {
     pub(super) fn next(&mut self, series: usize) -> Option<Work> {
-        if let Some(progress) = self.doubtful.pop_front() {
+        if let Some(slice) = self.doubtful.pop_front() {
             return Some(Work::Slice {
                 series,
-                progress,
+                slice,
                 again: true,
             });
         }
-        let progress = match self.order {
+        let slice = match self.order {
             Order::Recheck => {
                 return Some(Work::Recheck {
                     series,
@@ -62,7 +62,7 @@ impl Lane {
         };
         Some(Work::Slice {
             series,
-            progress,
+            slice,
             again: false,
         })
     }
@@ -71,7 +71,7 @@ impl Lane {
     /// it may yet become so.
     pub(super) fn doubts(&self, span: Span, held_back: &[Nothing]) -> Doubt {
         let asked = self.in_flight.iter().filter_map(|work| match work {
-            Work::Slice { progress, .. } => Some(progress.span),
+            Work::Slice { slice, .. } => Some(slice.span),
             Work::Recheck { .. } => None,
         });
         let at = self.pending.partition_point(|other| other.span < span);
@@ -80,9 +80,9 @@ impl Lane {
         let ends = [self.pending.front(), self.pending.back()];
         // One that is asked about a second time may have candles yet, and so may those that are held back for its sake.
         let pending = ends.into_iter().flatten().chain(neighbours);
-        let held_back = held_back.iter().map(|nothing| &nothing.progress);
+        let held_back = held_back.iter().map(|nothing| &nothing.slice);
         let pending = pending.chain(&self.doubtful).chain(held_back);
-        let open: Vec<Span> = asked.chain(pending.map(|progress| progress.span)).collect();
+        let open: Vec<Span> = asked.chain(pending.map(|slice| slice.span)).collect();
         let is_beside = |other: &Span| {
             other.start() < span.end() + BESIDE && span.start() < other.end() + BESIDE
         };

@@ -26,7 +26,7 @@ use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::provider::{AssetClass, ErrorKind};
-use crate::store::Progress;
+use crate::store::Slice;
 
 /// Something to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) enum Work {
         /// Index of the series in the job.
         series: usize,
         /// The slice.
-        progress: Progress,
+        slice: Slice,
         /// Whether nothing was an answer of the first question, and of the second is one.
         again: bool,
     },
@@ -83,7 +83,7 @@ pub(crate) struct Unasked {
     /// Index of the series in the job.
     pub(crate) series: usize,
     /// The slice.
-    pub(crate) progress: Progress,
+    pub(crate) slice: Slice,
     /// Why.
     pub(crate) why: &'static str,
 }
@@ -127,7 +127,7 @@ impl Queue {
         symbol: &Symbol,
         class: AssetClass,
         timeframe: Timeframe,
-        slices: &[Progress],
+        slices: &[Slice],
         recheck: bool,
         life: Option<Span>,
     ) {
@@ -222,12 +222,12 @@ impl Queue {
             self.answered.insert(lane.class);
         }
         match (verdict, work) {
-            (Verdict::OutsideHistory, Work::Slice { progress, .. }) => {
+            (Verdict::OutsideHistory, Work::Slice { slice, .. }) => {
                 let from = self
                     .history_from
                     .entry((lane.class, lane.timeframe))
                     .or_insert(i64::MIN);
-                *from = progress.span.start().max(*from);
+                *from = slice.span.start().max(*from);
             }
             (Verdict::NotEntitled, work) => {
                 let refused = self.refused.entry(lane.class).or_default();
@@ -242,10 +242,10 @@ impl Queue {
                 lane.pending.clear();
                 lane.check_at_end = false;
             }
-            (Verdict::Nothing(end, seen_at), Work::Slice { progress, .. }) => {
+            (Verdict::Nothing(end, seen_at), Work::Slice { slice, .. }) => {
                 lane.silent.push(Nothing {
                     series,
-                    progress,
+                    slice,
                     end,
                     seen_at,
                 });
@@ -270,16 +270,14 @@ impl Queue {
         self.nothing.extend(unproven);
         // The doubtful ones first, then whoever is held back for their sake, and so on: each may be the neighbour of another.
         silent.retain(|nothing| {
-            let is_doubtful = lane.doubts(nothing.progress.span, &[]) == Doubt::Is;
-            lane.doubtful
-                .extend(is_doubtful.then_some(nothing.progress));
+            let is_doubtful = lane.doubts(nothing.slice.span, &[]) == Doubt::Is;
+            lane.doubtful.extend(is_doubtful.then_some(nothing.slice));
             !is_doubtful
         });
         loop {
-            let (more, rest): (Vec<Nothing>, Vec<Nothing>) =
-                silent.into_iter().partition(|nothing| {
-                    lane.doubts(nothing.progress.span, &lane.silent) == Doubt::May
-                });
+            let (more, rest): (Vec<Nothing>, Vec<Nothing>) = silent
+                .into_iter()
+                .partition(|nothing| lane.doubts(nothing.slice.span, &lane.silent) == Doubt::May);
             silent = rest;
             if more.is_empty() {
                 break;
@@ -318,18 +316,14 @@ impl Queue {
             return;
         }
         let unasked = &mut self.unasked;
-        lane.pending.retain(|&progress| {
-            let why = match progress.span.end() <= history_from {
+        lane.pending.retain(|&slice| {
+            let why = match slice.span.end() <= history_from {
                 _ if of_class => CLASS_REFUSED,
                 _ if of_symbol => SYMBOL_REFUSED,
                 true => BEFORE_HISTORY,
                 false => return true,
             };
-            unasked.push(Unasked {
-                series,
-                progress,
-                why,
-            });
+            unasked.push(Unasked { series, slice, why });
             false
         });
     }

@@ -7,9 +7,9 @@ fn days(from: i64, to: i64) -> Span {
     Span::new(from * 86_400, to * 86_400).expect("not empty")
 }
 
-fn slices(n: i64) -> Vec<Progress> {
+fn slices(n: i64) -> Vec<Slice> {
     (0..n)
-        .map(|k| Progress {
+        .map(|k| Slice {
             slice_id: k,
             series_id: 0,
             span: days(k * 30, k * 30 + 30),
@@ -32,11 +32,7 @@ fn queue(lanes: &[(AssetClass, i64)]) -> Queue {
 
 fn take(queue: &mut Queue) -> (usize, i64, Work) {
     match queue.next() {
-        Next::Do(
-            work @ Work::Slice {
-                series, progress, ..
-            },
-        ) => (series, progress.slice_id, work),
+        Next::Do(work @ Work::Slice { series, slice, .. }) => (series, slice.slice_id, work),
         other => panic!("a slice was expected, not {other:?}"),
     }
 }
@@ -74,13 +70,13 @@ fn a_plans_limit_costs_two_requests() {
     let mut queue = queue(&[(AssetClass::Stock, 20)]);
     let mut asked = Vec::new();
     while let Next::Do(work) = queue.next() {
-        let Work::Slice { progress, .. } = work else {
+        let Work::Slice { slice, .. } = work else {
             panic!("no recheck was asked for")
         };
-        asked.push(progress.slice_id);
+        asked.push(slice.slice_id);
         queue.done(
             work,
-            if progress.slice_id < 8 {
+            if slice.slice_id < 8 {
                 Verdict::OutsideHistory
             } else {
                 Verdict::Settled
@@ -92,7 +88,7 @@ fn a_plans_limit_costs_two_requests() {
     let unasked: Vec<i64> = queue
         .take_unasked()
         .iter()
-        .map(|unasked| unasked.progress.slice_id)
+        .map(|unasked| unasked.slice.slice_id)
         .collect();
     assert_eq!(unasked, [1, 2, 3, 4, 5, 6]);
 }
@@ -219,20 +215,20 @@ fn in_flight(n: i64, life: Option<Span>) -> (Queue, Vec<Work>) {
 }
 
 fn nothing(work: Work) -> Verdict {
-    let Work::Slice { progress, .. } = work else {
+    let Work::Slice { slice, .. } = work else {
         panic!("a slice")
     };
     let end = End {
-        proven: Some(progress.span),
+        proven: Some(slice.span),
         empty: true,
-        asked_to: progress.span.end(),
+        asked_to: slice.span.end(),
     };
     Verdict::Nothing(end, 0)
 }
 
 fn silent(queue: &mut Queue) -> Vec<i64> {
     let nothing = queue.take_nothing();
-    nothing.iter().map(|n| n.progress.slice_id).collect()
+    nothing.iter().map(|n| n.slice.slice_id).collect()
 }
 
 #[test]
@@ -267,10 +263,10 @@ fn nothing_beside_what_is_asked_about_again_is_held_back_until_that_has_its_answ
         // The slices right beside the candles are doubtful; the one of days 30 to 60 is beside one of them.
         let again = |queue: &mut Queue| {
             let next = queue.next();
-            let Next::Do(work @ Work::Slice { progress, .. }) = next else {
+            let Next::Do(work @ Work::Slice { slice, .. }) = next else {
                 panic!("a second question, not {next:?}")
             };
-            (work, progress.slice_id)
+            (work, slice.slice_id)
         };
         let ((after, _), (before, _)) = (again(&mut queue), again(&mut queue));
         assert_eq!((queue.next(), silent(&mut queue)), (Next::Wait, vec![]));
@@ -298,15 +294,10 @@ fn what_is_empty_at_first_is_asked_again_slice_by_slice_as_far_as_the_candles_re
     }
     // Each second question has candles, and so the one before it is asked again, too.
     for expected in [4, 3, 2, 1] {
-        let Next::Do(
-            work @ Work::Slice {
-                progress, again, ..
-            },
-        ) = queue.next()
-        else {
+        let Next::Do(work @ Work::Slice { slice, again, .. }) = queue.next() else {
             panic!("slice {expected} is asked again")
         };
-        assert_eq!((progress.slice_id, again), (expected, true));
+        assert_eq!((slice.slice_id, again), (expected, true));
         assert_eq!(
             silent(&mut queue),
             [0; 0],

@@ -60,7 +60,7 @@ impl SeriesPlan {
 }
 
 /// What was recorded of a plan: the series' row and its slices.
-pub(crate) type Made = (i64, Vec<Progress>);
+pub(crate) type Made = (i64, Vec<Slice>);
 
 /// A job to be recorded.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ pub(crate) struct NewJob<'a> {
 
 /// A slice in the file, as the fetchers need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub(crate) struct Slice {
     /// Its row.
     pub slice_id: i64,
     /// Its series' row.
@@ -261,7 +261,7 @@ pub(in crate::store) fn insert_slices(
     job_id: &str,
     series_id: i64,
     slices: &[Span],
-) -> rusqlite::Result<Vec<Progress>> {
+) -> rusqlite::Result<Vec<Slice>> {
     let sql = "INSERT INTO backfill_progress (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
     let mut insert = connection.prepare_cached(sql)?;
     totals::add(connection, job_id, slices.len())?;
@@ -269,7 +269,7 @@ pub(in crate::store) fn insert_slices(
         .iter()
         .map(|&span| {
             let slice_id = insert.insert(params![job_id, series_id, span.start(), span.end()])?;
-            Ok(Progress {
+            Ok(Slice {
                 slice_id,
                 series_id,
                 span,
