@@ -23,22 +23,26 @@ const BETWEEN: i64 = 24;
 /// How often those who fetch part of what is asked are looked at while they are waited for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A job's series with their rows, their slices and what is left to others, index by index.
-#[derive(Default)]
-pub(super) struct Parts {
-    series: Vec<Series>,
-    ids: Vec<i64>,
-    slices: Vec<Vec<Slice>>,
-    left: Vec<Vec<Left>>,
+/// What a job does for one series.
+#[derive(Clone)]
+pub(super) struct Part {
+    pub(super) series: Series,
+    /// The series' row.
+    pub(super) id: i64,
+    /// What is fetched.
+    pub(super) slices: Vec<Slice>,
+    /// What is missing, too, and left to others.
+    pub(super) left: Vec<Left>,
 }
 
-impl Parts {
-    pub(super) fn of(
+impl Part {
+    /// The parts of a job, in the order of its targets.
+    pub(super) fn all(
         store: &Store,
         targets: &[SeriesPlan],
         made: Vec<Made>,
-    ) -> Result<Parts, StoreError> {
-        let mut parts = Parts::default();
+    ) -> Result<Vec<Part>, StoreError> {
+        let mut parts = Vec::with_capacity(targets.len());
         for (target, (id, slices)) in targets.iter().zip(made) {
             let market = target.key.market(target.week_start);
             // Of what needs no request nothing is looked up: thousands of series are told to be complete in a moment.
@@ -48,17 +52,20 @@ impl Parts {
                 store.stamps(id)?
             };
             let life = ends.and_then(|(first, last)| Span::new(first, market.next(last)));
-            parts.series.push(Series {
+            let series = Series {
                 key: target.key.clone(),
                 market,
                 span: target.span,
                 stored: Stored::of(store, &target.key, id, &slices)?,
                 was_asked: target.was_asked,
                 life,
+            };
+            parts.push(Part {
+                series,
+                id,
+                slices,
+                left: target.left.clone(),
             });
-            parts.ids.push(id);
-            parts.slices.push(slices);
-            parts.left.push(target.left.clone());
         }
         Ok(parts)
     }
@@ -90,25 +97,19 @@ impl Stored {
 pub(super) fn execute(
     store: &mut Store,
     job: &Job,
-    parts: Parts,
+    parts: &[Part],
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<Report, StoreError> {
     let began = runner.clock.monotonic();
-    let Parts {
-        series,
-        ids,
-        slices,
-        left,
-    } = parts;
-    tell(job, &left, runner, monitor);
+    tell(job, parts, runner, monitor);
     let outlook = Outlook::new(runner.rate, Instant::now());
-    let mut ledger = Ledger::new(job, &series, &ids, &slices, left, outlook);
+    let mut ledger = Ledger::new(job, parts, outlook);
     let paced = Paced::new(runner.provider.as_ref(), &job.turns);
-    let written = end_idle_series(store, job, &mut ledger, &series, runner)
+    let written = end_idle_series(store, job, &mut ledger, runner)
         .and_then(|()| job.turns.look(store, runner.clock.now()))
-        .and_then(|()| fetch_all(store, &mut ledger, &series, &slices, runner, monitor))
-        .and_then(|()| fetch_rest(store, job, &mut ledger, &series, runner, monitor));
+        .and_then(|()| fetch_all(store, &mut ledger, parts, runner, monitor))
+        .and_then(|()| fetch_rest(store, job, &mut ledger, parts, runner, monitor));
     // Without turns the fetchers stop: that is what went wrong, and not what they say.
     let written = paced.end().map_or(written, Err);
     let cancelled = runner.cancel.is_cancelled();
@@ -148,11 +149,12 @@ pub(super) fn execute(
     Ok(report)
 }
 
-fn tell(job: &Job, left: &[Vec<Left>], runner: &Runner, monitor: &dyn Monitor) {
+fn tell(job: &Job, parts: &[Part], runner: &Runner, monitor: &dyn Monitor) {
     if job.owner.tells_that_locks_are_refused() {
         monitor.locks_refused();
     }
-    let left = left.concat();
+    let left = parts.iter().flat_map(|part| &part.left);
+    let left: Vec<Left> = left.cloned().collect();
     if !left.is_empty() {
         monitor.left_to_others(&left, runner.wait);
     }
@@ -164,15 +166,15 @@ fn fetch_rest(
     store: &mut Store,
     job: &Job,
     ledger: &mut Ledger<'_>,
-    series: &[Series],
+    parts: &[Part],
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<(), StoreError> {
     while ledger.leaves_some() && !ledger.is_open() && ledger.stop.is_none() {
-        let (series, slices) = take_rest(store, job, ledger, series, runner)?;
-        if slices.iter().any(|slices| !slices.is_empty()) {
+        let rest = take_rest(store, job, ledger, parts, runner)?;
+        if rest.iter().any(|part| !part.slices.is_empty()) {
             job.turns.look(store, runner.clock.now())?;
-            fetch_all(store, ledger, &series, &slices, runner, monitor)?;
+            fetch_all(store, ledger, &rest, runner, monitor)?;
         } else if !ledger.leaves_some() || !runner.wait || runner.cancel.is_cancelled() {
             break;
         } else {
@@ -187,11 +189,11 @@ fn take_rest(
     store: &mut Store,
     job: &Job,
     ledger: &mut Ledger<'_>,
-    series: &[Series],
+    parts: &[Part],
     runner: &Runner,
-) -> Result<(Vec<Series>, Vec<Vec<Slice>>), StoreError> {
+) -> Result<Vec<Part>, StoreError> {
     let now = runner.clock.now();
-    let leaving: Vec<usize> = (0..series.len())
+    let leaving: Vec<usize> = (0..parts.len())
         .filter(|&index| !ledger.states[index].left.is_empty())
         .collect();
     let (targets, made) = store.extend_job(&job.job_id, &job.owner, now, |store| {
@@ -200,15 +202,19 @@ fn take_rest(
         let now = runner.clock.now();
         let rest = |&index: &usize| {
             let left = &ledger.states[index].left;
-            runner.rest(store, &series[index], left, &others, now)
+            runner.rest(store, &parts[index].series, left, &others, now)
         };
         leaving.iter().map(rest).collect()
     })?;
-    let (mut series, mut slices) = (series.to_vec(), vec![Vec::new(); series.len()]);
+    let mut rest = parts.to_vec();
+    for part in &mut rest {
+        part.slices.clear();
+    }
     for ((&index, target), (id, taken)) in leaving.iter().zip(targets).zip(made) {
-        series[index].stored = Stored::of(store, &target.key, id, &taken)?;
-        ledger.take_up(index, &taken, target.left, &series[index].stored.covered);
-        slices[index] = taken;
+        let part = &mut rest[index];
+        part.series.stored = Stored::of(store, &target.key, id, &taken)?;
+        ledger.take_up(index, &taken, &target.left, &part.series.stored.covered);
+        (part.slices, part.left) = (taken, target.left);
     }
     let over = leaving
         .iter()
@@ -221,7 +227,7 @@ fn take_rest(
         }
         batch.commit()?;
     }
-    Ok((series, slices))
+    Ok(rest)
 }
 
 /// Series of which nothing is missing have their end before anything is fetched.
@@ -229,10 +235,9 @@ fn end_idle_series(
     store: &mut Store,
     job: &Job,
     ledger: &mut Ledger<'_>,
-    series: &[Series],
     runner: &Runner,
 ) -> Result<(), StoreError> {
-    let idle: Vec<usize> = (0..series.len())
+    let idle: Vec<usize> = (0..ledger.states.len())
         .filter(|&index| ledger.states[index].is_over())
         .collect();
     if idle.is_empty() {

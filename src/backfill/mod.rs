@@ -41,7 +41,7 @@ use crate::provider::{Provider, Unreachable};
 use crate::run::clock::{Cancel, Clock};
 use crate::run::owner::Owner;
 use crate::store::{JobSettings, NewJob, Others, Queued, Store, StoreError};
-use execute::{Parts, execute};
+use execute::{Part, execute};
 use turns::FileTurns;
 
 /// How a job is run.
@@ -186,7 +186,7 @@ pub fn run(
     execute(
         store,
         &job,
-        Parts::of(store, &targets, made)?,
+        &Part::all(store, &targets, made)?,
         runner,
         monitor,
     )
@@ -245,7 +245,7 @@ pub fn resume(
     execute(
         store,
         &job,
-        Parts::of(store, &targets, made)?,
+        &Part::all(store, &targets, made)?,
         runner,
         monitor,
     )

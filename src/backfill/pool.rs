@@ -6,14 +6,15 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Runner;
-use super::fetch::{Fetcher, Series};
+use super::execute::Part;
+use super::fetch::Fetcher;
 use super::message::{GivenUp, Message};
 use super::queue::{self, Next, Queue};
 use super::under_way::UnderWay;
 use super::writer::Ledger;
 use crate::monitor::Monitor;
 use crate::run::clock::Cancel;
-use crate::store::{Slice, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// Rows that one transaction takes at most, unless a single page has more.
 const BATCH_ROWS: usize = 50_000;
@@ -28,12 +29,11 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) fn fetch_all(
     store: &mut Store,
     ledger: &mut Ledger<'_>,
-    series: &[Series],
-    slices: &[Vec<Slice>],
+    parts: &[Part],
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<(), StoreError> {
-    let count: usize = slices.iter().map(Vec::len).sum();
+    let count: usize = parts.iter().map(|part| part.slices.len()).sum();
     if count == 0 {
         return Ok(());
     }
@@ -42,17 +42,17 @@ pub(super) fn fetch_all(
         provider: Arc::clone(&runner.provider),
         clock: Arc::clone(&runner.clock),
         policy: runner.policy,
-        series: series.to_vec(),
+        series: parts.iter().map(|part| part.series.clone()).collect(),
         cancel: stop.clone(),
         until_yesterday: Mutex::default(),
         clock_offset: AtomicI64::new(0),
         habit: AtomicU64::new(0),
-        witnesses: series.iter().map(|_| Mutex::default()).collect(),
+        witnesses: parts.iter().map(|_| Mutex::default()).collect(),
         under_way: UnderWay::default(),
-        lives: Mutex::new(series.iter().map(|series| series.life).collect()),
+        lives: Mutex::new(parts.iter().map(|part| part.series.life).collect()),
     };
     let mut queue = Queue::default();
-    for (index, (series, slices)) in series.iter().zip(slices).enumerate() {
+    for (index, Part { series, slices, .. }) in parts.iter().enumerate() {
         queue.push(
             &series.key.symbol,
             runner.provider.asset_class(&series.key.symbol),

@@ -293,10 +293,11 @@ pub(super) fn make(
     (elapsed, now): (Duration, i64),
 ) -> Result<Report, StoreError> {
     let stopped = stop_words(ledger.stop.as_ref());
-    let mut series = Vec::with_capacity(ledger.series.len());
+    let mut series = Vec::with_capacity(ledger.states.len());
     let mut nothing_from_provider = Vec::new();
     let mut all_left: Vec<Left> = Vec::new();
-    for (asked, state) in ledger.series.iter().zip(ledger.states) {
+    for state in ledger.states {
+        let asked = state.series;
         let held = store.find_series(&asked.key.symbol, asked.key.timeframe)?;
         nothing_from_provider.extend(NothingFrom::asked_of(store, &held, asked.span)?);
         let State {

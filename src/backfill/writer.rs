@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use super::execute::Part;
 use super::fetch::{Fetcher, Series};
 use super::message::{End, GivenUp, Message, PageMessage};
 use super::outlook::{Look, Outlook};
@@ -21,9 +22,7 @@ const HEARTBEAT: i64 = 10;
 #[derive(Debug)]
 pub(super) struct Ledger<'a> {
     job: &'a Job,
-    pub(super) series: &'a [Series],
-    ids: &'a [i64],
-    pub(super) states: Vec<State>,
+    pub(super) states: Vec<State<'a>>,
     pub(super) failed: Vec<FailedSlice>,
     pub(super) stop: Option<Stop>,
     slices: u64,
@@ -42,7 +41,10 @@ pub(super) struct Ledger<'a> {
 
 /// One series, so far.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct State<'a> {
+    pub(super) series: &'a Series,
+    /// Its row.
+    id: i64,
     /// Slices without an end.
     pub(super) open: HashMap<i64, Slice>,
     /// What is missing and was left to others.
@@ -76,7 +78,11 @@ fn known(covered: &SpanSet, slices: &[Slice]) -> SpanSet {
     covered.union(&slices.iter().map(|slice| slice.span).collect())
 }
 
-impl State {
+fn by_id(slices: &[Slice]) -> impl Iterator<Item = (i64, Slice)> {
+    slices.iter().map(|slice| (slice.slice_id, *slice))
+}
+
+impl State<'_> {
     /// Whether all that is to be done for it is.
     pub(super) fn is_over(&self) -> bool {
         self.open.is_empty() && self.left.is_empty()
@@ -84,26 +90,16 @@ impl State {
 }
 
 impl<'a> Ledger<'a> {
-    pub(super) fn new(
-        job: &'a Job,
-        series: &'a [Series],
-        ids: &'a [i64],
-        slices: &[Vec<Slice>],
-        left: Vec<Vec<Left>>,
-        outlook: Outlook,
-    ) -> Ledger<'a> {
-        let states = slices
+    pub(super) fn new(job: &'a Job, parts: &'a [Part], outlook: Outlook) -> Ledger<'a> {
+        let states = parts
             .iter()
-            .zip(left)
-            .zip(series)
-            .map(|((slices, left), series)| State {
-                known: known(&series.stored.covered, slices),
-                open: slices
-                    .iter()
-                    .map(|slice| (slice.slice_id, *slice))
-                    .collect(),
-                is_shared: !left.is_empty(),
-                left,
+            .map(|part| State {
+                series: &part.series,
+                id: part.id,
+                known: known(&part.series.stored.covered, &part.slices),
+                open: by_id(&part.slices).collect(),
+                is_shared: !part.left.is_empty(),
+                left: part.left.clone(),
                 status: SeriesStatus::Pending,
                 records: Counts::default(),
                 error: None,
@@ -114,12 +110,10 @@ impl<'a> Ledger<'a> {
             .collect();
         Ledger {
             job,
-            series,
-            ids,
             states,
             failed: Vec::new(),
             stop: None,
-            slices: slices.iter().map(|slices| slices.len() as u64).sum(),
+            slices: parts.iter().map(|part| part.slices.len() as u64).sum(),
             completed: 0,
             records: Counts::default(),
             news: Vec::new(),
@@ -151,14 +145,13 @@ impl<'a> Ledger<'a> {
         &mut self,
         series: usize,
         slices: &[Slice],
-        left: Vec<Left>,
+        left: &[Left],
         covered: &SpanSet,
     ) {
         let state = &mut self.states[series];
         state.known = state.known.union(&known(covered, slices));
-        state.left = left;
-        let open = slices.iter().map(|slice| (slice.slice_id, *slice));
-        state.open.extend(open);
+        state.left = left.to_vec();
+        state.open.extend(by_id(slices));
         self.slices += slices.len() as u64;
     }
 
@@ -278,7 +271,7 @@ impl<'a> Ledger<'a> {
         series: usize,
         now: i64,
     ) -> Result<(), StoreError> {
-        let id = self.ids[series];
+        let id = self.states[series].id;
         let covered = batch.coverage(id)?;
         let is_alone = covered.subtract(&self.states[series].known).is_empty();
         if is_alone {
@@ -326,7 +319,7 @@ impl<'a> Ledger<'a> {
         let counts = batch.page(&PageWrite {
             slice_id,
             series_id,
-            market: self.series[series].market,
+            market: self.states[series].series.market,
             candles: &candles,
             rejected: &rejected,
             proven,
@@ -381,7 +374,7 @@ impl<'a> Ledger<'a> {
         state.status = SeriesStatus::Failed;
         state.error.get_or_insert_with(|| error.clone());
         self.news.push(FailedSlice {
-            key: self.series[series].key.clone(),
+            key: state.series.key.clone(),
             span: slice.span,
             error: error.clone(),
             kind: *kind,
@@ -397,11 +390,10 @@ impl<'a> Ledger<'a> {
         batch: &Batch<'_>,
         series: usize,
     ) -> Result<(), StoreError> {
-        let id = self.ids[series];
-        let was_asked = self.series[series].was_asked;
-        let status = SeriesStatus::without_slices(was_asked, batch.has_candles(id)?);
-        self.states[series].status = status;
-        batch.series_ended(&self.job.job_id, id, status, None, None)
+        let state = &mut self.states[series];
+        let was_asked = state.series.was_asked;
+        state.status = SeriesStatus::without_slices(was_asked, batch.has_candles(state.id)?);
+        batch.series_ended(&self.job.job_id, state.id, state.status, None, None)
     }
 
     /// With its last slice a series gets its end, in the same transaction.
@@ -410,12 +402,12 @@ impl<'a> Ledger<'a> {
         batch: &Batch<'_>,
         series: usize,
     ) -> Result<(), StoreError> {
-        let (state, id) = (&mut self.states[series], self.ids[series]);
+        let state = &mut self.states[series];
         if !state.is_over() {
             return Ok(());
         }
         if state.status == SeriesStatus::Pending {
-            state.status = if batch.has_candles(id)? {
+            state.status = if batch.has_candles(state.id)? {
                 SeriesStatus::Completed
             } else {
                 SeriesStatus::NoData
@@ -423,7 +415,7 @@ impl<'a> Ledger<'a> {
         }
         let done = matches!(state.status, SeriesStatus::Completed | SeriesStatus::NoData)
             && !state.is_shared;
-        let Series { market, span, .. } = &self.series[series];
+        let Series { market, span, .. } = state.series;
         let frontier = market.frontier(state.asked_at, self.job.policy);
         let asked = done.then_some(Asked {
             span: *span,
@@ -432,7 +424,7 @@ impl<'a> Ledger<'a> {
         });
         batch.series_ended(
             &self.job.job_id,
-            id,
+            state.id,
             state.status,
             state.error.as_deref(),
             asked,
