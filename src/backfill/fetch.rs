@@ -90,6 +90,26 @@ impl From<ProviderError> for Trouble {
     }
 }
 
+/// Why a slice's chain of pages broke off.
+enum Broken {
+    /// It is given up.
+    GivenUp(Trouble),
+    /// As [`Ended`] says.
+    Ended,
+}
+
+impl<T: Into<Trouble>> From<T> for Broken {
+    fn from(trouble: T) -> Broken {
+        Broken::GivenUp(trouble.into())
+    }
+}
+
+impl From<Ended> for Broken {
+    fn from(Ended: Ended) -> Broken {
+        Broken::Ended
+    }
+}
+
 impl Fetcher {
     /// Does one piece of work. Everything that the writer must know has been sent when this returns.
     pub(crate) fn run(
@@ -116,14 +136,15 @@ impl Fetcher {
                 series,
                 slice,
                 again,
-            } => match self.slice(series, slice, &send)? {
+            } => match self.slice(series, slice, &send) {
                 Ok(None) => Ok(Verdict::Settled),
                 Ok(Some(nothing)) if again || !self.may_trade(series, slice.span) => {
                     send(nothing.into())?;
                     Ok(Verdict::Settled)
                 }
                 Ok(Some(Nothing { end, seen_at, .. })) => Ok(Verdict::Nothing(end, seen_at)),
-                Err(trouble) => self.give_up(series, Some(slice), trouble, &send),
+                Err(Broken::GivenUp(trouble)) => self.give_up(series, Some(slice), trouble, &send),
+                Err(Broken::Ended) => Err(Ended),
             },
         }
     }
@@ -228,13 +249,13 @@ impl Fetcher {
         *life = seen.map(|seen| life.map_or(seen, |life| life.hull(seen)));
     }
 
-    /// Fetches a slice, and says so where there is nothing. The outer error is the writer's, the inner says why it is given up.
+    /// Fetches a slice, and says so where there is nothing.
     fn slice(
         &self,
         series: usize,
         slice: Slice,
         send: &dyn Fn(Message) -> Result<(), Ended>,
-    ) -> Result<Result<Option<Nothing>, Trouble>, Ended> {
+    ) -> Result<Option<Nothing>, Broken> {
         let now = self.clock.now();
         send(Message::Started { slice, at: now })?;
         let Series { key, market, .. } = &self.series[series];
@@ -247,22 +268,21 @@ impl Fetcher {
         let mut behind = until_yesterday().get(&class).copied();
         loop {
             let limit = behind.map_or(i64::MAX, |behind| market.day_start(now - behind));
-            let asked = Span::new(slice.span.start(), slice.span.end().min(limit));
-            let outcome = match asked {
-                Some(span) => self.chain(series, slice, span, now, send)?,
-                None => Ok(self.send_nothing_to_ask(series, slice, send)?),
+            let Some(span) = Span::new(slice.span.start(), slice.span.end().min(limit)) else {
+                self.send_nothing_to_ask(series, slice, send)?;
+                return Ok(None);
             };
-            match outcome {
+            match self.chain(series, slice, span, now, send) {
                 // Asked once more, ending yesterday; the other slices of the job are asked so at once.
-                Err(Trouble::Slice(ProviderError {
+                Err(Broken::GivenUp(Trouble::Slice(ProviderError {
                     kind: ErrorKind::TodayBeforeEnd { now: theirs },
                     ..
-                })) if behind.is_none() => {
+                }))) if behind.is_none() => {
                     let found = theirs.map_or(0, |theirs| now.saturating_sub(theirs).max(0));
                     behind = Some(found);
                     until_yesterday().insert(class, found);
                 }
-                outcome => return Ok(outcome),
+                outcome => return outcome,
             }
         }
     }
@@ -272,7 +292,7 @@ impl Fetcher {
         series: usize,
         slice: Slice,
         send: &dyn Fn(Message) -> Result<(), Ended>,
-    ) -> Result<Option<Nothing>, Ended> {
+    ) -> Result<(), Ended> {
         let end = End {
             proven: None,
             empty: false,
@@ -284,8 +304,7 @@ impl Fetcher {
             end,
             seen_at: self.clock.now(),
         };
-        send(nothing.into())?;
-        Ok(None)
+        send(nothing.into())
     }
 
     fn chain(
@@ -295,17 +314,14 @@ impl Fetcher {
         span: Span,
         now: i64,
         send: &dyn Fn(Message) -> Result<(), Ended>,
-    ) -> Result<Result<Option<Nothing>, Trouble>, Ended> {
+    ) -> Result<Option<Nothing>, Broken> {
         let market = self.series[series].market;
         let frontier = market.frontier(now, self.policy);
         let mut chain = Chain::new(market, span, frontier);
         let mut pages = self.pages(series, span, frontier.closed);
         loop {
             let heard = self.witnesses(series).heard();
-            let (page, seen_at) = match pages.next() {
-                Ok(page) => page,
-                Err(error) => return Ok(Err(error.into())),
-            };
+            let (page, seen_at) = pages.next()?;
             if seen_at < now {
                 chain.hold_back(market.frontier(seen_at, self.policy));
             }
@@ -315,7 +331,7 @@ impl Fetcher {
                     if let Some(proven) = chain.proven().filter(|_| chain.is_belied()) {
                         send(Message::Belied { slice, proven })?;
                     }
-                    return Ok(Err(odd(&why).into()));
+                    return Err(odd(&why).into());
                 }
             };
             let Judged {
@@ -330,17 +346,17 @@ impl Fetcher {
                 asked_to: span.end(),
             });
             if let Some(end) = end.filter(|end| end.empty) {
-                return Ok(Ok(Some(Nothing {
+                return Ok(Some(Nothing {
                     series,
                     slice,
                     end,
                     seen_at,
-                })));
+                }));
             }
             self.saw(series, &candles, heard);
             // The last page waits for the check at the end.
-            if !is_last && let Err(trouble) = self.check_stored(series) {
-                return Ok(Err(trouble));
+            if !is_last {
+                self.check_stored(series)?;
             }
             send(Message::Page(Box::new(PageMessage {
                 series,
@@ -353,7 +369,7 @@ impl Fetcher {
                 end,
             })))?;
             if is_last {
-                return Ok(Ok(None));
+                return Ok(None);
             }
         }
     }

@@ -33,7 +33,7 @@ impl Store {
         let tx = self.begin()?;
         let mut gone = Vec::with_capacity(parts.len());
         for Part { series, span } in parts {
-            check_unclaimed(&tx, series.id, now, &self.path).map_err(told)??;
+            check_unclaimed(&tx, series.id, now, &self.path)?;
             gone.push(match span {
                 Some(span) => forget_part(&tx, series.id, *span).map_err(told)? as u64,
                 None => forget_whole(&tx, series.id).map_err(told)?,

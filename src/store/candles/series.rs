@@ -120,7 +120,7 @@ pub(in crate::store) fn bind(
         return Ok(held.id);
     }
     check_binding(key, &held, &known(connection, held.id).map_err(told)?)?;
-    check_unclaimed(connection, held.id, now, store).map_err(told)??;
+    check_unclaimed(connection, held.id, now, store)?;
     let sql = format!(
         "UPDATE series SET ({}, week_start) = (?, ?, ?, ?, ?, ?, ?, ?, ?), tail_asked_at = NULL, tail_asked_from = NULL,
          tail_asked_to = NULL WHERE id = ?",
@@ -142,21 +142,22 @@ pub(in crate::store) fn check_unclaimed(
     series_id: i64,
     now: i64,
     store: &std::path::Path,
-) -> rusqlite::Result<Result<(), StoreError>> {
+) -> Result<(), StoreError> {
     let sql = "SELECT j.job_id, j.owner, j.heartbeat_at FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id
                WHERE b.series_id = ? AND j.status IN ('running', 'queued')";
-    let mut select = connection.prepare(sql)?;
-    let mut claims = select.query([series_id])?;
-    while let Some(claim) = claims.next()? {
-        let owner: String = claim.get::<_, Option<String>>(1)?.unwrap_or_default();
-        if crate::run::owner::is_alive(store, &owner, claim.get(2)?, now) {
-            return Ok(Err(StoreError::Owned {
-                job_id: claim.get(0)?,
-                owner,
-            }));
+    let claimed = || -> rusqlite::Result<Option<StoreError>> {
+        let mut select = connection.prepare(sql)?;
+        let mut claims = select.query([series_id])?;
+        while let Some(claim) = claims.next()? {
+            let owner: String = claim.get::<_, Option<String>>(1)?.unwrap_or_default();
+            if crate::run::owner::is_alive(store, &owner, claim.get(2)?, now) {
+                let job_id = claim.get(0)?;
+                return Ok(Some(StoreError::Owned { job_id, owner }));
+            }
         }
-    }
-    Ok(Ok(()))
+        Ok(None)
+    };
+    claimed().map_err(told(store))?.map_or(Ok(()), Err)
 }
 
 /// A series with neither candle nor coverage binds nothing.
