@@ -168,6 +168,22 @@ pub struct UnknownColumn {
     name: String,
 }
 
+/// The column of a name that there is: of another one this does not compile.
+const fn named(name: &str) -> Column {
+    const fn is_same(a: &[u8], b: &[u8]) -> bool {
+        match (a, b) {
+            ([], []) => true,
+            ([x, a @ ..], [y, b @ ..]) => *x == *y && is_same(a, b),
+            _ => false,
+        }
+    }
+    let mut at = 0;
+    while !is_same(COLUMNS[at].name.as_bytes(), name.as_bytes()) {
+        at += 1;
+    }
+    Column(&COLUMNS[at])
+}
+
 fn names() -> Vec<&'static str> {
     COLUMNS.iter().map(|spec| spec.name).collect()
 }
@@ -175,13 +191,13 @@ fn names() -> Vec<&'static str> {
 impl Column {
     /// When the values were first stored: the end of the slice that brought them, its start while it still runs. Absent for
     /// candles that were handed in, and where the file was given away without its history.
-    pub const KNOWN_AT: Column = Column(&COLUMNS[13]);
+    pub const KNOWN_AT: Column = named("known_at");
     /// The symbol.
-    pub const SYMBOL: Column = Column(&COLUMNS[0]);
+    pub const SYMBOL: Column = named("symbol");
     /// The timeframe.
-    pub const TIMEFRAME: Column = Column(&COLUMNS[1]);
+    pub const TIMEFRAME: Column = named("timeframe");
     /// The candle's start.
-    pub const TS: Column = Column(&COLUMNS[2]);
+    pub const TS: Column = named("ts");
 
     /// The columns that are written where none are asked for. Text has the time for people, too.
     pub fn unasked(in_text: bool) -> Vec<Column> {
