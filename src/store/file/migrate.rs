@@ -1,14 +1,14 @@
 //! Bringing a file of an older format up to this one: all steps in one transaction, so that a crash leaves the old format
 //! or the new one. Only a writer does so; readers read every format as it is, and what an older one does not say they ask here.
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 
 use crate::model::listing::Listing;
 use crate::model::market::MarketCode;
 use crate::model::series::SeriesKey;
 use crate::model::symbol::Symbol;
 use crate::run::clock::{Clock, SystemClock};
-use crate::store::candles::key::{KEY_NAMES, key_columns, key_of, key_values};
+use crate::store::candles::key::{key_columns, key_of, key_values};
 use crate::store::jobs::claims::claims;
 use crate::store::{FORMAT, Store, StoreError, told};
 
@@ -87,19 +87,17 @@ fn make_tables_anew(connection: &Connection, may: bool) -> rusqlite::Result<()> 
     connection.pragma_update(None, "foreign_keys", !may)
 }
 
-/// Has each series say what it is.
+/// Has each series say what it is, in the columns that the format has had since then.
 fn say_markets(tx: &Connection) -> rusqlite::Result<()> {
     let columns = key_columns("series", MARKETS_SINCE - 1);
     let mut select = tx.prepare(&format!("SELECT {columns} FROM series"))?;
     let keys = select.query_map([], |row| key_of(row, 0))?;
     let keys: Vec<SeriesKey> = keys.collect::<rusqlite::Result<_>>()?;
-    let sql = format!(
-        "UPDATE series SET ({}) = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) WHERE symbol = ?1 AND timeframe = ?2",
-        *KEY_NAMES
-    );
-    let mut update = tx.prepare(&sql)?;
+    let sql = "UPDATE series SET market = ?, grid = ?, currency = ?, last_day = ? WHERE symbol = ? AND timeframe = ?";
+    let mut update = tx.prepare(sql)?;
     for key in &keys {
-        update.execute(params_from_iter(key_values(key)))?;
+        let [symbol, timeframe, _, _, market, grid, currency, last_day] = key_values(key);
+        update.execute([market, grid, currency, last_day, symbol, timeframe])?;
     }
     Ok(())
 }
