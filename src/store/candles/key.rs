@@ -29,6 +29,11 @@ const ALWAYS: usize = 4;
 /// The columns of a key, to be written.
 pub(in crate::store) static KEY_NAMES: LazyLock<String> = LazyLock::new(|| NAMES.join(", "));
 
+/// A parameter for each of these columns.
+pub(in crate::store) fn parameters_for(columns: &str) -> String {
+    vec!["?"; columns.split(',').count()].join(", ")
+}
+
 /// The columns of a key in a table of a file of this format, to be read. An older one does not have them all.
 pub(in crate::store) fn key_columns(table: &str, format: i32) -> String {
     let has = if format < MARKETS_SINCE { ALWAYS } else { KEY };

@@ -9,7 +9,7 @@ use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 use crate::plan::{EmptySpan, Known, Tail};
 use crate::store::candles::coverage::{HOURS_SINCE, SEVERAL_HOURS, coverage_in, empty_spans_in};
-use crate::store::candles::key::{KEY_NAMES, key_columns, key_of, key_values};
+use crate::store::candles::key::{KEY_NAMES, key_columns, key_of, key_values, parameters_for};
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::{FORMAT, Store, StoreError, told};
 
@@ -99,10 +99,9 @@ pub(in crate::store) fn bind(
             .chain([week_start.into(), value.into()])
     };
     let Some(held) = held(connection, FORMAT, key).map_err(told)? else {
-        let sql = format!(
-            "INSERT INTO series ({}, week_start, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *KEY_NAMES
-        );
+        let columns = format!("{}, week_start, created_at", *KEY_NAMES);
+        let parameters = parameters_for(&columns);
+        let sql = format!("INSERT INTO series ({columns}) VALUES ({parameters})");
         return connection
             .prepare_cached(&sql)
             .and_then(|mut insert| insert.insert(params_from_iter(key_and(Some(now)))))
@@ -121,10 +120,11 @@ pub(in crate::store) fn bind(
     }
     check_binding(key, &held, &known(connection, held.id).map_err(told)?)?;
     check_unclaimed(connection, held.id, now, store)?;
+    let columns = format!("{}, week_start", *KEY_NAMES);
+    let parameters = parameters_for(&columns);
     let sql = format!(
-        "UPDATE series SET ({}, week_start) = (?, ?, ?, ?, ?, ?, ?, ?, ?), tail_asked_at = NULL, tail_asked_from = NULL,
-         tail_asked_to = NULL WHERE id = ?",
-        *KEY_NAMES
+        "UPDATE series SET ({columns}) = ({parameters}), tail_asked_at = NULL, tail_asked_from = NULL,
+         tail_asked_to = NULL WHERE id = ?"
     );
     connection
         .execute(&sql, params_from_iter(key_and(Some(held.id))))

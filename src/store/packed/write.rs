@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 
 use crate::model::candle::Candle;
 use crate::model::manifest::{Manifest, ManifestEntry};
-use crate::store::candles::key::{KEY_NAMES, key_values};
+use crate::store::candles::key::{KEY_NAMES, key_values, parameters_for};
 use crate::store::file::open::SCHEMA;
 use crate::store::packed::btree::PAGE;
 use crate::store::packed::history::{TableRow, Times};
@@ -62,10 +62,9 @@ impl Packing {
         times: Times,
     ) -> Result<(), StoreError> {
         let write = || {
-            let sql = format!(
-                "INSERT INTO series ({}, {BOOKS}, id, created_at, tail_asked_at, tail_asked_from, tail_asked_to)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                *KEY_NAMES
+            let sql = insert_entry(
+                "series",
+                "id, created_at, tail_asked_at, tail_asked_from, tail_asked_to",
             );
             let rest = std::iter::once(Some(series_id))
                 .chain(times)
@@ -96,11 +95,7 @@ impl Packing {
     pub(crate) fn seal(self, manifest: &Manifest) -> Result<(), StoreError> {
         let Packing { connection, path } = self;
         let write = || {
-            let sql = format!(
-                "INSERT INTO manifest ({}, {BOOKS}, coverage, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                *KEY_NAMES
-            );
-            let mut insert = connection.prepare(&sql)?;
+            let mut insert = connection.prepare(&insert_entry("manifest", "coverage, digest"))?;
             for entry in &manifest.series {
                 let rest = [entry.coverage_text(), entry.digest.to_string()].map(Value::from);
                 insert.execute(params_from_iter(values_of(entry).chain(rest)))?;
@@ -141,6 +136,13 @@ impl Packing {
 
 /// What a series and its entry in the manifest have beside the key.
 const BOOKS: &str = "week_start, candles, first_ts, last_ts";
+
+/// A statement that inserts a series' key, these, and what the rest of the columns take.
+fn insert_entry(table: &str, rest: &str) -> String {
+    let columns = format!("{}, {BOOKS}, {rest}", *KEY_NAMES);
+    let parameters = parameters_for(&columns);
+    format!("INSERT INTO {table} ({columns}) VALUES ({parameters})")
+}
 
 /// The key and these.
 fn values_of(entry: &ManifestEntry) -> impl Iterator<Item = Value> {
