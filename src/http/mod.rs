@@ -7,6 +7,8 @@ mod body;
 mod client;
 mod environment;
 mod failure;
+mod head;
+mod once;
 mod origin;
 pub(crate) mod rate;
 pub(crate) mod retry;
@@ -18,6 +20,8 @@ mod unsent;
 pub use body::Limits;
 pub(crate) use failure::{Failed, Failure, Kind, words};
 pub use failure::{NoClient, Unreachable};
+pub(crate) use head::Authorization;
+pub(crate) use once::{Heard, Read};
 pub use origin::{BadBaseUrl, BadKey, BaseUrl, Key};
 #[cfg(feature = "serve")]
 pub(crate) use tell::Teller;
@@ -26,92 +30,19 @@ pub use tries::{Dated, Tries, Waiting};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use reqwest::blocking::{Client, Response};
-use reqwest::header::{
-    ACCEPT_ENCODING, AGE, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderName,
-    HeaderValue, RETRY_AFTER,
-};
-use url::Url;
+use reqwest::blocking::Client;
 
-use body::{Bodies, is_gzip};
+use body::Bodies;
 use client::client;
+use once::Once;
 use rate::{Limiter, Rate, TooLong};
-use unsent::send_failure;
 
 use crate::model::instant::time;
 use crate::run::clock::{Cancel, Clock};
 
 /// Longest text of an error: a server's own words may be in it.
 const WORDS_LIMIT: usize = 400;
-
-/// Makes a value of an answer.
-pub(crate) type Read<'a, T, K> = dyn Fn(Heard<'_>) -> Result<T, Failure<K>> + 'a;
-
-/// The same of the body alone.
-type ReadBody<'a, T, K> = dyn Fn(Option<&[u8]>) -> Result<T, Failure<K>> + 'a;
-
-/// What a server answered.
-#[derive(Clone, Copy)]
-pub(crate) struct Heard<'a> {
-    /// Never 429, 408, 425, a redirect or a 5xx.
-    pub(crate) status: u16,
-    pub(crate) dated: Option<Dated>,
-    /// The whole body; `None` for a refusal whose body did not come whole, which another try may bring.
-    pub(crate) body: Option<&'a [u8]>,
-}
-
-/// How a request says who sends it.
-pub(crate) enum Authorization {
-    /// `Authorization: Bearer` and the key.
-    Bearer(Key),
-    /// A header of its own that holds the key.
-    #[allow(dead_code)] // The providers that want it are still to come.
-    Header(HeaderName, Key),
-    /// Not at all.
-    #[allow(dead_code)]
-    Nobody,
-}
-
-impl Authorization {
-    fn key(&self) -> Option<&Key> {
-        match self {
-            Authorization::Bearer(key) | Authorization::Header(_, key) => Some(key),
-            Authorization::Nobody => None,
-        }
-    }
-
-    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
-        let (name, value) = match self {
-            Authorization::Bearer(key) => (AUTHORIZATION, format!("Bearer {}", key.text())),
-            Authorization::Header(name, key) => (name.clone(), key.text().to_owned()),
-            Authorization::Nobody => return None,
-        };
-        // A key is visible ASCII, as a header's value is.
-        let mut value = HeaderValue::from_str(&value).expect("a key fits a header");
-        value.set_sensitive(true);
-        Some((name, value))
-    }
-}
-
-/// What came of one request.
-enum Once<K> {
-    Limited(Option<Duration>),
-    /// In short, and whole with what keeps it away for where nothing was ever heard.
-    NoConnection(String, String, Unreachable),
-    Again(String, Option<Duration>),
-    Final(Kind<K>, String),
-}
-
-impl<K> From<Failure<K>> for Once<K> {
-    fn from(failure: Failure<K>) -> Once<K> {
-        match failure {
-            Failure::Again(message) => Once::Again(message, None),
-            Failure::Final(kind, message) => Once::Final(kind, message),
-        }
-    }
-}
 
 /// A client for one server.
 pub(crate) struct Http {
@@ -235,75 +166,6 @@ impl Http {
         }
     }
 
-    fn once<T, K>(&self, url: Url, cancel: &Cancel, read: &Read<'_, T, K>) -> Result<T, Once<K>> {
-        let began = Instant::now();
-        let mut request = self.client.get(url).header(ACCEPT_ENCODING, "gzip");
-        if let Some((name, value)) = self.authorization.header() {
-            request = request.header(name, value);
-        }
-        let response = request
-            .send()
-            .map_err(|error| send_failure(&error.without_url(), &self.base))?;
-        self.heard.store(true, Ordering::Relaxed);
-        let status = response.status().as_u16();
-        let dated = dated(response.headers(), self.clock.now());
-        // A date to wait for is one of the server's clock.
-        let now_ms = dated.map_or_else(|| self.clock.now_ms(), |dated| dated.now() * 1000);
-        let retry_after = retry_after(response.headers(), now_ms);
-        let took_ms = began.elapsed().as_millis();
-        tracing::debug!(status, took_ms, "a request was answered");
-        if status == 429 {
-            tracing::debug!(?retry_after, "the provider's limit: HTTP 429");
-            return Err(Once::Limited(retry_after));
-        }
-        self.limiter.answered(self.clock.as_ref());
-        match status {
-            300..400 => Err(Once::Final(
-                Kind::Answer,
-                format!("HTTP {status}: a redirect, and none is followed"),
-            )),
-            408 | 425 | 500..600 => Err(Once::Again(format!("HTTP {status}"), retry_after)),
-            _ => self.answer(response, began, cancel, &|body| {
-                let heard = Heard {
-                    status,
-                    dated,
-                    body,
-                };
-                read(heard)
-            }),
-        }
-    }
-
-    fn answer<T, K>(
-        &self,
-        response: Response,
-        began: Instant,
-        cancel: &Cancel,
-        read: &ReadBody<'_, T, K>,
-    ) -> Result<T, Once<K>> {
-        let status = response.status().as_u16();
-        let encoding = response.headers().get(CONTENT_ENCODING);
-        let length = response.content_length();
-        let answer = is_gzip(encoding.map(HeaderValue::as_bytes))
-            .and_then(|is_gzip| {
-                self.bodies
-                    .receive(response, length, is_gzip, began, self.limits, cancel)
-            })
-            .and_then(|body| self.bodies.open(&body, |body| read(Some(body))));
-        match answer {
-            Ok(answer) => Ok(answer?),
-            Err(failure) if (200..300).contains(&status) || cancel.is_cancelled() => {
-                Err(failure.into())
-            }
-            // A refusal is one, whatever is wrong with its words, unless they are what tells it apart.
-            Err(Failure::Again(why)) => match read(None) {
-                Err(Failure::Again(_)) => Err(Once::Again(why, None)),
-                refused => Ok(refused?),
-            },
-            Err(Failure::Final(..)) => Ok(read(Some(b""))?),
-        }
-    }
-
     fn throttled<K>(&self, attempts: u32, too_long: TooLong) -> Failed<K> {
         let resume_at =
             self.clock.now() + i64::try_from(too_long.wait.as_secs()).unwrap_or(i64::MAX / 2);
@@ -336,17 +198,4 @@ impl Http {
         };
         message.chars().take(WORDS_LIMIT).collect()
     }
-}
-
-fn retry_after(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
-    let now: SystemTime = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
-    retry::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
-}
-
-fn dated(headers: &HeaderMap, here: i64) -> Option<Dated> {
-    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    let age = headers.get(AGE).and_then(|age| age.to_str().ok());
-    let age: u32 = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
-    let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    Some(Dated::new(i64::try_from(date).ok()?, age.into(), here))
 }

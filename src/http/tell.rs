@@ -3,13 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::blocking::Client;
-use reqwest::header::RETRY_AFTER;
 use url::Url;
 
 use super::client::client;
 use super::failure::{NoClient, innermost};
+use super::head::retry_after;
 use super::origin::BaseUrl;
-use super::retry;
 
 /// Posts to one URL.
 pub(crate) struct Teller {
@@ -45,11 +44,7 @@ impl Teller {
         let request = headers.iter().fold(request, with);
         let response = request.body(body.to_owned()).send();
         let response = response.map_err(|error| innermost(&error.without_url()))?;
-        let wait = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|wait| wait.to_str().ok());
-        let wait = wait.and_then(|wait| retry::retry_after(wait, SystemTime::now()));
+        let wait = retry_after(response.headers(), SystemTime::now());
         Ok((response.status().as_u16(), wait))
     }
 }

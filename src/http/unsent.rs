@@ -2,7 +2,8 @@
 
 use super::environment::{Proxy, Said};
 use super::failure::innermost;
-use super::{BaseUrl, Kind, Once, Unreachable, environment};
+use super::once::Once;
+use super::{BaseUrl, Kind, Unreachable, environment};
 
 pub(super) fn send_failure<K>(error: &reqwest::Error, base: &BaseUrl) -> Once<K> {
     let cause = innermost(error);
