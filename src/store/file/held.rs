@@ -5,22 +5,15 @@
 //! after the last of their connections.
 
 use std::collections::HashMap;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs::{File, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::run::owner;
 use crate::run::path::beside;
-use crate::store::{Store, StoreError};
-
-/// What makes two names one file.
-#[cfg(unix)]
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::store) struct Id(u64, u64);
-#[cfg(not(unix))]
-pub(in crate::store) type Id = PathBuf;
+use crate::store::file::id::Id;
 
 /// How many hold each file, and what they share.
 static HELD: Mutex<Option<Files>> = Mutex::new(None);
@@ -37,10 +30,16 @@ struct Shared {
     commits: AtomicU64,
     /// It is not in its place any more, and is not written again.
     given_up: AtomicBool,
-    /// Its write-ahead log, where it was given one here.
-    log: Mutex<Option<Id>>,
-    /// Connections that write to that.
-    writers: AtomicUsize,
+    log: Mutex<Log>,
+}
+
+/// The write-ahead log of a file.
+#[derive(Debug, Default)]
+struct Log {
+    /// Which it is, where the file was given one here.
+    id: Option<Id>,
+    /// Connections that write to it.
+    writers: usize,
 }
 
 /// The journal that a file's header names.
@@ -64,14 +63,14 @@ impl Held {
     pub(in crate::store) fn of(path: &Path) -> io::Result<Held> {
         let mut held = lock();
         let held = held.get_or_insert_default();
-        let known = id(path)?;
+        let known = Id::at(path)?;
         if let Some((count, shared)) = held.get_mut(&known) {
             *count += 1;
             let shared = Some(Arc::clone(shared));
             return Ok(Held { id: known, shared });
         }
         let file = File::open(path)?;
-        let id = id_of(&file, path)?;
+        let id = Id::of(&file, path)?;
         if let Some((count, shared)) = held.get_mut(&id) {
             // It came to this name just now, and is held by another: this handle may not be closed before theirs.
             std::mem::forget(file);
@@ -85,7 +84,6 @@ impl Held {
             commits: AtomicU64::new(0),
             given_up: AtomicBool::new(false),
             log: Mutex::default(),
-            writers: AtomicUsize::new(0),
         });
         held.insert(id.clone(), (1, Arc::clone(&shared)));
         Ok(Held {
@@ -115,7 +113,9 @@ impl Held {
         {
             use std::os::fd::AsRawFd;
             let link = format!("/proc/self/fd/{}", self.shared().file.as_raw_fd());
-            fs::read_link(link).ok().filter(|path| self.is_at(path))
+            std::fs::read_link(link)
+                .ok()
+                .filter(|path| self.is_at(path))
         }
         #[cfg(not(target_os = "linux"))]
         None
@@ -150,43 +150,45 @@ impl Held {
 
     /// Whether the file is the one of this name.
     pub(in crate::store) fn is_at(&self, path: &Path) -> bool {
-        id(path).is_ok_and(|found| found == self.id)
+        Id::at(path).is_ok_and(|found| found == self.id)
     }
 
     /// Counts in a connection that writes to the log beside the file, and keeps in mind which that is.
     pub(in crate::store) fn keep_log(&self, path: &Path) {
-        self.shared().writers.fetch_add(1, Ordering::SeqCst);
-        *self.log() = id(&beside(path, "-wal")).ok();
+        let mut log = self.log();
+        log.writers += 1;
+        log.id = Id::at(&beside(path, "-wal")).ok();
     }
 
     /// Counts it out. The log may go with the last of them.
     pub(in crate::store) fn leave_log(&self) {
         let mut log = self.log();
-        if self.shared().writers.fetch_sub(1, Ordering::SeqCst) == 1 {
-            *log = None;
+        log.writers -= 1;
+        if log.writers == 0 {
+            log.id = None;
         }
     }
 
     /// Whether the log that it was given is still beside it.
     pub(in crate::store) fn has_its_log(&self, path: &Path) -> bool {
         let log = self.log();
-        log.as_ref()
-            .is_none_or(|log| id(&beside(path, "-wal")).is_ok_and(|found| found == *log))
+        let is_it = |log: &Id| Id::at(&beside(path, "-wal")).is_ok_and(|found| found == *log);
+        log.id.as_ref().is_none_or(is_it)
     }
 
     /// Names of the file and of the log that it was given, which no other file has.
     pub(in crate::store) fn names(&self) -> Option<(String, String)> {
         let log = self.log();
-        Some((name(&self.id), name(log.as_ref()?)))
+        Some((self.id.to_string(), log.id.as_ref()?.to_string()))
     }
 
     /// Whether a run has noted that the log beside it is not its own.
     pub(in crate::store) fn log_is_noted_of_another(&self, path: &Path) -> bool {
-        let log = id(&beside(path, "-wal"));
-        log.is_ok_and(|log| owner::is_log_of_another(path, &name(&self.id), &name(&log)))
+        let log = Id::at(&beside(path, "-wal"));
+        log.is_ok_and(|log| owner::is_log_of_another(path, &self.id.to_string(), &log.to_string()))
     }
 
-    fn log(&self) -> MutexGuard<'_, Option<Id>> {
+    fn log(&self) -> MutexGuard<'_, Log> {
         let log = self.shared().log.lock();
         log.unwrap_or_else(PoisonError::into_inner)
     }
@@ -231,43 +233,6 @@ impl Held {
     }
 }
 
-/// The bytes of a file, from its start on.
-pub(crate) struct Bytes {
-    held: Held,
-    at: u64,
-}
-
-impl Store {
-    /// The bytes of a file that may be open.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub(crate) fn bytes(path: &Path) -> Result<Bytes, StoreError> {
-        let held = Held::of(path).map_err(|error| StoreError::unreadable(path, &error))?;
-        Ok(Bytes { held, at: 0 })
-    }
-}
-
-impl Read for Bytes {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.held.read_at(into, self.at)?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for Bytes {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let found = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.held.metadata()?.len().checked_add_signed(by),
-        };
-        self.at = found.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
-}
-
 impl Drop for Held {
     fn drop(&mut self) {
         let mut held = lock();
@@ -288,44 +253,8 @@ fn lock() -> MutexGuard<'static, Option<Files>> {
 }
 
 #[cfg(unix)]
-fn id(path: &Path) -> io::Result<Id> {
-    fs::metadata(path).map(|found| id_in(&found))
-}
-
-#[cfg(unix)]
-fn id_of(file: &File, _: &Path) -> io::Result<Id> {
-    file.metadata().map(|found| id_in(&found))
-}
-
-#[cfg(unix)]
-fn id_in(found: &Metadata) -> Id {
-    use std::os::unix::fs::MetadataExt;
-    Id(found.dev(), found.ino())
-}
-
-#[cfg(unix)]
-fn name(Id(device, inode): &Id) -> String {
-    format!("{device}:{inode}")
-}
-
-#[cfg(not(unix))]
-fn name(path: &Id) -> String {
-    path.display().to_string()
-}
-
-#[cfg(unix)]
 fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, into, at)
-}
-
-#[cfg(not(unix))]
-fn id(path: &Path) -> io::Result<Id> {
-    fs::canonicalize(path)
-}
-
-#[cfg(not(unix))]
-fn id_of(_: &File, path: &Path) -> io::Result<Id> {
-    id(path)
 }
 
 #[cfg(windows)]
