@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 
 use crate::run::owner;
-use crate::store::jobs::create::lay_down;
+use crate::store::jobs::end::lay_down;
 use crate::store::jobs::rows::ITS_PROCESS_IS_GONE;
 use crate::store::{Store, StoreError, told};
 

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
-use crate::store::jobs::create::{create, distinct, lay_down};
+use crate::store::jobs::create::{create, distinct};
+use crate::store::jobs::end::lay_down;
 use crate::store::jobs::rows::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use crate::store::jobs::states::state;
 use crate::store::{JobRow, NewJob, SeriesPlan, Store, StoreError, told};
