@@ -9,7 +9,7 @@ use crate::model::timeframe::Timeframe;
 use clap::Args;
 
 use super::listed::Listed;
-use super::{duration, moment};
+use super::times::{duration, moment};
 
 #[derive(Args, Debug)]
 pub struct Backfill {

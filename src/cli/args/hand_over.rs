@@ -11,8 +11,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use super::listed::{Listed, flat, rejoined, timeframes};
-use super::moment;
 use super::steps::ReadSteps;
+use super::times::moment;
 
 /// Which part of the file.
 #[derive(Args, Clone, Debug)]

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::listed::Listed;
 use super::steps::ReadSteps;
-use super::{duration, moment};
+use super::times::{duration, moment};
 use crate::cli::zone::Zone;
 
 #[derive(Args, Debug)]
