@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::report::{self, NoData, NothingFrom, Report, SeriesReport};
+use super::no_data::{NoData, NothingFrom};
+use super::report::{self, Report, SeriesReport};
 use super::{Request, Runner};
 use crate::model::counts::Counts;
 use crate::model::status::{JobStatus, SeriesStatus};

@@ -10,6 +10,7 @@ mod idle;
 mod judge;
 mod message;
 mod next;
+mod no_data;
 mod outlook;
 mod pages;
 mod planning;
@@ -24,8 +25,9 @@ mod writer;
 
 pub(crate) use estimate::Estimate;
 pub(crate) use next::{Failures, Outcome};
+pub use no_data::{NoData, NothingFrom};
 pub(crate) use planning::{left_of, targets};
-pub use report::{NoData, NothingFrom, Report, SeriesReport};
+pub use report::{Report, SeriesReport};
 pub(crate) use update::sources;
 pub use update::update_of;
 

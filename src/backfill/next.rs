@@ -2,9 +2,10 @@
 
 use chrono::Weekday;
 
+use super::no_data::NoData;
 use super::queue::{BEFORE_HISTORY, CLASS_REFUSED, SYMBOL_REFUSED};
 use super::recheck::LEFT_BEHIND;
-use super::report::{NoData, SeriesReport};
+use super::report::SeriesReport;
 use super::{Report, Stop};
 use crate::model::listing::Adjustment;
 use crate::model::market::date_of;
