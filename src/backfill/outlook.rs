@@ -1,4 +1,5 @@
-//! How long the rest of a run takes: the one rule for all who show it. Pure: it is told the time.
+//! How long the rest of a run takes, as the run itself knows it: by the one rule of [`time_left`], with what is waited for.
+//! Whoever has the file alone goes by that rule in [`Store::eta`](crate::store::Store). Pure: it is told the time.
 //!
 //! Between two slices it falls as time passes, or is not known. It never rises beside what is waited for.
 

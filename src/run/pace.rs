@@ -1,4 +1,4 @@
-//! How fast a count grows. Pure: it is told the time.
+//! How fast a count grows, and how long what is left of it takes. Pure: it is told the time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// The stretch of time whose slices say how long the rest of a job takes.
 pub(crate) const PACE_OF: Duration = Duration::from_secs(600);
 
-/// Seconds to the end where each of what is left takes so long, and so many have passed since the last one ended: it falls from
-/// one to the next. None where the next one is overdue.
+/// The one rule of the time left, in seconds, where each of what is left takes so long, and so many have passed since the last
+/// one ended: it falls from one to the next. None where the next one is overdue.
 #[allow(clippy::cast_precision_loss)] // An estimate.
 pub(crate) fn time_left(each: f64, left: u64, since_last: f64) -> Option<f64> {
     Some(each * left as f64 - since_last).filter(|&left| left > 0.0)

@@ -11,7 +11,6 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use futures_util::stream::unfold;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::job;
 use crate::serve::Service;
 use crate::serve::answer::Fault;
 use crate::serve::jobs::feed::{Feed, Told};
@@ -67,7 +66,7 @@ async fn look(
     let read = service.readers.read(move |store| {
         store.at_one_instant(|| {
             let job = store.jobs(&JobFilter::Prefix(&job_id), now)?.remove(0);
-            let eta = job::eta(store, &job, now)?;
+            let eta = store.eta(&job, now)?;
             let is_known = failures.is_some_and(|known| known as u64 == job.slices.failed);
             let failed = (!is_known).then(|| store.failed_slices(&job)).transpose()?;
             let outcome = asked.outcome_in(store, &job)?;

@@ -240,11 +240,15 @@ impl Store {
     }
 
     /// Seconds until a running job has asked for everything, if the rest goes as the slices of the last ten minutes did: it
-    /// falls from one slice to the next, and is `None` where none was done in them, or the next one is overdue. `now`, in Unix seconds, ends the ten minutes, inclusive.
+    /// falls from one slice to the next, and is `None` where none was done in them, or the next one is overdue, and for a job
+    /// that does not run. `now`, in Unix seconds, ends the ten minutes, inclusive.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn eta(&self, job: &JobRow, now: i64) -> Result<Option<f64>, StoreError> {
+        if job.status != JobStatus::Running {
+            return Ok(None);
+        }
         let index = self.index_of(job)?;
         let sql = format!(
             "SELECT count(*), min(started_at), max(completed_at) FROM backfill_progress {index}

@@ -2,7 +2,8 @@
 //! and no more of either than the part of a file that can be done.
 
 use candlefile::Store;
-use candlefile::store::JobFilter;
+use candlefile::model::JobStatus;
+use candlefile::store::{JobFilter, JobRow};
 use serde_json::json;
 
 use crate::support::exchange::Reply;
@@ -281,7 +282,10 @@ fn the_time_left_falls_between_two_slices_and_is_not_told_when_the_next_is_overd
          UPDATE backfill_progress SET started_at = 1000, completed_at = 1100 WHERE status <> 'pending'",
     );
     let store = Store::read(&home.db_path()).unwrap();
-    let job = store.jobs(&JobFilter::All, 1100).unwrap().remove(0);
+    let ended = store.jobs(&JobFilter::All, 1100).unwrap().remove(0);
+    assert_eq!(store.eta(&ended, 1100).unwrap(), None);
+    let status = JobStatus::Running;
+    let job = JobRow { status, ..ended };
     let left = |now| store.eta(&job, now).unwrap();
     // Ten slices took 100 seconds, and thirty are left.
     assert_eq!(left(1100), Some(300.0));
