@@ -23,7 +23,7 @@
 //! The file's format is documented in `schema.sql`.
 
 #![forbid(unsafe_code)]
-// What the program alone asks for is there without it, too; what nobody asks for the whole build tells.
+// What the program alone uses is there without it, too. The whole build tells what nobody uses.
 #![cfg_attr(
     not(all(feature = "cli", feature = "serve")),
     allow(dead_code, unused_imports)
@@ -99,10 +99,10 @@ mod tests {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut imports = BTreeMap::new();
         add_imports(&src, &src, &mut imports);
-        // It hands bytes to those who read them, and each of them has his part of it.
+        // It hands bytes to every room that reads a stranger's, and each of these has a file of its own for it.
         imports.remove("fuzzing");
         assert!(imports.len() > 8, "{imports:?}");
-        // Whoever imports nothing but what was taken out goes next; who stays goes in circles.
+        // A room that imports none of those that are left goes next: what stays imports in circles.
         while let Some(next) = imports
             .iter()
             .find(|(room, of)| of.iter().all(|of| of == *room || !imports.contains_key(of)))

@@ -23,8 +23,8 @@ pub trait Monitor {
     /// The file system refuses locks: processes and signs of life say who runs a job, which is less sure. Told once.
     fn locks_refused(&self) {}
 
-    /// For a minute somebody has read the file with one statement, and as long as that lasts nothing can be written. Told
-    /// once, before the job begins.
+    /// For a minute somebody has been reading the file with one statement, and as long as that lasts nothing can be written.
+    /// Told once, before the job begins.
     fn held_up(&self, file: &Path) {
         let _ = file;
     }

@@ -17,7 +17,7 @@ use crate::store::{Made, SeriesPlan, Slice, Store, StoreError};
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
 /// does.
 const RECHECKED: usize = 5;
-/// Those between the ends that are looked at where they come along, or where the oldest do not come any more.
+/// Stored candles between the ends that are asked for where those at an end do not come any more.
 const BETWEEN: i64 = 24;
 
 /// How often those who fetch part of what is asked are looked at while they are waited for.

@@ -40,7 +40,7 @@ pub(crate) struct Stored {
     pub(crate) covered: SpanSet,
     /// Covered candles that must still be what the provider says, in groups that stand together.
     pub(crate) groups: Vec<Vec<Candle>>,
-    /// More of them, which lie between: what the oldest would say is theirs to say where those do not come any more.
+    /// More of them, which lie between: they stand in for the oldest where those do not come any more.
     pub(crate) between: Vec<Candle>,
 }
 

@@ -49,7 +49,7 @@ pub(super) struct State<'a> {
     pub(super) open: HashMap<i64, Slice>,
     /// What is missing and was left to others.
     pub(super) left: Vec<Left>,
-    /// Whether anything was: then what was asked is more than this job knows.
+    /// Whether anything was left to others: then more was asked than this job knows.
     is_shared: bool,
     pub(super) status: SeriesStatus,
     pub(super) records: Counts,

@@ -137,7 +137,7 @@ impl State {
     }
 }
 
-/// What takes lines away of which the cursor stands at the end of the last.
+/// What takes lines away while the cursor stands at the end of the last one.
 fn away(lines: &[String]) -> String {
     match lines {
         [] => String::new(),

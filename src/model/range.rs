@@ -43,7 +43,7 @@ pub struct BadMoment {
     pub text: String,
 }
 
-/// Text that is no moment either where moments may count from today.
+/// Text that is no moment, not even one that counts from today.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is not a date: write YYYY-MM-DD (a day of the market), an instant like 2024-01-02T14:30:00Z, from 1900 to 2199, \

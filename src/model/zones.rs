@@ -31,7 +31,7 @@ pub(crate) enum BadZone {
         /// The text.
         text: String,
     },
-    /// This machine's zone is meant, and `TZ` says in a way that is not understood which that is.
+    /// This machine's zone is meant, and what `TZ` says of it is not understood.
     #[error(
         "local goes by TZ, and TZ={text} {why}: set TZ to a name like Europe/Berlin, or write that name instead of local", text = .0, why = why_not(.0)
     )]

@@ -168,7 +168,7 @@ pub(crate) fn is_alive(db: &Path, owner: &str, heartbeat_at: Option<i64>, now: i
     }
     let gives_signs = || gives_signs(heartbeat_at, now);
     match Named::of(owner) {
-        // A file was brought to this format when nobody of before worked on it, and they do not know this one.
+        // A file is brought to this format only while no older program works on it, and older ones do not open it then.
         None | Some(Named::Older(..)) => false,
         Some(Named::Locked(run)) => {
             let holder = |db: PathBuf| side::holder(&db, run);

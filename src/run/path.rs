@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// As many links may lead from one to the next, as the system allows.
+/// So many links may lead from one to the next: as many as the system allows.
 const LINKS: usize = 40;
 
 /// Where a path leads: what lies beside a file lies beside the one that a link leads to. The file need not be there.

@@ -67,8 +67,8 @@ impl Lane {
         })
     }
 
-    /// Whether that there is nothing in a span is doubtful: candles are known on both sides of it, or right beside it. Whether
-    /// it may yet become so.
+    /// Whether it is doubtful that there is nothing in a span, since candles are known on both sides of it, or right beside it;
+    /// and whether it may become so yet.
     pub(super) fn doubts(&self, span: Span, held_back: &[Nothing]) -> Doubt {
         let asked = self.in_flight.iter().filter_map(|work| match work {
             Work::Slice { slice, .. } => Some(slice.span),

@@ -48,7 +48,7 @@ fn columns() -> usize {
 /// Somebody's long statement keeps the file from being written.
 pub fn held_up(file: &Path) -> String {
     format!(
-        "waiting: somebody has read {} for a minute, and it cannot be written before that statement ends",
+        "waiting: somebody has been reading {} for a minute, and it cannot be written before that statement ends",
         file.display()
     )
 }

@@ -69,7 +69,7 @@ pub(in crate::serve) async fn read(call: Call) -> Result<Response<Body>, Fault> 
 struct Head {
     status: StatusCode,
     headers: HeaderMap,
-    /// The tag of the answer as it is, where it was asked for otherwise.
+    /// The tag of the answer without compression, where compression was asked for.
     plain_tag: String,
     /// Whether the caller has that one.
     holds_plain: bool,
@@ -86,7 +86,7 @@ impl Head {
     /// Says how the answer goes on its way.
     fn goes(&mut self, coder: &Coder) {
         match coder {
-            // So it goes for everybody who asks alike, so the tag is the one of that question.
+            // Nobody who asks like this gets it compressed: the tag stays as it is.
             Coder::Plain(_) => {}
             Coder::Denied(_) => {
                 self.set(ETAG, &self.plain_tag.clone());

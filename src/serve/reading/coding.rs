@@ -82,7 +82,7 @@ pub(in crate::serve) struct Coded {
 pub(in crate::serve) enum Coder {
     /// As it is.
     Plain(Vec<u8>),
-    /// As it is, though it was asked for otherwise.
+    /// As it is, though compression was asked for.
     Denied(Vec<u8>),
     Zipped(Box<Zip>),
 }

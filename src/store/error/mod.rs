@@ -119,8 +119,8 @@ pub enum StoreError {
     /// The file was written while it was read without a lock.
     #[error("{} was written while it was read", .0.display())]
     Changed(PathBuf),
-    /// The system starts no more threads for this program.
-    #[error("the system starts no more threads")]
+    /// The system cannot start any more threads for this program.
+    #[error("the system cannot start any more threads")]
     NoThreads,
     /// It was told to stop while it waited for a reader.
     #[error("stopped while somebody read {}", .0.display())]
@@ -319,7 +319,7 @@ impl StoreError {
         })
     }
 
-    /// A folder is not there: it is missing, or what stands in its place is told.
+    /// A folder is not there: it is missing, or a file stands where it or one above it should.
     pub(crate) fn no_folder(folder: &Path) -> StoreError {
         let mut on_the_way = folder.ancestors();
         match on_the_way.find(|path| path.exists()) {

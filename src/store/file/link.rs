@@ -21,7 +21,7 @@ use crate::store::{BUSY_TIMEOUT, StoreError, told};
 
 /// One attempt to switch keeps new readers out for this long at first, and no longer than the second.
 const ATTEMPTS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
-/// Switches that others have taken back before the file was looked at: more of them are no chance.
+/// Switches that others may take back before the file is looked at: more of them are no coincidence.
 const SWITCHES: u32 = 100;
 
 /// What is done when the connection ends.
@@ -186,9 +186,9 @@ fn share_log(path: &Path) {
     let _ = path;
 }
 
-/// Gives the file its log. A reader of the file at rest is in the way of that as long as his statement lasts, and it is
-/// waited for him, in attempts that let other readers through between them. Before and after each pause `go_on` is asked, with how
-/// long it has been: every second at least.
+/// Gives the file its log. A reader of the file at rest is in the way of that as long as his statement lasts, and is waited
+/// for, in attempts that let other readers through between them. Before and after each pause `go_on` is asked, with how long it
+/// has taken so far: every second at least.
 pub(in crate::store) fn to_wal(
     connection: &Connection,
     path: &Path,

@@ -23,8 +23,8 @@ const STEPS: [&str; FORMAT as usize - 1] = [
 /// Since this format a series says what it is. Before, that was read off its symbol's prefix.
 pub(in crate::store) const MARKETS_SINCE: i32 = 5;
 
-/// What a symbol is in a file of a format before [`MARKETS_SINCE`]: files were filled by one provider's spelling then. What its
-/// prices are in nobody has said.
+/// What a symbol is in a file of a format before [`MARKETS_SINCE`]: files were filled by one provider's spelling then. Nobody
+/// has said what its prices are in.
 pub(in crate::store) fn listing_before(symbol: &Symbol) -> Listing {
     let market = match symbol.as_str().split_once(':') {
         Some(("X", _)) => MarketCode::ALWAYS,

@@ -93,8 +93,7 @@ pub(in crate::store) fn check_not_interrupted(path: &Path) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The same, but of a write that goes on is waited for the end: a writer has a journal for a moment when it begins and when
-/// it leaves.
+/// The same, but a write that goes on is waited for: a writer has a journal for a moment when it begins and when it leaves.
 pub(in crate::store) fn check_settled(path: &Path) -> Result<(), StoreError> {
     let began = Instant::now();
     loop {

@@ -274,7 +274,7 @@ mod tests {
         connection.execute_batch(&sql).expect(&sql);
     }
 
-    // A file that somebody wrote while it was read without a lock was told to be damaged, and what a limit cut was not doubted.
+    // A file that is written while it is read without a lock may look damaged, and what a limit cut may be of two states.
     #[test]
     fn an_answer_whatever_it_is_counts_only_where_the_file_stood_still() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -57,7 +57,7 @@ pub(in crate::store) fn give_sign(
     Err(if is_there {
         StoreError::LostJob(job_id.to_owned())
     } else {
-        // What was there was restored, or another file's content put in, by way of SQLite.
+        // By way of SQLite an older state was restored, or another file's content put in.
         StoreError::Moved {
             path: path.to_path_buf(),
             now: None,

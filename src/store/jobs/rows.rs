@@ -29,8 +29,8 @@ const PROGRAM_SINCE: i32 = 2;
 /// Format 2 did not know how fast.
 const PACE_SINCE: i32 = 3;
 
-/// The jobs that a statement chooses, each with the totals of its slices. Before they were kept, its slices
-/// are read for them.
+/// The jobs that a statement chooses, each with the totals of its slices: added up from the slices in a file whose format does
+/// not keep them.
 pub(super) fn job_rows(format: i32, chosen: &str) -> String {
     let program = if format < PROGRAM_SINCE {
         "NULL"
