@@ -10,7 +10,7 @@ use super::{Report, Stop};
 use crate::model::listing::Adjustment;
 use crate::model::market::date_of;
 use crate::model::next::{Fill, Named, Next};
-use crate::model::number::of;
+use crate::model::number::counted;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
@@ -191,7 +191,7 @@ impl Obstacle {
             Obstacle::Stale(series) => {
                 let (named, more) = series.split_at(series.len().min(STALE_NAMED));
                 let more = (!more.is_empty()).then(|| {
-                    let more = of(more.len() as u64, "more stale series");
+                    let more = counted(more.len() as u64, "more stale series");
                     Next::words(format!("and the same for {more}"))
                 });
                 let anew = match (named, more) {

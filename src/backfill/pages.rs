@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::fetch::{Fetcher, Series, odd};
 use crate::http::CLOCKS_AGREE;
-use crate::model::number::of;
+use crate::model::number::counted;
 use crate::model::span::Span;
 use crate::provider::{Ask, Cursor, Page, ProviderError, Stamps, Tries};
 
@@ -49,7 +49,7 @@ impl Fetcher {
             self.clock_offset.store(offset, Ordering::Relaxed);
         }
         if offset >= TOO_OLD {
-            let days = of((offset / TOO_OLD).unsigned_abs(), "day");
+            let days = counted((offset / TOO_OLD).unsigned_abs(), "day");
             return Err(odd(&format!(
                 "the answer is dated {days} behind this machine's clock: set the clock right, or ask later"
             )));

@@ -8,7 +8,7 @@ use super::no_data::{NoData, NothingFrom};
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::counts::Counts;
-use crate::model::number::of;
+use crate::model::number::counted;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
@@ -92,7 +92,7 @@ impl SeriesReport {
             0 => words,
             1 => format!("{words}, and 1 candle of then is held (off_session)"),
             more => {
-                let more = of(more, "candle");
+                let more = counted(more, "candle");
                 format!("{words}, and {more} of then are held (off_session)")
             }
         })

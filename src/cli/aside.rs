@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::error::{CliError, Exit, Said};
-use super::output::{self, of};
+use super::output::{self, counted};
 
 /// What was not asked for.
 #[derive(Default)]
@@ -66,7 +66,7 @@ impl Aside {
             ));
         }
         if self.not_due > 0 && !global.quiet {
-            let series = of(self.not_due as u64, "series");
+            let series = counted(self.not_due as u64, "series");
             let (were, they, are) = match self.not_due {
                 1 => ("was", "it", "is"),
                 _ => ("were", "they", "are"),

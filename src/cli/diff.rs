@@ -59,7 +59,7 @@ struct Only {
 }
 
 fn document(args: &Diff, found: &Difference, only: &Only) -> Value {
-    let listed = |series: &[Listed]| series.iter().map(list::document).collect::<Vec<_>>();
+    let listed = |series: &[Listed]| series.iter().map(list::series_document).collect::<Vec<_>>();
     json!({
         "a": args.a, "b": args.b, "same": found.is_none(),
         "only_in_a": listed(&only.a), "only_in_b": listed(&only.b),
@@ -78,7 +78,7 @@ fn series_document(series: &SeriesDifference) -> Value {
     let spans = |of: &SpanSet| of.iter().map(output::span).collect::<Vec<_>>();
     let row = |row: &RowDifference| {
         let (a, b) = sides(row);
-        json!({ "a": a.map(show::document), "b": b.map(show::document) })
+        json!({ "a": a.map(show::candle_document), "b": b.map(show::candle_document) })
     };
     json!({
         "symbol": series.a.key.symbol, "timeframe": series.a.key.timeframe,

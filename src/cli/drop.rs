@@ -89,7 +89,11 @@ struct Told {
 
 impl Told {
     fn words(&self) -> String {
-        format!("{} with {}", self.name, output::of(self.candles, "candle"))
+        format!(
+            "{} with {}",
+            self.name,
+            output::counted(self.candles, "candle")
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::args::{self, FormatName, Global, Layout};
 use super::error::{Exit, usage};
-use super::output::{self, of, time};
+use super::output::{self, counted, time};
 use super::progress::Passing;
 use super::signals::stop_on_signals;
 
@@ -160,8 +160,8 @@ fn document(
 fn line(report: &Report) -> String {
     format!(
         "{} of {}",
-        of(report.candles, "candle"),
-        of(report.series, "series")
+        counted(report.candles, "candle"),
+        counted(report.series, "series")
     )
 }
 

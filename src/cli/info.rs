@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, Info};
 use super::error::{Exit, Said};
-use super::output::{self, bytes, count, of, short, time};
+use super::output::{self, bytes, count, counted, short, time};
 use super::report::{nothing_document, print_nothing, where_odd};
 use super::{datasette, list, next};
 
@@ -286,9 +286,9 @@ impl Glance {
             "holds",
             format!(
                 "{} in {} of {}",
-                of(self.candles(), "candle"),
-                of(self.series.len() as u64, "series"),
-                of(self.symbols() as u64, "symbol")
+                counted(self.candles(), "candle"),
+                counted(self.series.len() as u64, "series"),
+                counted(self.symbols() as u64, "symbol")
             ),
         )?;
         if let Some([first, last]) = self.ends() {
@@ -332,34 +332,34 @@ impl std::fmt::Display for Missing {
         if self.holes > 0 {
             parts.push(format!(
                 "{} in {}",
-                of(self.holes as u64, "hole"),
-                of(self.series_with_holes as u64, "series")
+                counted(self.holes as u64, "hole"),
+                counted(self.series_with_holes as u64, "series")
             ));
         }
         if self.series_without_candles > 0 {
             parts.push(format!(
                 "{} without candles",
-                of(self.series_without_candles as u64, "series")
+                counted(self.series_without_candles as u64, "series")
             ));
         }
         if self.series_without_coverage > 0 {
             parts.push(format!(
                 "{} without a final answer",
-                of(self.series_without_coverage as u64, "series")
+                counted(self.series_without_coverage as u64, "series")
             ));
         }
         if self.nothing_from_provider > 0 {
-            let stretches = of(self.nothing_from_provider as u64, "stretch");
+            let stretches = counted(self.nothing_from_provider as u64, "stretch");
             parts.push(format!("{stretches} that the provider had nothing for"));
         }
         if self.unfinished_jobs > 0 {
             parts.push(format!(
                 "{} not complete",
-                of(self.unfinished_jobs as u64, "job")
+                counted(self.unfinished_jobs as u64, "job")
             ));
         }
         if self.failed_slices > 0 {
-            parts.push(format!("{} failed", of(self.failed_slices, "slice")));
+            parts.push(format!("{} failed", counted(self.failed_slices, "slice")));
         }
         if parts.is_empty() {
             // What was rejected stands beside it.

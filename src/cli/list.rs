@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, List, flat, no_timeframe};
 use super::error::Exit;
-use super::output::{self, count, days, days_without, of, short, time};
+use super::output::{self, count, counted, days, days_without, short, time};
 use super::report::where_odd;
 use super::table;
 
@@ -37,7 +37,7 @@ pub fn run(global: &Global, args: &List) -> Result<Exit> {
         })
     })?;
     if global.json {
-        let series: Vec<Value> = series.iter().map(document).collect();
+        let series: Vec<Value> = series.iter().map(series_document).collect();
         output::json(&json!({ "series": series }))?;
     } else if series.is_empty() {
         output::print("the file is empty")?;
@@ -82,7 +82,7 @@ pub fn all_of(
 }
 
 /// A series as JSON.
-pub fn document((series, nothing, odd): &Listed) -> Value {
+pub fn series_document((series, nothing, odd): &Listed) -> Value {
     let spans = |spans: &SpanSet| spans.iter().map(output::span).collect::<Vec<Value>>();
     json!({
         "symbol": series.key.symbol, "timeframe": series.key.timeframe, "source": series.key.source,
@@ -128,12 +128,12 @@ fn covered(series: &SeriesRow, nothing: &SpanSet, odd: OddRows) -> String {
     };
     match series.holes() {
         0 => {}
-        holes => text += &format!(", {}", of(holes as u64, "hole")),
+        holes => text += &format!(", {}", counted(holes as u64, "hole")),
     }
     match nothing.iter().collect::<Vec<Span>>().as_slice() {
         [] => {}
         [one] => text += &format!(", nothing from {}", days_without(&series.key, *one)),
-        several => text += &format!(", nothing in {}", of(several.len() as u64, "stretch")),
+        several => text += &format!(", nothing in {}", counted(several.len() as u64, "stretch")),
     }
     if odd.rejected > 0 {
         text += &format!(", {} rejected", count(odd.rejected));

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, Merge};
 use super::error::{Exit, of_input};
-use super::output::{self, count, of};
+use super::output::{self, count, counted};
 use super::progress::Passing;
 use super::signals::stop_on_signals;
 use super::table;
@@ -84,8 +84,8 @@ pub fn run(global: &Global, args: &Merge) -> Result<Exit> {
     output::print(format!(
         "{} holds {} with {}",
         args.output.display(),
-        of(merged.series.len() as u64, "series"),
-        of(candles, "candle")
+        counted(merged.series.len() as u64, "series"),
+        counted(candles, "candle")
     ))?;
     for key in &merged.unchecked {
         output::say(format_args!(

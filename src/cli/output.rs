@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::model::counts::Counts;
 pub(crate) use crate::model::instant::time;
 use crate::model::market::date_of;
-pub(crate) use crate::model::number::{count, of};
+pub(crate) use crate::model::number::{count, counted};
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
@@ -75,7 +75,7 @@ pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let unit = (number.max(1).ilog2() / 10).min(4);
     match unit.checked_sub(1) {
-        None => of(number, "byte"),
+        None => counted(number, "byte"),
         #[allow(clippy::cast_precision_loss)] // For people.
         Some(at) => format!(
             "{:.2} {}",
@@ -107,7 +107,7 @@ pub fn took(seconds: u64) -> String {
 pub fn whole_seconds(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(24 * 3600, "day"), (3600, "h"), (60, "min"), (1, "s")];
     let spelled = |number: u64, unit: &str| match unit {
-        "day" => of(number, unit),
+        "day" => counted(number, unit),
         unit => format!("{number} {unit}"),
     };
     let Some(at) = UNITS.iter().position(|&(unit, _)| seconds >= unit) else {

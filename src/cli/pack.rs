@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::args::{Global, Pack};
 use super::error::Exit;
-use super::output::{self, bytes, of};
+use super::output::{self, bytes, counted};
 use super::progress::Passing;
 use super::signals::stop_on_signals;
 
@@ -47,15 +47,15 @@ pub fn run(global: &Global, args: &Pack) -> Result<Exit> {
     }
     output::print(format!(
         "packed {} with {} into {} ({})",
-        of(manifest.series.len() as u64, "series"),
-        of(candles, "candle"),
+        counted(manifest.series.len() as u64, "series"),
+        counted(candles, "candle"),
         target.path().display(),
         bytes(packed.bytes)
     ))?;
     if packed.left_out > 0 {
         output::print(format!(
             "  left out: {}; --with-history keeps them",
-            of(packed.left_out, "provisional candle")
+            counted(packed.left_out, "provisional candle")
         ))?;
     }
     output::print(format!("  data   {}", manifest.digest))?;

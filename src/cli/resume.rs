@@ -76,7 +76,7 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
     }
     drop(store);
     if left > 0 {
-        output::say(format!("left for later: {}", output::of(left, "job")));
+        output::say(format!("left for later: {}", output::counted(left, "job")));
     }
     if reports.is_empty() {
         let why = match (aside.exit(), elsewhere) {

@@ -233,7 +233,7 @@ fn json(global: &Global, all: &[Shown<'_>]) -> Result<Exit> {
     let mut read = || {
         all.iter().try_for_each(|shown| {
             shown.each_candle(|c| {
-                let mut candle = self::document(&c);
+                let mut candle = candle_document(&c);
                 candle["datetime"] = json!(shown.datetime(c.ts));
                 if all.len() > 1 {
                     candle["symbol"] = json!(shown.key().symbol);
@@ -256,7 +256,7 @@ fn decimals(value: f64) -> usize {
 }
 
 /// A candle as JSON.
-pub fn document(c: &Candle) -> Value {
+pub fn candle_document(c: &Candle) -> Value {
     json!({
         "ts": c.ts, "datetime": output::time(c.ts), "open": c.open, "high": c.high, "low": c.low, "close": c.close,
         "volume": c.volume, "vwap": c.vwap, "trades": c.trades,

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::args::{Global, Status};
 use super::error::Exit;
 use super::jobs::provider_of;
-use super::output::{self, count, of, time};
+use super::output::{self, count, counted, time};
 use super::progress::Following;
 use super::report::{nothing_document, odd, print_nothing, print_without_data};
 use super::{next, table};
@@ -98,7 +98,7 @@ fn line(store: &Store, job: &JobRow, now: i64) -> Result<String> {
         job.timeframes.join(","),
         job.slices.completed,
         job.slices.total,
-        of(job.records.inserted + job.records.restated, "candle")
+        counted(job.records.inserted + job.records.restated, "candle")
     );
     if job.slices.failed > 0 {
         let over = job.slices.completed + job.slices.failed;
@@ -178,7 +178,7 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
         format!(
             "  {} of {}, {} failed{unasked}",
             count(job.slices.completed),
-            of(job.slices.total, "slice"),
+            counted(job.slices.total, "slice"),
             count(job.slices.failed - outcome.unasked)
         )
     })?;
@@ -209,7 +209,7 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     if slices.is_empty() {
         return output::print(format!(
             "  not listed: {}, none of which failed or is being fetched",
-            of(left_out, "slice")
+            counted(left_out, "slice")
         ));
     }
     // A kind of rows that no slice has needs no column.
@@ -236,7 +236,7 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     if left_out > 0 {
         output::print(format!(
             "{}; listed are those that failed or are being fetched, {LISTED} at most",
-            of(left_out, "more slice")
+            counted(left_out, "more slice")
         ))?;
     }
     Ok(())
@@ -341,8 +341,7 @@ fn nothing_of(store: &Store, detail: &JobDetail) -> Result<Vec<NothingFrom>> {
 }
 
 fn document(store: &Store, job: &JobRow, now: i64) -> Result<Value> {
-    let running = job.status == JobStatus::Running;
-    let eta = running.then(|| store.eta(job, now)).transpose()?.flatten();
+    let eta = store.eta(job, now)?;
     Ok(json!({
         "job_id": job.job_id, "status": job.status, "command": job.command, "symbols": job.symbols,
         "timeframes": job.timeframes, "start": time(job.start_ts), "end": time(job.end_ts), "source": job.source,

@@ -9,7 +9,7 @@ use super::args::{Global, Update};
 use super::aside::Aside;
 use super::error::Exit;
 use super::jobs::{Fetching, check_key};
-use super::output::of;
+use super::output::counted;
 use super::planned::{self, Planned};
 use super::report;
 
@@ -87,7 +87,7 @@ fn plan(held: &Store, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned
         aside.leave_out(
             fetching.global(),
             &source,
-            of(series as u64, "series"),
+            counted(series as u64, "series"),
             error,
         )?;
     }

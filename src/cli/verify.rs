@@ -10,7 +10,7 @@ use serde_json::json;
 use super::args::{Global, Verify};
 use super::error::{Exit, of_input};
 use super::next;
-use super::output::{self, of};
+use super::output::{self, counted};
 use super::progress::Passing;
 use super::signals::end_on_signals;
 
@@ -40,7 +40,7 @@ pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
                 .filter(|problem| problem.check == *check);
             let said = match those.count() {
                 0 => "ok".to_owned(),
-                some => of(some as u64, "problem"),
+                some => counted(some as u64, "problem"),
             };
             output::print(format!("  {:<10} {said}", name(*check)))?;
         }
@@ -71,8 +71,8 @@ pub fn run(global: &Global, args: &Verify) -> Result<Exit> {
 fn head(path: &str, verdict: &Verdict) -> String {
     let holds = format!(
         "{}, {}",
-        of(verdict.counted.0, "series"),
-        of(verdict.counted.1, "candle")
+        counted(verdict.counted.0, "series"),
+        counted(verdict.counted.1, "candle")
     );
     match &verdict.seal {
         Some(seal) => format!(

@@ -63,7 +63,7 @@ pub enum BadChoice {
         nearest: Vec<Symbol>,
     },
     /// A chosen symbol, or none of them all, has a timeframe.
-    #[error("the file holds no {timeframe} of {}", of(.symbol.as_ref()))]
+    #[error("the file holds no {timeframe} of {}", symbol_or_any(.symbol.as_ref()))]
     UnknownTimeframe {
         /// The symbol, where one was named.
         symbol: Option<Symbol>,
@@ -91,12 +91,12 @@ pub enum BadChoice {
     Empty,
     /// Nothing of what was chosen is final.
     #[error(
-        "nothing in this range is final yet: it has {}", number::of(*.0, "provisional candle")
+        "nothing in this range is final yet: it has {}", number::counted(*.0, "provisional candle")
     )]
     Provisional(u64),
 }
 
-fn of(symbol: Option<&Symbol>) -> String {
+fn symbol_or_any(symbol: Option<&Symbol>) -> String {
     symbol.map_or_else(|| "any symbol".to_owned(), Symbol::to_string)
 }
 

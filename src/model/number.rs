@@ -14,7 +14,7 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// How many of what: `1 request`, `2 requests`.
-pub(crate) fn of(number: u64, what: &str) -> String {
+pub(crate) fn counted(number: u64, what: &str) -> String {
     let ending = match what {
         _ if number == 1 || what.ends_with("series") => "",
         _ if what.ends_with("ch") => "es",
@@ -29,9 +29,9 @@ mod tests {
 
     #[test]
     fn one_is_told_as_one() {
-        assert_eq!(of(1, "request"), "1 request");
-        assert_eq!(of(1_000, "request"), "1,000 requests");
-        assert_eq!(of(2, "stretch"), "2 stretches");
-        assert_eq!(of(2, "series"), "2 series");
+        assert_eq!(counted(1, "request"), "1 request");
+        assert_eq!(counted(1_000, "request"), "1,000 requests");
+        assert_eq!(counted(2, "stretch"), "2 stretches");
+        assert_eq!(counted(2, "series"), "2 series");
     }
 }

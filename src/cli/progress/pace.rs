@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::cli::output::{count, of, seconds, whole_seconds};
+use crate::cli::output::{count, counted, seconds, whole_seconds};
 use crate::http::retry::ATTEMPTS;
 use crate::monitor::{Slow, Snapshot};
 use crate::provider::Waiting;
@@ -22,8 +22,8 @@ impl Pace {
         }
     }
 
-    /// What is said of it, in this order, each with how soon it is left out where there is no room: the last first, and never
-    /// what has a zero.
+    /// What is said of it, in this order, each with a number: where there is no room, the piece with the highest one is left
+    /// out first, and one with a zero never.
     fn pieces(&self, snapshot: &Snapshot<'_>) -> Vec<(u8, String)> {
         let stored = snapshot.records.inserted + snapshot.records.restated;
         #[allow(
@@ -33,9 +33,9 @@ impl Pace {
         )] // For people.
         let speed = (stored as f64 / self.began.elapsed().as_secs_f64().max(0.001)) as u64;
         let mut pieces = vec![
-            (3, of(stored, "candle")),
+            (3, counted(stored, "candle")),
             (4, format!("{}/s", count(speed))),
-            (5, of(snapshot.requests, "request")),
+            (5, counted(snapshot.requests, "request")),
         ];
         if snapshot.failed > 0 {
             let over = snapshot.completed + snapshot.failed;

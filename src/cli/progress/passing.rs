@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::pace::{bar, behind_bar, fitting};
 use super::{columns, fit};
-use crate::cli::output::{of, whole_seconds};
+use crate::cli::output::{counted, whole_seconds};
 use crate::cli::stderr;
 use crate::monitor::{Meter, Reading};
 
@@ -62,7 +62,7 @@ fn passing(now: Reading, took: Duration, columns: usize) -> String {
     }
     let done = done.min(all);
     let head = format!("{} %  ", done * 100 / all);
-    let pieces = [(0, what.to_owned()), (2, of(done, "candle")), took];
+    let pieces = [(0, what.to_owned()), (2, counted(done, "candle")), took];
     behind_bar(&bar(done, all), &head, &pieces, columns)
 }
 

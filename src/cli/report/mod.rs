@@ -18,7 +18,7 @@ use super::args::Global;
 use super::aside::Aside;
 use super::error::Exit;
 use super::next;
-use super::output::{self, of};
+use super::output::{self, counted};
 use people::print_one;
 use scripts::{combined, document};
 
@@ -115,7 +115,7 @@ pub fn where_odd(global: &Global, odd: OddRows) -> Option<String> {
     let look = |number: u64, what: &str, table: &str| {
         (number > 0).then(|| {
             let look = Next::Sql(format!("select * from {table}").into());
-            next::text(global, &look.after(format!("{}:", of(number, what))))
+            next::text(global, &look.after(format!("{}:", counted(number, what))))
         })
     };
     let rejected = look(odd.rejected, "rejected row", "rejected");

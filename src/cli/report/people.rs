@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::backfill::{NothingFrom, Report, SeriesReport};
 use crate::cli::args::Global;
 use crate::cli::next;
-use crate::cli::output::{self, days, days_without, of};
+use crate::cli::output::{self, counted, days, days_without};
 use crate::cli::progress::left_words;
 use crate::model::next::Next;
 use crate::model::series::SeriesKey;
@@ -24,10 +24,10 @@ pub(super) fn print_one(global: &Global, report: &Report) -> Result<()> {
     output::print(format!(
         "{}: {} from {} in {}, {}",
         report.status.as_str(),
-        of(series as u64, "series"),
+        counted(series as u64, "series"),
         report.provider,
         output::took(report.stamped_s),
-        of(report.requests, "request"),
+        counted(report.requests, "request"),
     ))?;
     if let Some(job) = &report.job_id {
         output::print(format!("  job {job}"))?;
@@ -71,7 +71,7 @@ pub(super) fn print_one(global: &Global, report: &Report) -> Result<()> {
     if report.left.len() > LISTED {
         output::print(format!(
             "  and {} left to others",
-            of((report.left.len() - LISTED) as u64, "more stretch")
+            counted((report.left.len() - LISTED) as u64, "more stretch")
         ))?;
     }
     print_failed(&report.failed)?;
@@ -106,11 +106,11 @@ fn print_failed(failed: &[FailedSlice]) -> Result<()> {
         let series: HashSet<_> = slices.iter().map(|slice| &slice.key).collect();
         let more = match (others, series.len()) {
             (0, _) => String::new(),
-            (_, 1) => format!(" and {}", of(others as u64, "more slice")),
+            (_, 1) => format!(" and {}", counted(others as u64, "more slice")),
             (_, series) => format!(
                 " and {} of {} in all",
-                of(others as u64, "more slice"),
-                of(series as u64, "series")
+                counted(others as u64, "more slice"),
+                counted(series as u64, "series")
             ),
         };
         output::print(format!(
@@ -123,7 +123,10 @@ fn print_failed(failed: &[FailedSlice]) -> Result<()> {
     }
     let rest = alike.iter().skip(LISTED).map(Vec::len).sum::<usize>();
     if rest > 0 {
-        output::print(format!("  and {}", of(rest as u64, "more failed slice")))?;
+        output::print(format!(
+            "  and {}",
+            counted(rest as u64, "more failed slice")
+        ))?;
     }
     Ok(())
 }
@@ -148,7 +151,10 @@ pub fn print_without_data(all: &[String]) -> Result<()> {
     }
     if all.len() > LISTED {
         let more = (all.len() - LISTED) as u64;
-        output::print(format!("  and {} without data", of(more, "more series")))?;
+        output::print(format!(
+            "  and {} without data",
+            counted(more, "more series")
+        ))?;
     }
     Ok(())
 }
@@ -168,7 +174,7 @@ pub fn print_nothing(global: &Global, all: &[NothingFrom]) -> Result<()> {
         let list = Next::List { json: true }.shows("tells");
         output::print(format!(
             "  and {}, of which {}",
-            of(more as u64, "more such stretch"),
+            counted(more as u64, "more such stretch"),
             next::text(global, &list)
         ))?;
     }

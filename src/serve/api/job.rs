@@ -25,22 +25,17 @@ pub(in crate::serve) fn document(
     job: &JobRow,
     now: i64,
 ) -> Result<Value, StoreError> {
-    let outcome = service.outcome_in(store, job)?;
-    Ok(told(job, eta(store, job, now)?, &outcome, now))
-}
-
-/// Seconds until a job has asked for everything, where it runs.
-pub(super) fn eta(store: &Store, job: &JobRow, now: i64) -> Result<Option<f64>, StoreError> {
-    let running = job.status == JobStatus::Running;
-    if running {
-        store.eta(job, now)
-    } else {
-        Ok(None)
-    }
+    let (eta, outcome) = (store.eta(job, now)?, service.outcome_in(store, job)?);
+    Ok(document_with(job, eta, &outcome, now))
 }
 
 /// A job without its series, where it is known how long the rest takes, and what else there is to know.
-pub(in crate::serve) fn told(job: &JobRow, eta: Option<f64>, outcome: &Outcome, now: i64) -> Value {
+pub(in crate::serve) fn document_with(
+    job: &JobRow,
+    eta: Option<f64>,
+    outcome: &Outcome,
+    now: i64,
+) -> Value {
     let slices = job.slices;
     let mut records = json!(job.records);
     records["removed"] = json!(job.records.removed);

@@ -72,7 +72,7 @@ impl Service {
                 let outcome = service.outcome(&job);
                 service
                     .webhook
-                    .job_ended(&job::told(&job, None, &outcome, now));
+                    .job_ended(&job::document_with(&job, None, &outcome, now));
             }
             Ok(job)
         })

@@ -222,7 +222,7 @@ impl Feed {
         {
             return;
         }
-        let mut document = job::told(job, told.eta, &told.outcome, told.now);
+        let mut document = job::document_with(job, told.eta, &told.outcome, told.now);
         document["requests"] = json!(facts.requests);
         document["candles_per_s"] = json!(facts.speed);
         document["waiting"] = facts.waiting.map_or(

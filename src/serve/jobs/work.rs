@@ -125,7 +125,7 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
         let outcome = service.outcome(&ended);
         service
             .webhook
-            .job_ended(&job::told(&ended, None, &outcome, now));
+            .job_ended(&job::document_with(&ended, None, &outcome, now));
     }
 }
 

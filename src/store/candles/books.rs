@@ -4,7 +4,7 @@
 use rusqlite::OptionalExtension;
 
 use crate::model::instant::time;
-use crate::model::number::of;
+use crate::model::number::counted;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::store::{SeriesRow, Store, StoreError, told};
@@ -50,7 +50,7 @@ impl Counted {
 
 impl std::fmt::Display for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", of(self.candles, "candle"))?;
+        write!(f, "{}", counted(self.candles, "candle"))?;
         let time = |ts: Option<i64>| ts.map_or_else(|| "nowhere".to_owned(), time);
         match (self.first_ts, self.last_ts) {
             (None, None) if self.candles == 0 => Ok(()),
