@@ -40,7 +40,7 @@ impl Parts {
     ) -> Result<Parts, StoreError> {
         let mut parts = Parts::default();
         for (target, (id, slices)) in targets.iter().zip(made) {
-            let market = target.key.market(target.week_start);
+            let market = target.market;
             // Of what needs no request nothing is looked up: thousands of series are told to be complete in a moment.
             let ends = if target.is_complete() {
                 None
