@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use super::code::Hours;
@@ -183,6 +183,8 @@ impl Market {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Weekday;
+
     use super::*;
     use crate::model::listing::Listing;
     use crate::model::market::{MarketCode, label_of};
