@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candlefile::Cancel;
-use candlefile::model::{Listing, MarketCode, Symbol, Timeframe};
+use candlefile::model::{Cells, Listing, Market, MarketCode, Symbol, Timeframe, Timeframes};
 use candlefile::provider::{
     Ask, AssetClass, Cursor, ErrorKind, Number, Page, Provider, ProviderError, Registry, Row, Spec,
     Values,
@@ -38,7 +38,6 @@ pub(crate) fn spec(folder: &Path) -> Spec {
         base_url: None,
         asset_classes: vec![AssetClass::Stock],
         covers: "what the folder holds".into(),
-        timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
         default_rate: None,
         limits: "none".into(),
         make: Arc::new(move |_| {
@@ -66,6 +65,15 @@ impl Provider for Folder {
 
     fn listing(&self, _: &Symbol) -> Listing {
         Listing::on(MarketCode::XNYS)
+    }
+
+    fn timeframes(&self) -> Timeframes {
+        Timeframes::Only(vec![Timeframe::Minutes(1), Timeframe::Day])
+    }
+
+    /// A file is read as a whole, however long: to cut what is asked of it would only read it more often.
+    fn cells(&self, _: &Market) -> Cells {
+        Cells::ENDLESS
     }
 
     fn fetch(&self, ask: &Ask, _: Option<&Cursor>, _: &Cancel) -> Result<Page, ProviderError> {

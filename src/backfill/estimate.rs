@@ -64,7 +64,7 @@ fn ask(target: &SeriesPlan, span: Span) -> Ask {
     let key = &target.key;
     Ask {
         symbol: key.symbol.clone(),
-        market: key.market(target.week_start),
+        market: target.market,
         adjusted: key.adjusted,
         span,
         stamps: Stamps::default(),

@@ -44,7 +44,7 @@ impl Part {
     ) -> Result<Vec<Part>, StoreError> {
         let mut parts = Vec::with_capacity(targets.len());
         for (target, (id, slices)) in targets.iter().zip(made) {
-            let market = target.key.market(target.week_start);
+            let market = target.market;
             // Of what needs no request nothing is looked up: thousands of series are told to be complete in a moment.
             let ends = if target.is_complete() {
                 None

@@ -27,7 +27,7 @@ const WITHOUT_DATA: u32 = 100;
 /// Why slices are not asked for.
 const NOT_ASKED: [&str; 3] = [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY];
 
-/// What is to be known of a job beside its counts.
+/// How a job has ended, beyond its counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     /// Slices that count as failed and were not asked for: what the plan does not include.

@@ -76,7 +76,7 @@ impl Runner {
     /// What the file knows of a series, as far as this run asks.
     fn known(&self, store: &Store, key: &SeriesKey, span: Span) -> Result<Known, StoreError> {
         if self.refetch_empty {
-            store.known_with_vacant(key, &key.market(self.provider.week_start()), span)
+            store.known_with_vacant(key, &self.provider.market(key), span)
         } else {
             store.known(key)
         }
@@ -158,7 +158,6 @@ impl Runner {
         held: &[Left],
         now: i64,
     ) -> Result<SeriesPlan, StoreError> {
-        let week_start = self.provider.week_start();
         // What was not checked is asked again with it, wherever it is.
         let unchecked = known.unchecked.iter();
         let wanted = Wanted {
@@ -166,7 +165,7 @@ impl Runner {
             force: self.force,
             refetch_empty: self.refetch_empty,
         };
-        let market = fillable(key, week_start)?;
+        let market = fillable(key, self.provider.market(key))?;
         let Plan { slices, not_due } = plan(&market, known, wanted, self.policy, now);
         let meant = known.unchecked.union(&span.into());
         let meant = |slice: Span| meant.within(slice).iter().collect::<Vec<_>>();
@@ -179,7 +178,7 @@ impl Runner {
         Ok(SeriesPlan {
             disbelieved: known.disbelieved(&market, now),
             key: key.clone(),
-            week_start,
+            market,
             span,
             slices,
             not_due,

@@ -27,7 +27,7 @@ pub(crate) fn sources(store: &Store) -> Result<BTreeMap<String, usize>, StoreErr
 pub fn update_of(store: &Store, runner: &Runner) -> Result<Request, StoreError> {
     let (provider, now) = (&runner.provider, runner.clock.now());
     let spans = store.series()?.into_iter().filter_map(|series| {
-        let market = series.key.market(provider.week_start());
+        let market = provider.market(&series.key);
         let span = up_to_now(&market, series.requested_from?, now)?;
         (series.key.source == provider.name()).then(|| (runner.key_of(series.key), span))
     });

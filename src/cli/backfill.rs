@@ -32,6 +32,12 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let named = named
         .collect::<Result<_, _>>()
         .map_err(|error| usage(error.to_string(), "correct it"))?;
+    for &timeframe in &timeframes {
+        let has_it = provider
+            .as_ref()
+            .map_or(Ok(()), |provider| provider.check_timeframe(timeframe));
+        has_it.map_err(|none| usage(none.to_string(), format!("it has {}", none.has)))?;
+    }
     let symbols = symbols(named, args.symbols_file.as_deref(), spelled)?;
     let fetching = Fetching::new(global, &args.fetch);
     let range = Range {
@@ -41,7 +47,6 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let runner = fetching.runner(source, None);
     // A range that is wrong by itself is told before what keeps the provider from being asked.
     let provider = runner.as_ref().ok().map(|runner| &runner.provider);
-    let week_start = provider.map_or(chrono::Weekday::Sun, |provider| provider.week_start());
     let now = fetching.clock.now();
     let mut series = Vec::new();
     for symbol in &symbols {
@@ -57,7 +62,11 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
                 listing,
             };
             let range = range.clone().not_before(first);
-            let span = range.span(&key.market(week_start), now)?;
+            let market = provider.map_or_else(
+                || key.market(chrono::Weekday::Sun),
+                |provider| provider.market(&key),
+            );
+            let span = range.span(&market, now)?;
             series.push((key, span));
         }
     }

@@ -244,7 +244,8 @@ impl Said {
         )
     }
 
-    /// With a file's whole name in the message: who reads it elsewhere, in a mail or a log, does not know where it was run.
+    /// With a file's whole name in place of the one that was typed: who reads it elsewhere, in a mail or a log, does not know
+    /// where it was run.
     pub fn with_whole_name(mut self, path: &Path) -> Said {
         let Ok(whole) = std::path::absolute(path) else {
             return self;
@@ -253,24 +254,8 @@ impl Said {
             return self;
         }
         let (name, whole) = (path.display().to_string(), whole.display().to_string());
-        if self.message.contains(&whole) {
-            return self;
-        }
-        // The first time it is named is enough.
-        let is_edge =
-            |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "'\"`,:;()=".contains(c));
-        let mut message = String::with_capacity(self.message.len() + whole.len());
-        let mut rest = self.message.as_str();
-        while let Some(at) = rest.find(&name).filter(|_| !name.is_empty()) {
-            let (before, after) = (&rest[..at], &rest[at + name.len()..]);
-            let left = before.chars().next_back().or(message.chars().next_back());
-            message += before;
-            if is_edge(left) && is_edge(after.chars().next()) {
-                self.message = format!("{message}{whole}{after}");
-                break;
-            }
-            message += &name;
-            rest = after;
+        for text in [&mut self.message, &mut self.next] {
+            *text = whole_in(text, &name, &whole);
         }
         self
     }
@@ -287,6 +272,20 @@ impl Said {
 
     pub fn document(&self) -> serde_json::Value {
         json!({ "error": { "message": self.message, "kind": self.kind, "next": self.next } })
+    }
+}
+
+/// A text in which a name is replaced once, where it stands by itself: the first time it is named is enough.
+fn whole_in(text: &str, name: &str, whole: &str) -> String {
+    let is_edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "'\"`,:;()=".contains(c));
+    let stands = |&(at, _): &(usize, &str)| {
+        is_edge(text[..at].chars().next_back()) && is_edge(text[at + name.len()..].chars().next())
+    };
+    match text.match_indices(name).find(stands) {
+        Some((at, _)) if !name.is_empty() && !text.contains(whole) => {
+            format!("{}{whole}{}", &text[..at], &text[at + name.len()..])
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -31,16 +31,23 @@ pub fn run(global: &Global) -> Result<Exit> {
         vec![spec.name.clone(), needs, spec.covers.clone(), limits]
     });
     table::print(["provider", "~needs", "~covers", "~limits"], rows)?;
-    let mut timeframes: Vec<_> = specs.iter().map(|spec| &spec.timeframes).collect();
-    timeframes.dedup();
-    if let [same] = timeframes.as_slice() {
-        output::print(format!("timeframes: {}", same.join(", ")))?;
+    let each = specs.iter().map(|spec| timeframes(spec).join(", "));
+    let each: Vec<String> = each.collect();
+    if each.windows(2).all(|two| two[0] == two[1]) {
+        let same = each.into_iter().take(1);
+        same.map(|same| format!("timeframes: {same}"))
+            .try_for_each(output::print)?;
     } else {
-        let of = |spec: &&Spec| format!("{}: {}", spec.name, spec.timeframes.join(", "));
         output::print("timeframes:")?;
-        specs.iter().map(of).try_for_each(output::print)?;
+        let of = |(spec, has): (&&Spec, String)| format!("{}: {has}", spec.name);
+        specs.iter().zip(each).map(of).try_for_each(output::print)?;
     }
     Ok(Exit::Complete)
+}
+
+fn timeframes(spec: &Spec) -> Vec<String> {
+    let has = spec.unasked().map(|provider| provider.timeframes());
+    has.map_or_else(|_| Vec::new(), |has| has.in_words())
 }
 
 fn document(spec: &Spec, is_default: bool) -> Value {
@@ -49,7 +56,7 @@ fn document(spec: &Spec, is_default: bool) -> Value {
     json!({
         "name": spec.name, "about": spec.about, "default": is_default, "base_url": spec.base_url,
         "needs": needs.into_iter().collect::<Vec<_>>(), "asset_classes": classes.collect::<Vec<_>>(),
-        "timeframes": spec.timeframes, "default_rate": spec.default_rate.map(|rate| rate.to_string()),
+        "timeframes": timeframes(spec), "default_rate": spec.default_rate.map(|rate| rate.to_string()),
         "limits": spec.limits,
     })
 }

@@ -43,8 +43,9 @@ pub struct Dated {
 }
 
 impl Dated {
-    /// By what an answer's head says while this machine's clock shows `here`, all in seconds. Some caches date what they keep
-    /// anew: a date that this clock agrees with, and that would be far ahead of it with the age, is one of now.
+    /// By what an answer's head says while this machine's clock shows `here`, all in seconds. Some caches give
+    /// what they keep a new date each time. A date that this clock agrees with, and that would be far ahead of it once the age is
+    /// added, is such a one: it is the date of now.
     pub(super) fn new(date: i64, age: i64, here: i64) -> Dated {
         let apart = date.saturating_sub(here);
         let is_anew = apart.abs() <= CLOCKS_AGREE && apart.saturating_add(age) > CLOCKS_AGREE;

@@ -28,8 +28,8 @@ pub use digest::{BadDigest, CandleDigest, Digest};
 pub use listing::{Adjustment, BadCurrency, Currency, Listing};
 pub use manifest::{Manifest, ManifestEntry};
 pub use market::{
-    BadGrid, BadMarketCode, DEFAULT_DELAY, Frontier, Grid, Market, MarketCode, Offset, OtherGrid,
-    Policy, Unknown, date_of, label_of,
+    BadGrid, BadMarketCode, Cells, DEFAULT_DELAY, Frontier, Grid, Market, MarketCode, Offset,
+    OtherGrid, Policy, Unknown, date_of, label_of,
 };
 pub use next::{Fill, Named, Next, Setting, Voice};
 pub use range::{BadMoment, BadRange, BadTyped, Moment, Range, up_to_now};
@@ -37,4 +37,4 @@ pub use series::SeriesKey;
 pub use span::{Span, SpanSet};
 pub use status::{JobStatus, SeriesStatus, SliceStatus};
 pub use symbol::{BadSymbol, Meant, Symbol};
-pub use timeframe::{BadTimeframe, Timeframe};
+pub use timeframe::{BadTimeframe, Timeframe, Timeframes};

@@ -75,10 +75,6 @@ impl FromStr for Timeframe {
 }
 
 impl Timeframe {
-    /// All that there can be, in words.
-    pub const ALL_IN_WORDS: [&str; 5] =
-        ["Nm (N divides 60)", "Nh (N divides 24)", "1d", "1w", "1mo"];
-
     /// Whether candle starts are labels (market dates at 00:00Z) instead of instants.
     pub fn is_label(self) -> bool {
         matches!(self, Timeframe::Day | Timeframe::Week | Timeframe::Month)
@@ -94,6 +90,36 @@ impl Timeframe {
         };
         let is_first = || DateTime::from_timestamp(ts, 0).is_some_and(|at| at.day() == 1);
         ts.rem_euclid(step) == 0 && (self != Timeframe::Month || is_first())
+    }
+}
+
+/// The timeframes that a provider has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Timeframes {
+    /// All that there can be.
+    All,
+    /// These, in the order in which they are listed.
+    Only(Vec<Timeframe>),
+}
+
+impl Timeframes {
+    /// Whether one is among them.
+    pub fn has(&self, timeframe: Timeframe) -> bool {
+        match self {
+            Timeframes::All => true,
+            Timeframes::Only(these) => these.contains(&timeframe),
+        }
+    }
+
+    /// Each in a few words.
+    pub fn in_words(&self) -> Vec<String> {
+        match self {
+            Timeframes::All => {
+                let all = ["Nm (N divides 60)", "Nh (N divides 24)", "1d", "1w", "1mo"];
+                all.map(str::to_owned).to_vec()
+            }
+            Timeframes::Only(these) => these.iter().map(Timeframe::to_string).collect(),
+        }
     }
 }
 

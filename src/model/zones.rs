@@ -55,7 +55,7 @@ pub(crate) fn named(text: &str) -> Result<Tz, BadZone> {
     let letters = LETTERS
         .iter()
         .find(|(letters, _)| letters.eq_ignore_ascii_case(text));
-    // `GMT+1` is behind UTC as a zone's name, and ahead of it in everybody's mouth.
+    // As the name of a zone `GMT+1` is behind UTC; whoever types it means an hour ahead.
     let of_city = || by(city).filter(|_| fixed(text).is_none());
     by(|name| name)
         .or_else(|| letters.map(|&(_, zone)| zone))

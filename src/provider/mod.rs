@@ -27,10 +27,12 @@ use chrono::{NaiveDate, Weekday};
 
 use crate::http::{Failed, Kind};
 use crate::model::listing::{Adjustment, Listing};
-use crate::model::market::Market;
+use crate::model::market::{Cells, Market};
 use crate::model::next::Next;
+use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::symbol::{BadSymbol, Meant, Symbol};
+use crate::model::timeframe::{Timeframe, Timeframes};
 use crate::run::clock::Cancel;
 
 /// One question: the candles of a series in a span. All its pages are one chain.
@@ -164,6 +166,18 @@ pub struct Expected {
     pub requests: u64,
 }
 
+/// A timeframe that a provider does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{provider} has no candles of {timeframe}")]
+pub struct NoTimeframe {
+    /// The provider's name.
+    pub provider: String,
+    /// The timeframe.
+    pub timeframe: Timeframe,
+    /// Those that it has, in words.
+    pub has: String,
+}
+
 /// A source of candles.
 pub trait Provider: Send + Sync {
     /// The name that the file records as the series' source.
@@ -180,6 +194,17 @@ pub trait Provider: Send + Sync {
     fn asset_class(&self, symbol: &Symbol) -> AssetClass {
         let _ = symbol;
         AssetClass::Stock
+    }
+
+    /// In what cells a series is asked for: one should be about one page. The more there are, the more is fetched at once, and
+    /// the less is asked again after a failure.
+    fn cells(&self, market: &Market) -> Cells {
+        Cells::of_50_000_minutes(market)
+    }
+
+    /// The timeframes that it has: others are refused before anything is recorded or asked.
+    fn timeframes(&self) -> Timeframes {
+        Timeframes::All
     }
 
     /// The first day on which the provider can have anything of a symbol, rather too early than too late.
@@ -213,7 +238,7 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// What an answer is expected to hold, for a plan that is only shown. Cells are sized so that one request fetches one.
+    /// What an answer is expected to hold, for a plan that is only shown.
     fn expected(&self, ask: &Ask) -> Expected {
         Expected {
             rows: ask.market.expected_candles(ask.span),
@@ -240,6 +265,28 @@ pub trait Provider: Send + Sync {
 }
 
 impl dyn Provider + '_ {
+    /// The market of a series as this provider is asked for it.
+    pub(crate) fn market(&self, key: &SeriesKey) -> Market {
+        let market = key.market(self.week_start());
+        market.in_cells(self.cells(&market))
+    }
+
+    /// That it has a timeframe.
+    ///
+    /// # Errors
+    /// It has others.
+    pub fn check_timeframe(&self, timeframe: Timeframe) -> Result<(), NoTimeframe> {
+        let has = self.timeframes();
+        if has.has(timeframe) {
+            return Ok(());
+        }
+        Err(NoTimeframe {
+            provider: self.name().to_owned(),
+            timeframe,
+            has: has.in_words().join(", "),
+        })
+    }
+
     /// A symbol as it is typed; of what is none it is told what may have been meant.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{AssetClass, BaseUrl, Key, Provider, ProviderError, polygon, sample};
 use crate::http::rate::Rate;
-use crate::run::clock::Clock;
+use crate::run::clock::{Clock, SystemClock};
 
 /// What a provider is made of.
 #[derive(Clone)]
@@ -40,8 +40,6 @@ pub struct Spec {
     pub asset_classes: Vec<AssetClass>,
     /// The same in words.
     pub covers: String,
-    /// The timeframes that it has, in words.
-    pub timeframes: Vec<String>,
     /// How fast it is asked unless told otherwise; `None` where nothing paces it.
     pub default_rate: Option<Rate>,
     /// What its plans or its data are limited to, in words.
@@ -54,6 +52,19 @@ impl Spec {
     /// Whether it can only be asked with a key.
     pub fn needs_key(&self) -> bool {
         !self.keys.is_empty()
+    }
+
+    /// Makes one that is only asked what it says of itself: it has no key, and nothing is sent.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn unasked(&self) -> Result<Arc<dyn Provider>, ProviderError> {
+        (self.make)(Setup {
+            base_url: self.base_url.as_deref().and_then(|url| url.parse().ok()),
+            key: None,
+            rate: None,
+            clock: Arc::new(SystemClock::default()),
+        })
     }
 
     /// The variables that its key is looked for in, in words.

@@ -1,4 +1,4 @@
-//! Candles as columns, the shape in which all that hands candles on takes them. No I/O.
+//! Candles as columns: the shape in which whatever shows, exports or serves candles gets them. No I/O.
 
 use crate::model::candle::Candle;
 use crate::model::market::Market;

@@ -32,7 +32,7 @@ pub enum TargetError {
     /// Another process is writing it.
     #[error("another process is writing {}", .0.display())]
     Busy(PathBuf),
-    /// It is a file of candles that is lived in: there may be no other copy of what was fetched.
+    /// It is a working file: there may be no other copy of what was fetched.
     #[error("{} is a candlefile, and no packed one", .0.display())]
     IsWorking(PathBuf),
     /// `SQLite` would take it for the log of another file, or a run for what proves that it lives.

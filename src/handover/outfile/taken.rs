@@ -1,4 +1,4 @@
-//! What no output may take the place of, whatever is said of overwriting: a file of candles that is lived in, a file that
+//! What no output may replace, not even where overwriting is allowed: a working file of candles, a file that
 //! another program has open, and what belongs to either. Nothing here opens a file itself.
 
 use std::path::{Path, PathBuf};

@@ -127,10 +127,9 @@ pub fn pack(
     })?;
     let name = part.path().unwrap_or(target.path()).to_path_buf();
     store.meter().begin("checking what was written", 0);
-    let (digests, damage) = both(
-        || seal::fill_in(part.file()),
-        || Store::packed(&name).and_then(|store| store.damage()),
-    );
+    // Opened before its last bytes are filled in: whoever opens a file without a lock refuses one that is written meanwhile.
+    let written = Store::packed(&name)?;
+    let (digests, damage) = both(|| seal::fill_in(part.file()), move || written.damage());
     let told = |error| TargetError::io(target.path(), error);
     let (file_digest, sha256, bytes) = digests.map_err(told)?;
     if let Some(damage) = damage?.first() {

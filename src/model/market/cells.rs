@@ -1,20 +1,52 @@
 //! How a span is cut so that one request fetches one cell, and how many candles it can have at most.
 
+use std::num::NonZeroU32;
+
 use super::code::Hours;
 use super::{DAY, HOUR, MINUTE, Market, STOCK_CLOSE_HOUR, STOCK_OPEN_HOUR, date_of, label_of};
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
 
-/// Days of a cell for minutes and hours, sized so that one page of 50,000 base bars holds it:
-/// 52 trading days x 960 minutes = 49,920 for stocks, 34 x 1440 = 48,960 for the rest.
-const STOCK_CELL_DAYS: i64 = 75;
-const OTHER_CELL_DAYS: i64 = 34;
+/// How long the cells of a series are. A provider sizes them so that one request fetches one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cells(Option<NonZeroU32>);
+
+impl Cells {
+    /// All time is one cell.
+    pub const ENDLESS: Cells = Cells(None);
+
+    /// So many days of the market, counted from 1970-01-01.
+    pub const fn of_days(days: NonZeroU32) -> Cells {
+        Cells(Some(days))
+    }
+
+    /// For pages of 50,000 minutes, whatever the candles are made of: 75 days of stocks (52 trading days x 960 minutes =
+    /// 49,920), 34 of the rest (34 x 1,440 = 48,960). Days and longer are one cell for all time.
+    pub fn of_50_000_minutes(market: &Market) -> Cells {
+        const STOCKS: NonZeroU32 = NonZeroU32::new(75).unwrap();
+        const REST: NonZeroU32 = NonZeroU32::new(34).unwrap();
+        match market.hours {
+            _ if market.timeframe.is_label() => Cells::ENDLESS,
+            Hours::Stocks => Cells::of_days(STOCKS),
+            _ => Cells::of_days(REST),
+        }
+    }
+
+    fn days(self) -> Option<i64> {
+        self.0.map(|days| i64::from(days.get()))
+    }
+}
 
 impl Market {
-    /// Cuts a span at this market's cell lines: midnights, every 75 days for stocks and 34 for the rest, counted from
-    /// 1970-01-01, each floored to the start of the candle that holds it. Days and longer are one cell for all time.
+    /// The same market with cells of another length.
+    #[must_use]
+    pub fn in_cells(self, cells: Cells) -> Market {
+        Market { cells, ..self }
+    }
+
+    /// Cuts a span at its cell lines: midnights of the market, each floored to the start of the candle that holds it.
     pub fn cut_at_cells(&self, span: Span) -> Vec<Span> {
-        let Some(days) = self.cell_days() else {
+        let Some(days) = self.cells.days() else {
             return vec![span];
         };
         let mut cuts = Vec::new();
@@ -32,17 +64,8 @@ impl Market {
 
     /// How many cells a span reaches into at most.
     pub fn cells(&self, span: Span) -> i64 {
-        self.cell_days()
-            .map_or(1, |days| span.seconds() / (days * DAY) + 2)
-    }
-
-    /// How long a cell is; `None` where all time is one.
-    fn cell_days(&self) -> Option<i64> {
-        match self.hours {
-            _ if self.timeframe.is_label() => None,
-            Hours::Stocks => Some(STOCK_CELL_DAYS),
-            _ => Some(OTHER_CELL_DAYS),
-        }
+        let days = self.cells.days();
+        days.map_or(1, |days| span.seconds() / (days * DAY) + 2)
     }
 
     /// How many candles can exist in a span by the trading hours: an upper bound for estimates.

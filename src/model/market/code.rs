@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{Datelike, NaiveDate, Weekday};
+
 use crate::model::tag::Tag;
 
 /// A market's calendar code, as `series.market` has it.
@@ -61,6 +63,17 @@ pub(super) enum Hours {
 }
 
 impl Hours {
+    /// Whether a market date has any. No zone is asked: this is asked of each day of many years.
+    pub(super) fn trade_on(self, date: NaiveDate) -> bool {
+        match self {
+            Hours::Always | Hours::Unknown => true,
+            Hours::Forex => date.weekday() != Weekday::Sat,
+            Hours::Stocks | Hours::Indices => {
+                !matches!(date.weekday(), Weekday::Sat | Weekday::Sun)
+            }
+        }
+    }
+
     /// What is traded in them, in words.
     pub(super) fn plural(self) -> &'static str {
         match self {

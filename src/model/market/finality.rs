@@ -170,18 +170,9 @@ impl Market {
         })
     }
 
-    /// Whether a market date has trading hours. No zone is asked: this is asked of each day of many years.
+    /// Whether a market date has trading hours.
     pub(super) fn trades_on(&self, date: NaiveDate) -> bool {
-        if self.last_day.is_some_and(|last| date > last) {
-            return false;
-        }
-        match self.hours {
-            Hours::Always | Hours::Unknown => true,
-            Hours::Forex => date.weekday() != Weekday::Sat,
-            Hours::Stocks | Hours::Indices => {
-                !matches!(date.weekday(), Weekday::Sat | Weekday::Sun)
-            }
-        }
+        self.last_day.is_none_or(|last| date <= last) && self.hours.trade_on(date)
     }
 
     /// The start of the stretch without trading hours that an idle candle lies in, not before its market date.

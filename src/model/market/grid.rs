@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use super::code::Hours;
@@ -14,6 +14,9 @@ use crate::model::tag::Tag;
 const SESSION_ZONE: Tz = chrono_tz::America::New_York;
 const SESSION_OPEN: NaiveTime = NaiveTime::from_hms_opt(9, 30, 0).expect("a time of day");
 const SESSION_CLOSE: NaiveTime = NaiveTime::from_hms_opt(16, 0, 0).expect("a time of day");
+
+/// A session has another within so many days: exchanges have closed for a week, in September 2001 for six days.
+const LONGEST_CLOSURE: u64 = 15;
 
 /// Where candles start and end, as `series.grid` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -151,8 +154,7 @@ impl Market {
     /// exclusive. `None` on days without one and in markets that have none.
     pub(crate) fn regular_session(&self, date: NaiveDate) -> Option<(i64, i64)> {
         let has_sessions = matches!(self.hours, Hours::Stocks | Hours::Indices);
-        let is_open = !matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
-        (has_sessions && is_open).then(|| {
+        (has_sessions && self.hours.trade_on(date)).then(|| {
             let at = |time| instant_of(SESSION_ZONE, date.and_time(time));
             (at(SESSION_OPEN), at(SESSION_CLOSE))
         })
@@ -164,7 +166,7 @@ impl Market {
             return None;
         }
         let today = self.date(instant);
-        (0..7)
+        (0..LONGEST_CLOSURE)
             .filter_map(|days| self.session(minus_days(today, days)))
             .find(|&(open, _)| open <= instant)
     }
@@ -172,7 +174,7 @@ impl Market {
     /// The first session that opens after an instant.
     fn session_after(&self, instant: i64) -> (i64, i64) {
         let today = self.date(instant);
-        (0..7)
+        (0..LONGEST_CLOSURE)
             .filter_map(|days| self.session(plus_days(today, days)))
             .find(|&(open, _)| open > instant)
             .unwrap_or((instant + DAY, instant + DAY + HOUR))
@@ -181,6 +183,8 @@ impl Market {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Weekday;
+
     use super::*;
     use crate::model::listing::Listing;
     use crate::model::market::{MarketCode, label_of};

@@ -10,6 +10,7 @@ mod finality;
 mod grid;
 mod slots;
 
+pub use cells::Cells;
 pub use code::{BadMarketCode, MarketCode};
 pub(crate) use days::instant_of;
 pub use days::{date_of, label_of};
@@ -41,7 +42,7 @@ const STOCK_CLOSE_HOUR: u32 = 20;
 const EARLY_STAMP: i64 = 2 * HOUR;
 
 /// Where and in what steps a series lives: when its market trades, the grid of its candles, timeframe, the weekday that begins
-/// its weeks, and the last day of what comes to an end.
+/// its weeks, the last day of what comes to an end, and the cells in which it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Market {
     code: MarketCode,
@@ -50,6 +51,7 @@ pub struct Market {
     timeframe: Timeframe,
     week_start: Weekday,
     last_day: Option<NaiveDate>,
+    cells: Cells,
 }
 
 /// What of a series this build does not know, so that it can be read and not filled.
@@ -75,17 +77,19 @@ impl fmt::Display for Unknown {
 
 impl Market {
     /// The market of a series, by what is said of its symbol; `week_start` is the provider's. After the last day it has no
-    /// trading hours any more.
+    /// trading hours any more. Its cells are [those of 50,000 minutes](Cells::of_50_000_minutes).
     pub fn new(listing: impl Into<Listing>, timeframe: Timeframe, week_start: Weekday) -> Market {
         let listing = listing.into();
-        Market {
+        let market = Market {
             code: listing.market,
             hours: listing.market.hours(),
             grid: listing.grid,
             timeframe,
             week_start,
             last_day: listing.last_day,
-        }
+            cells: Cells::ENDLESS,
+        };
+        market.in_cells(Cells::of_50_000_minutes(&market))
     }
 
     /// What of it this build does not know; whatever else is asked is a guess then.
@@ -121,6 +125,11 @@ impl Market {
     /// Whether it always trades, so that a day without a candle is no holiday.
     pub fn always_trades(&self) -> bool {
         self.hours == Hours::Always
+    }
+
+    /// The weekday that begins its weeks.
+    pub(crate) fn week_start(&self) -> Weekday {
+        self.week_start
     }
 
     /// The timeframe.

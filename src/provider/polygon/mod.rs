@@ -66,7 +66,6 @@ pub(crate) fn spec() -> Spec {
         base_url: Some(BASE_URL.into()),
         asset_classes: vec![Stock, Crypto, Forex, Index],
         covers: "stocks, X: crypto, C: forex, I: indices".into(),
-        timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
         default_rate: DEFAULT_RATE.parse().ok(),
         limits: "free plan: 5/min, two years, end of day".into(),
         make: Arc::new(|setup| {

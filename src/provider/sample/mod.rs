@@ -16,7 +16,6 @@ use super::{
 use crate::model::candle::Candle;
 use crate::model::listing::Listing;
 use crate::model::symbol::{Meant, Symbol};
-use crate::model::timeframe::Timeframe;
 use crate::run::clock::Cancel;
 use walk::{Hours, Model, Walk};
 
@@ -34,7 +33,6 @@ pub(crate) fn spec() -> Spec {
         base_url: None,
         asset_classes: vec![Stock, Crypto, Forex, Index],
         covers: "any symbol, synthetic".into(),
-        timeframes: Timeframe::ALL_IN_WORDS.map(str::to_owned).to_vec(),
         default_rate: None,
         limits: "stocks and indices on New York weekdays 09:30 to 16:00, from 2000-01-03 on".into(),
         make: Arc::new(|_| Ok(Arc::new(Sample::default()) as Arc<dyn Provider>)),

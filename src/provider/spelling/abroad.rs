@@ -56,7 +56,7 @@ pub(super) enum Beside<'a> {
     Other(&'a str, &'a str),
 }
 
-/// Where it is told beside a symbol without a class where that trades.
+/// The exchange that is named beside a symbol of no asset class, as in `LSE:VOD` or `VOD.L`.
 pub(super) fn exchange(upper: &str) -> Option<Beside<'_>> {
     if let Some((before, behind)) = upper.split_once(':') {
         return Some(if before.is_empty() || OF_STATES.contains(&before) {

@@ -112,6 +112,10 @@ pub(in crate::serve) fn request(
     if timeframes.is_empty() {
         timeframes.push(Timeframe::Day);
     }
+    for &timeframe in &timeframes {
+        let has_it = provider.check_timeframe(timeframe);
+        has_it.map_err(|none| Fault::usage(none.to_string(), format!("it has {}", none.has)))?;
+    }
     if symbols.len() * timeframes.len() > SERIES {
         return Err(Fault::usage(
             format!("{} series are too many", symbols.len() * timeframes.len()),
@@ -139,7 +143,7 @@ pub(in crate::serve) fn request(
                 listing,
             };
             let range = range.clone().not_before(first);
-            let market = key.market(provider.week_start());
+            let market = provider.market(&key);
             let span = range.span(&market, now)?;
             slices += market.cells(span);
             if slices > SLICES {

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::oneshot;
 
-use super::candles::{Cursor, Writing};
+use super::candle_body::{Cursor, Writing};
 use super::rows::Rows;
 use super::{symbol, timeframe};
 use crate::handover::choice::Choice;

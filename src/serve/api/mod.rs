@@ -1,7 +1,7 @@
 //! What the routes answer, one file a group of calls.
 
 pub(super) mod backfill;
-mod candles;
+mod candle_body;
 pub(super) mod events;
 pub(super) mod health;
 pub(super) mod historical;

@@ -149,7 +149,7 @@ fn look_after(service: &Arc<Service>) {
 }
 
 impl Service {
-    /// What is to be known of a job beside its counts, by what the file says; nothing where that cannot be read.
+    /// A job's outcome, by what the file says; an empty one where that cannot be read.
     pub(in crate::serve) fn outcome(&self, job: &JobRow) -> Outcome {
         let store = self.place.open(Store::read);
         let outcome = store.and_then(|store| self.outcome_in(&store, job));

@@ -3,10 +3,8 @@
 
 use std::collections::HashMap;
 
+use crate::store::candles::flags::NOT_OF_VALUES;
 use crate::store::{Store, StoreError, told};
-
-/// A candle may be flagged several times.
-const SUSPICIOUS: &str = "(SELECT DISTINCT series_id, ts FROM quality_issues WHERE check_name NOT IN ('off_session', 'first_partial'))";
 
 /// Rows of a series that are not among its candles, or should not be what they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -44,9 +42,14 @@ impl Store {
             }
             Ok(())
         };
+        let others = NOT_OF_VALUES.map(|flag| format!("'{flag}'")).join(", ");
+        // A candle may be flagged several times.
+        let suspicious = format!(
+            "(SELECT DISTINCT series_id, ts FROM quality_issues WHERE check_name NOT IN ({others}))"
+        );
         count("rejected", |odd, rows| odd.rejected = rows)
             .and_then(|()| count("conflicts", |odd, rows| odd.conflicting = rows))
-            .and_then(|()| count(SUSPICIOUS, |odd, rows| odd.suspicious = rows))
+            .and_then(|()| count(&suspicious, |odd, rows| odd.suspicious = rows))
             .map_err(told(&self.path))?;
         Ok(all)
     }

@@ -17,6 +17,9 @@ use crate::store::file::tables::judgements;
 const OFF_SESSION: &str = "off_session";
 const FIRST_PARTIAL: &str = "first_partial";
 
+/// The flags that say nothing against a candle's values.
+pub(in crate::store) const NOT_OF_VALUES: [&str; 2] = [OFF_SESSION, FIRST_PARTIAL];
+
 /// What is gone of a candle, and its flags with it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) enum Gone {
@@ -80,11 +83,11 @@ impl Rows<'_> {
     pub(in crate::store) fn forget_flags(&self, ts: i64, gone: Gone) -> Result<(), RowError> {
         for (table, at) in judgements() {
             let which = match (gone, table.name.as_str()) {
-                (Gone::Values, "quality_issues") => "check_name <> 'first_partial'",
-                (Gone::Doubt, "quality_issues") => "check_name = 'first_partial'",
-                // What its values came to does not hang on whether it is whole.
+                (Gone::Values, "quality_issues") => format!("check_name <> '{FIRST_PARTIAL}'"),
+                (Gone::Doubt, "quality_issues") => format!("check_name = '{FIRST_PARTIAL}'"),
+                // What its values came to does not depend on whether it is whole.
                 (Gone::Doubt, _) => continue,
-                (Gone::Values | Gone::Candle, _) => "true",
+                (Gone::Values | Gone::Candle, _) => "true".to_owned(),
             };
             let sql = format!(
                 "DELETE FROM {} WHERE series_id = ? AND {at} = ? AND {which}",

@@ -55,7 +55,7 @@ impl Store {
         let tx = self.begin()?;
         let series_id = bind(&tx, key, None, now, &self.path)?;
         let week_start = week_start(&tx, series_id, candles).map_err(told(&self.path))?;
-        let market = fillable(key, week_start)?;
+        let market = fillable(key, key.market(week_start))?;
         let mut rows = Rows {
             tx: &tx,
             series_id,

@@ -13,12 +13,11 @@ use crate::store::candles::key::{KEY_NAMES, key_columns, key_of, key_values, par
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::{FORMAT, Store, StoreError, told};
 
-/// The market of a series that is to be filled.
+/// The market of a series, once it is sure that the series can be filled.
 ///
 /// # Errors
 /// This build does not know the market or the grid.
-pub(crate) fn fillable(key: &SeriesKey, week_start: Weekday) -> Result<Market, StoreError> {
-    let market = key.market(week_start);
+pub(crate) fn fillable(key: &SeriesKey, market: Market) -> Result<Market, StoreError> {
     match market.unknown() {
         None => Ok(market),
         Some(unknown) => Err(StoreError::Unknown {

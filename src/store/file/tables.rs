@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::store::file::open::SCHEMA;
 
-/// What rows of a table are, and with that what becomes of them. A column `series_id` holds the series' row in each of them.
+/// What rows of a table are, and with that what becomes of them. In judgements and logs a column `series_id` holds the series' row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Kind {
     /// What the file is for: written by statements of its own wherever candles are (`candles/`, `packed/write.rs`, `merge/`).

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use chrono::Weekday;
 use rusqlite::{Connection, params};
 
-use crate::model::market::Policy;
+use crate::model::market::{Market, Policy};
 use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::status::JobStatus;
@@ -25,8 +24,8 @@ pub(in crate::store) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 pub(crate) struct SeriesPlan {
     /// The series.
     pub key: SeriesKey,
-    /// The weekday that begins the source's weeks.
-    pub week_start: Weekday,
+    /// Its market, as the provider is asked for it.
+    pub market: Market,
     /// What is asked, whole candles.
     pub span: Span,
     /// What is missing of it, ascending.
@@ -132,7 +131,13 @@ impl Store {
         let targets = plan(self)?;
         let mut made = Vec::with_capacity(targets.len());
         for target in &targets {
-            let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            let series_id = bind(
+                &tx,
+                &target.key,
+                Some(target.market.week_start()),
+                now,
+                &self.path,
+            )?;
             disbelieve(&tx, series_id, &target.disbelieved, now).map_err(told)?;
             let slices = insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?;
             made.push((series_id, slices));
@@ -153,7 +158,13 @@ pub(in crate::store) fn create(
     insert_job(tx, job, targets).map_err(told)?;
     let mut made = Vec::with_capacity(targets.len());
     for target in targets {
-        let series_id = bind(tx, &target.key, Some(target.week_start), job.now, path)?;
+        let series_id = bind(
+            tx,
+            &target.key,
+            Some(target.market.week_start()),
+            job.now,
+            path,
+        )?;
         disbelieve(tx, series_id, &target.disbelieved, job.now).map_err(told)?;
         let sql = "INSERT INTO backfill_series (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
         let values = params![

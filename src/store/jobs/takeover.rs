@@ -46,7 +46,13 @@ impl Store {
         let mut made = Vec::with_capacity(targets.len());
         for target in &targets {
             // It may have been dropped and made anew, or bound to another source, since.
-            let series_id = bind(&tx, &target.key, Some(target.week_start), now, &self.path)?;
+            let series_id = bind(
+                &tx,
+                &target.key,
+                Some(target.market.week_start()),
+                now,
+                &self.path,
+            )?;
             disbelieve(&tx, series_id, &target.disbelieved, now).map_err(told)?;
             cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
             let sql = "UPDATE backfill_series SET status = 'pending', error = NULL WHERE job_id = ? AND series_id = ?";

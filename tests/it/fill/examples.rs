@@ -1,5 +1,6 @@
 //! The examples, as somebody who begins with them uses them.
 
+use std::ffi::OsString;
 use std::fs;
 use std::sync::Arc;
 
@@ -91,6 +92,37 @@ fn a_provider_of_ones_own_is_asked_through_the_same_path() {
     assert_eq!(
         last,
         ["1704153600 185.64 82488700", "1704326400 181.91 71983600"]
+    );
+}
+
+#[test]
+fn a_provider_is_asked_for_its_own_timeframes_in_its_own_cells() {
+    let home = Home::new();
+    let header = DAYS.lines().next().unwrap();
+    // A minute of 2024-01-02 and one of half a year later: of 75 days a cell would hold one alone.
+    let minutes = "1704204000000,1,2,0.5,1.5,10\n1719410400000,1,2,0.5,1.5,10";
+    fs::write(home.path("AAPL-1m.csv"), format!("{header}\n{minutes}\n")).unwrap();
+    let asked = |timeframe: &str| {
+        let words = format!(
+            "candlefile backfill AAPL -t {timeframe} --provider folder --start 2024-01-02 --end 2024-06-30 -q --db"
+        );
+        let words = words.split(' ').map(OsString::from);
+        let registry = Registry::default().with(custom_provider::spec(&home.path("")));
+        candlefile::cli::main_with(registry, words.chain([home.db_path().into()]))
+    };
+    assert_eq!(asked("2h"), 2);
+    assert!(
+        !home.db_path().exists(),
+        "refused before anything is recorded"
+    );
+    assert_eq!(asked("1m"), 0);
+    let db = home.db();
+    assert_eq!(db.candles("AAPL", "1m").len(), 2);
+    assert_eq!(
+        db.0.query_row("SELECT count(*) FROM backfill_progress", [], |row| row
+            .get::<_, i64>(0))
+            .unwrap(),
+        1
     );
 }
 
