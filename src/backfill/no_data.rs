@@ -53,7 +53,7 @@ impl NoData {
 
     /// Whether the provider has nothing of the kind.
     pub(super) fn is_elsewhere(&self) -> bool {
-        matches!(self.meant, Meant::Elsewhere(_))
+        matches!(self.meant, Meant::Elsewhere { unless: None, .. })
     }
 
     /// Whether what may have been meant trades at other times.

@@ -35,8 +35,13 @@ impl BadSymbol {
 pub enum Meant {
     /// One of these, the likeliest first; none where it looks right.
     OneOf(Vec<Symbol>),
-    /// What the provider has nothing of, however it is spelled, and why.
-    Elsewhere(&'static str),
+    /// What the provider has nothing of, however it is spelled.
+    Elsewhere {
+        /// Why.
+        why: &'static str,
+        /// What it would be if that is wrong.
+        unless: Option<Symbol>,
+    },
 }
 
 impl Default for Meant {
@@ -50,7 +55,7 @@ impl Meant {
     pub fn first(&self) -> Option<&Symbol> {
         match self {
             Meant::OneOf(likely) => likely.first(),
-            Meant::Elsewhere(_) => None,
+            Meant::Elsewhere { unless, .. } => unless.as_ref(),
         }
     }
 
@@ -62,7 +67,10 @@ impl Meant {
                 let likely: Vec<&str> = likely.iter().map(Symbol::as_str).collect();
                 Some(format!("did you mean {}?", likely.join(" or ")))
             }
-            Meant::Elsewhere(why) => Some((*why).to_owned()),
+            Meant::Elsewhere { why, unless } => Some(match unless {
+                Some(symbol) => format!("{why}; or did you mean {symbol}?"),
+                None => (*why).to_owned(),
+            }),
         }
     }
 }

@@ -51,12 +51,24 @@ const PREFIXES: [&str; 4] = ["X", "C", "I", "O"];
 /// Spellings that are more likely to exist than what was typed, the likeliest first; none where it looks right as it is.
 pub(crate) fn likely(text: &str) -> Meant {
     let Some(mut likely) = meant(text) else {
-        return Meant::Elsewhere(ELSEWHERE);
+        return Meant::Elsewhere {
+            why: ELSEWHERE,
+            unless: preferred(text),
+        };
     };
     likely.retain(|other| other != text);
     likely.dedup();
     let likely = likely.iter().filter_map(|other| other.parse().ok());
     Meant::OneOf(likely.collect())
+}
+
+/// A preferred share, where its letter behind a dot is that of another country's exchange, too.
+fn preferred(text: &str) -> Option<Symbol> {
+    let upper = text.trim().to_ascii_uppercase();
+    let (stem, letter) = upper.split_once('.')?;
+    let is_name = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_share = is_name && letter.len() == 1;
+    is_share.then(|| format!("{stem}p{letter}").parse().ok())?
 }
 
 /// `None` for what trades elsewhere.
@@ -223,11 +235,12 @@ fn of_kind(text: &str, upper: &str, stem: &str, tail: &str) -> Vec<String> {
             vec![format!("{stem}p{series}")]
         }
         class if class.len() == 1 && !is_dotted => {
-            let dotted = format!("{stem}.{class}");
-            // Some letters behind a dot are another country's exchange.
-            let dotted = Some(dotted).filter(|dotted| abroad::exchange(dotted).is_none());
-            let preferred = format!("{stem}p{class}");
-            dotted.into_iter().chain([preferred]).collect()
+            let mut both = vec![format!("{stem}.{class}"), format!("{stem}p{class}")];
+            // Some letters behind a dot are another country's exchange, and seldom a class.
+            if abroad::exchange(&both[0]).is_some() {
+                both.reverse();
+            }
+            both
         }
         _ => in_capitals(text, upper),
     }
@@ -263,15 +276,19 @@ mod tests {
                 .map(Symbol::as_str)
                 .collect::<Vec<_>>()
                 .join(" "),
-            Meant::Elsewhere(_) => "elsewhere".to_owned(),
+            Meant::Elsewhere { unless: None, .. } => "elsewhere".to_owned(),
+            Meant::Elsewhere { unless, .. } => {
+                let unless = unless.expect("the other arm has none");
+                format!("elsewhere {unless}")
+            }
         }
     }
 
     #[test]
     fn what_others_write_has_the_providers_spelling() {
         for (text, expected) in [
-            ("BAC-L", "BACpL"),
-            ("F-T", "FpT"),
+            ("BAC-L", "BACpL BAC.L"),
+            ("F-T", "FpT F.T"),
             ("BAC-B", "BAC.B BACpB"),
             ("BRK/B", "BRK.B BRKpB"),
             ("brk-b", "BRK.B BRKpB"),
@@ -406,8 +423,7 @@ mod tests {
             "TSE:7203",
             "NSE:HYUNDAI",
             "VOD:LN",
-            "VOD.L",
-            "vod.l",
+            "7203.T",
             "RY.TO",
             "MC.PA",
             "BMW.DE",
@@ -416,6 +432,10 @@ mod tests {
             "VOD LN Equity",
         ] {
             assert_eq!(likely_of(text), "elsewhere", "{text}");
+        }
+        // London, or a preferred share.
+        for (text, expected) in [("BAC.L", "elsewhere BACpL"), ("vod.l", "elsewhere VODpL")] {
+            assert_eq!(likely_of(text), expected, "{text}");
         }
     }
 

@@ -16,7 +16,7 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
     let home = Home::new();
     let server = Server::always(Reply::json(200, NOTHING));
     for (asked, hints) in [
-        ("BAC-L", "did you mean BACpL?"),
+        ("BAC-L", "did you mean BACpL or BAC.L?"),
         ("kimpl", "did you mean KIMPL or KIMpL?"),
         ("BAC.PRL", "did you mean BACpL?"),
         ("BAC^L", "did you mean BACpL?"),
