@@ -152,22 +152,31 @@ pub(super) fn missing_roots() -> Option<String> {
     })
 }
 
-/// Which variable names TLS roots where there are none. The client would go on with the machine's own and say nothing.
+/// Which variable names TLS roots where there are none. The client would go on with what the other one names, or with the
+/// machine's own, and say nothing. A folder without any beside a file that has some is usual.
 pub(super) fn empty_roots() -> Option<String> {
-    let set = ROOTS.into_iter().filter_map(var_os);
-    if set
-        .flat_map(|path| split_paths(&path).collect::<Vec<_>>())
-        .any(|path| holds_certificate(&path))
-    {
-        return None;
-    }
-    let named: Vec<String> = ROOTS.into_iter().filter_map(named).collect();
+    let [file, folder] = ROOTS.map(|name| {
+        let path = var_os(name).filter(|path| !path.is_empty())?;
+        Some(split_paths(&path).any(|path| holds_certificate(&path)))
+    });
+    let is_empty = [
+        file == Some(false),
+        folder == Some(false) && file != Some(true),
+    ];
+    let empty = ROOTS.into_iter().zip(is_empty).filter(|&(_, is)| is);
+    let named: Vec<String> = empty.filter_map(|(name, _)| named(name)).collect();
     let holds = match named.len() {
         0 => return None,
         1 => "which holds no certificate",
         _ => "and neither holds a certificate",
     };
     Some(format!("{}, {holds}", named.join(" and ")))
+}
+
+/// The variables that name TLS roots here.
+pub(super) fn roots() -> impl Iterator<Item = &'static str> {
+    let is_set = |name: &&str| var_os(name).is_some_and(|path| !path.is_empty());
+    ROOTS.into_iter().filter(is_set)
 }
 
 /// Whether a file, or one in a folder, has a certificate in PEM form.

@@ -1,5 +1,6 @@
 //! Why an answer is none, in words that are fit for one line. What a server says is never taken over whole.
 
+use super::environment;
 use crate::model::next::{Next, Setting};
 use crate::model::plain::turns;
 
@@ -83,7 +84,7 @@ impl Unreachable {
                 ]);
             }
             Unreachable::Certificate => {
-                return Setting::BaseUrl.after("check SSL_CERT_FILE, the machine's TLS roots and");
+                return check_certificate(environment::roots());
             }
             Unreachable::Roots => {
                 "let that variable name certificates in PEM form, or unset it for the machine's own"
@@ -96,6 +97,12 @@ impl Unreachable {
             }
         })
     }
+}
+
+/// What to check where a certificate is not accepted, with the variables that are set.
+fn check_certificate<'a>(variables: impl Iterator<Item = &'a str>) -> Next {
+    let variables: String = variables.map(|name| format!("{name}, ")).collect();
+    Setting::BaseUrl.after(format!("check {variables}the machine's TLS roots and"))
 }
 
 /// The beginning of what a server says of itself, made fit for one line.
@@ -122,4 +129,23 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     }
     let text = words(&error.to_string());
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_named_only_where_it_is_set() {
+        for (variables, words) in [
+            (&[][..], "check the machine's TLS roots and"),
+            (
+                &["SSL_CERT_FILE"],
+                "check SSL_CERT_FILE, the machine's TLS roots and",
+            ),
+        ] {
+            let next = check_certificate(variables.iter().copied());
+            assert_eq!(next, Setting::BaseUrl.after(words));
+        }
+    }
 }

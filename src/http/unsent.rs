@@ -33,7 +33,8 @@ fn no_connection<K>(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once<K> 
     let address = base.address();
     let unreachable = |why, message| Once::Final(Kind::Unreachable(why), message);
     if cause.to_lowercase().contains("certificate") {
-        let message = format!("the provider's TLS certificate is not accepted: {cause}");
+        let why = certificate_words(cause);
+        let message = format!("the provider's TLS certificate is not accepted: {why}");
         return unreachable(Unreachable::Certificate, message);
     }
     let proxy = environment::proxy(base);
@@ -59,6 +60,36 @@ fn no_connection<K>(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once<K> 
             Once::NoConnection(message, whole, why)
         }
     }
+}
+
+/// What is wrong with a certificate. Most of it the TLS library says by names that are in its own code.
+fn certificate_words(cause: &str) -> &str {
+    const KNOWN: [(&str, &str); 9] = [
+        (
+            "UnknownIssuer",
+            "it is signed by nobody whom this machine trusts",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "it is the kind that signs others, and not a server's own",
+        ),
+        ("NotValidYet", "it is not valid yet"),
+        (
+            "not valid yet",
+            "it is not valid yet, by this machine's clock",
+        ),
+        ("Expired", "it has expired"),
+        (
+            "certificate expired",
+            "it has expired, by this machine's clock",
+        ),
+        ("NotValidForName", "it is for another host"),
+        ("Revoked", "it was revoked"),
+        ("BadSignature", "its signature is wrong"),
+    ];
+    let cause = cause.trim_start_matches("invalid peer certificate: ");
+    let known = KNOWN.iter().find(|(theirs, _)| cause.contains(theirs));
+    known.map_or(cause, |(_, ours)| ours)
 }
 
 /// A proxy was reached, and gives no way to the provider.
@@ -88,5 +119,45 @@ fn refused_by<K>(proxy: &Proxy, cause: &str, base: &BaseUrl) -> Once<K> {
             let message = format!("{proxy} gives no way to the provider: {cause}");
             Once::NoConnection(message.clone(), message, Unreachable::Proxy)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_said_in_words() {
+        use rustls::{CertificateError, Error, OtherError};
+        use std::sync::Arc;
+        use std::time::Duration;
+        let other = OtherError(Arc::new(std::io::Error::other("a name of the library's")));
+        let at =
+            |seconds| rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        for (error, words) in [
+            (CertificateError::UnknownIssuer, "it is signed by nobody"),
+            (CertificateError::Expired, "it has expired"),
+            (
+                CertificateError::ExpiredContext {
+                    time: at(2),
+                    not_after: at(1),
+                },
+                "it has expired, by this machine's clock",
+            ),
+            (
+                CertificateError::NotValidYetContext {
+                    time: at(1),
+                    not_before: at(2),
+                },
+                "it is not valid yet, by this machine's clock",
+            ),
+            (CertificateError::Other(other), "Other("),
+        ] {
+            let cause = Error::InvalidCertificate(error).to_string();
+            let said = certificate_words(&cause);
+            assert!(said.starts_with(words), "{cause}: {said}");
+        }
+        let ca = "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))";
+        assert!(certificate_words(ca).starts_with("it is the kind that signs others"));
     }
 }

@@ -157,6 +157,16 @@ fn roots_without_a_certificate_are_named() {
             "{said}"
         );
     }
+    // A file that lacks them is named whatever else is set; a folder beside one that has some is usual.
+    let others = home.path("others");
+    std::fs::create_dir(&others).unwrap();
+    std::fs::write(others.join("a.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
+    let (file, others) = (file.to_str().unwrap(), others.to_str().unwrap());
+    let said_of = |file, folder| said(FAR, &[("SSL_CERT_FILE", file), ("SSL_CERT_DIR", folder)]);
+    let named = format!("SSL_CERT_FILE names {file}, which holds no certificate");
+    assert!(said_of(file, others).contains(&named));
+    let beside = said_of(&format!("{others}/a.pem"), folder.to_str().unwrap());
+    assert!(!beside.contains("holds no certificate"), "{beside}");
 }
 
 #[test]
