@@ -12,6 +12,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::JobStatus;
 use crate::monitor::{Left, Monitor};
+use crate::run::spare::Spare;
 use crate::store::{Made, SeriesPlan, Slice, Store, StoreError};
 
 /// Stored candles at each end of an adjusted series, and at each place where it grows, that are asked for again before it
@@ -102,6 +103,7 @@ pub(super) fn execute(
     monitor: &dyn Monitor,
 ) -> Result<Report, StoreError> {
     let began = runner.clock.monotonic();
+    let spare = Spare::beside(store.path());
     tell(job, parts, runner, monitor);
     let outlook = Outlook::new(runner.rate, Instant::now());
     let mut ledger = Ledger::new(job, parts, outlook);
@@ -113,7 +115,9 @@ pub(super) fn execute(
     // Without turns the fetchers stop: that is what went wrong, and not what they say.
     let written = paced.end().map_or(written, Err);
     let cancelled = runner.cancel.is_cancelled();
-    if ledger.stop.is_none() && (ledger.is_open() || cancelled && ledger.leaves_some()) {
+    if let Err(StoreError::Full(file)) = &written {
+        ledger.stop = Some(Stop::full(file.clone()));
+    } else if ledger.stop.is_none() && (ledger.is_open() || cancelled && ledger.leaves_some()) {
         ledger.stop = Some(if cancelled {
             Stop::Cancelled
         } else {
@@ -122,7 +126,10 @@ pub(super) fn execute(
     }
     let elapsed = runner.clock.monotonic().saturating_sub(began);
     let now = runner.clock.now();
-    if let Err(error) = written {
+    spare.give_back();
+    if let Err(error) = written
+        && !matches!(error, StoreError::Full(_))
+    {
         // Best effort: the error that stopped the job may stop this, too, and the next run then finds its owner gone.
         let _ = store.end_job(
             &job.job_id,
@@ -134,16 +141,24 @@ pub(super) fn execute(
         );
         return Err(error);
     }
-    let report =
+    let mut report =
         store.at_one_instant(|| report::make(store, job, ledger, runner, (elapsed, now)))?;
-    store.end_job(
+    let recorded = store.end_job(
         &job.job_id,
         &job.owner,
         report.status,
         report.record().as_deref(),
         report.resume_at(),
         now,
-    )?;
+    );
+    match recorded {
+        // What was done is told even so: the next run finds a job whose owner is gone.
+        Err(StoreError::Full(file)) => {
+            report.status = JobStatus::Failed;
+            report.stop = Some(Stop::full(file));
+        }
+        recorded => recorded?,
+    }
     // What it says is of the file under its path.
     store.check_in_place()?;
     Ok(report)

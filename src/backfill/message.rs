@@ -33,6 +33,19 @@ pub(crate) enum Message {
     Stop(Stop),
 }
 
+impl Message {
+    /// The series that it is about, where anything is told of that.
+    pub(super) fn series(&self) -> Option<usize> {
+        match self {
+            Message::Page(page) => Some(page.series),
+            Message::Failed { series, .. }
+            | Message::Checked { series }
+            | Message::SeriesOver { series, .. } => Some(*series),
+            Message::Started { .. } | Message::Belied { .. } | Message::Stop(_) => None,
+        }
+    }
+}
+
 /// Why slices were given up.
 #[derive(Debug)]
 pub(crate) struct GivenUp {

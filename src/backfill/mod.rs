@@ -31,6 +31,7 @@ pub use report::{Report, SeriesReport};
 pub(crate) use update::sources;
 pub use update::update_of;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::http::rate::Rate;
@@ -102,6 +103,13 @@ pub enum Stop {
         /// When to go on, Unix seconds.
         resume_at: i64,
     },
+    /// The disk is full, or nothing more may be written: a quota, or a limit of the process.
+    Full {
+        /// What happened.
+        message: String,
+        /// The file that takes no more.
+        file: PathBuf,
+    },
     /// It was told to.
     Cancelled,
     /// A fetcher stopped unexpectedly: a defect of this program.
@@ -122,7 +130,7 @@ pub(crate) struct Job {
 /// Fetches what is missing of the series, as a new job.
 ///
 /// A slice that fails does not stop the job: the report says what is missing. What was saved stays saved, whatever
-/// happens.
+/// happens. A disk that is full by the time that the job has begun stops it, and the report says that, too ([`Stop::Full`]).
 ///
 /// # Errors
 /// The file cannot be opened, read or written, or a series is bound otherwise.
@@ -251,6 +259,16 @@ pub fn resume(
         runner,
         monitor,
     )
+}
+
+impl Stop {
+    fn full(file: PathBuf) -> Stop {
+        let full = StoreError::Full(file.clone());
+        Stop::Full {
+            message: full.to_string(),
+            file,
+        }
+    }
 }
 
 impl Request {

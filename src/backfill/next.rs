@@ -277,6 +277,9 @@ impl Report {
                 Next::Then(vec![Next::CheckKey { provider }, resume])
             }
             (Some(Stop::Unreachable { why, .. }), _) => Next::Then(vec![why.next(), resume]),
+            (Some(Stop::Full { .. }), _) => {
+                Next::Then(vec![Next::words("make room or lift the limit"), resume])
+            }
             (Some(Stop::Throttled { resume_at, .. }), _) => Next::Wait {
                 until: *resume_at,
                 then: Box::new(resume),

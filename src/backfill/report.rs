@@ -115,8 +115,16 @@ impl Report {
 
     /// Why the job is not complete, where no slice or series says so.
     pub(super) fn record(&self) -> Option<String> {
-        let stopped = self.error().map(str::to_owned);
+        let stopped = match &self.stop {
+            Some(Stop::Full { file, .. }) => Some(StoreError::Full(file.clone()).without_path()),
+            _ => self.error().map(str::to_owned),
+        };
         stopped.or_else(|| (!self.left.is_empty()).then(|| left_words(&self.left_to())))
+    }
+
+    /// Whether a full disk stopped it.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self.stop, Some(Stop::Full { .. }))
     }
 
     /// Whether everything asked for was there, so that nothing was sent.
@@ -145,7 +153,8 @@ fn stop_words(stop: Option<&Stop>) -> Option<&str> {
     match stop? {
         Stop::Unauthorized(message)
         | Stop::Unreachable { message, .. }
-        | Stop::Throttled { message, .. } => Some(message),
+        | Stop::Throttled { message, .. }
+        | Stop::Full { message, .. } => Some(message),
         Stop::Cancelled => Some("stopped on request"),
         Stop::Defect => Some("a fetcher stopped unexpectedly"),
     }
@@ -234,7 +243,9 @@ pub(super) fn make(
         .iter()
         .all(|series| series.status == SeriesStatus::Completed);
     let status = match &ledger.stop {
-        Some(Stop::Unauthorized(_) | Stop::Unreachable { .. } | Stop::Defect) => JobStatus::Failed,
+        Some(
+            Stop::Unauthorized(_) | Stop::Unreachable { .. } | Stop::Full { .. } | Stop::Defect,
+        ) => JobStatus::Failed,
         Some(Stop::Cancelled | Stop::Throttled { .. }) => JobStatus::Interrupted,
         None if complete => JobStatus::Completed,
         None => JobStatus::Partial,

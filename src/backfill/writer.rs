@@ -31,6 +31,8 @@ pub(super) struct Ledger<'a> {
     pub(super) records: Counts,
     /// Of the batch in hand, to be reported once it is committed.
     news: Vec<FailedSlice>,
+    /// Slices that the batch in hand ends, by their series.
+    ended: Vec<(usize, Slice)>,
     beat_at: i64,
     /// Seconds that this machine's clock was found ahead of the provider's.
     pub(super) clock_offset: Option<i64>,
@@ -63,6 +65,13 @@ pub(super) struct State<'a> {
     asked_to: i64,
     /// The earliest instant of the plan and of the answers.
     asked_at: i64,
+}
+
+/// What a batch may change of what is told, as it was before.
+struct Before {
+    records: Counts,
+    completed: u64,
+    series: Vec<(usize, SeriesStatus, Counts, Option<String>, Vec<Left>)>,
 }
 
 /// What becomes of the page that ends the last slice of a series.
@@ -117,6 +126,7 @@ impl<'a> Ledger<'a> {
             completed: 0,
             records: Counts::default(),
             news: Vec::new(),
+            ended: Vec::new(),
             beat_at: 0,
             clock_offset: None,
             habit: 0,
@@ -172,11 +182,12 @@ impl<'a> Ledger<'a> {
             let now = runner.clock.now();
             let has_news = !messages.is_empty();
             if has_news || now - self.beat_at >= HEARTBEAT {
-                let batch = store.batch(&self.job.job_id, self.job.owner.as_str(), now)?;
-                for message in messages {
-                    self.take(&batch, message, now)?;
+                let before = self.before(&messages);
+                if let Err(error) = self.store(store, messages, now) {
+                    self.take_back(before);
+                    return Err(error);
                 }
-                batch.commit()?;
+                self.ended.clear();
                 store.bound_log(&runner.cancel);
                 self.beat_at = now;
             }
@@ -191,6 +202,49 @@ impl<'a> Ledger<'a> {
             monitor.progress(&self.snapshot(fetcher, runner, now));
         }
         Ok(())
+    }
+
+    /// One transaction.
+    fn store(
+        &mut self,
+        store: &mut Store,
+        messages: Vec<Message>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let batch = store.batch(&self.job.job_id, self.job.owner.as_str(), now)?;
+        for message in messages {
+            self.take(&batch, message, now)?;
+        }
+        batch.commit()
+    }
+
+    fn before(&self, messages: &[Message]) -> Before {
+        let series = messages.iter().filter_map(Message::series);
+        let series = series.map(|index| {
+            let state = &self.states[index];
+            let (error, left) = (state.error.clone(), state.left.clone());
+            (index, state.status, state.records, error, left)
+        });
+        Before {
+            records: self.records,
+            completed: self.completed,
+            series: series.collect(),
+        }
+    }
+
+    /// What was not stored is not told: how the job ends is by what is in the file.
+    fn take_back(&mut self, before: Before) {
+        self.records = before.records;
+        self.completed = before.completed;
+        for (index, status, records, error, left) in before.series {
+            let state = &mut self.states[index];
+            (state.status, state.records) = (status, records);
+            (state.error, state.left) = (error, left);
+        }
+        for (index, slice) in self.ended.drain(..) {
+            self.states[index].open.insert(slice.slice_id, slice);
+        }
+        self.news.clear();
     }
 
     fn snapshot(&mut self, fetcher: &Fetcher, runner: &Runner, now: i64) -> Snapshot<'a> {
@@ -352,6 +406,7 @@ impl<'a> Ledger<'a> {
         })?;
         self.completed += 1;
         self.states[series].open.remove(&slice_id);
+        self.ended.push((series, slice));
         self.end_series(batch, series)
     }
 
@@ -369,6 +424,7 @@ impl<'a> Ledger<'a> {
             at,
         } = why;
         batch.slice_failed(slice.slice_id, error, *attempts, *at)?;
+        self.ended.push((series, slice));
         let state = &mut self.states[series];
         state.open.remove(&slice.slice_id);
         state.status = SeriesStatus::Failed;

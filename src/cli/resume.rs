@@ -1,7 +1,7 @@
 //! `candlefile resume`: go on with jobs that were interrupted or failed in part, under their own ids. A source that cannot be
 //! asked does not keep the jobs of others from going on.
 
-use crate::backfill::{Runner, left_of};
+use crate::backfill::{Report, Runner, left_of};
 use crate::model::status::JobStatus;
 use crate::model::status::JobStatus as Status;
 use crate::store::{JobFilter, JobRow, SeriesPlan, Store, StoreError};
@@ -51,7 +51,8 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
     // Sources that take no more, and the jobs that were left for that.
     let (mut stopped, mut left) = (Vec::new(), 0);
     for (job, runner, _) in runs {
-        if fetching.cancel.is_cancelled() || stopped.contains(&job.source) {
+        let is_full = reports.last().is_some_and(Report::is_full);
+        if fetching.cancel.is_cancelled() || is_full || stopped.contains(&job.source) {
             left += 1;
             continue;
         }

@@ -40,7 +40,14 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
         let report = crate::backfill::run(&mut store, &request, &runner, monitor.as_ref());
         drop(monitor);
         match report {
-            Ok(report) => reports.push(report),
+            Ok(report) => {
+                let is_full = report.is_full();
+                reports.push(report);
+                // Nothing more fits for any source.
+                if is_full {
+                    break;
+                }
+            }
             Err(error) => return report::print_before(global, &reports, &aside, error.into()),
         }
     }

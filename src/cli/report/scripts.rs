@@ -87,13 +87,17 @@ pub(super) fn combined(reports: &[Report], jobs: &[Value]) -> Value {
             .collect()
     };
     let worst = reports.iter().max_by_key(|report| exit_of(report));
-    json!({
+    let mut document = json!({
         "job_id": null, "status": worst.map(|report| report.status), "provider": null,
         "requests": reports.iter().map(|report| report.requests).sum::<u64>(),
         "elapsed_s": reports.iter().map(|report| report.elapsed.as_secs_f64()).sum::<f64>(),
         "records": records, "series": all("series"), "nothing_from_provider": all("nothing_from_provider"),
         "left_to_others": all("left_to_others"), "failed": all("failed"), "jobs": jobs,
-    })
+    });
+    if let Some(error) = jobs.iter().find_map(|job| job.get("error")) {
+        document["error"] = error.clone();
+    }
+    document
 }
 
 fn kind(report: &Report) -> &'static str {
@@ -101,6 +105,7 @@ fn kind(report: &Report) -> &'static str {
         Some(Stop::Unauthorized(_)) => "key",
         Some(Stop::Unreachable { .. }) => "provider",
         Some(Stop::Throttled { .. }) => "rate",
+        Some(Stop::Full { .. }) => "disk_full",
         _ => "job",
     }
 }

@@ -90,7 +90,10 @@ fn run(service: &Arc<Service>, job: &JobRow, stop: Cancel) {
                 "this machine's clock and the provider's are far apart"
             );
         }
-        Ok(report.stop == Some(Stop::Cancelled))
+        match report.stop {
+            Some(Stop::Full { file, .. }) => Err(StoreError::Full(file)),
+            stop => Ok(stop == Some(Stop::Cancelled)),
+        }
     };
     let ended = catch_unwind(AssertUnwindSafe(resume));
     if let Ok(Err(error @ (StoreError::Moved { .. } | StoreError::LogGone(_)))) = &ended {

@@ -84,16 +84,39 @@ fn a_limit_on_a_files_size_is_told_like_a_full_disk_and_nothing_is_lost() {
     let minutes = "backfill AAPL -t 1m --start 2024-01-02 --end 2024-01-05";
     let server = Server::start();
     // Not even the file; its first pages, or the log beside it; a part of the candles.
-    for blocks in [0, 8, 100, 300] {
-        let home = Home::new();
-        let limited = |words: &str| {
+    const FOR_A_JOB: u32 = 500;
+    for blocks in [0, 8, 300, FOR_A_JOB] {
+        let (home, other) = (Home::new(), Home::new());
+        let limited = |home: &Home, words: &str| {
             let cli = home.to(&server, words.split(' '));
             cli.file_blocks(blocks).run().exit(1)
         };
-        limited(minutes).says(&["disk is full or a size limit (ulimit -f", "next:", "limit"]);
-        let run = limited(&format!("--json {minutes}"));
-        run.json();
+        let told = limited(&home, minutes);
+        let text = format!("{}{}", told.stdout, told.stderr);
+        for words in [
+            "disk is full or a size limit (ulimit -f",
+            "next:",
+            "make room or lift the limit",
+        ] {
+            assert!(text.contains(words), "{words}\n{text}");
+        }
+        let run = limited(&other, &format!("--json {minutes}"));
+        let document = run.json();
+        assert_eq!(document["error"]["kind"], "disk_full", "{run:?}");
         assert!(run.stdout.contains("disk is full"), "{run:?}");
+        if blocks == FOR_A_JOB {
+            // What was done stands beside it, and whoever looks later finds no job that somebody killed.
+            assert!(
+                text.contains("failed: 1 series") && text.contains("  job "),
+                "{text}"
+            );
+            assert!(document["job_id"].is_string(), "{document}");
+            let recorded =
+                "SELECT group_concat(DISTINCT status || ' ' || error) FROM backfill_jobs";
+            let recorded = home.db().text(recorded);
+            let full = "failed the disk is full or a size limit (ulimit -f, a quota) is reached while writing the file";
+            assert_eq!(recorded, full);
+        }
         home.to(&server, minutes.split(' ')).run().ok();
         let whole = span("AAPL", "1m", "2024-01-02", "2024-01-05");
         check(&home.db(), "AAPL", "1m", whole);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use candlefile::backfill::{Request, Runner, run};
+use candlefile::backfill::{Request, Runner, Stop, run};
 use candlefile::model::{Candle, JobStatus, Policy, Span};
 use candlefile::monitor::{Monitor, Snapshot};
 use candlefile::provider::{Ask, Cursor, Page, Provider, ProviderError};
@@ -191,7 +191,7 @@ pub(crate) fn run_all(path: &Path, size: Size, told: &dyn Fn(u64)) -> Result<(),
             end_words: None,
         };
         let watch = Watch {
-            provider,
+            provider: provider.clone(),
             before,
             told,
             checkpoints: Checkpoints {
@@ -201,6 +201,15 @@ pub(crate) fn run_all(path: &Path, size: Size, told: &dyn Fn(u64)) -> Result<(),
             },
         };
         let report = run(&mut store, &request, &runner, &watch)?;
+        if let Some(Stop::Full { file, .. }) = report.stop {
+            // What it counts is what was stored.
+            let saved = *provider.saved.lock().unwrap();
+            assert_eq!(report.records.fetched, saved, "{:?}", report.records);
+            let of_series = report.series.iter().map(|series| series.records.fetched);
+            assert_eq!(of_series.sum::<u64>(), saved);
+            assert_eq!(report.status, JobStatus::Failed);
+            return Err(StoreError::Full(file));
+        }
         assert_eq!(report.status, JobStatus::Completed);
         before += report.records.inserted;
         told(before);
