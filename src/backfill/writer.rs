@@ -71,7 +71,15 @@ pub(super) struct State<'a> {
 struct Before {
     records: Counts,
     completed: u64,
-    series: Vec<(usize, SeriesStatus, Counts, Option<String>, Vec<Left>)>,
+    series: Vec<SeriesBefore>,
+}
+
+struct SeriesBefore {
+    index: usize,
+    status: SeriesStatus,
+    records: Counts,
+    error: Option<String>,
+    left: Vec<Left>,
 }
 
 /// What becomes of the page that ends the last slice of a series.
@@ -222,8 +230,13 @@ impl<'a> Ledger<'a> {
         let series = messages.iter().filter_map(Message::series);
         let series = series.map(|index| {
             let state = &self.states[index];
-            let (error, left) = (state.error.clone(), state.left.clone());
-            (index, state.status, state.records, error, left)
+            SeriesBefore {
+                index,
+                status: state.status,
+                records: state.records,
+                error: state.error.clone(),
+                left: state.left.clone(),
+            }
         });
         Before {
             records: self.records,
@@ -236,10 +249,10 @@ impl<'a> Ledger<'a> {
     fn take_back(&mut self, before: Before) {
         self.records = before.records;
         self.completed = before.completed;
-        for (index, status, records, error, left) in before.series {
-            let state = &mut self.states[index];
-            (state.status, state.records) = (status, records);
-            (state.error, state.left) = (error, left);
+        for before in before.series {
+            let state = &mut self.states[before.index];
+            (state.status, state.records) = (before.status, before.records);
+            (state.error, state.left) = (before.error, before.left);
         }
         for (index, slice) in self.ended.drain(..) {
             self.states[index].open.insert(slice.slice_id, slice);
