@@ -101,8 +101,8 @@ impl Unreachable {
 
 /// What to check where a certificate is not accepted, with the variables that are set.
 fn check_certificate<'a>(variables: impl Iterator<Item = &'a str>) -> Next {
-    let variables: String = variables.map(|name| format!("{name}, ")).collect();
-    Setting::BaseUrl.after(format!("check {variables}the machine's TLS roots and"))
+    let roots: Vec<&str> = variables.chain(["the machine's TLS roots and"]).collect();
+    Setting::BaseUrl.after(format!("check {}", roots.join(", ")))
 }
 
 /// The beginning of what a server says of itself, made fit for one line.

@@ -78,13 +78,15 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
     }
 }
 
+/// Blocks of 512 bytes in which there is room for a job, and not for all of its candles.
+const FOR_A_JOB: u32 = 500;
+
 // The signal of the limit killed without a word, and `--json` had no document.
 #[test]
 fn a_limit_on_a_files_size_is_told_like_a_full_disk_and_nothing_is_lost() {
     let minutes = "backfill AAPL -t 1m --start 2024-01-02 --end 2024-01-05";
     let server = Server::start();
     // Not even the file; its first pages, or the log beside it; a part of the candles.
-    const FOR_A_JOB: u32 = 500;
     for blocks in [0, 8, 300, FOR_A_JOB] {
         let (home, other) = (Home::new(), Home::new());
         let limited = |home: &Home, words: &str| {
