@@ -38,6 +38,14 @@ pub(crate) struct Outcome {
     pub next: Option<Next>,
 }
 
+/// Failed slices of all jobs whose answer has not come since, and how many of them were not asked for.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn failed_since(store: &Store) -> Result<(u64, u64), StoreError> {
+    store.failed_since(&NOT_ASKED)
+}
+
 impl Outcome {
     /// Of a recorded job. `provider` is the one of its source, where there is one.
     ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::backfill::NothingFrom;
+use crate::backfill::{NothingFrom, failed_since};
 use crate::model::listing::Adjustment;
 use crate::model::next::Next;
 use crate::model::span::Span;
@@ -83,15 +83,15 @@ struct Glance {
     nothing: Vec<NothingFrom>,
     odd: OddRows,
     jobs: Vec<JobRow>,
-    /// Failed slices whose answer has not come since.
-    failed: u64,
+    /// Failed slices whose answer has not come since, and those of them that were not asked for.
+    failed: (u64, u64),
 }
 
-fn failed_slices(store: &Store, jobs: &[JobRow]) -> Result<u64, StoreError> {
+fn failed_slices(store: &Store, jobs: &[JobRow]) -> Result<(u64, u64), StoreError> {
     if jobs.iter().all(|job| job.slices.failed == 0) {
-        return Ok(0);
+        return Ok((0, 0));
     }
-    store.failed_since()
+    failed_since(store)
 }
 
 /// Where the provider had nothing, of every series.
@@ -125,6 +125,9 @@ struct Missing {
     unfinished_jobs: usize,
     /// Whose answer has not come since.
     failed_slices: u64,
+    /// Those of them that were not asked for.
+    #[serde(skip)]
+    unasked_slices: u64,
     /// Rows that are told beside.
     #[serde(skip)]
     rejected_rows: u64,
@@ -198,7 +201,8 @@ impl Glance {
                 .count(),
             nothing_from_provider: self.nothing.len(),
             unfinished_jobs: unfinished.count(),
-            failed_slices: self.failed,
+            failed_slices: self.failed.0,
+            unasked_slices: self.failed.1,
             rejected_rows: self.odd.rejected,
         }
     }
@@ -358,13 +362,20 @@ impl std::fmt::Display for Missing {
                 counted(self.unfinished_jobs as u64, "job")
             ));
         }
-        if self.failed_slices > 0 {
-            parts.push(format!("{} failed", counted(self.failed_slices, "slice")));
+        let unasked = self.unasked_slices;
+        match self.failed_slices - unasked {
+            0 if unasked == 0 => {}
+            0 => parts.push(format!("{} not asked", counted(unasked, "slice"))),
+            failed => {
+                let failed = format!("{} failed", counted(failed, "slice"));
+                let unasked = (unasked > 0).then(|| format!(", {} not asked", count(unasked)));
+                parts.push(format!("{failed}{}", unasked.unwrap_or_default()));
+            }
         }
         if parts.is_empty() {
             // What was rejected stands beside it.
             let known = if self.rejected_rows > 0 {
-                "nothing else that is known of"
+                "nothing that is known of but the rejected rows"
             } else {
                 "nothing that is known of"
             };

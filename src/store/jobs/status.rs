@@ -143,27 +143,32 @@ impl Store {
         self.slices(job, SliceFilter::Failed, u32::MAX)
     }
 
-    /// Failed slices of all jobs whose answer has not come since, each stretch of a series once.
+    /// Failed slices of all jobs whose answer has not come since, each stretch of a series once, and how many of them failed for
+    /// these reasons alone.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn failed_since(&self) -> Result<u64, StoreError> {
+    pub(crate) fn failed_since(&self, reasons: &[&str]) -> Result<(u64, u64), StoreError> {
         // What is covered may reach into the tail that was asked for later, which is not final yet and ends with what is closed.
-        let sql = "SELECT count(*) FROM (SELECT DISTINCT p.series_id, p.start_ts, p.end_ts
-                   FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
+        let sql = "SELECT count(*), coalesce(sum(is_theirs), 0) FROM
+                   (SELECT min(coalesce(p.error IN (SELECT value FROM json_each(?1)), 0)) AS is_theirs FROM backfill_progress AS p JOIN series AS s ON s.id = p.series_id
                    LEFT JOIN coverage AS c ON c.series_id = p.series_id AND c.start_ts =
                        (SELECT max(start_ts) FROM coverage WHERE series_id = p.series_id AND start_ts <= p.start_ts)
                    WHERE p.status = 'failed' AND coalesce(c.end_ts, p.start_ts) < p.end_ts
                    AND NOT coalesce(s.tail_asked_at >= p.completed_at AND (s.tail_asked_to >= p.end_ts OR p.end_ts >= p.completed_at - 86400)
                        AND s.tail_asked_from <= max(coalesce(c.end_ts, p.start_ts), p.start_ts), 0)
                    AND NOT EXISTS (SELECT 1 FROM empty_spans AS e WHERE e.series_id = p.series_id
-                       AND e.start_ts <= p.start_ts AND e.end_ts >= p.end_ts))";
-        let count: i64 = self
+                       AND e.start_ts <= p.start_ts AND e.end_ts >= p.end_ts)
+                   GROUP BY p.series_id, p.start_ts, p.end_ts)";
+        let reasons = serde_json::json!(reasons).to_string();
+        let (all, theirs): (i64, i64) = self
             .connection
             .prepare_cached(sql)
-            .and_then(|mut select| select.query_row([], |row| row.get(0)))
+            .and_then(|mut select| {
+                select.query_row([reasons], |row| Ok((row.get(0)?, row.get(1)?)))
+            })
             .map_err(told(&self.path))?;
-        Ok(count.cast_unsigned())
+        Ok((all.cast_unsigned(), theirs.cast_unsigned()))
     }
 
     /// Slices of a job, by series and time, so many at most.

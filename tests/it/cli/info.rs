@@ -81,7 +81,8 @@ fn what_is_missing_is_counted() {
             VALUES ('NVDA', '1d', 'polygon', 1, 'XNYS', 'utc');
          UPDATE backfill_jobs SET status = 'partial';
          UPDATE backfill_progress SET status = 'failed';
-         UPDATE backfill_progress SET start_ts = 20, end_ts = 30 WHERE slice_id < 3",
+         UPDATE backfill_progress SET start_ts = 20, end_ts = 30 WHERE slice_id < 3;
+         UPDATE backfill_progress SET error = 'not asked: the plan does not include this symbol' WHERE slice_id = 1",
     );
     let info = home.cli(["info", "--json"]).run().ok().json();
     assert_eq!(
@@ -92,7 +93,7 @@ fn what_is_missing_is_counted() {
     for words in [
         "2 holes in 2 series",
         "1 series without candles",
-        "2 slices failed",
+        "1 slice failed, 1 not asked",
         "polygon adjusted",
     ] {
         assert!(text.contains(words), "{words}\n{text}");

@@ -150,6 +150,10 @@ fn rows_that_are_no_candles_stand_where_the_candles_are_told_of() {
     let told = ", 1 rejected, 1 conflicting, 1 suspicious\n";
     assert!(list.contains(told), "{list}");
     let info = run(&home, "info").stdout;
+    assert!(
+        info.contains("nothing that is known of but the rejected rows\n"),
+        "{info}"
+    );
     for said in [&list, &info] {
         let (_, look) = said.split_once("1 suspicious candle: ").unwrap();
         let look = look.lines().next().unwrap();
