@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::backfill::Request;
 use crate::model::listing::Adjustment;
 use crate::model::market::MarketCode;
-use crate::model::range::Range;
+use crate::model::range::{BadRange, Moment, Range};
 use crate::model::series::SeriesKey;
 use crate::model::symbol::{BadSymbol, Symbol};
 use crate::store::Store;
@@ -18,6 +18,9 @@ use super::error::{Exit, usage};
 use super::jobs::{Fetching, check_key, provider_of, source_of};
 use super::planned::{self, Planned};
 use super::{output, report};
+
+/// Where it begins unless that is said.
+const START: &str = "1y";
 
 pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let mut named = flat(&args.symbols)?;
@@ -40,14 +43,16 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     }
     let symbols = symbols(named, args.symbols_file.as_deref(), spelled)?;
     let fetching = Fetching::new(global, &args.fetch);
+    let has_start = args.start.is_some();
+    let now = fetching.clock.now();
+    let start = args.start.map_or_else(|| Moment::typed(START, now), Ok)?;
     let range = Range {
-        start: args.start,
+        start,
         end: args.end,
     };
     let runner = fetching.runner(source, None);
     // A range that is wrong by itself is told before what keeps the provider from being asked.
     let provider = runner.as_ref().ok().map(|runner| &runner.provider);
-    let now = fetching.clock.now();
     let mut series = Vec::new();
     for symbol in &symbols {
         let listing = provider.map_or(MarketCode::XNYS.into(), |provider| provider.listing(symbol));
@@ -66,7 +71,15 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
                 || key.market(chrono::Weekday::Sun),
                 |provider| provider.market(&key),
             );
-            let span = range.span(&market, now)?;
+            let span = match range.span(&market, now) {
+                Err(BadRange::Reversed { end, .. }) if !has_start => {
+                    return Err(usage(
+                        format!("without --start it is {START}, and the end {end} is before that"),
+                        "give a --start that is before the end",
+                    ));
+                }
+                span => span?,
+            };
             series.push((key, span));
         }
     }

@@ -26,9 +26,9 @@ pub struct Backfill {
         value_name = "TIMEFRAME"
     )]
     pub timeframes: Vec<Listed<Timeframe>>,
-    /// First market day (YYYY-MM-DD), an instant (RFC 3339), so long ago (30d, 2w, 6mo, 1y), ytd or max
-    #[arg(long, value_name = "DATE", default_value = "1y", value_parser = moment, allow_hyphen_values = true)]
-    pub start: Moment,
+    /// First market day (YYYY-MM-DD), an instant (RFC 3339), so long ago (30d, 2w, 6mo, 1y), ytd or max [default: 1y]
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
+    pub start: Option<Moment>,
     /// Last market day, inclusive (also today, or -7d for seven days ago), or an instant, exclusive [default: now]
     #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true)]
     pub end: Option<Moment>,

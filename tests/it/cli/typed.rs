@@ -92,6 +92,13 @@ fn dates_that_count_from_today_are_days_of_the_market() {
         2,
         &["-7d", "-8d"],
     );
+    refused(
+        &home,
+        &server,
+        "backfill AAPL --end 20200101",
+        2,
+        &["without --start it is 1y", "20200101", "give a --start"],
+    );
 }
 
 #[test]
