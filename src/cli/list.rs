@@ -59,9 +59,8 @@ pub type Listed = (SeriesRow, SpanSet, OddRows);
 
 /// The series of these symbols; all where none is named.
 fn chosen(mut series: Vec<SeriesRow>, symbols: &[Symbol]) -> Result<Vec<SeriesRow>, BadChoice> {
-    let is_held = |symbol: &&Symbol| series.iter().any(|held| held.key.symbol == **symbol);
-    if let Some(unknown) = symbols.iter().find(|symbol| !is_held(symbol)) {
-        return Err(BadChoice::unknown(unknown, &series));
+    if let Some(unknown) = BadChoice::unknown(symbols, &series) {
+        return Err(unknown);
     }
     series.retain(|held| symbols.is_empty() || symbols.contains(&held.key.symbol));
     Ok(series)

@@ -1,6 +1,8 @@
 //! Which part of a file is meant: symbols, timeframes and a range, as they are typed for everything that reads candles.
 //! No I/O.
 
+use std::collections::BTreeSet;
+
 use crate::model::nearest::nearest;
 use crate::model::next::{Next, Setting};
 use crate::model::number;
@@ -55,11 +57,13 @@ impl Chosen {
 #[non_exhaustive]
 pub enum BadChoice {
     /// The file holds no series of a symbol.
-    #[error("the file holds no {symbol}")]
+    #[error("the file holds no {}{}", named(symbols), question(meant))]
     UnknownSymbol {
-        /// The symbol.
-        symbol: Symbol,
-        /// The most similar ones that it holds, a few.
+        /// Each of which it holds none.
+        symbols: Vec<Symbol>,
+        /// Those that it holds of the same letters.
+        meant: Vec<Symbol>,
+        /// The most similar ones that it holds to the first, a few.
         nearest: Vec<Symbol>,
     },
     /// A chosen symbol, or none of them all, has a timeframe.
@@ -100,14 +104,42 @@ fn symbol_or_any(symbol: Option<&Symbol>) -> String {
     symbol.map_or_else(|| "any symbol".to_owned(), Symbol::to_string)
 }
 
+/// Whether these were meant, where there are some.
+fn question(meant: &[Symbol]) -> String {
+    match meant {
+        [] => String::new(),
+        meant => format!(": did you mean {}?", named(meant)),
+    }
+}
+
+/// Some symbols; of many the first few.
+fn named(symbols: &[Symbol]) -> String {
+    const NAMED: usize = 5;
+    let names: Vec<&str> = symbols.iter().take(NAMED).map(Symbol::as_str).collect();
+    let more = match symbols.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    names.join(", ") + &more
+}
+
 impl BadChoice {
-    /// A file's series have none of this symbol.
-    pub fn unknown(symbol: &Symbol, series: &[SeriesRow]) -> BadChoice {
-        let held = series.iter().map(|held| held.key.symbol.clone());
-        BadChoice::UnknownSymbol {
-            symbol: symbol.clone(),
-            nearest: nearest(symbol.as_str(), held, |held| held.as_str()),
-        }
+    /// `None` where a file's series have all of these symbols.
+    pub fn unknown(symbols: &[Symbol], series: &[SeriesRow]) -> Option<BadChoice> {
+        let held: BTreeSet<&Symbol> = series.iter().map(|held| &held.key.symbol).collect();
+        let unknown = symbols.iter().filter(|symbol| !held.contains(symbol));
+        let unknown: Vec<Symbol> = unknown.cloned().collect();
+        let first = unknown.first()?;
+        let same = |symbol: &Symbol| {
+            let is_same = |held: &&&Symbol| held.as_str().eq_ignore_ascii_case(symbol.as_str());
+            held.iter().find(is_same).copied().cloned()
+        };
+        let nearest = nearest(first.as_str(), held.iter().copied(), |held| held.as_str());
+        Some(BadChoice::UnknownSymbol {
+            meant: unknown.iter().filter_map(same).collect(),
+            nearest: nearest.into_iter().cloned().collect(),
+            symbols: unknown,
+        })
     }
 
     /// What to do about it.
@@ -155,10 +187,8 @@ impl Choice {
         if series.is_empty() {
             return Err(BadChoice::Nothing);
         }
-        for symbol in &self.symbols {
-            if !series.iter().any(|held| held.key.symbol == *symbol) {
-                return Err(BadChoice::unknown(symbol, &series));
-            }
+        if let Some(unknown) = BadChoice::unknown(&self.symbols, &series) {
+            return Err(unknown);
         }
         let of_symbols: Vec<SeriesRow> = series
             .into_iter()

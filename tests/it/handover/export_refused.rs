@@ -81,6 +81,11 @@ fn what_cannot_be_done_is_said_with_the_next_step_and_leaves_nothing() {
         ("-o hard.csv --overwrite", 1, &["the file that is read"]),
         ("-o soft.csv --overwrite", 1, &["the file that is read"]),
         ("-o out.csv APPL", 1, &["holds no APPL", "AAPL"]),
+        (
+            "-o out.csv aapl AAPL MSFTX",
+            1,
+            &["holds no aapl, MSFTX: did you mean AAPL?"],
+        ),
         ("-o out.csv -t 5m", 1, &["holds no 5m", "1h, 1d"]),
         ("-o out.csv --start 2030-01-01", 1, &["no candle", "list"]),
         (
