@@ -156,6 +156,9 @@ fn responses(route: &Route, has_token: bool) -> Value {
             ("application/json", json!({ "schema": { "$ref": place } }))
         };
         response["content"][media] = schema;
+        if ["application/json", "text/csv"].contains(&media) {
+            response["headers"]["Vary"] = vary(true);
+        }
     }
     responses
 }
@@ -163,8 +166,14 @@ fn responses(route: &Route, has_token: bool) -> Value {
 fn refusal(why: &str) -> Value {
     json!({
         "description": why,
+        "headers": { "Vary": vary(false) },
         "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
     })
+}
+
+/// What is sent with every answer that may be compressed. What is no HTTP is refused without it.
+fn vary(is_required: bool) -> Value {
+    json!({ "description": "Accept-Encoding", "required": is_required, "schema": { "type": "string" } })
 }
 
 /// Statuses of refusals that every call like this one has.
@@ -185,7 +194,7 @@ fn tagged(status: u16) -> Value {
     let tag = json!({ "type": "string", "pattern": "^\"[^\"]+\"$" });
     let mut headers = json!({
         "ETag": { "description": "Changes with the file, and is another one for each encoding", "required": true, "schema": tag },
-        "Vary": { "description": "Accept-Encoding", "required": true, "schema": text },
+        "Vary": vary(true),
     });
     if status == 200 {
         let cursor = json!({ "type": "string", "pattern": CURSOR });

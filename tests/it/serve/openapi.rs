@@ -187,6 +187,13 @@ fn every_operation_of_the_document_answers_with_what_the_document_says() {
             "{}: {media}",
             operation.path
         );
+        let varies = said["headers"]["Vary"].is_object();
+        assert_eq!(
+            answer.header("vary").is_some(),
+            varies,
+            "{}",
+            operation.path
+        );
         let schema = schema(said);
         if schema.is_object() {
             check(document, schema, &answer.json(), operation.path);
@@ -200,6 +207,7 @@ fn every_operation_of_the_document_answers_with_what_the_document_says() {
         );
         let wrong = wrong.refuses(400, "usage", "no parameter").json();
         let error = &operation.said["responses"]["default"];
+        assert!(error["headers"]["Vary"].is_object());
         check(document, self::schema(error), &wrong, operation.path);
     }
     let names: BTreeSet<&str> = served.events.iter().map(|event| &*event.name).collect();
