@@ -18,8 +18,9 @@ use super::args::{Global, Status};
 use super::error::Exit;
 use super::jobs::provider_of;
 use super::output::{self, count, counted, time};
-use super::progress::Following;
+use super::progress::{Following, slices};
 use super::report::{nothing_document, odd, print_nothing, print_without_data};
+use super::signals::end_on_signals;
 use super::{next, table};
 
 /// Hex digits of a job id that name the millisecond it was made in.
@@ -73,6 +74,7 @@ fn watch(global: &Global, args: &Status, clock: &SystemClock) -> Result<()> {
         .job
         .as_deref()
         .map_or(JobFilter::All, JobFilter::Prefix);
+    end_on_signals();
     let mut lines = Following::new(global.quiet);
     loop {
         let now = clock.now();
@@ -92,12 +94,11 @@ fn watch(global: &Global, args: &Status, clock: &SystemClock) -> Result<()> {
 
 fn line(store: &Store, job: &JobRow, now: i64) -> Result<String> {
     let mut line = format!(
-        "{} {} {}: {}/{} slices, {}",
+        "{} {} {}: {}, {}",
         job.job_id.chars().take(SHORT_ID).collect::<String>(),
         some_of(&job.symbols),
         job.timeframes.join(","),
-        job.slices.completed,
-        job.slices.total,
+        slices(job.slices.completed, job.slices.total),
         counted(job.records.inserted + job.records.restated, "candle")
     );
     if job.slices.failed > 0 {

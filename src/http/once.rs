@@ -73,7 +73,8 @@ impl Http {
         let took_ms = began.elapsed().as_millis();
         tracing::debug!(status, took_ms, "a request was answered");
         if status == 429 {
-            tracing::debug!(?retry_after, "the provider's limit: HTTP 429");
+            let retry_after_s = retry_after.map(|wait| wait.as_secs());
+            tracing::debug!(retry_after_s, "the provider's limit: HTTP 429");
             return Err(Once::Limited(retry_after));
         }
         self.limiter.answered(self.clock.as_ref());

@@ -108,7 +108,7 @@ Then open http://127.0.0.1:8000 or, from another terminal:
     Providers,
     /// What a shell needs to complete these commands
     #[command(after_help = "Examples:
-  candlefile completions bash > candlefile.bash")]
+  candlefile completions bash > ~/.local/share/bash-completion/completions/candlefile")]
     Completions(Completions),
     /// The manual: the main page, or all pages into a folder
     #[command(after_help = "Examples:

@@ -15,7 +15,7 @@ use std::time::Duration;
 use console::Term;
 use pace::Pace;
 
-use crate::cli::output::{days, say};
+use crate::cli::output::{count, counted, days, say};
 use crate::cli::stderr;
 use crate::monitor::{LOCKS_REFUSED, Left, Monitor, Snapshot};
 
@@ -43,6 +43,11 @@ pub fn monitor(quiet: bool) -> Box<dyn Monitor> {
 /// Columns of the terminal that a line may have: behind it the terminal may write `^C`.
 fn columns() -> usize {
     usize::from(Term::stderr().size().1).saturating_sub(3)
+}
+
+/// How many slices are done, of all.
+pub fn slices(done: u64, all: u64) -> String {
+    format!("{}/{}", count(done), counted(all, "slice"))
 }
 
 /// Somebody's long statement keeps the file from being written.
@@ -114,9 +119,8 @@ impl Monitor for Told {
                 if elapsed - last.get() >= LINE_EVERY {
                     last.set(elapsed);
                     say(format!(
-                        "{}/{} slices, {}",
-                        snapshot.completed,
-                        snapshot.slices,
+                        "{}, {}",
+                        slices(snapshot.completed, snapshot.slices),
                         self.pace.words(snapshot)
                     ));
                 }

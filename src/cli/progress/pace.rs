@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::slices;
 use crate::cli::output::{count, counted, seconds, whole_seconds};
 use crate::http::retry::ATTEMPTS;
 use crate::monitor::{Slow, Snapshot};
@@ -89,7 +90,7 @@ impl Pace {
     /// One line of so many columns. The bar gives way to what is waited for.
     pub(super) fn line(&self, snapshot: &Snapshot<'_>, columns: usize) -> String {
         let (done, all) = (snapshot.completed, snapshot.slices);
-        let slices = format!("{}/{} slices  ", count(done), count(all));
+        let slices = format!("{}  ", slices(done, all));
         behind_bar(&bar(done, all), &slices, &self.pieces(snapshot), columns)
     }
 }
@@ -226,5 +227,7 @@ mod tests {
             pace.line(&now, 77),
             "10/30 slices  O:SPY240119C00450000 1m hangs: 12 min 30 s, attempt 3 of 6"
         );
+        (now.slices, now.completed, now.slow) = (1, 0, None);
+        assert!(pace.line(&now, 77).contains("0/1 slice  "));
     }
 }

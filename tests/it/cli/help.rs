@@ -82,6 +82,7 @@ fn every_command_has_examples_and_each_of_them_runs() {
         for (name, bytes) in &files {
             fs::write(home.path(name), bytes).unwrap();
         }
+        fs::create_dir_all(home.path(".local/share/bash-completion/completions")).unwrap();
         for example in examples {
             // A server ends when it is told to.
             let example = example.replace(
@@ -93,6 +94,7 @@ fn every_command_has_examples_and_each_of_them_runs() {
                 .current_dir(home.path(""))
                 .env_clear()
                 .env("PATH", &path)
+                .env("HOME", home.path(""))
                 .output()
                 .unwrap();
             assert!(
@@ -210,6 +212,8 @@ fn completions_say_where_they_go_and_offer_the_symbols_that_the_file_holds() {
         assert_eq!(asks, ["bash", "zsh", "fish"].contains(&shell), "{shell}");
     }
     assert!(script("zsh").starts_with("#compdef candlefile\n"));
+    let example = format!("# {}\n", examples("completions")[0]);
+    assert!(script("bash").starts_with(&example), "{example}");
     fs::write(home.path("c.bash"), script("bash")).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_candlefile"))
         .parent()

@@ -147,6 +147,28 @@ fn screen(written: &str) -> Vec<String> {
     lines
 }
 
+/// What is left on a terminal of a job that was followed there, after Ctrl-C.
+fn watched_until_a_signal(home: &Home) -> Vec<String> {
+    let line = format!(
+        "stty cols 80 rows 30; echo $$ >watcher; exec {} status --watch",
+        env!("CARGO_BIN_EXE_candlefile")
+    );
+    let script = Command::new("script")
+        .args(["-qfc", &line, "watched"])
+        .current_dir(home.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn();
+    let mut script = script.unwrap();
+    let written = || std::fs::read_to_string(home.path("watched")).unwrap_or_default();
+    eventually("the job is followed", || written().contains(" slices, "));
+    let pid = std::fs::read_to_string(home.path("watcher")).unwrap();
+    let kill = Command::new("kill").args(["-INT", pid.trim()]).status();
+    assert!(kill.unwrap().success());
+    script.wait().unwrap();
+    screen(&written())
+}
+
 #[test]
 fn a_bar_fits_the_terminal_and_nothing_is_left_of_it_after_a_signal() {
     for signals in [1, 2] {
@@ -173,7 +195,12 @@ fn a_bar_fits_the_terminal_and_nothing_is_left_of_it_after_a_signal() {
             home.db()
                 .count("SELECT count(*) FROM backfill_progress WHERE status = 'completed'")
         };
-        crate::support::running::eventually("ten answers are stored", || job() >= 10);
+        eventually("ten answers are stored", || job() >= 10);
+        let watched = watched_until_a_signal(&home);
+        assert!(
+            watched.iter().all(|line| !line.contains("slices")),
+            "{watched:#?}"
+        );
         let pid = std::fs::read_to_string(home.path("pid")).unwrap();
         for _ in 0..signals {
             let kill = Command::new("kill").args(["-INT", pid.trim()]).status();
@@ -322,7 +349,7 @@ fn on_a_terminal_what_hangs_or_pauses_is_told_and_no_time_left_beside_what_hangs
         is_third.then(|| Reply::json(429, "{}").with("Retry-After", "1"))
     });
     let line = format!(
-        "stty cols 80 rows 30; exec {} --base-url {} backfill AAPL MSFT NVDA O:SPY240119C00450000 -t 1d --start 2024-01-02 --end 2024-01-12 --workers 1",
+        "stty cols 80 rows 30; exec {} --base-url {} -v backfill AAPL MSFT NVDA O:SPY240119C00450000 -t 1d --start 2024-01-02 --end 2024-01-12 --workers 1",
         env!("CARGO_BIN_EXE_candlefile"),
         server.url(),
     );
@@ -330,6 +357,7 @@ fn on_a_terminal_what_hangs_or_pauses_is_told_and_no_time_left_beside_what_hangs
     command
         .args(["-qfc", &line, "screen"])
         .current_dir(home.path(""))
+        .env("NO_COLOR", "1")
         .env("MASSIVE_API_KEY", crate::support::harness::KEY)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -350,6 +378,7 @@ fn on_a_terminal_what_hangs_or_pauses_is_told_and_no_time_left_beside_what_hangs
         frames().any(|frame| frame.contains("2/") && frame.contains("by the provider's limit")),
         "{written:?}"
     );
+    assert!(written.contains("retry_after_s=1"), "{written:?}");
     let beside = frames().find(|frame| frame.contains("hangs") && frame.contains("to go"));
     assert_eq!(beside, None);
 }
