@@ -126,7 +126,6 @@ struct Missing {
     /// Whose answer has not come since.
     failed_slices: u64,
     /// Those of them that were not asked for.
-    #[serde(skip)]
     unasked_slices: u64,
     /// Rows that are told beside.
     #[serde(skip)]

@@ -87,7 +87,7 @@ fn what_is_missing_is_counted() {
     let info = home.cli(["info", "--json"]).run().ok().json();
     assert_eq!(
         info["missing"],
-        json!({ "holes": 2, "series_with_holes": 2, "series_without_candles": 1, "series_without_coverage": 0, "unfinished_jobs": 1, "failed_slices": 2 })
+        json!({ "holes": 2, "series_with_holes": 2, "series_without_candles": 1, "series_without_coverage": 0, "unfinished_jobs": 1, "failed_slices": 2, "unasked_slices": 1 })
     );
     let text = home.cli(["info"]).run().ok().stdout;
     for words in [
