@@ -31,6 +31,7 @@ pub(super) fn report(
             nothing_from_provider.extend(NothingFrom::asked_of(store, &held, target.span)?);
             let status = SeriesStatus::without_slices(target.was_asked, held.candles > 0);
             series.push(SeriesReport {
+                is_ahead: report::is_ahead(&target.key, target.span, runner),
                 off_session: report::off_session(store, &held, target.span)?,
                 no_data: NoData::if_it_is(status, &target.key, target.span, runner),
                 status,

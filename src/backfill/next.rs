@@ -301,12 +301,22 @@ impl Report {
                 ),
                 None => resume,
             },
-            (None, JobStatus::Completed) => match self.series.first() {
+            (None, JobStatus::Completed) => match self.shown() {
+                Some(first) if first.is_ahead && first.first_ts.is_none() => {
+                    Next::words("run the same command again once one has closed")
+                }
                 Some(first) => Next::Show(named(&first.key)),
                 None => Next::List { json: false },
             },
             _ => resume,
         }
+    }
+
+    /// The series to look at: the first that has candles, if any.
+    fn shown(&self) -> Option<&SeriesReport> {
+        let mut series = self.series.iter();
+        let with_candles = series.find(|series| series.first_ts.is_some());
+        with_candles.or(self.series.first())
     }
 
     fn obstacle(&self) -> Option<Obstacle> {

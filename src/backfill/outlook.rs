@@ -3,6 +3,7 @@
 //!
 //! Between two slices it falls as time passes, or is not known. It never rises beside what is waited for.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::http::rate::Rate;
@@ -20,6 +21,8 @@ pub(super) struct Outlook {
     done: u64,
     /// Seconds a slice, as the last one had it, and when it ended.
     each: Option<(f64, Instant)>,
+    /// How many requests had been sent, and since when: as far back as the rate's window has room.
+    sent: VecDeque<(Instant, u64)>,
 }
 
 /// A run at one moment.
@@ -43,11 +46,13 @@ impl Outlook {
             paused: Duration::ZERO,
             done: 0,
             each: None,
+            sent: VecDeque::new(),
         }
     }
 
     /// Time to the end: as the slices went lately, not less than the rate allows, and the provider's pause on top.
     pub(super) fn time_left(&mut self, now: Instant, look: Look<'_>) -> Option<Duration> {
+        self.count_sent(now, look.requests);
         let passed = now.saturating_duration_since(self.looked);
         self.looked = now;
         let (pause, wait) = match look.waiting {
@@ -73,7 +78,7 @@ impl Outlook {
             let since_last = worked.saturating_duration_since(ended).as_secs_f64();
             time_left(each, look.left, since_last)
         });
-        let seconds = match (self.paced(look), as_lately) {
+        let seconds = match (self.paced(now, look), as_lately) {
             (Some(paced), as_lately) => paced.max(as_lately.unwrap_or(0.0)),
             (None, as_lately) => as_lately?,
         };
@@ -82,9 +87,22 @@ impl Outlook {
         Some(left.saturating_add(pause).max(wait))
     }
 
-    /// While the rate is waited for the first window is spent: what is left goes at the rate, with as many requests a slice
-    /// as so far.
-    fn paced(&self, look: Look<'_>) -> Option<f64> {
+    fn count_sent(&mut self, now: Instant, requests: u64) {
+        let Some(rate) = self.rate else {
+            return;
+        };
+        if self.sent.back().is_none_or(|&(_, sent)| sent < requests) {
+            self.sent.push_back((now, requests));
+        }
+        let of_no_use = requests.saturating_sub(u64::from(rate.per_window()));
+        while (self.sent.front()).is_some_and(|&(_, sent)| sent <= of_no_use && sent < requests) {
+            self.sent.pop_front();
+        }
+    }
+
+    /// While the rate is waited for each request goes one window after the one that has its place in it, with as many requests
+    /// a slice as so far.
+    fn paced(&self, now: Instant, look: Look<'_>) -> Option<f64> {
         let (Some(Waiting::Rate(_)), Some(rate)) = (look.waiting, self.rate) else {
             return None;
         };
@@ -92,7 +110,13 @@ impl Outlook {
             0 => look.left,
             done => (look.requests * look.left).div_ceil(done).max(look.left),
         };
-        Some(rate.seconds(requests + u64::from(rate.per_window())))
+        let windows = requests.div_ceil(u64::from(rate.per_window()));
+        let before =
+            (look.requests + requests).saturating_sub(windows * u64::from(rate.per_window()));
+        let (sent_at, _) = self.sent.iter().find(|&&(_, sent)| sent >= before)?;
+        #[allow(clippy::cast_precision_loss)] // An estimate.
+        let windows = windows as f64 * rate.window().as_secs_f64();
+        Some(windows - now.saturating_duration_since(*sent_at).as_secs_f64())
     }
 }
 
@@ -160,13 +184,19 @@ mod tests {
     fn while_the_rate_is_waited_for_it_says_how_long_the_rest_takes() {
         let waiting = Waiting::Rate(Duration::from_secs(50));
         let waiting = Some(&waiting);
-        // The first window went out at once, which says nothing of the 25 that follow at five a minute.
-        assert_eq!(Run::new("5/min").at(1, 5, 5, waiting, false), Some(300));
-        assert_eq!(Run::new("5/min").at(1, 0, 5, waiting, false), Some(360));
+        // The first window went out at once, which says nothing of the 25 that follow at five a minute, and a little less.
+        assert_eq!(Run::new("5/min").at(1, 5, 5, waiting, false), Some(303));
+        assert_eq!(Run::new("5/min").at(1, 0, 5, waiting, false), Some(364));
         // Two pages a slice.
-        assert_eq!(Run::new("5/min").at(1, 5, 10, waiting, false), Some(600));
-        // Three more would take 36 seconds, and the first of them waits longer than that.
-        assert_eq!(Run::new("5/min").at(1, 27, 27, waiting, false), Some(50));
+        assert_eq!(Run::new("5/min").at(1, 5, 10, waiting, false), Some(606));
+        // It falls to nothing, be the requests of the window sent together or one by one.
+        let mut run = Run::new("5/min");
+        let each = [0, 10, 20, 30, 40]
+            .map(|second| run.at(second, 20 + second / 10, 21 + second / 10, None, false));
+        assert_eq!(each.iter().flatten().count(), 4);
+        assert_eq!(run.at(41, 25, 25, waiting, false), Some(60));
+        let soon = Waiting::Rate(Duration::from_secs(5));
+        assert_eq!(run.at(96, 29, 29, Some(&soon), false), Some(5));
     }
 
     #[test]

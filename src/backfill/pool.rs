@@ -52,10 +52,13 @@ pub(super) fn fetch_all(
         lives: Mutex::new(parts.iter().map(|part| part.series.life).collect()),
     };
     let mut queue = Queue::default();
+    let provider = &runner.provider;
+    let held = store.symbols_with_candles(provider.name())?;
+    queue.hold(held.iter().map(|symbol| provider.asset_class(symbol)));
     for (index, Part { series, slices, .. }) in parts.iter().enumerate() {
         queue.push(
             &series.key.symbol,
-            runner.provider.asset_class(&series.key.symbol),
+            provider.asset_class(&series.key.symbol),
             series.market.timeframe(),
             slices,
             // A single slice is fetched first: its check at the end is that of the stored candles, too.

@@ -8,6 +8,7 @@ use super::no_data::{NoData, NothingFrom};
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::counts::Counts;
+use crate::model::market::date_of;
 use crate::model::number::counted;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
@@ -74,6 +75,8 @@ pub struct SeriesReport {
     pub no_data: Option<NoData>,
     /// Candles that are held of what was asked although nothing trades in all of it.
     pub off_session: u64,
+    /// Whether no candle of what was asked has closed yet.
+    pub is_ahead: bool,
 }
 
 impl SeriesReport {
@@ -81,6 +84,17 @@ impl SeriesReport {
     pub fn why(&self) -> Option<String> {
         let no_data = self.no_data.as_ref().map(NoData::to_string);
         no_data.or_else(|| self.error.clone())
+    }
+
+    /// What is to be said where no candle of what was asked has closed yet.
+    pub fn not_yet(&self) -> Option<String> {
+        let timeframe = self.key.timeframe;
+        let from = match self.span.start() {
+            label if timeframe.is_label() => date_of(label),
+            instant => self.key.market(Weekday::Sun).date(instant),
+        };
+        let words = || format!("no {timeframe} candle from {from} on has closed");
+        self.is_ahead.then(words)
     }
 
     /// What is to be said of a complete one where nothing trades in what was asked.
@@ -160,6 +174,20 @@ fn stop_words(stop: Option<&Stop>) -> Option<&str> {
     }
 }
 
+/// Whether no candle of what was asked has closed yet. Only what begins lately is looked at closely.
+pub(super) fn is_ahead(key: &SeriesKey, span: Span, runner: &Runner) -> bool {
+    const LATELY: i64 = 40 * 86_400;
+    let now = runner.clock.now();
+    let is_late = span.start() > now - LATELY;
+    is_late
+        && runner
+            .provider
+            .market(key)
+            .frontier(now, runner.policy)
+            .closed
+            <= span.start()
+}
+
 /// Candles that a series holds of a span in which nothing trades.
 pub(super) fn off_session(
     store: &Store,
@@ -228,6 +256,7 @@ pub(super) fn make(
         let (key, span) = (asked.key.clone(), asked.span);
         let no_data = NoData::if_it_is(status, &key, span, runner);
         series.push(SeriesReport {
+            is_ahead: is_ahead(&key, span, runner),
             key,
             status,
             span,

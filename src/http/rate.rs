@@ -38,12 +38,12 @@ impl Rate {
         self.count
     }
 
-    /// Seconds that `requests` take at this rate; the first window's worth goes out at once.
+    /// Seconds until the last of `requests` can be sent at this rate: each window's worth goes out at once.
     pub fn seconds(&self, requests: u64) -> f64 {
-        let beyond = requests.saturating_sub(u64::from(self.count));
+        let windows = requests.saturating_sub(1) / u64::from(self.count);
         #[allow(clippy::cast_precision_loss)] // An estimate.
-        let beyond = beyond as f64;
-        beyond * self.per.as_secs_f64() / f64::from(self.count)
+        let windows = windows as f64;
+        windows * self.window().as_secs_f64()
     }
 
     /// Whether so few requests are allowed that programs which follow each other, or run at once, must share them: one a

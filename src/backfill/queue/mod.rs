@@ -6,8 +6,9 @@
 //! series two requests.
 //!
 //! A symbol that the plan does not include is asked for once. It takes two of a class, and none that was answered, to take the
-//! class for one that the plan does not include: a single symbol may be refused for reasons of its own. What is in flight of
-//! such a class is waited for, since a refusal is quick and an answer is not.
+//! class for one that the plan does not include: a single symbol may be refused for reasons of its own. Where the file holds
+//! candles of the class, it takes two of those that have some: the plan has included it before. What is in flight of such a
+//! class is waited for, since a refusal is quick and an answer is not.
 //!
 //! A slice that the provider had nothing for may be one that it only lost, if the series has candles before and after it.
 //! Whether it has is known once its neighbours were asked; until then such a slice is held back. One between candles is
@@ -111,7 +112,10 @@ pub(crate) struct Queue {
     lanes: Vec<Lane>,
     /// Lanes with something pending.
     live: BTreeSet<usize>,
-    refused: HashMap<AssetClass, HashSet<Symbol>>,
+    /// Symbols that were refused, and whether the file holds candles of each.
+    refused: HashMap<AssetClass, HashMap<Symbol, bool>>,
+    /// Classes of which the file holds candles.
+    held: HashSet<AssetClass>,
     /// Classes of which something was answered.
     answered: HashSet<AssetClass>,
     in_flight: HashMap<AssetClass, usize>,
@@ -121,6 +125,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// Says of which classes the file holds candles from the provider.
+    pub(crate) fn hold(&mut self, classes: impl IntoIterator<Item = AssetClass>) {
+        self.held.extend(classes);
+    }
+
     /// Adds a series with its slices in ascending order, and the stretch that it is known to live in.
     pub(crate) fn push(
         &mut self,
@@ -146,6 +155,7 @@ impl Queue {
             pending: slices.iter().copied().collect(),
             in_flight: Vec::new(),
             order,
+            is_held: life.is_some(),
             life,
             silent: Vec::new(),
             doubtful: VecDeque::new(),
@@ -231,7 +241,7 @@ impl Queue {
             }
             (Verdict::NotEntitled, work) => {
                 let refused = self.refused.entry(lane.class).or_default();
-                refused.insert(lane.symbol.clone());
+                refused.insert(lane.symbol.clone(), lane.is_held);
                 lane.check_at_end = false;
                 if matches!(work, Work::Recheck { .. }) {
                     // The whole series was given up with it.
@@ -293,7 +303,9 @@ impl Queue {
     }
 
     fn looks_refused(&self, class: AssetClass) -> bool {
-        let refused = self.refused.get(&class).map_or(0, HashSet::len);
+        let speaks = |is_held: &&bool| **is_held || !self.held.contains(&class);
+        let refused = self.refused.get(&class);
+        let refused = refused.map_or(0, |refused| refused.values().filter(speaks).count());
         refused >= REFUSED_OF_CLASS && !self.answered.contains(&class)
     }
 
@@ -306,7 +318,7 @@ impl Queue {
             // Whoever does it says what becomes of the series.
             return;
         }
-        let of_symbol = refused.is_some_and(|refused| refused.contains(&lane.symbol));
+        let of_symbol = refused.is_some_and(|refused| refused.contains_key(&lane.symbol));
         let history_from = self
             .history_from
             .get(&(lane.class, lane.timeframe))

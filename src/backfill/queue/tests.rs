@@ -139,6 +139,38 @@ fn two_symbols_that_are_refused_speak_for_their_class() {
 }
 
 #[test]
+fn where_the_file_has_candles_of_a_class_only_symbols_with_some_speak_for_it() {
+    let (stock, day) = (AssetClass::Stock, Timeframe::Day);
+    let asked = |held: &[&str], refused: usize| {
+        let mut queue = Queue::default();
+        queue.hold([stock]);
+        for name in ["A", "B", "C", "D", "E"] {
+            let life = held.contains(&name).then(|| Span::new(0, 1)).flatten();
+            queue.push(&symbol(name), stock, day, &slices(1), false, life);
+        }
+        let mut asked = 0;
+        while let Next::Do(work) = queue.next() {
+            asked += 1;
+            let is_refused = asked <= refused;
+            let verdict = if is_refused {
+                Verdict::NotEntitled
+            } else {
+                Verdict::Settled
+            };
+            queue.done(work, verdict, None);
+        }
+        asked
+    };
+    assert_eq!(asked(&["D", "E"], 3), 5, "the new ones were refused");
+    assert_eq!(
+        asked(&["A", "B"], 3),
+        2,
+        "those that it had are refused now"
+    );
+    assert_eq!(asked(&[], 4), 5, "other series have candles");
+}
+
+#[test]
 fn a_class_is_not_given_up_before_what_is_in_flight_of_it_has_come() {
     let stock = (AssetClass::Stock, 1);
     for (verdict, asked) in [(Verdict::Settled, 1), (Verdict::Failed, 0)] {

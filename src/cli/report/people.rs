@@ -40,7 +40,15 @@ pub(super) fn print_one(global: &Global, report: &Report) -> Result<()> {
     for words in &without {
         output::print(format!("  no session: {words}"))?;
     }
-    if report.is_idle() && without.is_empty() {
+    let not_yet: BTreeSet<String> = report
+        .series
+        .iter()
+        .filter_map(SeriesReport::not_yet)
+        .collect();
+    for words in &not_yet {
+        output::print(format!("  not yet: {words}"))?;
+    }
+    if report.is_idle() && without.is_empty() && not_yet.is_empty() {
         output::print(if report.is_whole {
             "  nothing was missing"
         } else {

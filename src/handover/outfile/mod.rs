@@ -188,7 +188,7 @@ mod tests {
         fs::write(folder.path().join("in-wal"), "").expect("a file");
         std::os::unix::fs::symlink(&input, folder.path().join("link")).expect("a link");
         fs::hard_link(&input, folder.path().join("hard")).expect("a link");
-        for name in ["in", "in-wal", "in-journal", "link", "hard", "../x/../in"] {
+        for name in ["in", "in-wal", "in-journal", "link", "hard", "x/../in"] {
             let path = folder.path().join(name);
             let found = Target::new(&path, true, &[&input]);
             assert!(

@@ -6,6 +6,7 @@ use rusqlite::params;
 
 use crate::model::candle::Candle;
 use crate::model::span::Span;
+use crate::model::symbol::Symbol;
 use crate::store::candles::columns::{AFTER, candle_of, selected};
 use crate::store::candles::coverage::slice_of;
 use crate::store::file::stamp::{stamp, stamp_if_any};
@@ -117,6 +118,21 @@ impl Store {
                 .collect::<rusqlite::Result<_>>()
         };
         read().map_err(told(&self.path))
+    }
+
+    /// The symbols of which the file holds candles from a source.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn symbols_with_candles(&self, source: &str) -> Result<Vec<Symbol>, StoreError> {
+        let sql = "SELECT DISTINCT symbol FROM series WHERE source = ? AND candles > 0";
+        let read = || {
+            let mut select = self.connection.prepare(sql)?;
+            let symbols = select.query_map([source], |row| row.get::<_, String>(0))?;
+            symbols.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let symbols = read().map_err(told(&self.path))?.into_iter();
+        Ok(symbols.filter_map(|symbol| symbol.parse().ok()).collect())
     }
 
     /// The starts of the first and the last candle of a series, if it has any.

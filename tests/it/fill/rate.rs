@@ -11,7 +11,7 @@ use crate::support::oracle::span;
 use crate::support::server::Server;
 
 /// Between the sending of a request and its arrival here lie two schedulers.
-const JITTER: Duration = Duration::from_millis(5);
+const JITTER: Duration = Duration::from_millis(50);
 
 const TOO_MANY: &str = r#"{"status":"ERROR","error":"You've exceeded the maximum requests per minute, please wait or upgrade your subscription to continue. https://massive.com/pricing"}"#;
 

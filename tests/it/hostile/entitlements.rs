@@ -151,7 +151,10 @@ fn two_symbols_that_are_not_entitled_end_their_asset_class_and_no_other() {
 fn a_symbol_that_is_not_entitled_alone_ends_no_other() {
     let (home, server) = (
         Home::new(),
-        Server::scripted(|request| (request.ask().symbol == "AAPL").then(|| refusal(NOT_ENTITLED))),
+        Server::scripted(|request| {
+            let is_refused = ["AAPL", "AMD"].contains(&request.ask().symbol.as_str());
+            is_refused.then(|| refusal(NOT_ENTITLED))
+        }),
     );
     let words = "AAPL MSFT NVDA -t 1h,1d --start 2023-01-03 --end 2023-12-29 --workers 1";
     let report = home.backfill(&server, words).exit(3).json();
@@ -169,6 +172,13 @@ fn a_symbol_that_is_not_entitled_alone_ends_no_other() {
             check(&home.db(), symbol, timeframe, asked);
         }
     }
+    // What the file holds says of the class what no answer of this run has said yet.
+    let words = "AAPL AMD INTC --start 2023-01-03 --end 2023-12-29 --workers 1";
+    let report = home.backfill(&server, words).exit(3).json();
+    let failed = report["failed"].to_string();
+    assert!(!failed.contains("class"), "{report}");
+    let asked = span("INTC", "1d", "2023-01-03", "2023-12-29");
+    check(&home.db(), "INTC", "1d", asked);
 }
 
 #[test]
