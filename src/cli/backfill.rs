@@ -74,7 +74,9 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
             let span = match range.span(&market, now) {
                 Err(BadRange::Reversed { end, .. }) if !has_start => {
                     return Err(usage(
-                        format!("without --start it is {START}, and the end {end} is before that"),
+                        format!(
+                            "without --start the start is {START} ago, and the end {end} is before that"
+                        ),
                         "give a --start that is before the end",
                     ));
                 }

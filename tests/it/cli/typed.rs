@@ -97,7 +97,11 @@ fn dates_that_count_from_today_are_days_of_the_market() {
         &server,
         "backfill AAPL --end 20200101",
         2,
-        &["without --start it is 1y", "20200101", "give a --start"],
+        &[
+            "without --start the start is 1y ago",
+            "20200101",
+            "give a --start",
+        ],
     );
 }
 
