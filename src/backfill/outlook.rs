@@ -116,7 +116,9 @@ impl Outlook {
         let (sent_at, _) = self.sent.iter().find(|&&(_, sent)| sent >= before)?;
         #[allow(clippy::cast_precision_loss)] // An estimate.
         let windows = windows as f64 * rate.window().as_secs_f64();
-        Some(windows - now.saturating_duration_since(*sent_at).as_secs_f64())
+        // One that left the window long ago says nothing: others have taken its place.
+        let since = now.saturating_duration_since(*sent_at).min(rate.window());
+        Some(windows - since.as_secs_f64())
     }
 }
 

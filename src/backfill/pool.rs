@@ -53,8 +53,10 @@ pub(super) fn fetch_all(
     };
     let mut queue = Queue::default();
     let provider = &runner.provider;
-    let held = store.symbols_with_candles(provider.name())?;
-    queue.hold(held.iter().map(|symbol| provider.asset_class(symbol)));
+    for symbol in store.symbols_with_candles(provider.name())? {
+        let class = provider.asset_class(&symbol);
+        queue.hold(symbol, class);
+    }
     for (index, Part { series, slices, .. }) in parts.iter().enumerate() {
         queue.push(
             &series.key.symbol,

@@ -88,12 +88,12 @@ impl SeriesReport {
 
     /// What is to be said where no candle of what was asked has closed yet.
     pub fn not_yet(&self) -> Option<String> {
-        let timeframe = self.key.timeframe;
+        let (symbol, timeframe) = (&self.key.symbol, self.key.timeframe);
         let from = match self.span.start() {
             label if timeframe.is_label() => date_of(label),
             instant => self.key.market(Weekday::Sun).date(instant),
         };
-        let words = || format!("no {timeframe} candle from {from} on has closed");
+        let words = || format!("no {timeframe} candle of {symbol} from {from} on has closed");
         self.is_ahead.then(words)
     }
 
@@ -174,18 +174,15 @@ fn stop_words(stop: Option<&Stop>) -> Option<&str> {
     }
 }
 
-/// Whether no candle of what was asked has closed yet. Only what begins lately is looked at closely.
+/// Whether no candle of what was asked has closed yet, though some will. Only what begins lately is looked at closely.
 pub(super) fn is_ahead(key: &SeriesKey, span: Span, runner: &Runner) -> bool {
     const LATELY: i64 = 40 * 86_400;
     let now = runner.clock.now();
-    let is_late = span.start() > now - LATELY;
-    is_late
-        && runner
-            .provider
-            .market(key)
-            .frontier(now, runner.policy)
-            .closed
-            <= span.start()
+    if span.start() <= now - LATELY - runner.policy.delay {
+        return false;
+    }
+    let market = runner.provider.market(key);
+    market.trades_within(span) && market.frontier(now, runner.policy).closed <= span.start()
 }
 
 /// Candles that a series holds of a span in which nothing trades.

@@ -244,8 +244,8 @@ impl Said {
         )
     }
 
-    /// With a file's whole name in place of the one that was typed: who reads it elsewhere, in a mail or a log, does not know
-    /// where it was run.
+    /// With a file's whole name in the message: who reads it elsewhere, in a mail or a log, does not know where it was run. What is
+    /// to be typed next stays as it is quoted.
     pub fn with_whole_name(mut self, path: &Path) -> Said {
         let Ok(whole) = std::path::absolute(path) else {
             return self;
@@ -254,9 +254,7 @@ impl Said {
             return self;
         }
         let (name, whole) = (path.display().to_string(), whole.display().to_string());
-        for text in [&mut self.message, &mut self.next] {
-            *text = whole_in(text, &name, &whole);
-        }
+        self.message = whole_in(&self.message, &name, &whole);
         self
     }
 

@@ -202,7 +202,8 @@ pub trait Provider: Send + Sync {
         Cells::of_50_000_minutes(market)
     }
 
-    /// The timeframes that it has: others are refused before anything is recorded or asked.
+    /// The timeframes that it has. The command line and the server refuse others before anything is recorded or asked; whoever
+    /// calls [`run`](crate::backfill::run) sees to that.
     fn timeframes(&self) -> Timeframes {
         Timeframes::All
     }

@@ -112,10 +112,9 @@ pub(crate) struct Queue {
     lanes: Vec<Lane>,
     /// Lanes with something pending.
     live: BTreeSet<usize>,
-    /// Symbols that were refused, and whether the file holds candles of each.
-    refused: HashMap<AssetClass, HashMap<Symbol, bool>>,
-    /// Classes of which the file holds candles.
-    held: HashSet<AssetClass>,
+    refused: HashMap<AssetClass, HashSet<Symbol>>,
+    /// Symbols of which the file holds candles.
+    held: HashMap<AssetClass, HashSet<Symbol>>,
     /// Classes of which something was answered.
     answered: HashSet<AssetClass>,
     in_flight: HashMap<AssetClass, usize>,
@@ -125,9 +124,9 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Says of which classes the file holds candles from the provider.
-    pub(crate) fn hold(&mut self, classes: impl IntoIterator<Item = AssetClass>) {
-        self.held.extend(classes);
+    /// The file holds candles of a symbol from the provider.
+    pub(crate) fn hold(&mut self, symbol: Symbol, class: AssetClass) {
+        self.held.entry(class).or_default().insert(symbol);
     }
 
     /// Adds a series with its slices in ascending order, and the stretch that it is known to live in.
@@ -155,7 +154,6 @@ impl Queue {
             pending: slices.iter().copied().collect(),
             in_flight: Vec::new(),
             order,
-            is_held: life.is_some(),
             life,
             silent: Vec::new(),
             doubtful: VecDeque::new(),
@@ -241,7 +239,7 @@ impl Queue {
             }
             (Verdict::NotEntitled, work) => {
                 let refused = self.refused.entry(lane.class).or_default();
-                refused.insert(lane.symbol.clone(), lane.is_held);
+                refused.insert(lane.symbol.clone());
                 lane.check_at_end = false;
                 if matches!(work, Work::Recheck { .. }) {
                     // The whole series was given up with it.
@@ -303,10 +301,10 @@ impl Queue {
     }
 
     fn looks_refused(&self, class: AssetClass) -> bool {
-        let speaks = |is_held: &&bool| **is_held || !self.held.contains(&class);
-        let refused = self.refused.get(&class);
-        let refused = refused.map_or(0, |refused| refused.values().filter(speaks).count());
-        refused >= REFUSED_OF_CLASS && !self.answered.contains(&class)
+        let held = self.held.get(&class);
+        let speaks = |symbol: &&Symbol| held.is_none_or(|held| held.contains(*symbol));
+        let refused = self.refused.get(&class).into_iter().flatten();
+        refused.filter(speaks).count() >= REFUSED_OF_CLASS && !self.answered.contains(&class)
     }
 
     fn drop_unasked(&mut self, series: usize) {
@@ -318,7 +316,7 @@ impl Queue {
             // Whoever does it says what becomes of the series.
             return;
         }
-        let of_symbol = refused.is_some_and(|refused| refused.contains_key(&lane.symbol));
+        let of_symbol = refused.is_some_and(|refused| refused.contains(&lane.symbol));
         let history_from = self
             .history_from
             .get(&(lane.class, lane.timeframe))

@@ -45,8 +45,12 @@ pub(super) fn print_one(global: &Global, report: &Report) -> Result<()> {
         .iter()
         .filter_map(SeriesReport::not_yet)
         .collect();
-    for words in &not_yet {
+    for words in not_yet.iter().take(LISTED) {
         output::print(format!("  not yet: {words}"))?;
+    }
+    if not_yet.len() > LISTED {
+        let more = counted((not_yet.len() - LISTED) as u64, "more series");
+        output::print(format!("  not yet: nor of {more}"))?;
     }
     if report.is_idle() && without.is_empty() && not_yet.is_empty() {
         output::print(if report.is_whole {

@@ -153,11 +153,13 @@ impl Held {
         Id::at(path).is_ok_and(|found| found == self.id)
     }
 
-    /// Counts in a connection that writes to the log beside the file, and keeps in mind which that is.
+    /// Counts in a connection that writes to the log beside the file. The first of them says which that is.
     pub(in crate::store) fn keep_log(&self, path: &Path) {
         let mut log = self.log();
         log.writers += 1;
-        log.id = Id::at(&beside(path, "-wal")).ok();
+        if log.id.is_none() {
+            log.id = Id::at(&beside(path, "-wal")).ok();
+        }
     }
 
     /// Counts it out. The log may go with the last of them.

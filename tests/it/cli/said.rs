@@ -296,7 +296,8 @@ fn nothing_was_missing_is_said_only_where_no_day_is_without_a_candle() {
     let (home, server) = (Home::new(), Server::start());
     let said = run_ok(&home, &server, "backfill AAPL -t 1mo --start today").stdout;
     assert!(
-        said.contains("not yet: no 1mo candle from") && said.contains("again once one has closed"),
+        said.contains("not yet: no 1mo candle of AAPL from")
+            && said.contains("again once one has closed"),
         "{said}"
     );
     assert!(!said.contains("nothing was missing"), "{said}");
