@@ -143,7 +143,9 @@ fn where_the_file_has_candles_of_a_class_only_symbols_with_some_speak_for_it() {
     let (stock, day) = (AssetClass::Stock, Timeframe::Day);
     let asked = |held: &[&str], refused: usize| {
         let mut queue = Queue::default();
-        held.iter().for_each(|name| queue.hold(symbol(name), stock));
+        for name in held {
+            queue.hold(symbol(name), stock);
+        }
         for name in ["A", "B", "C", "D", "E"] {
             queue.push(&symbol(name), stock, day, &slices(1), false, None);
         }
