@@ -6,6 +6,7 @@
 mod args;
 mod aside;
 mod backfill;
+mod calendar;
 mod completions;
 mod datasette;
 mod diff;
@@ -102,6 +103,7 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Command::Merge(args) => anew(|| merge::run(&cli.global, &args)),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&cli.global, args),
+        Command::Calendar(args) => calendar::run(&cli.global, &args),
         Command::Providers => providers::run(&cli.global),
         Command::Completions(args) => completions::run(&cli.global, &args),
         Command::Man(args) => man::run(&cli.global, &args),

@@ -1,5 +1,6 @@
 //! The nouns: what is spoken of everywhere. Pure, without a candlefile, a network or a clock; `zones` asks for the machine's zone.
 
+pub(crate) mod calendar;
 pub(crate) mod candle;
 pub(crate) mod counts;
 pub(crate) mod digest;
@@ -22,6 +23,7 @@ pub(crate) mod timeframe;
 pub(crate) mod vacant;
 pub(crate) mod zones;
 
+pub use calendar::{Calendar, Session};
 pub use candle::{Candle, MAX_TS, MIN_TS, Rejected, Unstorable};
 pub use counts::Counts;
 pub use digest::{BadDigest, CandleDigest, Digest};

@@ -1,6 +1,7 @@
 //! The range a person types, and the span of candles that it means for a series. No I/O; the clock is an argument.
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeZone};
+use chrono_tz::Tz;
 
 use crate::model::market::{Market, label_of};
 use crate::model::span::Span;
@@ -164,6 +165,23 @@ impl Moment {
     /// The text as typed.
     pub fn words(&self) -> &str {
         &self.words
+    }
+
+    /// The day of a zone that it is, or lies in; `farthest` is as far as there is anything.
+    pub(crate) fn day(&self, zone: Tz, farthest: NaiveDate) -> NaiveDate {
+        let day = |instant| {
+            zone.timestamp_opt(instant, 0)
+                .single()
+                .map(|at| at.date_naive())
+        };
+        match self.value {
+            Value::Date(date) => date,
+            Value::Instant(instant) => day(instant).unwrap_or(farthest),
+            Value::Ago(back, now) => day(now)
+                .map_or(FIRST, |today| back.before(today))
+                .max(FIRST),
+            Value::Farthest => farthest,
+        }
     }
 
     /// The first candle that this moment, as a start, asks for.

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 #[cfg(feature = "serve")]
 use super::Serve;
 use super::{
-    Backfill, Diff, Drop, Export, Info, List, Merge, Pack, Resume, Show, Sql, Status, Update,
-    Verify,
+    Backfill, Calendar, Diff, Drop, Export, Info, List, Merge, Pack, Resume, Show, Sql, Status,
+    Update, Verify,
 };
 
 #[derive(Subcommand, Debug)]
@@ -102,6 +102,14 @@ Then open http://127.0.0.1:8000 or, from another terminal:
   curl -X POST 'http://localhost:8000/api/v1/backfill?symbols=AAPL&start_date=2024-11-01&end_date=2024-11-15'
   curl http://localhost:8000/api/v1/backfill/recent")]
     Serve(Serve),
+    /// When exchanges hold sessions: dates, hours, breaks and early closes
+    ///
+    /// Without a code all calendars are listed. Behind the last day that a calendar knows its usual week goes on, without
+    /// holidays: what is told of then is marked as assumed.
+    #[command(after_help = "Examples:
+  candlefile calendar
+  candlefile calendar XNYS --start 2024-11-01 --end 2024-12-31")]
+    Calendar(Calendar),
     /// The providers: what each needs, its timeframes and limits
     #[command(after_help = "Examples:
   candlefile providers")]

@@ -63,6 +63,18 @@ pub struct Show {
 }
 
 #[derive(Args, Debug)]
+pub struct Calendar {
+    /// The calendar, such as XNYS
+    pub code: Option<String>,
+    /// From this day of the exchange on; also 30d, 1y (so long ago), ytd
+    #[arg(long, value_name = "DATE", default_value = "today", value_parser = moment, allow_hyphen_values = true, requires = "code")]
+    pub start: Moment,
+    /// Up to this day, inclusive; also today, -7d [default: 30 days after the start]
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true, requires = "code")]
+    pub end: Option<Moment>,
+}
+
+#[derive(Args, Debug)]
 pub struct Info {
     /// Write the metadata that Datasette takes with --metadata
     #[arg(long, conflicts_with = "json")]

@@ -1,5 +1,6 @@
 //! The command line: what is typed, what is printed for whom, and what is said when it cannot be done.
 
+mod calendar;
 mod commands;
 pub(crate) mod errors;
 mod hang_up;

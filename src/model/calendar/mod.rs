@@ -1,0 +1,127 @@
+//! When exchanges hold sessions: dates, hours, breaks and early closes, for a range of years. No I/O: the tables are compiled in.
+
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use chrono::{Datelike, NaiveDate};
+use chrono_tz::Tz;
+
+use crate::model::market::instant_of;
+use table::{Hours, Week};
+
+/// The calendar of an exchange.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    code: &'static str,
+    /// The code whose sessions these are, of an alias.
+    sessions_of: Option<&'static str>,
+    zone: Tz,
+    /// In which its hours are written.
+    clock: Tz,
+    first: NaiveDate,
+    last: NaiveDate,
+    weeks: Vec<Week>,
+    closed: Vec<NaiveDate>,
+    other: BTreeMap<NaiveDate, Hours>,
+}
+
+/// A session: instants in Unix seconds, ends exclusive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The date that the exchange gives it; one that opens in the evening before has the date of its close.
+    pub date: NaiveDate,
+    /// When it opens.
+    pub open: i64,
+    /// When it closes.
+    pub close: i64,
+    /// The breaks within it, as start and end.
+    pub breaks: Vec<(i64, i64)>,
+    /// Whether it closes before the usual hour.
+    pub is_early_close: bool,
+    /// Whether it lies behind the table's end, where the usual week goes on: holidays are not known there.
+    pub is_assumed: bool,
+}
+
+static ALL: LazyLock<Vec<Calendar>> = LazyLock::new(table::read);
+
+impl Calendar {
+    /// All that there are, by code.
+    pub fn all() -> impl Iterator<Item = &'static Calendar> {
+        ALL.iter()
+    }
+
+    /// The one of a code, such as `XNYS`.
+    pub fn of(code: &str) -> Option<&'static Calendar> {
+        Calendar::all().find(|calendar| calendar.code == code)
+    }
+
+    /// Its code: the market identifier of ISO 10383, where the exchange has one.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The code of the calendar whose sessions these are, of one that has no table of its own.
+    pub fn sessions_of(&self) -> Option<&'static str> {
+        self.sessions_of
+    }
+
+    /// The zone whose dates its sessions have.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
+    /// The first day that its table knows.
+    pub fn first(&self) -> NaiveDate {
+        self.first
+    }
+
+    /// The last day that its table knows.
+    pub fn last(&self) -> NaiveDate {
+        self.last
+    }
+
+    /// The session of a date. There is none before the table's first day.
+    pub fn session(&self, date: NaiveDate) -> Option<Session> {
+        let week = self.weeks.iter().rev().find(|week| week.from <= date)?;
+        let usual = week.days[date.weekday().num_days_from_monday() as usize];
+        let other = self.other.get(&date);
+        let is_closed = !usual || self.closed.binary_search(&date).is_ok();
+        let hours = match other {
+            Some(other) => other,
+            None if is_closed => return None,
+            None => &week.hours,
+        };
+        let at = |minutes: i64| {
+            let midnight = date.and_time(chrono::NaiveTime::MIN);
+            instant_of(self.clock, midnight + chrono::TimeDelta::minutes(minutes))
+        };
+        let breaks = hours.breaks.iter();
+        Some(Session {
+            date,
+            open: at(hours.open),
+            close: at(hours.close),
+            breaks: breaks.map(|&(from, to)| (at(from), at(to))).collect(),
+            is_early_close: hours.close < week.hours.close,
+            is_assumed: date > self.last,
+        })
+    }
+
+    /// The sessions of dates, both inside, in their order.
+    pub fn sessions(
+        &self,
+        first: NaiveDate,
+        last: NaiveDate,
+    ) -> impl Iterator<Item = Session> + '_ {
+        let days = first.max(self.first).iter_days();
+        days.take_while(move |&day| day <= last)
+            .filter_map(|day| self.session(day))
+    }
+
+    /// Its usual hours today, as they are written: `09:30-16:00`, with breaks `09:00-11:30,12:30-15:30`; `<` marks the evening
+    /// before.
+    pub fn usual_hours(&self) -> &str {
+        self.weeks.last().map_or("", |week| &week.hours.written)
+    }
+}

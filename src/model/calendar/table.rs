@@ -1,0 +1,138 @@
+//! The tables of calendars, as they are compiled in. A line says one thing, by its first letter:
+//!
+//!     = XNYS America/New_York 1990-01-01 2027-12-31     a calendar: code, zone, the first and the last day that is known
+//!     w 1990-01-01 12345 09:30-16:00                    from a day on: the days of the week with a session (1 is Monday), hours
+//!     c 2024 0101 0115                                  of these days of a year there is no session
+//!     s 09:30-13:00 20240703 20241129                   sessions with other hours, or on other days of the week
+//!     a XCBO XNYS America/Chicago                       a code with the sessions of another one: its own zone
+//!
+//! Hours are of the calendar's zone. `<` marks an opening in the evening before the session's date, `24:00` is the end of the
+//! day, and a break is what lies between two parts: `09:00-11:30,12:30-15:30`.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use super::Calendar;
+
+/// Made by `data/calendars/generate.py`.
+const TABLES: &str = include_str!("../../../data/calendars/calendars.txt");
+const OWN: &str = include_str!("../../../data/calendars/own.txt");
+
+/// Hours of a session, in minutes after the midnight that begins its date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hours {
+    pub(super) written: String,
+    pub(super) open: i64,
+    pub(super) close: i64,
+    pub(super) breaks: Vec<(i64, i64)>,
+}
+
+/// The usual week from a day on.
+#[derive(Clone, Debug)]
+pub(super) struct Week {
+    pub(super) from: NaiveDate,
+    /// Whether there is a session, from Monday to Sunday.
+    pub(super) days: [bool; 7],
+    pub(super) hours: Hours,
+}
+
+/// All calendars, by code.
+pub(super) fn read() -> Vec<Calendar> {
+    let mut all: Vec<Calendar> = Vec::new();
+    for line in TABLES.lines().chain(OWN.lines()) {
+        let read = read_line(line, &mut all);
+        assert!(read.is_some(), "no line of a calendar: {line}");
+    }
+    all.sort_by_key(|calendar| calendar.code);
+    all
+}
+
+fn read_line(line: &'static str, all: &mut Vec<Calendar>) -> Option<()> {
+    let mut words = line.split(' ');
+    match words.next()? {
+        "" | "#" => {}
+        "=" => {
+            let (code, zone) = (words.next()?, words.next()?.parse().ok()?);
+            all.push(Calendar {
+                code,
+                sessions_of: None,
+                zone,
+                clock: zone,
+                first: words.next()?.parse().ok()?,
+                last: words.next()?.parse().ok()?,
+                weeks: Vec::new(),
+                closed: Vec::new(),
+                other: BTreeMap::new(),
+            });
+        }
+        "a" => {
+            let (code, of) = (words.next()?, words.next()?);
+            let zone: Tz = words.next()?.parse().ok()?;
+            let other = all.iter().find(|calendar| calendar.code == of)?;
+            let alias = Calendar {
+                code,
+                sessions_of: Some(other.code),
+                zone,
+                ..other.clone()
+            };
+            all.push(alias);
+        }
+        "w" => {
+            let from = words.next()?.parse().ok()?;
+            let mut days = [false; 7];
+            for day in words.next()?.bytes() {
+                *days.get_mut(usize::from(day.checked_sub(b'1')?))? = true;
+            }
+            let hours = hours(words.next()?)?;
+            all.last_mut()?.weeks.push(Week { from, days, hours });
+        }
+        "c" => {
+            let year: i32 = words.next()?.parse().ok()?;
+            let calendar = all.last_mut()?;
+            for day in words {
+                let (month, day) = (day.get(..2)?.parse().ok()?, day.get(2..)?.parse().ok()?);
+                calendar
+                    .closed
+                    .push(NaiveDate::from_ymd_opt(year, month, day)?);
+            }
+        }
+        "s" => {
+            let hours = hours(words.next()?)?;
+            let calendar = all.last_mut()?;
+            for day in words {
+                let date = NaiveDate::parse_from_str(day, "%Y%m%d").ok()?;
+                calendar.other.insert(date, hours.clone());
+            }
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn hours(written: &str) -> Option<Hours> {
+    const DAY: i64 = 24 * 60;
+    let minutes = |clock: &str| -> Option<i64> {
+        let (evening, clock) = match clock.strip_prefix('<') {
+            Some(clock) => (DAY, clock),
+            None => (0, clock),
+        };
+        let (hours, minutes) = clock.split_once(':')?;
+        Some(hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()? - evening)
+    };
+    let parts: Vec<(i64, i64)> = written
+        .split(',')
+        .map(|part| {
+            let (from, to) = part.split_once('-')?;
+            Some((minutes(from)?, minutes(to)?))
+        })
+        .collect::<Option<_>>()?;
+    let breaks = parts.windows(2).map(|two| (two[0].1, two[1].0));
+    Some(Hours {
+        written: written.to_owned(),
+        open: parts.first()?.0,
+        close: parts.last()?.1,
+        breaks: breaks.collect(),
+    })
+}
