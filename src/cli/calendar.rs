@@ -56,7 +56,7 @@ fn named(code: &str) -> Result<&'static Calendar> {
     let near = nearest(code, codes, |code| code).join(", ");
     Err(usage(
         format!("there is no calendar {code:?}"),
-        format!("name another: {near}, or one that `candlefile calendar` lists"),
+        format!("name another, such as {near}; without one all are listed"),
     ))
 }
 
