@@ -152,7 +152,7 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
         && !wanted.force
     {
         let at_edge = missing.within(edge);
-        let rests = rests(market, known, wanted, tail, frontier, now);
+        let rests = rests(market, known, wanted, tail, frontier, (now, policy));
         not_due = rests && at_edge.iter().any(|span| span.start() < frontier.closed);
         let has_news = |span: &Span| {
             if rests {
@@ -163,10 +163,19 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
                 wanted.refetch_empty || now - tail.asked_at >= NO_DATA_ASKED_AGAIN_AFTER
             }
         };
-        let news = at_edge
-            .iter()
-            .flat_map(|span| market.cut_at_cells(span))
-            .filter(has_news)
+        let cut = |span| market.cut_at_cells(span);
+        let slices: Vec<Span> = at_edge.iter().flat_map(cut).collect();
+        let any_has = slices.iter().any(has_news);
+        // What is final and was not answered: where candles came behind it the edge lies there, and where some may come now
+        // these may be late, too.
+        let last_covered = known.coverage.iter().next_back().map(Span::start);
+        let is_left_behind = |span: &Span| {
+            let is_hole = last_covered.is_some_and(|start| span.end() <= start);
+            known.has_candles && span.end() <= frontier.settled && (any_has || is_hole)
+        };
+        let slices = slices.into_iter();
+        let news = slices
+            .filter(|slice| has_news(slice) || is_left_behind(slice))
             .collect();
         missing = missing.subtract(&edge.into()).union(&news);
     }
@@ -179,19 +188,20 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
 
 /// Whether the live edge is left alone. The longer it had been quiet when it was asked last, the longer: after 20 days with
 /// trading hours for 1, then 2, 4, 8, 16 and 20 of them. Who wants a part of what was never asked, and not all up to now, is
-/// not put off.
+/// not put off; nor is anybody where it was not asked up to the time of the question.
 fn rests(
     market: &Market,
     known: &Known,
     wanted: Wanted,
     tail: Tail,
     frontier: Frontier,
-    now: i64,
+    (now, policy): (i64, Policy),
 ) -> bool {
     let newest = market.last_trading_candle_before(frontier.closed);
     let is_part =
         wanted.span.start() > tail.from || newest.is_some_and(|ts| ts >= wanted.span.end());
-    if is_part && wanted.span.end() > tail.to {
+    let was_part = || tail.to < market.frontier(tail.asked_at, policy).closed;
+    if wanted.span.end() > tail.to && (is_part || was_part()) {
         return false;
     }
     let Some(last_ts) = known.last_ts.filter(|_| tail.asked_at <= now) else {

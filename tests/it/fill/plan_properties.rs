@@ -253,10 +253,17 @@ proptest! {
         let planned = case.starts_of(&case.planned());
         let news = case.news(tail);
         prop_assert!(news.is_subset(&planned));
-        // Without news a piece is asked for only once its absent candles prove something: when it is a week old.
+        // Without news a piece is asked for only once its absent candles prove something, when it is a week old; or when it is final
+        // and left behind by others.
         let week_old = case.market.label(case.now - 7 * DAY);
+        let settled = case.market.frontier(case.now, Policy::default()).settled;
+        let last_covered = case.known.coverage.iter().next_back().map_or(i64::MIN, Span::start);
+        let is_left = |slice: &Span| {
+            slice.end() <= settled && (!news.is_empty() || slice.end() <= last_covered)
+        };
         for slice in case.planned().into_iter().filter(|slice| slice.start() >= from) {
-            prop_assert!(news.iter().any(|ts| slice.contains(*ts)) || slice.end() <= week_old, "{slice:?}");
+            let has_news = news.iter().any(|ts| slice.contains(*ts));
+            prop_assert!(has_news || slice.end() <= week_old || is_left(&slice), "{slice:?}");
         }
     }
 
@@ -312,6 +319,91 @@ fn the_cut_is_where_the_calendar_says() {
         planned.slices,
         [Span::new(cut - MINUTE, cut), Span::new(cut, cut + MINUTE)].map(Option::unwrap)
     );
+}
+
+/// Hours of what always trades around a line between two cells, asked for up to a time; what is planned then.
+fn hours_around_a_line(
+    covered: &[(i64, i64)],
+    last: i64,
+    tail: (i64, i64, i64),
+    now: i64,
+    policy: Policy,
+) -> Vec<(i64, i64)> {
+    const LINE: i64 = 600 * 34 * DAY;
+    let at = |hours: i64| LINE + hours * HOUR;
+    let span = |&(from, to): &(i64, i64)| Span::new(at(from), at(to)).unwrap();
+    let market = Market::new(MarketCode::ALWAYS, Timeframe::Hours(1), Weekday::Sun);
+    let known = Known {
+        has_candles: true,
+        last_ts: Some(at(last)),
+        coverage: covered.iter().map(span).collect(),
+        tail: Some(Tail {
+            from: at(tail.0),
+            to: at(tail.1),
+            asked_at: at(tail.2) + MINUTE * 30,
+        }),
+        ..Known::default()
+    };
+    let now = at(now) + MINUTE * 30;
+    let wanted = Wanted {
+        span: Span::new(at(-2000), market.next(market.label(now))).unwrap(),
+        force: false,
+        refetch_empty: false,
+    };
+    let slices = plan(&market, &known, wanted, policy, now).slices;
+    let hours = |ts: i64| (ts - LINE) / HOUR;
+    let of = |slice: &Span| (hours(slice.start()), hours(slice.end()));
+    slices.iter().map(of).collect()
+}
+
+// A provider was a day late, and a line between two cells lay in that day: it was not asked for again for a week.
+#[test]
+fn what_is_final_and_was_not_answered_is_asked_for_with_what_comes_behind_it() {
+    let usual = Policy::default();
+    let planned =
+        |covered: &[_], last, tail, now| hours_around_a_line(covered, last, tail, now, usual);
+    let late = (-2000, -24);
+    assert_eq!(
+        planned(&[late], -25, (-24, 12, 12), 36),
+        [(-24, 0), (0, 37)]
+    );
+    // The same once candles are there behind it, whether or not any have come since.
+    let behind = (0, 35);
+    assert_eq!(planned(&[late, behind], 35, (-24, 36, 36), 36), [(-24, 0)]);
+    // At the edge itself it waits for news.
+    assert_eq!(planned(&[(-2000, -24)], -25, (-24, 12, 12), 12), []);
+}
+
+#[test]
+fn what_another_rule_left_open_is_asked_for_by_the_one_that_calls_it_final() {
+    let later = Policy {
+        final_after: Some(60 * DAY),
+        ..Policy::default()
+    };
+    let covered = [(-2000, -1400)];
+    let tail = (-1400, 36, 36);
+    let planned = |policy, now| hours_around_a_line(&covered, 35, tail, now, policy);
+    assert_eq!(planned(later, 36), [], "all of it may still change");
+    let cells = planned(Policy::default(), 37);
+    assert_eq!(
+        cells.first().zip(cells.last()),
+        Some((&(-1400, -816), &(0, 38)))
+    );
+    let behind = [(-2000, -1400), (0, 35)];
+    let left = hours_around_a_line(&behind, 35, tail, 36, Policy::default());
+    assert_eq!(left, [(-1400, -816), (-816, 0)]);
+}
+
+// It was told to have had no candle for twenty days, of which nobody had asked.
+#[test]
+fn a_series_that_was_not_asked_for_up_to_the_time_of_the_question_does_not_rest() {
+    let long = Policy {
+        final_after: Some(60 * DAY),
+        ..Policy::default()
+    };
+    let asked = |to| hours_around_a_line(&[(-2000, -1900)], -1400, (-1900, to, 36), 37, long);
+    assert_eq!(asked(36), [], "quiet for two months");
+    assert_eq!(asked(-1399).last(), Some(&(0, 38)));
 }
 
 #[test]
