@@ -166,12 +166,14 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
         let cut = |span| market.cut_at_cells(span);
         let slices: Vec<Span> = at_edge.iter().flat_map(cut).collect();
         let any_has = slices.iter().any(has_news);
-        // What is final and was not answered: where candles came behind it the edge lies there, and where some may come now
-        // these may be late, too.
+        // What is final and was not answered. Where its age makes any answer count it needs no news; and where candles may come
+        // behind it now, these may be late, too.
         let last_covered = known.coverage.iter().next_back().map(Span::start);
         let is_left_behind = |span: &Span| {
             let is_hole = last_covered.is_some_and(|start| span.end() <= start);
-            known.has_candles && span.end() <= frontier.settled && (any_has || is_hole)
+            let is_final = span.end() <= frontier.settled && market.trades_within(*span);
+            let is_due = span.end() <= frontier.tail_proven || any_has && !is_hole;
+            !rests && known.has_candles && is_final && is_due
         };
         let slices = slices.into_iter();
         let news = slices

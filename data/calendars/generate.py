@@ -92,6 +92,7 @@ def main():
         for start, letters, times in regular:
             out.append(f"w {start} {letters} {times}")
         closed, other = defaultdict(list), defaultdict(list)
+        early = {day.date() for day in calendar.early_closes}
         day, week = first, iter(regular + [(date.max, "", "")])
         current, following = None, next(week)
         while day <= last:
@@ -102,12 +103,12 @@ def main():
             if times is None and is_regular:
                 closed[day.year].append(f"{day:%m%d}")
             elif times is not None and (not is_regular or times != current[2]):
-                other[times].append(f"{day:%Y%m%d}")
+                other["e" if day in early else "s", times].append(f"{day:%Y%m%d}")
             day += timedelta(days=1)
         for year, days in closed.items():
             out.append(f"c {year} {' '.join(days)}")
-        for times, days in other.items():
-            out.append(f"s {times} {' '.join(days)}")
+        for (kind, times), days in other.items():
+            out.append(f"{kind} {times} {' '.join(days)}")
     out.insert(1, f"# It cannot make these: {' '.join(cannot)}.")
     print("\n".join(out))
 

@@ -263,7 +263,9 @@ pub fn resume(
 
 impl Stop {
     fn full(file: PathBuf) -> Stop {
-        let full = StoreError::Full(file.clone());
+        // Who reads it elsewhere does not know where it was run.
+        let whole = std::path::absolute(&file).unwrap_or_else(|_| file.clone());
+        let full = StoreError::Full(whole);
         Stop::Full {
             message: full.to_string(),
             file,

@@ -39,6 +39,9 @@ pub fn run(global: &Global, args: &args::Calendar) -> Result<Exit> {
     let told = counted(rows.len() as u64, "session");
     table::print(["!date", "!open", "!close", "~breaks", "~"], rows)?;
     output::print(format!("{told}, times of {}", calendar.zone().name()))?;
+    if first < calendar.first() {
+        output::print(format!("sessions are known from {} on", calendar.first()))?;
+    }
     if last > calendar.last() {
         let known = calendar.last();
         output::print(format!(
@@ -72,7 +75,10 @@ fn days(calendar: &Calendar, args: &args::Calendar) -> Result<(NaiveDate, NaiveD
         let start = args.start.words();
         let end = args.end.as_ref().map_or(start, Moment::words);
         let said = format!("the end {end} is before the start {start}");
-        return Err(usage(said, "name an --end that is not before --start"));
+        return Err(usage(
+            said,
+            "give a --start that is not after --end: without one it is today",
+        ));
     }
     if last < calendar.first() {
         let (code, begins) = (calendar.code(), calendar.first());

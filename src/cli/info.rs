@@ -265,6 +265,7 @@ impl Glance {
             by.unwrap_or_default()
         ))?;
         let log = match file.wal_bytes {
+            0 if file.has_wal => "an empty -wal beside it".into(),
             0 => "no -wal beside it".into(),
             size => format!("{} in the -wal beside it", bytes(size)),
         };

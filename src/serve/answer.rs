@@ -188,7 +188,11 @@ impl From<StoreError> for Fault {
                 let next = "make room on the server's disk; everything reported is saved".into();
                 (StatusCode::INSUFFICIENT_STORAGE, "disk_full", next)
             }
-            StoreError::Moved { .. } | StoreError::LogGone(_) => {
+            StoreError::LogGone(_) => {
+                let next = "what was saved is in the file: start the server again".into();
+                (StatusCode::SERVICE_UNAVAILABLE, "moved", next)
+            }
+            StoreError::Moved { .. } => {
                 let next = "put the file back, and start the server again".into();
                 (StatusCode::SERVICE_UNAVAILABLE, "moved", next)
             }

@@ -26,9 +26,10 @@ def told(program, *words):
 def rows(calendar):
     table = calendar.schedule
     columns = [table.open, table.close, table.break_start, table.break_end]
+    early = set(calendar.early_closes.strftime("%Y-%m-%d"))
     text = [column.dt.strftime("%Y-%m-%dT%H:%M:%SZ") for column in columns]
     for day, open_, close, start, end in zip(table.index.strftime("%Y-%m-%d"), *text):
-        yield day, open_, close, [] if pd.isna(start) else [[start, end]]
+        yield day, open_, close, [] if pd.isna(start) else [[start, end]], day in early
 
 
 def main(program):
@@ -48,7 +49,7 @@ def main(program):
             continue
         said = told(program, name, "--start", f"{first:%Y-%m-%d}", "--end", f"{last:%Y-%m-%d}")
         assert (said["first"], said["last"]) == (f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"), name
-        keys = "date", "open", "close", "breaks"
+        keys = "date", "open", "close", "breaks", "early_close"
         ours = [tuple(session[key] for key in keys) for session in said["sessions"]]
         theirs = list(rows(calendar))
         if ours != theirs:

@@ -31,6 +31,8 @@ pub(super) struct Lane {
     pub(super) pending: VecDeque<Slice>,
     pub(super) in_flight: Vec<Work>,
     pub(super) order: Order,
+    /// Whether the file held candles of it before the run.
+    pub(super) is_held: bool,
     /// From the first candle that is known to the end of the last.
     pub(super) life: Option<Span>,
     /// Slices without an answer but nothing, held back.

@@ -7,8 +7,9 @@
 //!
 //! A symbol that the plan does not include is asked for once. It takes two of a class, and none that was answered, to take the
 //! class for one that the plan does not include: a single symbol may be refused for reasons of its own. Where the file holds
-//! candles of the class, it takes two of those that have some: the plan has included it before. What is in flight of such a
-//! class is waited for, since a refusal is quick and an answer is not.
+//! candles of the class, it takes two of those that have some: the plan has included it before. For a series that has candles
+//! itself only refusals in its own timeframe speak. What is in flight of such a class is waited for, since a refusal is quick and
+//! an answer is not.
 //!
 //! A slice that the provider had nothing for may be one that it only lost, if the series has candles before and after it.
 //! Whether it has is known once its neighbours were asked; until then such a slice is held back. One between candles is
@@ -112,7 +113,7 @@ pub(crate) struct Queue {
     lanes: Vec<Lane>,
     /// Lanes with something pending.
     live: BTreeSet<usize>,
-    refused: HashMap<AssetClass, HashSet<Symbol>>,
+    refused: HashMap<AssetClass, HashSet<(Symbol, Timeframe)>>,
     /// Symbols of which the file holds candles.
     held: HashMap<AssetClass, HashSet<Symbol>>,
     /// Classes of which something was answered.
@@ -154,6 +155,7 @@ impl Queue {
             pending: slices.iter().copied().collect(),
             in_flight: Vec::new(),
             order,
+            is_held: life.is_some(),
             life,
             silent: Vec::new(),
             doubtful: VecDeque::new(),
@@ -174,7 +176,7 @@ impl Queue {
         while let Some(&series) = self.live.range(from..).next() {
             from = series + 1;
             let class = self.lanes[series].class;
-            if self.looks_refused(class) && self.in_flight.get(&class).is_some_and(|&n| n > 0) {
+            if self.looks_refused(series) && self.in_flight.get(&class).is_some_and(|&n| n > 0) {
                 continue;
             }
             self.drop_unasked(series);
@@ -239,7 +241,7 @@ impl Queue {
             }
             (Verdict::NotEntitled, work) => {
                 let refused = self.refused.entry(lane.class).or_default();
-                refused.insert(lane.symbol.clone());
+                refused.insert((lane.symbol.clone(), lane.timeframe));
                 lane.check_at_end = false;
                 if matches!(work, Work::Recheck { .. }) {
                     // The whole series was given up with it.
@@ -300,23 +302,31 @@ impl Queue {
         std::mem::take(&mut self.unasked)
     }
 
-    fn looks_refused(&self, class: AssetClass) -> bool {
+    /// The symbols that were refused, as far as that speaks for a series.
+    fn refused(&self, series: usize) -> HashSet<&Symbol> {
+        let lane = &self.lanes[series];
+        let refused = self.refused.get(&lane.class).into_iter().flatten();
+        let speaks =
+            |(_, timeframe): &&(Symbol, Timeframe)| !lane.is_held || *timeframe == lane.timeframe;
+        refused.filter(speaks).map(|(symbol, _)| symbol).collect()
+    }
+
+    fn looks_refused(&self, series: usize) -> bool {
+        let class = self.lanes[series].class;
         let held = self.held.get(&class);
         let speaks = |symbol: &&Symbol| held.is_none_or(|held| held.contains(*symbol));
-        let refused = self.refused.get(&class).into_iter().flatten();
+        let refused = self.refused(series).into_iter();
         refused.filter(speaks).count() >= REFUSED_OF_CLASS && !self.answered.contains(&class)
     }
 
     fn drop_unasked(&mut self, series: usize) {
-        let class = self.lanes[series].class;
-        let of_class = self.looks_refused(class);
-        let refused = self.refused.get(&class);
+        let of_class = self.looks_refused(series);
+        let of_symbol = self.refused(series).contains(&self.lanes[series].symbol);
         let lane = &mut self.lanes[series];
         if lane.order == Order::Recheck && !lane.in_flight.is_empty() {
             // Whoever does it says what becomes of the series.
             return;
         }
-        let of_symbol = refused.is_some_and(|refused| refused.contains(&lane.symbol));
         let history_from = self
             .history_from
             .get(&(lane.class, lane.timeframe))

@@ -171,6 +171,31 @@ fn where_the_file_has_candles_of_a_class_only_symbols_with_some_speak_for_it() {
     assert_eq!(asked(&["Z"], 4), 5, "another one has candles");
 }
 
+// The minutes that a plan does not include took the days with them that the file held.
+#[test]
+fn a_refusal_of_one_timeframe_does_not_speak_for_another_that_the_file_holds() {
+    let (stock, minutes, day) = (AssetClass::Stock, Timeframe::Minutes(1), Timeframe::Day);
+    let life = Span::new(0, 1);
+    let mut queue = Queue::default();
+    for name in ["A", "B", "C"] {
+        queue.hold(symbol(name), stock);
+        queue.push(&symbol(name), stock, minutes, &slices(1), false, None);
+        queue.push(&symbol(name), stock, day, &slices(1), false, life);
+    }
+    let mut asked = Vec::new();
+    while let Next::Do(work @ Work::Slice { series, .. }) = queue.next() {
+        asked.push(series);
+        let is_minutes = series % 2 == 0;
+        let verdict = if is_minutes {
+            Verdict::NotEntitled
+        } else {
+            Verdict::Settled
+        };
+        queue.done(work, verdict, life);
+    }
+    assert_eq!(asked, [0, 1, 2, 3, 4, 5]);
+}
+
 #[test]
 fn a_class_is_not_given_up_before_what_is_in_flight_of_it_has_come() {
     let stock = (AssetClass::Stock, 1);

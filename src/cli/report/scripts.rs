@@ -17,7 +17,7 @@ pub(super) fn document(global: &Global, report: &Report) -> Value {
             "symbol": series.key.symbol, "timeframe": series.key.timeframe, "status": series.status,
             "start": time(series.span.start()), "end": time(series.span.end()),
             "first": series.first_ts.map(time), "last": series.last_ts.map(time),
-            "records": series.records, "error": series.why(),
+            "records": series.records, "error": series.why(), "not_yet": series.is_ahead,
         })
     };
     let nothing = report.nothing_from_provider.iter().map(nothing_document);

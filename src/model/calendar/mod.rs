@@ -24,7 +24,8 @@ pub struct Calendar {
     last: NaiveDate,
     weeks: Vec<Week>,
     closed: Vec<NaiveDate>,
-    other: BTreeMap<NaiveDate, Hours>,
+    /// Sessions that are not as the usual week has them, and whether they close early.
+    other: BTreeMap<NaiveDate, (Hours, bool)>,
 }
 
 /// A session: instants in Unix seconds, ends exclusive.
@@ -38,7 +39,7 @@ pub struct Session {
     pub close: i64,
     /// The breaks within it, as start and end.
     pub breaks: Vec<(i64, i64)>,
-    /// Whether it closes before the usual hour.
+    /// Whether it closes before the usual hour, by the exchange's word.
     pub is_early_close: bool,
     /// Whether it lies behind the table's end, where the usual week goes on: holidays are not known there.
     pub is_assumed: bool,
@@ -88,10 +89,10 @@ impl Calendar {
         let usual = week.days[date.weekday().num_days_from_monday() as usize];
         let other = self.other.get(&date);
         let is_closed = !usual || self.closed.binary_search(&date).is_ok();
-        let hours = match other {
-            Some(other) => other,
+        let (hours, is_early_close) = match other {
+            Some((hours, is_early)) => (hours, *is_early),
             None if is_closed => return None,
-            None => &week.hours,
+            None => (&week.hours, false),
         };
         let at = |minutes: i64| {
             let midnight = date.and_time(chrono::NaiveTime::MIN);
@@ -103,7 +104,7 @@ impl Calendar {
             open: at(hours.open),
             close: at(hours.close),
             breaks: breaks.map(|&(from, to)| (at(from), at(to))).collect(),
-            is_early_close: hours.close < week.hours.close,
+            is_early_close,
             is_assumed: date > self.last,
         })
     }

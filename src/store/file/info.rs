@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::run::path::beside;
 use crate::store::file::held::{Held, Journal};
+use crate::store::file::path::is_there;
 use crate::store::{Seal, Store, StoreError, told};
 
 /// The file itself.
@@ -15,6 +16,8 @@ pub struct FileInfo {
     pub bytes: u64,
     /// Size of the write-ahead log beside it, 0 where there is none.
     pub wal_bytes: u64,
+    /// Whether there is one, be it empty: a program uses the file, or was killed while it did.
+    pub has_wal: bool,
     /// SQLite's journal mode: `wal` while the file is written, `delete` at rest.
     pub journal_mode: String,
     /// Size of a page in bytes.
@@ -42,6 +45,7 @@ impl Store {
             format: self.format,
             bytes: size(self.real.clone()),
             wal_bytes: size(beside(&self.real, "-wal")),
+            has_wal: is_there(&self.real, "-wal"),
             journal_mode: self.journal_mode().map_err(told)?,
             page_size: pragma("page_size")?,
             free_pages: pragma("freelist_count")?,

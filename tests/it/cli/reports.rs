@@ -39,7 +39,7 @@ fn the_report_of_a_backfill_has_these_fields() {
     for one in series.as_array().unwrap() {
         fields(
             one,
-            "symbol timeframe status start end first last records error",
+            "symbol timeframe status start end first last records error not_yet",
         );
         fields(&one["records"], RECORDS);
     }

@@ -257,10 +257,7 @@ proptest! {
         // and left behind by others.
         let week_old = case.market.label(case.now - 7 * DAY);
         let settled = case.market.frontier(case.now, Policy::default()).settled;
-        let last_covered = case.known.coverage.iter().next_back().map_or(i64::MIN, Span::start);
-        let is_left = |slice: &Span| {
-            slice.end() <= settled && (!news.is_empty() || slice.end() <= last_covered)
-        };
+        let is_left = |slice: &Span| slice.end() <= settled && !news.is_empty();
         for slice in case.planned().into_iter().filter(|slice| slice.start() >= from) {
             let has_news = news.iter().any(|ts| slice.contains(*ts));
             prop_assert!(has_news || slice.end() <= week_old || is_left(&slice), "{slice:?}");
@@ -367,11 +364,15 @@ fn what_is_final_and_was_not_answered_is_asked_for_with_what_comes_behind_it() {
         planned(&[late], -25, (-24, 12, 12), 36),
         [(-24, 0), (0, 37)]
     );
-    // The same once candles are there behind it, whether or not any have come since.
-    let behind = (0, 35);
-    assert_eq!(planned(&[late, behind], 35, (-24, 36, 36), 36), [(-24, 0)]);
-    // At the edge itself it waits for news.
-    assert_eq!(planned(&[(-2000, -24)], -25, (-24, 12, 12), 12), []);
+    // At the edge itself it waits for news, and once it was asked with candles behind it for its age.
+    assert_eq!(planned(&[late], -25, (-24, 12, 12), 12), []);
+    let behind = |end| [late, (0, end)];
+    assert_eq!(planned(&behind(35), 35, (-24, 36, 36), 37), [(35, 38)]);
+    let week = 7 * 24 + 1;
+    assert_eq!(
+        planned(&behind(week - 1), week - 1, (-24, week, week), week),
+        [(-24, 0)]
+    );
 }
 
 #[test]
@@ -391,7 +392,7 @@ fn what_another_rule_left_open_is_asked_for_by_the_one_that_calls_it_final() {
     );
     let behind = [(-2000, -1400), (0, 35)];
     let left = hours_around_a_line(&behind, 35, tail, 36, Policy::default());
-    assert_eq!(left, [(-1400, -816), (-816, 0)]);
+    assert_eq!(left, [(-1400, -816)], "what is older than a week");
 }
 
 // It was told to have had no candle for twenty days, of which nobody had asked.
