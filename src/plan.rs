@@ -202,13 +202,22 @@ fn rests(
     let newest = market.last_trading_candle_before(frontier.closed);
     let is_part =
         wanted.span.start() > tail.from || newest.is_some_and(|ts| ts >= wanted.span.end());
-    let was_part = || tail.to < market.frontier(tail.asked_at, policy).closed;
+    // A plan may give nothing of the day of the question.
+    let was_part = || {
+        let midnight = market.midnight(market.date(tail.asked_at));
+        let closed = market.frontier(tail.asked_at, policy).closed;
+        tail.to < closed.min(market.label(midnight))
+    };
     if wanted.span.end() > tail.to && (is_part || was_part()) {
         return false;
     }
     let Some(last_ts) = known.last_ts.filter(|_| tail.asked_at <= now) else {
         return false;
     };
+    // Days without trading hours would never come to an end.
+    if market.has_ended(now) {
+        return false;
+    }
     let asked_on = market.date(tail.asked_at);
     // One that had been quiet for longer rests no longer.
     let most = QUIET_DAYS + 2 * LONGEST_REST;

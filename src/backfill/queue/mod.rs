@@ -346,5 +346,10 @@ impl Queue {
             unasked.push(Unasked { series, slice, why });
             false
         });
+        let is_untouched = matches!(lane.order, Order::Recheck | Order::OldestAlone);
+        if is_untouched && lane.pending.is_empty() && lane.in_flight.is_empty() {
+            // Nothing came of it that could be checked.
+            lane.check_at_end = false;
+        }
     }
 }

@@ -171,6 +171,23 @@ fn where_the_file_has_candles_of_a_class_only_symbols_with_some_speak_for_it() {
     assert_eq!(asked(&["Z"], 4), 5, "another one has candles");
 }
 
+#[test]
+fn of_what_was_not_asked_at_all_nothing_is_asked_for_again_in_the_end() {
+    let (index, day) = (AssetClass::Index, Timeframe::Day);
+    let mut queue = Queue::default();
+    for name in ["A", "B", "C"] {
+        queue.push(&symbol(name), index, day, &slices(2), false, None);
+        queue.check_at_end();
+    }
+    for expected in [0, 1] {
+        let (series, _, work) = take(&mut queue);
+        assert_eq!(series, expected);
+        queue.done(work, Verdict::NotEntitled, None);
+    }
+    assert_eq!(queue.next(), Next::Done);
+    assert_eq!(queue.take_unasked().len(), 1 + 1 + 2);
+}
+
 // The minutes that a plan does not include took the days with them that the file held.
 #[test]
 fn a_refusal_of_one_timeframe_does_not_speak_for_another_that_the_file_holds() {

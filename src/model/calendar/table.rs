@@ -1,11 +1,13 @@
 //! The tables of calendars, as they are compiled in. A line says one thing, by its first letter:
 //!
-//!     = XNYS America/New_York 1990-01-01 2027-12-31     a calendar: code, zone, the first and the last day that is known
-//!     w 1990-01-01 12345 09:30-16:00                    from a day on: the days of the week with a session (1 is Monday), hours
-//!     c 2024 0101 0115                                  of these days of a year there is no session
-//!     e 09:30-13:00 20240703 20241129                   sessions that close before the usual hour
-//!     s 10:00-15:30 20241114                            sessions with other hours, or on other days of the week
-//!     a XCBO XNYS America/Chicago                       a code with the sessions of another one: its own zone
+//! ```text
+//! = XNYS America/New_York 1990-01-01 2027-12-31     a calendar: code, zone, the first and the last day that is known
+//! w 1990-01-01 12345 09:30-16:00                    from a day on: the days of the week with a session (1 is Monday), hours
+//! c 2024 0101 0115                                  of these days of a year there is no session
+//! e 09:30-13:00 20240703 20241129                   sessions that close before the usual hour
+//! s 10:00-15:30 20241114                            sessions with other hours, or on other days of the week
+//! a XCBO XNYS America/Chicago                       a code with the sessions of another one: its own zone
+//! ```
 //!
 //! Hours are of the calendar's zone. `<` marks an opening in the evening before the session's date, `24:00` is the end of the
 //! day, and a break is what lies between two parts: `09:00-11:30,12:30-15:30`.

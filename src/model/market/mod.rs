@@ -112,6 +112,11 @@ impl Market {
         Span::new(span.start(), span.end().min(end))
     }
 
+    /// Whether its last day has passed.
+    pub(crate) fn has_ended(&self, now: i64) -> bool {
+        self.last_day.is_some_and(|last| self.date(now) > last)
+    }
+
     /// The calendar code.
     pub fn code(&self) -> MarketCode {
         self.code

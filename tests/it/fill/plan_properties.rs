@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use candlefile::model::{Market, MarketCode, Policy, Span, SpanSet, Timeframe};
+use candlefile::model::{Listing, Market, MarketCode, Policy, Span, SpanSet, Timeframe, label_of};
 use candlefile::plan::{EmptySpan, Known, Tail, Wanted, plan};
 use chrono::{Datelike, Weekday};
 use proptest::prelude::*;
@@ -404,7 +404,43 @@ fn a_series_that_was_not_asked_for_up_to_the_time_of_the_question_does_not_rest(
     };
     let asked = |to| hours_around_a_line(&[(-2000, -1900)], -1400, (-1900, to, 36), 37, long);
     assert_eq!(asked(36), [], "quiet for two months");
+    assert_eq!(
+        asked(24),
+        [],
+        "by a plan that gives nothing of the day itself"
+    );
     assert_eq!(asked(-1399).last(), Some(&(0, 38)));
+}
+
+// There are no days with trading hours any more that would end its rest.
+#[test]
+fn what_has_ended_does_not_rest_and_its_last_days_are_asked_for() {
+    let date = |month, day| chrono::NaiveDate::from_ymd_opt(2024, month, day).unwrap();
+    let listing = Listing {
+        last_day: Some(date(1, 19)),
+        ..Listing::on(MarketCode::XNYS)
+    };
+    let market = Market::new(listing, Timeframe::Day, Weekday::Sun);
+    let (first, from) = (label_of(date(1, 1)) - 60 * DAY, label_of(date(1, 10)));
+    let known = Known {
+        has_candles: true,
+        last_ts: Some(label_of(date(1, 1)) - 18 * DAY),
+        coverage: Span::new(first, from).unwrap().into(),
+        tail: Some(Tail {
+            from,
+            to: label_of(date(1, 16)),
+            asked_at: label_of(date(1, 16)) + 21 * HOUR,
+        }),
+        ..Known::default()
+    };
+    let now = label_of(date(2, 5));
+    let wanted = Wanted {
+        span: Span::new(first, now).unwrap(),
+        force: false,
+        refetch_empty: false,
+    };
+    let slices = plan(&market, &known, wanted, Policy::default(), now).slices;
+    assert_eq!(slices, [Span::new(from, label_of(date(1, 20))).unwrap()]);
 }
 
 #[test]
