@@ -199,6 +199,10 @@ mod tests {
         assert_eq!(run.at(41, 25, 25, waiting, false), Some(60));
         let soon = Waiting::Rate(Duration::from_secs(5));
         assert_eq!(run.at(96, 29, 29, Some(&soon), false), Some(5));
+        // What was sent long ago has no place in the window any more: others fill it.
+        let mut run = Run::new("5/min");
+        run.at(1, 0, 1, None, false);
+        assert_eq!(run.at(400, 0, 1, waiting, false), Some(303));
     }
 
     #[test]
