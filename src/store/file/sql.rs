@@ -98,6 +98,27 @@ impl Store {
         self.if_still(answered)
     }
 
+    /// That the schema is text. The names in it are handed to whoever watches a statement, and one that is none ends there.
+    fn check_names(&self) -> Result<(), StoreError> {
+        let read = || {
+            let sql = "SELECT CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema";
+            let mut select = self.connection.prepare(sql)?;
+            let is_text = |bytes: Option<Vec<u8>>| {
+                bytes.is_none_or(|bytes| std::str::from_utf8(&bytes).is_ok())
+            };
+            let rows =
+                select.query_map([], |row| Ok(is_text(row.get(0)?) && is_text(row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<bool>>>()
+        };
+        if read().map_err(told(&self.path))?.into_iter().all(|is| is) {
+            return Ok(());
+        }
+        Err(StoreError::Damaged {
+            path: self.path.clone(),
+            why: "a name in its schema is no text".into(),
+        })
+    }
+
     fn answer<T: TakeRows>(
         &mut self,
         sql: &str,
@@ -105,6 +126,7 @@ impl Store {
         clock: &SqlClock,
         taker: &mut T,
     ) -> Result<bool, T::Error> {
+        self.check_names()?;
         confine(&mut self.connection, clock.clone()).map_err(told(&self.path))?;
         let wrong = |error| T::Error::from(self.wrong(error, clock));
         let mut statement = self.connection.prepare(sql).map_err(wrong)?;

@@ -1,5 +1,6 @@
 //! `sql`: any question, as long as it only reads, and never for longer than allowed.
 
+use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
@@ -229,4 +230,30 @@ fn a_hostile_view_does_not_hold_it_up() {
             .exit(1);
         assert!(run.stderr.contains("next: "), "{run:?}");
     }
+}
+
+// Whoever watches a statement was handed a name that is no text, and ended there with the words of a defect.
+#[test]
+fn a_schema_with_a_name_that_is_no_text_is_a_damaged_file() {
+    let home = filled();
+    let mut bytes = fs::read(home.db_path()).unwrap();
+    let find = |bytes: &[u8], from: usize, what: &[u8]| {
+        let at = bytes[from..]
+            .windows(what.len())
+            .position(|part| part == what);
+        at.map(|at| at + from)
+    };
+    let mut from = 0;
+    while let Some(table) = find(&bytes, from, b"CREATE TABLE series ") {
+        let name = find(&bytes, table, b"created_at").unwrap();
+        bytes[name + 1] |= 0x80;
+        from = table + 1;
+    }
+    assert!(from > 0);
+    fs::write(home.db_path(), bytes).unwrap();
+    let run = home.cli(["sql", "select * from series, coverage"]).run();
+    let run = run
+        .exit(1)
+        .says(&["is damaged: a name in its schema", "restore"]);
+    assert!(!run.stderr.contains("panicked"), "{run:?}");
 }
