@@ -8,7 +8,6 @@ use super::recheck::LEFT_BEHIND;
 use super::report::SeriesReport;
 use super::{Report, Stop};
 use crate::model::listing::Adjustment;
-use crate::model::market::date_of;
 use crate::model::next::{Fill, Named, Next};
 use crate::model::number::counted;
 use crate::model::series::SeriesKey;
@@ -142,16 +141,12 @@ impl Stale {
             series: Some(named(key)),
             yes: false,
         };
-        let start = if key.timeframe.is_label() {
-            date_of(*from)
-        } else {
-            key.market(Weekday::Sun).date(*from)
-        };
         let fill = Fill {
             series: named(key),
             provider: key.source.clone(),
             adjusted: key.adjusted != Adjustment::Raw,
-            start,
+            start: key.market(Weekday::Sun).day_of(*from),
+            end: None,
         };
         Next::Then(vec![drop, Next::Backfill(Some(fill))])
     }

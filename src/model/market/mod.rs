@@ -157,6 +157,15 @@ impl Market {
         self.local(instant).date_naive()
     }
 
+    /// The market date of a position: a label's own, or the date of an instant.
+    pub fn day_of(&self, position: i64) -> NaiveDate {
+        if self.timeframe.is_label() {
+            date_of(position)
+        } else {
+            self.date(position)
+        }
+    }
+
     /// The instant at which a market date begins.
     pub fn midnight(&self, date: NaiveDate) -> i64 {
         self.at_hour(date, 0)

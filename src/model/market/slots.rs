@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::{DAY, Market, date_of, label_of, minus_days, plus_days};
+use super::{DAY, Market, label_of, minus_days, plus_days};
 use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 
@@ -73,12 +73,7 @@ impl Market {
 
     /// The first market day whose candles all begin at or after a position, with its slot.
     fn day_from(&self, position: i64) -> Option<(NaiveDate, Span)> {
-        let date = if self.timeframe.is_label() {
-            date_of(position)
-        } else {
-            self.date(position)
-        };
-        self.day_on_or_after(date, position)
+        self.day_on_or_after(self.day_of(position), position)
     }
 
     /// The same of the days from a date on. No market rests for longer.

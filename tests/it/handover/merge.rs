@@ -319,6 +319,9 @@ fn what_joins_adjusted_files_is_asked_for_again_and_a_split_between_them_is_seen
         }
         let said = run(&home, "merge left.db middle.db right.db -o out.db").ok();
         said.says(&["note: AAPL 1d", "asks again where they join"]);
+        is_not_sealed(&home, "out.db", "2024-02-01");
+        run(&home, "merge left.db right.db -o gap.db").ok();
+        is_not_sealed(&home, "gap.db", "2024-03-01");
         let then = home.to(&server, all.split(' ')).run();
         if is_split {
             let said = then.exit(3).stdout;
@@ -329,7 +332,22 @@ fn what_joins_adjusted_files_is_asked_for_again_and_a_split_between_them_is_seen
         let whole = all.replace("out.db", "whole.db");
         home.to(&server, whole.split(' ')).run().ok();
         same(&home, "out.db", "whole.db");
+        run(&home, "pack --db out.db -o sealed.db").ok();
     }
+}
+
+/// Packed before anybody has asked, it would be in two scales for good.
+fn is_not_sealed(home: &Home, file: &str, day: &str) {
+    let said = run(home, &format!("pack --db {file} -o sealed.db")).exit(1);
+    let ask =
+        format!("backfill AAPL -t 1d --provider polygon --adjusted --start {day} --end {day}");
+    said.says(&["AAPL 1d is adjusted", "in one scale", day, &ask]);
+    assert!(!home.path("sealed.db").exists());
+    run(
+        home,
+        &format!("pack --db {file} --with-history -o kept_{file}"),
+    )
+    .ok();
 }
 
 #[test]
