@@ -25,7 +25,6 @@ const BETWEEN: i64 = 24;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a job does for one series.
-#[derive(Clone)]
 pub(super) struct Part {
     pub(super) series: Series,
     /// The series' row.
@@ -221,10 +220,13 @@ fn take_rest(
         };
         leaving.iter().map(rest).collect()
     })?;
-    let mut rest = parts.to_vec();
-    for part in &mut rest {
-        part.slices.clear();
-    }
+    let without = |part: &Part| Part {
+        series: part.series.clone(),
+        id: part.id,
+        slices: Vec::new(),
+        left: Vec::new(),
+    };
+    let mut rest: Vec<Part> = parts.iter().map(without).collect();
     for ((&index, target), (id, taken)) in leaving.iter().zip(targets).zip(made) {
         let part = &mut rest[index];
         part.series.stored = Stored::of(store, &target.key, id, &taken)?;

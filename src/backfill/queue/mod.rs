@@ -104,9 +104,6 @@ pub(super) const BEFORE_HISTORY: &str = "not asked: the plan's history begins la
 pub(super) const CLASS_REFUSED: &str = "not asked: the plan does not include this asset class";
 pub(super) const SYMBOL_REFUSED: &str = "not asked: the plan does not include this symbol";
 
-/// So many symbols that are refused speak for their class.
-const REFUSED_OF_CLASS: usize = 2;
-
 /// All slices of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -302,26 +299,29 @@ impl Queue {
         std::mem::take(&mut self.unasked)
     }
 
-    /// The symbols that were refused, as far as that speaks for a series.
-    fn refused(&self, series: usize) -> HashSet<&Symbol> {
+    /// The symbols that were refused, as far as that speaks for a series; one may come for each of its timeframes.
+    fn refused(&self, series: usize) -> impl Iterator<Item = &Symbol> {
         let lane = &self.lanes[series];
         let refused = self.refused.get(&lane.class).into_iter().flatten();
         let speaks =
             |(_, timeframe): &&(Symbol, Timeframe)| !lane.is_held || *timeframe == lane.timeframe;
-        refused.filter(speaks).map(|(symbol, _)| symbol).collect()
+        refused.filter(speaks).map(|(symbol, _)| symbol)
     }
 
+    /// Whether two symbols speak for the class, and nothing was answered.
     fn looks_refused(&self, series: usize) -> bool {
         let class = self.lanes[series].class;
         let held = self.held.get(&class);
         let speaks = |symbol: &&Symbol| held.is_none_or(|held| held.contains(*symbol));
-        let refused = self.refused(series).into_iter();
-        refused.filter(speaks).count() >= REFUSED_OF_CLASS && !self.answered.contains(&class)
+        let mut speaking = self.refused(series).filter(speaks);
+        let first = speaking.next();
+        !self.answered.contains(&class) && speaking.any(|other| Some(other) != first)
     }
 
     fn drop_unasked(&mut self, series: usize) {
         let of_class = self.looks_refused(series);
-        let of_symbol = self.refused(series).contains(&self.lanes[series].symbol);
+        let symbol = &self.lanes[series].symbol;
+        let of_symbol = self.refused(series).any(|refused| refused == symbol);
         let lane = &mut self.lanes[series];
         if lane.order == Order::Recheck && !lane.in_flight.is_empty() {
             // Whoever does it says what becomes of the series.

@@ -56,6 +56,19 @@ impl SeriesPlan {
     pub(crate) fn is_complete(&self) -> bool {
         self.slices.is_empty() && self.left.is_empty()
     }
+
+    /// Binds the series, and takes back what is disbelieved of it. Gives its row.
+    pub(in crate::store) fn bind(
+        &self,
+        tx: &Connection,
+        now: i64,
+        path: &Path,
+    ) -> Result<i64, StoreError> {
+        let week_start = self.market.week_start();
+        let series_id = bind(tx, &self.key, Some(week_start), now, path)?;
+        disbelieve(tx, series_id, &self.disbelieved, now).map_err(told(path))?;
+        Ok(series_id)
+    }
 }
 
 /// What was recorded of a plan: the series' row and its slices.
@@ -131,14 +144,7 @@ impl Store {
         let targets = plan(self)?;
         let mut made = Vec::with_capacity(targets.len());
         for target in &targets {
-            let series_id = bind(
-                &tx,
-                &target.key,
-                Some(target.market.week_start()),
-                now,
-                &self.path,
-            )?;
-            disbelieve(&tx, series_id, &target.disbelieved, now).map_err(told)?;
+            let series_id = target.bind(&tx, now, &self.path)?;
             let slices = insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?;
             made.push((series_id, slices));
         }
@@ -158,14 +164,7 @@ pub(in crate::store) fn create(
     insert_job(tx, job, targets).map_err(told)?;
     let mut made = Vec::with_capacity(targets.len());
     for target in targets {
-        let series_id = bind(
-            tx,
-            &target.key,
-            Some(target.market.week_start()),
-            job.now,
-            path,
-        )?;
-        disbelieve(tx, series_id, &target.disbelieved, job.now).map_err(told)?;
+        let series_id = target.bind(tx, job.now, path)?;
         let sql = "INSERT INTO backfill_series (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
         let values = params![
             job.job_id,
