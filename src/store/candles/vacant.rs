@@ -25,6 +25,7 @@ impl Store {
         let market = series.market();
         // Whoever is asked about the same series again and again looks them up once.
         let answered = market.bridged(&series.answered());
+        let answered = answered.within(market.known_years());
         let state = (series.key.clone(), series.books(), answered);
         if let Some((of, known)) = self.known_vacancies.borrow().get(&series.id)
             && *of == state
