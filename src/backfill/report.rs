@@ -34,7 +34,7 @@ pub struct Report {
     pub records: Counts,
     /// The series, in the order asked.
     pub series: Vec<SeriesReport>,
-    /// Covered stretches without a candle that what was asked touches, each whole: of five days with trading hours and more,
+    /// Covered stretches without a candle that what was asked touches, each whole: of three days with trading hours and more,
     /// of one candle for `1w` and `1mo`.
     pub nothing_from_provider: Vec<NothingFrom>,
     /// Nothing was asked, and no day with trading hours of what was asked for is without a candle (`1w`, `1mo`: no candle is
