@@ -130,6 +130,9 @@ pub struct Wanted {
 pub struct Plan {
     /// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
     pub slices: Vec<Span>,
+    /// Of a series that has no candle yet, what the provider had nothing for, cut like the slices: it is asked about a second time
+    /// where candles come right beside it.
+    pub said: Vec<EmptySpan>,
     /// Whether something at the live edge is not asked for because the series was quiet for long, and is not due again.
     pub not_due: bool,
 }
@@ -182,10 +185,32 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
         missing = missing.subtract(&edge.into()).union(&news);
     }
     let slices = missing.iter().flat_map(|span| market.cut_at_cells(span));
-    let slices = slices
+    let slices: Vec<Span> = slices
         .filter(|slice| slice.start() < frontier.closed)
         .collect();
-    Plan { slices, not_due }
+    let said = said_before(market, known, span, &slices);
+    Plan {
+        slices,
+        said,
+        not_due,
+    }
+}
+
+/// Of a series without a candle, what the provider had nothing for and is not asked: one of the slices may bring the first candle,
+/// which would make it final on one word, right beside.
+fn said_before(market: &Market, known: &Known, span: Span, slices: &[Span]) -> Vec<EmptySpan> {
+    if known.has_candles || slices.is_empty() {
+        return Vec::new();
+    }
+    let mut left = SpanSet::from(span).subtract(&slices.iter().copied().collect());
+    let mut said = Vec::new();
+    for &EmptySpan { span, asked_at } in &known.empty {
+        let cells = left.within(span);
+        left = left.subtract(&span.into());
+        let cells = cells.iter().flat_map(|span| market.cut_at_cells(span));
+        said.extend(cells.map(|span| EmptySpan { span, asked_at }));
+    }
+    said
 }
 
 /// Whether the live edge is left alone. The longer it had been quiet when it was asked last, the longer: after 20 days with

@@ -12,6 +12,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::JobStatus;
 use crate::monitor::{Left, Monitor};
+use crate::plan::EmptySpan;
 use crate::run::spare::Spare;
 use crate::store::{Made, SeriesPlan, Slice, Store, StoreError};
 
@@ -31,6 +32,8 @@ pub(super) struct Part {
     pub(super) id: i64,
     /// What is fetched.
     pub(super) slices: Vec<Slice>,
+    /// Those of which the provider has said before that it has nothing.
+    pub(super) said: Vec<EmptySpan>,
     /// What is missing, too, and left to others.
     pub(super) left: Vec<Left>,
 }
@@ -64,6 +67,7 @@ impl Part {
                 series,
                 id,
                 slices,
+                said: target.said.clone(),
                 left: target.left.clone(),
             });
         }
@@ -224,6 +228,7 @@ fn take_rest(
         series: part.series.clone(),
         id: part.id,
         slices: Vec::new(),
+        said: Vec::new(),
         left: Vec::new(),
     };
     let mut rest: Vec<Part> = parts.iter().map(without).collect();
@@ -231,7 +236,7 @@ fn take_rest(
         let part = &mut rest[index];
         part.series.stored = Stored::of(store, &target.key, id, &taken)?;
         ledger.take_up(index, &taken, &target.left, &part.series.stored.covered);
-        (part.slices, part.left) = (taken, target.left);
+        (part.slices, part.said, part.left) = (taken, target.said, target.left);
     }
     let over = leaving
         .iter()

@@ -27,6 +27,7 @@ use super::message::{End, Nothing};
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
+use crate::plan::EmptySpan;
 use crate::provider::{AssetClass, ErrorKind};
 use crate::store::Slice;
 
@@ -156,8 +157,36 @@ impl Queue {
             life,
             silent: Vec::new(),
             doubtful: VecDeque::new(),
+            failed: Vec::new(),
             check_at_end: false,
         });
+    }
+
+    /// Of the series that was added last, for what the provider had nothing when it was asked before.
+    pub(crate) fn has_said(&mut self, said: &[EmptySpan]) {
+        let series = self.lanes.len().saturating_sub(1);
+        let Some(lane) = self.lanes.last_mut() else {
+            return;
+        };
+        let said_of = |slice: &Slice| {
+            said.iter()
+                .find(|empty| empty.span.intersect(slice.span).is_some())
+        };
+        let silent = lane.pending.iter().filter_map(|&slice| {
+            let empty = said_of(&slice)?;
+            Some(Nothing {
+                series,
+                slice,
+                end: End {
+                    proven: Some(slice.span),
+                    empty: true,
+                    asked_to: slice.span.end(),
+                },
+                seen_at: empty.asked_at,
+            })
+        });
+        lane.silent = silent.collect();
+        lane.pending.retain(|slice| said_of(slice).is_none());
     }
 
     /// Of the series that was added last, what came first is asked for again in the end.
@@ -249,6 +278,7 @@ impl Queue {
                 lane.pending.clear();
                 lane.check_at_end = false;
             }
+            (Verdict::Failed, Work::Slice { slice, .. }) => lane.failed.push(slice.span),
             (Verdict::Nothing(end, seen_at), Work::Slice { slice, .. }) => {
                 lane.silent.push(Nothing {
                     series,
@@ -290,6 +320,12 @@ impl Queue {
                 break;
             }
             lane.silent.extend(more);
+        }
+        // What failed may bring candles yet, right beside: it is asked again then, too.
+        for nothing in &mut silent {
+            if lane.is_beside_failed(nothing.slice.span) {
+                nothing.end.proven = None;
+            }
         }
         self.nothing.extend(silent);
     }
