@@ -168,6 +168,10 @@ mod tests {
         for (error, words) in [
             (CertificateError::UnknownIssuer, "it is signed by nobody"),
             (CertificateError::Expired, "it has expired"),
+            (CertificateError::NotValidYet, "it is not valid yet"),
+            (CertificateError::NotValidForName, "it is for another host"),
+            (CertificateError::Revoked, "it was revoked"),
+            (CertificateError::BadSignature, "its signature is wrong"),
             (
                 CertificateError::ExpiredContext {
                     time: at(2),
