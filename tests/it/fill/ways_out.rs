@@ -46,6 +46,12 @@ fn answering(bytes: &'static [u8]) -> u16 {
     port
 }
 
+/// A proxy that lets nobody through, and says so at once.
+fn refusing() -> String {
+    let port = answering(b"HTTP/1.1 403 Forbidden\r\n\r\n");
+    format!("http://127.0.0.1:{port}")
+}
+
 #[test]
 fn a_proxy_that_is_down_and_roots_that_are_missing_are_named() {
     let roots = said(FAR, &[("SSL_CERT_FILE", "/no/such/roots.pem")]);
@@ -165,10 +171,8 @@ fn a_value_that_is_no_proxy_is_named_with_its_variable() {
         assert!(!bad.contains("secret-word"), "{bad}");
     }
     // What is not used is not in the way.
-    for others in [
-        ("NO_PROXY", "provider.invalid"),
-        ("HTTPS_PROXY", "127.0.0.1:9"),
-    ] {
+    let refusing = refusing();
+    for others in [("NO_PROXY", "provider.invalid"), ("HTTPS_PROXY", &refusing)] {
         let said = said(FAR, &[("ALL_PROXY", "::bad"), others]);
         assert!(!said.contains("::bad"), "{said}");
     }
@@ -242,11 +246,14 @@ fn roots_that_cannot_be_used_are_named() {
     let said_of = |file, folder| said(FAR, &[("SSL_CERT_FILE", file), ("SSL_CERT_DIR", folder)]);
     let named = format!("SSL_CERT_FILE names {none}, which holds no certificate");
     assert!(said_of(&none, &with).contains(&named));
+    let proxy = refusing();
     for usable in [
-        said_of(&good, &without),
-        said(FAR, &[("SSL_CERT_DIR", &with)]),
+        &[("SSL_CERT_FILE", &*good), ("SSL_CERT_DIR", &without)][..],
+        &[("SSL_CERT_DIR", &with)],
     ] {
-        assert!(!usable.contains("no TLS roots"), "{usable}");
+        let usable = [usable, &[("HTTPS_PROXY", &proxy)]].concat();
+        let said = said(FAR, &usable);
+        assert!(said.contains("refuses the way out"), "{said}");
     }
 }
 
