@@ -102,12 +102,12 @@ fn named(codes: &[String]) -> Result<Vec<&'static Calendar>> {
         }
         return Ok(calendars);
     }
-    let instead = |code: &str| match Calendar::meant(code) {
-        Some(meant) => format!("for {code} name {}", meant.code()),
-        None => {
-            let near = nearest(code, Calendar::all().map(Calendar::code), |code| code);
-            format!("for {code} name another, such as {}", near.join(", "))
-        }
+    let near = |code: &str| nearest(code, Calendar::all().map(Calendar::code), |code| code);
+    let instead = |code: &str| {
+        Calendar::meant(code).map_or_else(
+            || format!("for {code} name another, such as {}", near(code).join(", ")),
+            |meant| format!("for {code} name {}", meant.code()),
+        )
     };
     let instead: Vec<String> = unknown.iter().copied().map(instead).collect();
     let quoted: Vec<String> = unknown.iter().map(|code| format!("{code:?}")).collect();

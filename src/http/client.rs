@@ -34,7 +34,7 @@ pub(super) fn client(
         // Nothing to verify: the machine's roots need not be read, or even be there.
         builder = builder.tls_certs_only([]);
     } else if let Some(wrong) = roots::wrong() {
-        let message = format!("there are no TLS roots: {wrong}");
+        let message = format!("TLS roots cannot be used: {wrong}");
         return Err(unreachable(Unreachable::Roots, message));
     }
     let proxy = environment::proxy(base)

@@ -212,7 +212,7 @@ mod tests {
             ("proxy:3128 ", "it has ' ', which"),
             ("http://user:{}@proxy:3128", "it has '{', which"),
         ] {
-            let said = address(bad).unwrap_err();
+            let said = address(bad).expect_err(bad);
             assert!(said.starts_with(why), "{bad}: {said}");
         }
     }

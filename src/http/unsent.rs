@@ -115,8 +115,8 @@ fn other_names(cause: &str) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let named = names[..names.len().min(NAMED)].join(", ");
-    Some(format!("it is for {named}{more}, and not for {host}"))
+    let first = names[..names.len().min(NAMED)].join(", ");
+    Some(format!("it is for {first}{more}, and not for {host}"))
 }
 
 /// A proxy was reached, and gives no way to the provider.
@@ -162,7 +162,7 @@ mod tests {
         let at =
             |seconds| rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let for_names = |names: &[&str]| CertificateError::NotValidForNameContext {
-            expected: "localhost".try_into().unwrap(),
+            expected: "localhost".try_into().expect("a name"),
             presented: names.iter().map(ToString::to_string).collect(),
         };
         for (error, words) in [

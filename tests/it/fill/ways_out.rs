@@ -235,7 +235,7 @@ fn roots_that_cannot_be_used_are_named() {
         let said = said(FAR, &[(variable, named)]);
         assert!(
             said.contains(&format!(
-                "there are no TLS roots: {variable} names {named}, {why}"
+                "TLS roots cannot be used: {variable} names {named}, {why}"
             )) && said.contains("let that variable name certificates in PEM form"),
             "{said}"
         );
