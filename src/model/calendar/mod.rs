@@ -1,5 +1,6 @@
 //! When exchanges hold sessions: dates, hours, breaks and early closes, for a range of years. No I/O: the tables are compiled in.
 
+mod names;
 mod table;
 
 use std::collections::BTreeMap;
@@ -63,6 +64,8 @@ pub struct Session {
     pub close: i64,
     /// The breaks within it, as start and end.
     pub breaks: Vec<(i64, i64)>,
+    /// Whether it opens after the usual hour.
+    pub is_late_open: bool,
     /// Whether it closes before the usual hour, by the exchange's word.
     pub is_early_close: bool,
     /// Whether it lies behind the table's end, where the usual week goes on: holidays are not known there.
@@ -122,6 +125,7 @@ impl Calendar {
             open: at(hours.open),
             close: at(hours.close),
             breaks: breaks.map(|&(from, to)| (at(from), at(to))).collect(),
+            is_late_open: hours.open > week.hours.open,
             is_early_close,
             is_assumed: date > self.last,
         })

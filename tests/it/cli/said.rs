@@ -300,6 +300,11 @@ fn nothing_was_missing_is_said_only_where_no_day_is_without_a_candle() {
             && said.contains("again once one has closed"),
         "{said}"
     );
+    for (start, not_yet) in [("today", true), ("2024-01-01", false)] {
+        let words = format!("backfill AAPL -t 1mo --start {start} --json");
+        let document = run_ok(&home, &server, &words).json();
+        assert_eq!(document["series"][0]["not_yet"], not_yet, "{start}");
+    }
     assert!(!said.contains("nothing was missing"), "{said}");
 }
 
