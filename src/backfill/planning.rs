@@ -171,7 +171,7 @@ impl Runner {
             said,
             not_due,
         } = plan(&market, known, wanted, self.policy, now);
-        let mut disbelieved = known.disbelieved(&market, now);
+        let mut disbelieved = known.disbelieved(&market, self.policy, now);
         if !slices.is_empty() && !known.has_candles {
             // The first candle would make it final on one word.
             disbelieved = disbelieved.union(&known.empty_since(i64::MIN));

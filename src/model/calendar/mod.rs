@@ -125,7 +125,7 @@ impl Calendar {
             open: at(hours.open),
             close: at(hours.close),
             breaks: breaks.map(|&(from, to)| (at(from), at(to))).collect(),
-            is_late_open: hours.open > week.hours.open,
+            is_late_open: hours.open > self.week_of(date)?.hours.open,
             is_early_close,
             is_assumed: date > self.last,
         })
@@ -162,14 +162,19 @@ impl Calendar {
 
     /// The hours of a date, and whether they close early.
     fn hours_on(&self, date: NaiveDate) -> Option<(&Hours, bool)> {
-        let week = self.weeks.iter().rev().find(|week| week.from <= date);
-        let week = week.or(self.weeks.first())?;
+        let week = self.week_of(date)?;
         let usual = week.days[date.weekday().num_days_from_monday() as usize];
         match self.other.get(&date) {
             Some((hours, is_early)) => Some((hours, *is_early)),
             None if !usual || self.closed.binary_search(&date).is_ok() => None,
             None => Some((&week.hours, false)),
         }
+    }
+
+    /// The usual week at a date.
+    fn week_of(&self, date: NaiveDate) -> Option<&Week> {
+        let week = self.weeks.iter().rev().find(|week| week.from <= date);
+        week.or(self.weeks.first())
     }
 
     fn at(&self, date: NaiveDate, minutes: i64) -> i64 {

@@ -60,6 +60,11 @@ impl SeriesPlan {
         self.slices.is_empty() && self.left.is_empty()
     }
 
+    /// Whether nothing of it is to be written. What is not believed is taken back at once: later it would look like any other answer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_complete() && self.disbelieved.is_empty()
+    }
+
     /// Binds the series, and takes back what is disbelieved of it. Gives its row.
     pub(in crate::store) fn bind(
         &self,

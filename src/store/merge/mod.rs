@@ -243,7 +243,8 @@ struct Pair<'a> {
 impl Pair<'_> {
     fn add(&mut self, theirs: &Theirs) -> rusqlite::Result<()> {
         let ours = known_in("main", FORMAT, self.tx, self.ours)?;
-        self.add_candles(&ours.answered(), &theirs.known.answered())?;
+        // What a file without a candle was told once is no final answer beside the other's candles.
+        self.add_candles(&ours.coverage, &theirs.known.coverage)?;
         self.added.series += 1;
         self.added.candles += theirs.has.candles;
         self.settle(&ours, &theirs.known)

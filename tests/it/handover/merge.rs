@@ -350,6 +350,39 @@ fn is_not_sealed(home: &Home, file: &str, day: &str) {
     .ok();
 }
 
+// One answer without rows, of a file that had no candle, became final beside the candles of the other.
+#[test]
+fn nothing_that_a_file_without_a_candle_was_told_is_not_final_beside_the_candles_of_another() {
+    let (home, server) = (Home::new(), Server::start());
+    let quiet = Server::always(Reply::json(200, r#"{"status":"OK","resultsCount":0}"#));
+    let words = |days: &str| format!("backfill AAPL -t 1d {days} --db");
+    let quarter = words("--start 2024-01-02 --end 2024-03-31");
+    let command = format!("{quarter} lost.db");
+    home.to(&quiet, command.split(' '))
+        .without_db()
+        .run()
+        .exit(3);
+    fill(
+        &home,
+        &server,
+        "rest.db",
+        "AAPL -t 1d --start 2024-04-01 --end 2024-06-28",
+    );
+    fill(
+        &home,
+        &server,
+        "whole.db",
+        "AAPL -t 1d --start 2024-01-02 --end 2024-06-28",
+    );
+    for inputs in ["lost.db rest.db", "rest.db lost.db"] {
+        let out = inputs.replace(' ', "_");
+        merged(&home, inputs, &out);
+        let command = format!("{quarter} {out}");
+        home.to(&server, command.split(' ')).without_db().run().ok();
+        same(&home, &out, "whole.db");
+    }
+}
+
 #[test]
 fn a_series_without_candle_or_coverage_binds_nothing() {
     let (home, server) = (
@@ -771,7 +804,8 @@ fn where_one_provider_answer_was_nothing_the_union_remembers_what_both_say() {
         assert!(!differ(&out, &one.path()));
         let merged: Vec<_> = spans(&out);
         let whole: i64 = merged.iter().map(|span| span.1 - span.0).sum();
-        assert_eq!(whole, march - from, "{merged:?}");
+        // What a file without a candle was told before the other one begins is to be asked again.
+        assert_eq!(whole, march - label("2024-02-01"), "{merged:?}");
     }
 }
 
