@@ -104,6 +104,33 @@ impl Candle {
         }
     }
 
+    /// This candle with what another one of the same prices has beside them and it has not. `None` where a value that both have
+    /// differs.
+    pub(crate) fn completed_by(&self, other: &Candle) -> Option<Candle> {
+        fn either<T: PartialEq + Copy>(ours: Option<T>, theirs: Option<T>) -> Option<Option<T>> {
+            match (ours, theirs) {
+                (Some(ours), Some(theirs)) if ours != theirs => None,
+                (ours, theirs) => Some(ours.or(theirs)),
+            }
+        }
+        let prices = |candle: &Candle| {
+            (
+                candle.ts,
+                candle.open,
+                candle.high,
+                candle.low,
+                candle.close,
+            )
+        };
+        (prices(self) == prices(other)).then_some(())?;
+        Some(Candle {
+            volume: either(self.volume, other.volume)?,
+            vwap: either(self.vwap, other.vwap)?,
+            trades: either(self.trades, other.trades)?,
+            ..*self
+        })
+    }
+
     /// What is odd about a storable candle: pairs of check name and detail, none for nearly all. A `vwap` outside
     /// `[low, high]` is normal on real data and no oddity.
     pub fn suspicions(&self) -> Vec<(&'static str, String)> {

@@ -1,0 +1,548 @@
+//! What the rows of a table mean: whose they are, what their stamps say, how long their candles are and where they start. Found
+//! from what the table begins with and from what was said; what neither tells is asked for.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use chrono::{DateTime, Datelike, Offset as _, TimeZone, Weekday};
+use chrono_tz::Tz;
+
+use super::columns::Field;
+use super::dialect::Dialect;
+use super::interval::{are_ends, date_in, grid, timeframe};
+use super::name::symbol_of_name;
+use super::problem::Problem;
+use super::said::{Format, Said, StampAt, SymbolFrom, is_exchange, zone_of};
+use super::stamp::{self, LocalZone, Meant, Order, Unit, WallClock, Written};
+use crate::model::market::{Grid, MarketCode, date_of, label_of};
+use crate::model::next::{Next, Setting};
+use crate::model::symbol::Symbol;
+use crate::model::timeframe::Timeframe;
+
+const HOUR: i64 = 3_600;
+
+/// How stamps are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Number(Option<Unit>),
+    Text(Order),
+}
+
+impl Kind {
+    pub(super) fn read(self, text: &[u8]) -> Option<Written> {
+        match self {
+            Kind::Number(unit) => stamp::number(text, unit),
+            Kind::Text(order) => stamp::text(text, order),
+        }
+    }
+}
+
+/// How the candles of some rows are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) timeframe: Timeframe,
+    pub(super) grid: Grid,
+    /// The weekday that begins weeks.
+    pub(super) week_start: Weekday,
+    /// Whether stamps are the candles' ends.
+    pub(super) ends: bool,
+}
+
+/// What the rows of a table mean.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) dialect: Dialect,
+    pub(super) kind: Kind,
+    pub(super) newest_first: bool,
+    /// The zone of times without one.
+    pub(super) zone: Option<LocalZone>,
+    /// Whose all rows are.
+    pub(super) symbol: Option<Symbol>,
+    /// By the text in the column of timeframes, empty without one, and by market.
+    pub(super) cuts: HashMap<(String, MarketCode), Cut>,
+    /// What a user may want to know was taken for true.
+    pub(super) notes: Vec<String>,
+}
+
+/// The rows at the beginning that one [`Cut`] is found from.
+#[derive(Default)]
+struct Group {
+    by_symbol: HashMap<String, Vec<i64>>,
+    written: Vec<Written>,
+    instants: Vec<i64>,
+}
+
+impl Layout {
+    /// What the rows of a file mean whose text begins so.
+    pub(super) fn of(
+        path: &Path,
+        head: &[u8],
+        is_all: bool,
+        said: &Said,
+    ) -> Result<Layout, Problem> {
+        let (mut dialect, rows) = Dialect::of(head, is_all, said)?;
+        if let Some(SymbolFrom::Column(name)) = &said.symbol {
+            let at = column_of(head, &dialect, name)?;
+            dialect.columns = std::mem::take(&mut dialect.columns).with(Field::Symbol, at);
+        }
+        let mut notes = Vec::new();
+        let symbol = whose(path, &dialect, said, &mut notes)?;
+        let texts: Vec<Vec<u8>> = rows
+            .iter()
+            .filter_map(|row| stamp_text(row, &dialect))
+            .collect();
+        let kind = kind(&texts, dialect.columns.at(Field::Time).is_some(), said)?;
+        let mut layout = Layout {
+            newest_first: newest_first(&texts, kind),
+            dialect,
+            kind,
+            zone: said.zone,
+            symbol,
+            cuts: HashMap::new(),
+            notes,
+        };
+        let groups = layout.groups(&rows, said)?;
+        for (key, group) in groups {
+            let cut = layout.cut(&key, &group, said)?;
+            layout.cuts.insert(key, cut);
+        }
+        Ok(layout)
+    }
+
+    /// The rows by what is found of them alone: each timeframe in each market.
+    fn groups(
+        &mut self,
+        rows: &[Vec<String>],
+        said: &Said,
+    ) -> Result<HashMap<(String, MarketCode), Group>, Problem> {
+        let mut groups: HashMap<(String, MarketCode), Group> = HashMap::new();
+        let mut clock = self.zone.map(WallClock::of);
+        let (mut markets, mut unread) = (HashMap::new(), 0);
+        for row in rows {
+            let column = |field| self.dialect.columns.at(field).and_then(|at| row.get(at));
+            let name = match &self.symbol {
+                Some(symbol) => symbol.to_string(),
+                None => column(Field::Symbol).cloned().unwrap_or_default(),
+            };
+            let Ok(symbol) = name.parse::<Symbol>() else {
+                continue;
+            };
+            let market = *markets
+                .entry(name.clone())
+                .or_insert_with(|| said.listing(&symbol).market);
+            let text = stamp_text(row, &self.dialect).unwrap_or_default();
+            let Some(written) = self.kind.read(&text) else {
+                unread += 1;
+                continue;
+            };
+            let instant = match (written.ahead, &mut clock) {
+                (Some(ahead), _) => Some(written.local - ahead),
+                (None, Some(clock)) => match clock.meant(written.local) {
+                    Meant::One(instant) | Meant::Two(instant, _) => Some(instant),
+                    Meant::Never => None,
+                },
+                (None, None) => None,
+            };
+            let timeframe = column(Field::Timeframe).cloned().unwrap_or_default();
+            let group = groups.entry((timeframe, market)).or_default();
+            let shown = match instant
+                .filter(|_| matches!(self.kind, Kind::Number(_)) && written.has_time)
+            {
+                Some(instant) => shown_in(zone_of(market), instant),
+                None => written.local,
+            };
+            group.by_symbol.entry(name).or_default().push(shown);
+            group.written.push(written);
+            group.instants.extend(instant);
+        }
+        if unread * 2 > rows.len() {
+            let first = rows
+                .iter()
+                .find_map(|row| stamp_text(row, &self.dialect))
+                .unwrap_or_default();
+            return Err(Problem::of_file(
+                format!(
+                    "its stamps cannot be read, as {:?}",
+                    String::from_utf8_lossy(&first)
+                ),
+                Setting::Columns
+                    .with("ts=..")
+                    .after("write them like 2024-01-02 09:30:00, or name the column, as in"),
+            ));
+        }
+        for market in markets.values() {
+            check_market(*market)?;
+            check_adjusted(*market, said)?;
+        }
+        if said.market.is_none()
+            && matches!(said.format, Format::Csv)
+            && markets.values().any(|code| *code == MarketCode::XNYS)
+        {
+            self.notes
+                .push("market XNYS, since no other one was named".to_owned());
+        }
+        Ok(groups)
+    }
+
+    fn cut(
+        &mut self,
+        (text, market): &(String, MarketCode),
+        group: &Group,
+        said: &Said,
+    ) -> Result<Cut, Problem> {
+        let of_column = match text.as_str() {
+            "" => None,
+            text => Some(text.parse::<Timeframe>().map_err(|error| {
+                Problem::of_file(error.to_string(), "correct the column timeframe")
+            })?),
+        };
+        if let Format::OfProvider(_, provider) = &said.format {
+            let timeframe = said.timeframe.ok_or_else(|| {
+                Problem::asked(
+                    "neither its folder nor anything else says how long its candles are",
+                    Setting::Timeframe.with("1m").after("say it, as in"),
+                )
+            })?;
+            return Ok(Cut {
+                timeframe,
+                grid: Grid::Utc,
+                week_start: provider.week_start(),
+                ends: false,
+            });
+        }
+        let are_dates = group
+            .written
+            .iter()
+            .all(|written| !written.has_time || written.is_midnight());
+        let is_open =
+            |written: &&Written| written.has_time && written.ahead.is_none() && !are_dates;
+        if self.zone.is_none() && group.written.iter().any(|written| is_open(&written)) {
+            return Err(self.which_zone(group, *market));
+        }
+        let timeframe = timeframe(
+            group.by_symbol.values().map(Vec::as_slice),
+            of_column.or(said.timeframe),
+        )?;
+        if let (Some(of_column), Some(said)) = (of_column, said.timeframe)
+            && of_column != said
+        {
+            return Err(Problem::of_file(
+                format!("its rows are of {of_column}, and were said to be of {said}"),
+                Setting::Timeframe.after("leave out"),
+            ));
+        }
+        if !timeframe.is_label() && group.written.iter().any(|written| !written.has_time) {
+            return Err(Problem::of_file(
+                format!("its stamps are dates, and its candles are of {timeframe}"),
+                Setting::Columns
+                    .with("time=..")
+                    .after("name the column with the time, as in"),
+            ));
+        }
+        let ends = match said.stamp {
+            Some(stamp) => stamp == StampAt::End,
+            None if timeframe.is_label() => false,
+            None => {
+                let ends = are_ends(&group.instants, *market);
+                if ends {
+                    self.notes.push(format!(
+                        "stamps are ends of candles: the sessions of {market} prove it"
+                    ));
+                }
+                ends
+            }
+        };
+        let grid = grid(&group.instants, timeframe, *market, ends)?;
+        let week_start = match timeframe {
+            Timeframe::Week if !ends => self.week_start(group, *market)?,
+            Timeframe::Month if !ends => {
+                self.check_months(group, *market)?;
+                Weekday::Mon
+            }
+            _ => Weekday::Mon,
+        };
+        Ok(Cut {
+            timeframe,
+            grid,
+            week_start,
+            ends,
+        })
+    }
+
+    /// The weekday on which nearly all weeks begin.
+    fn week_start(&self, group: &Group, market: MarketCode) -> Result<Weekday, Problem> {
+        let mut days: HashMap<Weekday, usize> = HashMap::new();
+        for label in self.labels(group, market) {
+            *days.entry(date_of(label).weekday()).or_default() += 1;
+        }
+        let all: usize = days.values().sum();
+        match days.into_iter().max_by_key(|(_, count)| *count) {
+            Some((day, count)) if count * 100 >= all * 95 => Ok(day),
+            _ => Err(Problem::of_file(
+                "its weeks begin on different weekdays",
+                "see whether they are weeks",
+            )),
+        }
+    }
+
+    fn check_months(&self, group: &Group, market: MarketCode) -> Result<(), Problem> {
+        let labels: Vec<i64> = self.labels(group, market).collect();
+        let first = labels
+            .iter()
+            .filter(|label| date_of(**label).day() == 1)
+            .count();
+        if first * 100 >= labels.len() * 95 {
+            return Ok(());
+        }
+        Err(Problem::asked(
+            "its months are stamped with other days than the first",
+            Setting::Stamp
+                .with("end")
+                .after("where that is a day at their end say"),
+        ))
+    }
+
+    fn labels<'a>(
+        &'a self,
+        group: &'a Group,
+        market: MarketCode,
+    ) -> impl Iterator<Item = i64> + 'a {
+        let zone = zone_of(market).unwrap_or(Tz::UTC);
+        let instants = group
+            .written
+            .iter()
+            .map(|written| written.instant().unwrap_or(written.local));
+        group
+            .written
+            .iter()
+            .zip(instants)
+            .map(move |(written, instant)| label(*written, instant, zone))
+    }
+
+    /// Times without a zone: how the first of them read in those that are likely.
+    fn which_zone(&self, group: &Group, market: MarketCode) -> Problem {
+        let first: Vec<&Written> = group
+            .written
+            .iter()
+            .filter(|written| written.has_time)
+            .take(3)
+            .collect();
+        let mut zones = vec![LocalZone {
+            zone: Tz::UTC,
+            hours: 0,
+        }];
+        zones.extend(
+            zone_of(market)
+                .filter(|zone| *zone != Tz::UTC)
+                .map(|zone| LocalZone { zone, hours: 0 }),
+        );
+        zones.push(LocalZone {
+            zone: Tz::America__New_York,
+            hours: 7,
+        });
+        let mut message =
+            "its times have no zone. As they are written, and in UTC, read in".to_owned();
+        for zone in &zones {
+            message += &format!(" {},", zone.word());
+        }
+        message.pop();
+        message.push(':');
+        for written in first {
+            message += &format!(
+                "\n  {}",
+                plain_time(written.local)
+                    .trim_end_matches('Z')
+                    .replace('T', " ")
+            );
+            for zone in &zones {
+                let read = match WallClock::of(*zone).meant(written.local) {
+                    Meant::One(instant) => plain_time(instant),
+                    Meant::Two(one, other) => {
+                        format!("{} or {}", plain_time(one), plain_time(other))
+                    }
+                    Meant::Never => "never".to_owned(),
+                };
+                message += &format!("   {read}");
+            }
+        }
+        let own = zones.get(1).map_or("UTC".into(), LocalZone::word);
+        Problem::asked(
+            message,
+            Setting::Zone.with(own).after("say which one, as in"),
+        )
+    }
+}
+
+fn plain_time(instant: i64) -> String {
+    DateTime::from_timestamp(instant, 0)
+        .unwrap_or_default()
+        .format("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
+}
+
+/// What a zone's clock shows at an instant, in seconds as if it were of UTC.
+fn shown_in(zone: Option<Tz>, instant: i64) -> i64 {
+    let ahead = zone.and_then(|zone| zone.timestamp_opt(instant, 0).earliest());
+    instant + ahead.map_or(0, |at| i64::from(at.offset().fix().local_minus_utc()))
+}
+
+/// The label that a stamp of a day or longer means: the date that it shows where it is a midnight, or else its market's. Mistakes with
+/// daylight saving put stamps up to two hours before a midnight.
+pub(super) fn label(written: Written, instant: i64, zone: Tz) -> i64 {
+    if !written.has_time || written.is_midnight() {
+        return written.local;
+    }
+    label_of(date_in(zone, instant + 2 * HOUR))
+}
+
+/// The text of a row's stamp, put together where date and time have a column each.
+fn stamp_text(row: &[String], dialect: &Dialect) -> Option<Vec<u8>> {
+    let at = |field| dialect.columns.at(field).and_then(|at| row.get(at));
+    let date = at(Field::Ts)?;
+    Some(match at(Field::Time) {
+        Some(time) => format!("{date} {time}").into_bytes(),
+        None => date.clone().into_bytes(),
+    })
+}
+
+fn column_of(head: &[u8], dialect: &Dialect, name: &str) -> Result<usize, Problem> {
+    let names = super::dialect::rows_of(head, dialect.delimiter, true)
+        .into_iter()
+        .next()
+        .unwrap_or_default();
+    let said = [(Field::Symbol, name.to_owned())];
+    let found = if dialect.before > 0 {
+        names
+            .iter()
+            .position(|held| super::columns::plain(held) == super::columns::plain(name))
+    } else {
+        name.parse::<usize>()
+            .ok()
+            .and_then(|number| number.checked_sub(1))
+            .filter(|at| *at < names.len())
+    };
+    found.ok_or_else(|| {
+        Problem::asked(
+            format!(
+                "there is no column {:?} with symbols; the columns are {}",
+                said[0].1,
+                super::problem::listed(&names)
+            ),
+            Setting::SymbolFrom.after("correct"),
+        )
+    })
+}
+
+/// Whose all rows are; `None` where a column says it.
+fn whose(
+    path: &Path,
+    dialect: &Dialect,
+    said: &Said,
+    notes: &mut Vec<String>,
+) -> Result<Option<Symbol>, Problem> {
+    match &said.symbol {
+        Some(SymbolFrom::Is(symbol)) => return Ok(Some(symbol.clone())),
+        Some(SymbolFrom::FileName) => {}
+        _ if dialect.columns.at(Field::Symbol).is_some() => return Ok(None),
+        _ => {
+            if let Some(symbol) = &dialect.symbol {
+                let bad = |error: crate::model::symbol::BadSymbol| {
+                    Problem::asked(
+                        error.to_string(),
+                        Setting::Symbol.with("AAPL").after("say it, as in"),
+                    )
+                };
+                return symbol.parse().map(Some).map_err(bad);
+            }
+        }
+    }
+    let symbol = symbol_of_name(path)?;
+    notes.push("symbols are from the files' names".to_owned());
+    Ok(Some(symbol))
+}
+
+/// How stamps are written.
+fn kind(texts: &[Vec<u8>], has_time: bool, said: &Said) -> Result<Kind, Problem> {
+    let reads = |kind: Kind| {
+        texts
+            .iter()
+            .filter(|text| kind.read(text).is_some())
+            .count()
+    };
+    let is_number = !has_time && reads(Kind::Number(said.unit)) * 2 > texts.len();
+    if is_number || said.unit.is_some() {
+        return Ok(Kind::Number(said.unit));
+    }
+    let [year, day, month] =
+        [Order::Year, Order::Day, Order::Month].map(|order| reads(Kind::Text(order)));
+    if year >= day.max(month) {
+        return Ok(Kind::Text(Order::Year));
+    }
+    match day.cmp(&month) {
+        std::cmp::Ordering::Greater => Ok(Kind::Text(Order::Day)),
+        std::cmp::Ordering::Less => Ok(Kind::Text(Order::Month)),
+        std::cmp::Ordering::Equal => {
+            let read = |text: &Vec<u8>| {
+                let [day, month] = [Order::Day, Order::Month].map(|order| {
+                    let written = Kind::Text(order).read(text);
+                    written.map_or_else(
+                        || "nothing".to_owned(),
+                        |written| date_of(written.local).to_string(),
+                    )
+                });
+                format!("\n  {}   {day}   {month}", String::from_utf8_lossy(text))
+            };
+            let rows: String = texts.iter().take(3).map(read).collect();
+            Err(Problem::asked(
+                format!(
+                    "its dates have the day or the month first, and nothing tells which:{rows}"
+                ),
+                "write them with the year first, as in 2024-01-02",
+            ))
+        }
+    }
+}
+
+/// Whether most rows are older than the one before.
+fn newest_first(texts: &[Vec<u8>], kind: Kind) -> bool {
+    let stamps: Vec<i64> = texts
+        .iter()
+        .filter_map(|text| Some(kind.read(text)?.local))
+        .collect();
+    let pairs = || stamps.windows(2);
+    pairs().filter(|pair| pair[1] < pair[0]).count()
+        > pairs().filter(|pair| pair[1] > pair[0]).count()
+}
+
+pub(super) fn check_market(market: MarketCode) -> Result<(), Problem> {
+    zone_of(market).map(drop).ok_or_else(|| {
+        Problem::asked(
+            format!("there is no market {market}"),
+            "name one by its code: XNYS, XCBO, XLON, 24/7, FX",
+        )
+    })
+}
+
+/// Prices of an exchange are adjusted for something or not, and the format does not tell.
+pub(super) fn check_adjusted(market: MarketCode, said: &Said) -> Result<(), Problem> {
+    if said.adjusted.is_some()
+        || !is_exchange(market)
+        || matches!(said.format, Format::OfProvider(..))
+    {
+        return Ok(());
+    }
+    Err(Problem::asked(
+        format!(
+            "are its prices adjusted? Those of {market} are as they were traded, adjusted for splits, or for dividends, too"
+        ),
+        Next::Or(vec![
+            Setting::Adjusted.with("none").after("as they were traded"),
+            Setting::Adjusted
+                .with("split")
+                .after("for splits, as yfinance's beside a column Adj Close"),
+            Setting::Adjusted
+                .with("total")
+                .after("for dividends, too, as yfinance's without that column"),
+        ]),
+    ))
+}
