@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use crate::model::counts::Counts;
 use crate::model::market::Market;
@@ -136,6 +136,20 @@ impl Store {
             let mut select = self.connection.prepare_cached(sql)?;
             let digests = select.query_map(params![file.size, file.taken_as], |row| row.get(0))?;
             digests.collect()
+        };
+        find().map_err(told(&self.path))
+    }
+
+    /// Whether all series of a source were imported, and no provider was ever asked for one of them.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn is_imported_only(&self, source: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM series AS s WHERE s.source = ?1 AND coalesce((SELECT max(j.command <> 'import')
+                   FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id WHERE b.series_id = s.id), 1))";
+        let find = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            select.query_row([source], |row| row.get(0))
         };
         find().map_err(told(&self.path))
     }
@@ -332,20 +346,6 @@ pub(in crate::store) fn forget_files(tx: &Connection, series_id: i64) -> rusqlit
     let sql = "UPDATE imports SET status = 'dropped', position = 0
                WHERE job_id IN (SELECT job_id FROM backfill_series WHERE series_id = ?)";
     tx.execute(sql, [series_id]).map(drop)
-}
-
-/// Whether a series was imported and never asked of a provider.
-pub(in crate::store) fn is_imported_only(
-    connection: &Connection,
-    series_id: i64,
-) -> rusqlite::Result<bool> {
-    let sql = "SELECT min(j.command = 'import') FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id
-               WHERE b.series_id = ?";
-    let only: Option<Option<bool>> = connection
-        .prepare_cached(sql)?
-        .query_row([series_id], |row| row.get(0))
-        .optional()?;
-    Ok(only.flatten().unwrap_or(false))
 }
 
 /// A job's files, counted as its slices are, in the columns of `backfill_totals`.
