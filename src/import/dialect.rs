@@ -67,10 +67,14 @@ impl Dialect {
             ));
         }
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+        let no_rows = || Problem::of_file("it has no rows", "leave it out");
+        if head.trim_ascii().is_empty() {
+            return Err(no_rows());
+        }
         let delimiter = said.delimiter.map_or_else(|| delimiter(head), Ok)?;
         let mut rows = rows_of(head, delimiter, is_all);
         let Some(first) = rows.first() else {
-            return Err(Problem::of_file("it has no rows", "leave it out"));
+            return Err(no_rows());
         };
         let (before, columns, symbol) = if let Some((columns, symbol)) = with_tickers(&rows, said)?
         {
@@ -346,7 +350,7 @@ mod tests {
                 "which column is what?",
             ),
             ("Price,Close,Close\nTicker,AAPL,MSFT\nDate,,\n", "none of"),
-            ("", "what parts its columns"),
+            ("", "no rows"),
         ] {
             let why = found(head).expect_err(head);
             assert!(why.contains(words), "{why}");
