@@ -59,24 +59,30 @@ pub fn run(global: &Global, args: args::Import) -> Result<Exit> {
 
 fn said(global: &Global, args: &args::Import) -> Result<Said> {
     let format = format(global, &args.format)?;
-    let is_said = args.symbol.is_some()
-        || args.symbol_from.is_some()
-        || args.tz.is_some()
+    let of_rows = args.tz.is_some()
         || args.stamp.is_some()
         || args.unit.is_some()
         || args.columns.is_some()
         || args.delimiter.is_some()
         || args.adjusted.is_some()
+        || args.symbol_from.is_some();
+    let of_series = args.symbol.is_some()
         || args.currency.is_some()
         || args.source.is_some()
         || args.market.is_some();
-    if is_said && !matches!(format, Format::Csv) {
+    let is_wrong = match format {
+        Format::Csv => false,
+        Format::Lean | Format::Binance => of_rows,
+        Format::OfProvider(..) => of_rows || of_series,
+    };
+    if is_wrong {
+        let of_series = match format {
+            Format::OfProvider(..) => "",
+            _ => "--symbol, --currency, --source, --market, ",
+        };
         return Err(usage(
-            format!(
-                "the format {} says itself what its files are",
-                format.name()
-            ),
-            "leave out all options but -t, --covers and --dry-run",
+            format!("the format {} says itself what its rows are", format.name()),
+            format!("leave out all options but {of_series}-t, --covers and --dry-run"),
         ));
     }
     Ok(Said {
@@ -100,8 +106,11 @@ fn said(global: &Global, args: &args::Import) -> Result<Said> {
 }
 
 fn format(global: &Global, name: &str) -> Result<Format> {
-    if name == "csv" {
-        return Ok(Format::Csv);
+    match name {
+        "csv" => return Ok(Format::Csv),
+        "lean" => return Ok(Format::Lean),
+        "binance" => return Ok(Format::Binance),
+        _ => {}
     }
     let of_provider = global.registry.iter().find_map(|spec| {
         let files = spec.files.clone().filter(|files| files.name == name)?;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::said::Said;
+use super::said::{Format, Said};
 use crate::store::Stamped;
 
 /// A file, and what lies there under its name.
@@ -24,7 +24,7 @@ pub(super) fn listed(paths: &[PathBuf], said: &Said) -> Vec<Listed> {
     for path in paths {
         if path.is_dir() {
             let mut within = Vec::new();
-            match walk(path, &mut within) {
+            match walk(path, &said.format, &mut within) {
                 Ok(()) => {
                     within.sort();
                     all.extend(within.into_iter().map(|path| one(path, said)));
@@ -41,7 +41,7 @@ pub(super) fn listed(paths: &[PathBuf], said: &Said) -> Vec<Listed> {
 }
 
 /// The files below a folder that look like what is imported. Hidden ones are left out.
-fn walk(folder: &Path, all: &mut Vec<PathBuf>) -> io::Result<()> {
+fn walk(folder: &Path, format: &Format, all: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path
@@ -53,12 +53,21 @@ fn walk(folder: &Path, all: &mut Vec<PathBuf>) -> io::Result<()> {
             continue;
         }
         if path.is_dir() {
-            walk(&path, all)?;
-        } else if is_table(&name) {
+            walk(&path, format, all)?;
+        } else if is_of(&name, format) {
             all.push(path);
         }
     }
     Ok(())
+}
+
+fn is_of(name: &str, format: &Format) -> bool {
+    let is_archive = name.ends_with(".zip");
+    match format {
+        Format::Lean => is_archive && !name.ends_with("_quote.zip"),
+        Format::Binance => is_archive || is_table(name),
+        Format::Csv | Format::OfProvider(..) => is_table(name),
+    }
 }
 
 fn is_table(name: &str) -> bool {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use chrono::{DateTime, Datelike, Offset as _, TimeZone, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, Offset as _, TimeZone, Weekday};
 use chrono_tz::Tz;
 
 use super::columns::Field;
@@ -14,6 +14,7 @@ use super::name::symbol_of_name;
 use super::problem::Problem;
 use super::said::{Format, Said, StampAt, SymbolFrom, is_exchange, zone_of};
 use super::stamp::{self, LocalZone, Meant, Order, Unit, WallClock, Written};
+use super::{binance, lean};
 use crate::model::market::{Grid, MarketCode, date_of, label_of};
 use crate::model::next::{Next, Setting};
 use crate::model::symbol::Symbol;
@@ -26,6 +27,8 @@ const HOUR: i64 = 3_600;
 pub(super) enum Kind {
     Number(Option<Unit>),
     Text(Order),
+    /// Milliseconds since the midnight of a day, which is given as its label.
+    SinceMidnight(i64),
 }
 
 impl Kind {
@@ -33,6 +36,7 @@ impl Kind {
         match self {
             Kind::Number(unit) => stamp::number(text, unit),
             Kind::Text(order) => stamp::text(text, order),
+            Kind::SinceMidnight(day) => stamp::since_midnight(text, day),
         }
     }
 }
@@ -60,6 +64,10 @@ pub(super) struct Layout {
     pub(super) symbol: Option<Symbol>,
     /// By the text in the column of timeframes, empty without one, and by market.
     pub(super) cuts: HashMap<(String, MarketCode), Cut>,
+    /// What prices are divided by.
+    pub(super) divisor: f64,
+    /// The days of which the file has all there is.
+    pub(super) days: Option<(NaiveDate, NaiveDate)>,
     /// What a user may want to know was taken for true.
     pub(super) notes: Vec<String>,
 }
@@ -75,11 +83,16 @@ struct Group {
 impl Layout {
     /// What the rows of a file mean whose text begins so.
     pub(super) fn of(
-        path: &Path,
+        (path, member): (&Path, Option<&str>),
         head: &[u8],
         is_all: bool,
         said: &Said,
     ) -> Result<Layout, Problem> {
+        match said.format {
+            Format::Lean => return lean::layout(path, member, said),
+            Format::Binance => return binance::layout(path, head, said),
+            Format::Csv | Format::OfProvider(..) => {}
+        }
         let (mut dialect, rows) = Dialect::of(head, is_all, said)?;
         if let Some(SymbolFrom::Column(name)) = &said.symbol {
             let at = column_of(head, &dialect, name)?;
@@ -99,6 +112,8 @@ impl Layout {
             zone: said.zone,
             symbol,
             cuts: HashMap::new(),
+            divisor: 1.0,
+            days: None,
             notes,
         };
         let groups = layout.groups(&rows, said)?;

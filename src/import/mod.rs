@@ -3,11 +3,13 @@
 //!
 //! What a file does not say is found in its rows or asked for, and never guessed. Imported candles are never provisional.
 
+mod binance;
 mod columns;
 mod dialect;
 mod files;
 mod interval;
 mod layout;
+mod lean;
 mod name;
 mod number;
 mod pool;

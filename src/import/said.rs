@@ -8,6 +8,7 @@ use serde_json::json;
 use super::columns::{self, Field};
 use super::problem::Problem;
 use super::stamp::{LocalZone, Unit};
+use super::{binance, lean};
 use crate::model::calendar::Calendar;
 use crate::model::listing::{Adjustment, Currency, Listing};
 use crate::model::market::{Grid, Market, MarketCode};
@@ -22,6 +23,10 @@ use chrono_tz::Tz;
 pub enum Format {
     /// Comma-separated values and their kind.
     Csv,
+    /// LEAN's archives of equities and crypto currencies.
+    Lean,
+    /// The archives of spot markets that Binance hands out.
+    Binance,
     /// A provider's own, with the provider, which says what its symbols are.
     OfProvider(DayFiles, Arc<dyn Provider>),
 }
@@ -31,6 +36,8 @@ impl Format {
     pub fn name(&self) -> &str {
         match self {
             Format::Csv => "csv",
+            Format::Lean => "lean",
+            Format::Binance => "binance",
             Format::OfProvider(files, _) => &files.name,
         }
     }
@@ -141,9 +148,12 @@ impl Said {
     }
 
     /// The same for one file, with what its provider's format and its path say.
-    pub(super) fn of_file(&self, path: &Path) -> Result<Said, Problem> {
-        let Format::OfProvider(files, _) = &self.format else {
-            return Ok(self.clone());
+    pub(super) fn of_file(&self, path: &Path, member: Option<&str>) -> Result<Said, Problem> {
+        let files = match &self.format {
+            Format::Csv => return Ok(self.clone()),
+            Format::Lean => return lean::said(path, member, self),
+            Format::Binance => return binance::said(path, self),
+            Format::OfProvider(files, _) => files,
         };
         let wrong = |why: String| Problem::of_file(why, "correct the provider's format");
         Ok(Said {
@@ -177,7 +187,7 @@ impl Said {
         let listing = self.listing(&symbol);
         let listing = match self.format {
             Format::OfProvider(..) => listing,
-            Format::Csv => Listing { grid, ..listing },
+            Format::Csv | Format::Lean | Format::Binance => Listing { grid, ..listing },
         };
         SeriesKey {
             symbol,

@@ -117,6 +117,18 @@ pub(super) fn number(text: &[u8], unit: Option<Unit>) -> Option<Written> {
     })
 }
 
+/// Milliseconds since the midnight of a day, as its clock shows them.
+pub(super) fn since_midnight(text: &[u8], day: i64) -> Option<Written> {
+    let (millis, is_round) = digits(text)?;
+    let is_of_day = (0..DAY * 1000).contains(&millis);
+    is_of_day.then(|| Written {
+        local: day + millis / 1000,
+        ahead: None,
+        has_time: true,
+        is_whole: is_round && millis % 1000 == 0,
+    })
+}
+
 /// A whole number, and whether nothing but zeros stood behind its point.
 fn digits(text: &[u8]) -> Option<(i64, bool)> {
     let (negative, rest) = match text.first()? {

@@ -3,6 +3,7 @@
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
+use chrono::NaiveDate;
 use csv::ByteRecord;
 
 use super::columns::Field;
@@ -62,6 +63,8 @@ pub(super) struct Whole {
     pub(super) spans: Vec<Option<Span>>,
     pub(super) seen: Seen,
     pub(super) digest: String,
+    /// The days of which the file has all there is.
+    pub(super) days: Option<(NaiveDate, NaiveDate)>,
 }
 
 impl Table {
@@ -71,11 +74,12 @@ impl Table {
         said: &Said,
         meter: &crate::monitor::Meter,
     ) -> Result<Table, Problem> {
-        let said = said.of_file(path)?;
         let unread = |error: io::Error| Problem::unread(&error);
         let mut text = Text::open(path, meter).map_err(unread)?;
+        let member = text.member.clone();
+        let said = said.of_file(path, member.as_deref())?;
         let (mut head, is_all) = text.head(HEAD).map_err(unread)?;
-        let layout = Layout::of(path, &head, is_all, &said)?;
+        let layout = Layout::of((path, member.as_deref()), &head, is_all, &said)?;
         if head.starts_with(b"\xef\xbb\xbf") {
             head.drain(..3);
         }
@@ -139,11 +143,13 @@ impl Table {
                 "see what its columns are, and whether all of them were understood",
             )));
         }
+        let days = self.layout.days;
         let digest = self.text.digest()?;
         Ok(Whole {
             spans,
             seen,
             digest,
+            days,
         })
     }
 }
@@ -205,6 +211,7 @@ struct Row {
     symbol: Option<Vec<u8>>,
     places: [Option<usize>; FIELDS.len()],
     joined: Vec<u8>,
+    divisor: f64,
     /// The delimiter, to write the row as it came.
     delimiter: char,
 }
@@ -231,6 +238,7 @@ impl Row {
             symbol: layout.symbol.as_ref().map(|symbol| symbol.as_str().into()),
             places: FIELDS.map(|field| layout.dialect.columns.at(field)),
             joined: Vec::new(),
+            divisor: layout.divisor,
             delimiter: char::from(layout.dialect.delimiter),
         }
     }
@@ -273,12 +281,16 @@ impl Row {
         let value = |place: Option<usize>| {
             at(place).map_or(Number::Absent, |text| number(text, self.has_comma))
         };
+        let price = |place: Option<usize>| match value(place) {
+            Number::Is(value) if self.divisor != 1.0 => Number::Is(value / self.divisor),
+            value => value,
+        };
         let values = Values {
             stamp: Number::Absent,
-            open: value(open),
-            high: value(high),
-            low: value(low),
-            close: value(close),
+            open: price(open),
+            high: price(high),
+            low: price(low),
+            close: price(close),
             volume: value(volume),
             vwap: value(vwap),
             trades: value(trades),

@@ -1,12 +1,14 @@
 //! The bytes of a file on their way in: counted, digested, and unpacked. It must never know what the text says.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::CrcReader;
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use sha2::{Digest as _, Sha256};
+use zip::{CompressionMethod, ZipArchive};
 
 use crate::monitor::Meter;
 
@@ -60,6 +62,8 @@ pub(super) struct Text {
     rest: File,
     seen: Seen,
     meter: Meter,
+    /// The file in an archive whose text it is.
+    pub(super) member: Option<String>,
 }
 
 impl Text {
@@ -86,6 +90,7 @@ impl Text {
                 MultiGzDecoder::new(reader),
             )),
             [0x28, 0xb5, 0x2f, 0xfd] => of_zstd(reader)?,
+            [b'P', b'K', 3, 4] => return Text::of_archive(path, meter),
             _ => Box::new(reader),
         };
         Ok(Text {
@@ -93,6 +98,65 @@ impl Text {
             rest,
             seen,
             meter: meter.clone(),
+            member: None,
+        })
+    }
+
+    /// The one file that an archive holds.
+    fn of_archive(path: &Path, meter: &Meter) -> io::Result<Text> {
+        let damaged =
+            |error: zip::result::ZipError| io::Error::new(io::ErrorKind::InvalidData, error);
+        let mut archive = ZipArchive::new(BufReader::new(File::open(path)?)).map_err(damaged)?;
+        let mut names = Vec::new();
+        for name in archive.file_names() {
+            let name = name.map_err(damaged)?.into_owned();
+            if !name.ends_with('/') {
+                names.push(name);
+            }
+        }
+        let [name] = names.as_slice() else {
+            let why = format!("it is an archive of {} files, and not of one", names.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        };
+        let member = archive.by_name(name).map_err(damaged)?;
+        let start = member.data_start().unwrap_or_default();
+        let (packed, crc, how) = (
+            member.compressed_size(),
+            member.crc32(),
+            member.compression(),
+        );
+        drop(member);
+        let seen = Seen::default();
+        // An archive is read from its end: its digest is made first.
+        let mut rest = File::open(path)?;
+        let all = Counted {
+            file: rest.try_clone()?,
+            seen: seen.clone(),
+            meter: meter.clone(),
+        };
+        io::copy(&mut BufReader::with_capacity(BUFFER, all), &mut io::sink())?;
+        rest.seek(SeekFrom::End(0))?;
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(start))?;
+        let packed = BufReader::with_capacity(BUFFER, file.take(packed));
+        let reader: Box<dyn Read + Send> = match how {
+            CompressionMethod::Stored => Box::new(packed),
+            CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
+            other => {
+                let why = format!("it is packed by {other}, and not by deflate");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
+        };
+        let checked = Checked {
+            reader: CrcReader::new(reader),
+            crc,
+        };
+        Ok(Text {
+            reader: Box::new(BufReader::with_capacity(BUFFER, checked)),
+            rest,
+            seen,
+            meter: meter.clone(),
+            member: Some(name.clone()),
         })
     }
 
@@ -125,6 +189,25 @@ impl Text {
             }
         }
         Ok(self.seen.digest())
+    }
+}
+
+/// The text of an archive, which has to be what the archive says that it is.
+struct Checked {
+    reader: CrcReader<Box<dyn Read + Send>>,
+    crc: u32,
+}
+
+impl Read for Checked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        if read == 0 && !buffer.is_empty() && self.reader.crc().sum() != self.crc {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is damaged: its checksum is another",
+            ));
+        }
+        Ok(read)
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
+use chrono::NaiveDate;
+
 use super::pool::{Ended, Message};
 use super::problem::Problem;
 use super::report::{FileReport, ImportReport, SeriesPart};
@@ -230,12 +232,19 @@ impl<'a> Ledger<'a> {
                     spans,
                     seen,
                     digest,
+                    days,
                 } = *whole;
                 if self.said.covers {
                     self.cover(batch, at, &spans)?;
                 }
                 if let Format::OfProvider(files, provider) = &self.said.format {
                     self.cover_days(batch, at, files, &**provider)?;
+                }
+                if let Some(days) = days {
+                    let bound = self.files[at].bound.iter();
+                    for (id, market) in bound {
+                        self.cover_span(batch, *id, market, days)?;
+                    }
                 }
                 let report = &mut self.files[at].report;
                 report.unclosed = seen.unclosed;
@@ -292,18 +301,30 @@ impl<'a> Ledger<'a> {
                 continue;
             }
             let market = key.market(provider.week_start());
-            let settled = market.frontier(self.now, Policy::default()).settled;
-            let (from, to) = if key.timeframe.is_label() {
-                (label_of(first), market.next(label_of(last)))
-            } else {
-                let after = last.succ_opt().unwrap_or(last);
-                (market.floor(market.midnight(first)), market.midnight(after))
-            };
-            if let Some(span) = Span::new(from, to.min(settled)) {
-                batch.cover_imported(id, span)?;
-            }
+            self.cover_span(batch, id, &market, (first, last))?;
         }
         Ok(())
+    }
+
+    /// All there is of a series on some days of its market is stored; what is not final yet is left open.
+    fn cover_span(
+        &self,
+        batch: &Batch<'_>,
+        series_id: i64,
+        market: &Market,
+        (first, last): (NaiveDate, NaiveDate),
+    ) -> Result<(), StoreError> {
+        let settled = market.frontier(self.now, Policy::default()).settled;
+        let (from, to) = if market.timeframe().is_label() {
+            (label_of(first), market.next(label_of(last)))
+        } else {
+            let after = last.succ_opt().unwrap_or(last);
+            (market.floor(market.midnight(first)), market.midnight(after))
+        };
+        match Span::new(from, to.min(settled)) {
+            Some(span) => batch.cover_imported(series_id, span),
+            None => Ok(()),
+        }
     }
 
     fn ended(

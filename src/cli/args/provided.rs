@@ -11,7 +11,7 @@ use super::Cli;
 /// The command line, with what it may say of providers.
 pub fn command(registry: &Registry) -> clap::Command {
     let names: Vec<PossibleValue> = registry.iter().map(name_of).collect();
-    let formats = ["csv"].map(str::to_owned).into_iter();
+    let formats = ["csv", "lean", "binance"].map(str::to_owned).into_iter();
     let of_providers = registry
         .iter()
         .filter_map(|spec| Some(spec.files.as_ref()?.name.clone()));
