@@ -169,3 +169,94 @@ fn a_table_without_a_head_line_is_row_for_row_what_it_says() {
     assert_eq!(expected.len(), 1000);
     assert_eq!(held(&home.db(), "XBTUSD", "1h"), expected);
 }
+
+/// The text of the one file in an archive.
+fn unpacked(path: &Path) -> String {
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+    let mut text = String::new();
+    zip.by_index(0).unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+fn archives(folder: &Path, all: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            archives(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "zip") {
+            all.push(path);
+        }
+    }
+}
+
+#[test]
+fn archives_of_lean_are_row_for_row_what_they_say() {
+    let Some(folder) = fixtures("lean") else {
+        return;
+    };
+    let home = Home::new();
+    import(&home, &format!("{} --as lean", folder.display())).ok();
+    let mut paths = Vec::new();
+    archives(&folder, &mut paths);
+    let mut expected: BTreeMap<(String, &str), Rows> = BTreeMap::new();
+    for path in &paths {
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let folder = path
+            .parent()
+            .unwrap()
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let day = NaiveDate::parse_from_str(&stem.replace("_trade", ""), "%Y%m%d").ok();
+        let start = |text: &str| match day {
+            None => label(NaiveDate::parse_from_str(&text[..8], "%Y%m%d").unwrap()),
+            Some(day) => {
+                let millis = chrono::TimeDelta::milliseconds(text.parse().unwrap());
+                in_new_york(&(day.and_time(chrono::NaiveTime::MIN) + millis).to_string())
+            }
+        };
+        let key = match day {
+            None => (stem.to_uppercase(), "1d"),
+            Some(_) => (folder.to_uppercase(), "1m"),
+        };
+        let rows = rows(&unpacked(path), [0, 1, 2, 3, 4, 5], 0, start);
+        let dollars = |[open, high, low, close, volume]: [f64; 5]| {
+            [open / 1e4, high / 1e4, low / 1e4, close / 1e4, volume]
+        };
+        let rows = rows.into_iter().map(|(ts, values)| (ts, dollars(values)));
+        expected.entry(key).or_default().extend(rows);
+    }
+    let mut compared = 0;
+    for ((symbol, timeframe), rows) in &expected {
+        assert_eq!(
+            &held(&home.db(), symbol, timeframe),
+            rows,
+            "{symbol} {timeframe}"
+        );
+        compared += rows.len();
+    }
+    assert!(compared > 50_000, "{compared}");
+    say(format!("{compared} rows compared"));
+}
+
+#[test]
+fn archives_of_a_spot_market_are_row_for_row_what_they_say() {
+    let Some(folder) = fixtures("binance_vision") else {
+        return;
+    };
+    let home = Home::new();
+    let mut paths = Vec::new();
+    archives(&folder, &mut paths);
+    let mut expected = Rows::new();
+    let mut words = vec!["import".to_owned(), "--as".into(), "binance".into()];
+    for path in &paths {
+        expected.extend(rows(&unpacked(path), [0, 1, 2, 3, 4, 5], 0, |text| {
+            text.parse::<i64>().unwrap() / 1000
+        }));
+        words.push(path.display().to_string());
+    }
+    home.cli(words).run().ok();
+    assert_eq!(expected.len(), 4320);
+    assert_eq!(held(&home.db(), "BTCUSDT", "1m"), expected);
+}

@@ -1,6 +1,7 @@
 //! What people already have: files that become candles, whole and once, and what is asked where they do not say what they are.
 
 mod again;
+mod archives;
 mod asked;
 mod csv;
 mod fixtures;
