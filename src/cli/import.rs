@@ -71,7 +71,7 @@ fn said(global: &Global, args: &args::Import) -> Result<Said> {
         || args.source.is_some()
         || args.market.is_some();
     let is_wrong = match format {
-        Format::Csv => false,
+        Format::Csv | Format::Parquet | Format::Arrow => false,
         Format::Lean | Format::Binance => of_rows,
         Format::OfProvider(..) => of_rows || of_series,
     };
@@ -108,6 +108,8 @@ fn said(global: &Global, args: &args::Import) -> Result<Said> {
 fn format(global: &Global, name: &str) -> Result<Format> {
     match name {
         "csv" => return Ok(Format::Csv),
+        "parquet" => return Ok(Format::Parquet),
+        "arrow" => return Ok(Format::Arrow),
         "lean" => return Ok(Format::Lean),
         "binance" => return Ok(Format::Binance),
         _ => {}

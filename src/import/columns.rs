@@ -163,6 +163,11 @@ impl Columns {
             .map(|(_, at)| *at)
     }
 
+    /// The places of all of them.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().map(|(_, at)| *at)
+    }
+
     /// Those of a row without a head line, in this order.
     pub(super) fn in_order(fields: &[Option<Field>]) -> Columns {
         let pairs = fields.iter().enumerate();

@@ -66,6 +66,8 @@ fn is_of(name: &str, format: &Format) -> bool {
     match format {
         Format::Lean => is_archive && !name.ends_with("_quote.zip"),
         Format::Binance => is_archive || is_table(name),
+        Format::Parquet => name.ends_with(".parquet"),
+        Format::Arrow => name.ends_with(".arrow") || name.ends_with(".feather"),
         Format::Csv | Format::OfProvider(..) => is_table(name),
     }
 }

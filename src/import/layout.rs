@@ -72,6 +72,13 @@ pub(super) struct Layout {
     pub(super) notes: Vec<String>,
 }
 
+/// One of the rows at the beginning.
+pub(super) struct HeadRow {
+    pub(super) symbol: String,
+    pub(super) timeframe: String,
+    pub(super) stamp: Option<Written>,
+}
+
 /// The rows at the beginning that one [`Cut`] is found from.
 #[derive(Default)]
 struct Group {
@@ -91,7 +98,7 @@ impl Layout {
         match said.format {
             Format::Lean => return lean::layout(path, member, said),
             Format::Binance => return binance::layout(path, head, said),
-            Format::Csv | Format::OfProvider(..) => {}
+            _ => {}
         }
         let (mut dialect, rows) = Dialect::of(head, is_all, said)?;
         if let Some(SymbolFrom::Column(name)) = &said.symbol {
@@ -116,40 +123,62 @@ impl Layout {
             days: None,
             notes,
         };
-        let groups = layout.groups(&rows, said)?;
-        for (key, group) in groups {
-            let cut = layout.cut(&key, &group, said)?;
-            layout.cuts.insert(key, cut);
+        let first: Vec<HeadRow> = rows.iter().map(|row| layout.head_row(row)).collect();
+        if first.iter().filter(|row| row.stamp.is_none()).count() * 2 > first.len() {
+            let first = texts
+                .first()
+                .map_or_else(Default::default, |text| String::from_utf8_lossy(text));
+            return Err(Problem::of_file(
+                format!("its stamps cannot be read, as {first:?}"),
+                Setting::Columns
+                    .with("ts=..")
+                    .after("write them like 2024-01-02 09:30:00, or name the column, as in"),
+            ));
         }
+        layout.find(first, said)?;
         Ok(layout)
+    }
+
+    fn head_row(&self, row: &[String]) -> HeadRow {
+        let column = |field| self.dialect.columns.at(field).and_then(|at| row.get(at));
+        let text = stamp_text(row, &self.dialect).unwrap_or_default();
+        HeadRow {
+            symbol: column(Field::Symbol).cloned().unwrap_or_default(),
+            timeframe: column(Field::Timeframe).cloned().unwrap_or_default(),
+            stamp: self.kind.read(&text),
+        }
+    }
+
+    /// Finds how candles are cut, from the first rows.
+    pub(super) fn find(&mut self, rows: Vec<HeadRow>, said: &Said) -> Result<(), Problem> {
+        let groups = self.groups(rows, said)?;
+        for (key, group) in groups {
+            let cut = self.cut(&key, &group, said)?;
+            self.cuts.insert(key, cut);
+        }
+        Ok(())
     }
 
     /// The rows by what is found of them alone: each timeframe in each market.
     fn groups(
         &mut self,
-        rows: &[Vec<String>],
+        rows: Vec<HeadRow>,
         said: &Said,
     ) -> Result<HashMap<(String, MarketCode), Group>, Problem> {
         let mut groups: HashMap<(String, MarketCode), Group> = HashMap::new();
         let mut clock = self.zone.map(WallClock::of);
-        let (mut markets, mut unread) = (HashMap::new(), 0);
+        let mut markets = HashMap::new();
         for row in rows {
-            let column = |field| self.dialect.columns.at(field).and_then(|at| row.get(at));
             let name = match &self.symbol {
                 Some(symbol) => symbol.to_string(),
-                None => column(Field::Symbol).cloned().unwrap_or_default(),
+                None => row.symbol,
             };
-            let Ok(symbol) = name.parse::<Symbol>() else {
+            let (Ok(symbol), Some(written)) = (name.parse::<Symbol>(), row.stamp) else {
                 continue;
             };
             let market = *markets
                 .entry(name.clone())
                 .or_insert_with(|| said.listing(&symbol).market);
-            let text = stamp_text(row, &self.dialect).unwrap_or_default();
-            let Some(written) = self.kind.read(&text) else {
-                unread += 1;
-                continue;
-            };
             let instant = match (written.ahead, &mut clock) {
                 (Some(ahead), _) => Some(written.local - ahead),
                 (None, Some(clock)) => match clock.meant(written.local) {
@@ -158,10 +187,9 @@ impl Layout {
                 },
                 (None, None) => None,
             };
-            let timeframe = column(Field::Timeframe).cloned().unwrap_or_default();
-            let group = groups.entry((timeframe, market)).or_default();
-            let shown = match instant
-                .filter(|_| matches!(self.kind, Kind::Number(_)) && written.has_time)
+            let group = groups.entry((row.timeframe, market)).or_default();
+            // A clock that shows UTC shows where a session's days end to nobody.
+            let shown = match instant.filter(|_| written.ahead == Some(0) && !written.is_midnight())
             {
                 Some(instant) => shown_in(zone_of(market), instant),
                 None => written.local,
@@ -170,27 +198,12 @@ impl Layout {
             group.written.push(written);
             group.instants.extend(instant);
         }
-        if unread * 2 > rows.len() {
-            let first = rows
-                .iter()
-                .find_map(|row| stamp_text(row, &self.dialect))
-                .unwrap_or_default();
-            return Err(Problem::of_file(
-                format!(
-                    "its stamps cannot be read, as {:?}",
-                    String::from_utf8_lossy(&first)
-                ),
-                Setting::Columns
-                    .with("ts=..")
-                    .after("write them like 2024-01-02 09:30:00, or name the column, as in"),
-            ));
-        }
         for market in markets.values() {
             check_market(*market)?;
             check_adjusted(*market, said)?;
         }
         if said.market.is_none()
-            && matches!(said.format, Format::Csv)
+            && !matches!(said.format, Format::OfProvider(..))
             && markets.values().any(|code| *code == MarketCode::XNYS)
         {
             self.notes

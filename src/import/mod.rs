@@ -4,6 +4,8 @@
 //! What a file does not say is found in its rows or asked for, and never guessed. Imported candles are never provisional.
 
 mod binance;
+#[cfg(feature = "parquet")]
+mod columnar;
 mod columns;
 mod dialect;
 mod files;
@@ -12,6 +14,7 @@ mod layout;
 mod lean;
 mod name;
 mod number;
+mod opened;
 mod pool;
 mod problem;
 mod report;
@@ -38,9 +41,9 @@ use crate::run::clock::{Cancel, Clock};
 use crate::run::spare::Spare;
 use crate::store::{JobSettings, NewJob, Store, StoreError};
 use files::{Listed, listed};
+use opened::Opened;
 use pool::Task;
 use report::preview;
-use table::Table;
 use writer::Ledger;
 
 /// How files are imported.
@@ -118,7 +121,7 @@ impl Import {
             let problem = match &file.missing {
                 _ if *is_known => return Ok(()),
                 Some(missing) => Problem::of_file(missing.clone(), "name a file that there is"),
-                None => match Table::open(&file.path, &self.said, &Meter::default()) {
+                None => match Opened::of(&file.path, &self.said, &Meter::default()) {
                     Ok(_) => return Ok(()),
                     Err(problem) => problem,
                 },

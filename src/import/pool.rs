@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::Importer;
+use super::opened::Opened;
 use super::problem::Problem;
 use super::said::Said;
-use super::table::{Halt, Table, Whole};
+use super::table::{Halt, Whole};
 use super::taker::Taken;
 use super::text::digest_of;
 use crate::run::pipe::Stopped;
@@ -96,11 +97,16 @@ fn whole(
             return Ok(Ended::Known(digest));
         }
     }
-    let table = Table::open(&task.path, said, &importer.meter)?;
+    let opened = Opened::of(&task.path, said, &importer.meter)?;
     let send = |message: Message| to_writer.send(message).map_err(|_| Stopped);
-    send(Message::Notes(table.layout.notes.clone()))?;
+    send(Message::Notes(opened.notes().to_vec()))?;
     let file = (task.path.display().to_string(), importer.clock.now());
     let mut rows = |taken: Taken| send(Message::Rows(taken));
-    let whole = table.read(file, task.from, &importer.cancel, &mut rows)?;
+    let whole = opened.read(
+        file,
+        task.from,
+        (&importer.cancel, &importer.meter),
+        &mut rows,
+    )?;
     Ok(Ended::Whole(Box::new(whole)))
 }

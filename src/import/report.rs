@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Looked;
+use super::opened::Opened;
 use super::problem::Problem;
 use super::said::Said;
-use super::table::Table;
 use super::taker::Taken;
 use crate::model::candle::Candle;
 use crate::model::counts::Counts;
@@ -222,11 +222,11 @@ pub(super) fn preview(looked: &Looked, said: &Said, rows: usize, now: i64) -> Pr
             missing.clone(),
             "name a file that there is",
         )),
-        None => Table::open(&looked.file.path, said, &Meter::default()),
+        None => Opened::of(&looked.file.path, said, &Meter::default()),
     };
-    let first = opened.and_then(|table| {
-        preview.notes.clone_from(&table.layout.notes);
-        table.first(now, rows)
+    let first = opened.and_then(|opened| {
+        preview.notes = opened.notes().to_vec();
+        opened.first(now, rows)
     });
     match first {
         Ok(taken) => preview.rows = shown(taken),

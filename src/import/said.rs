@@ -23,6 +23,10 @@ use chrono_tz::Tz;
 pub enum Format {
     /// Comma-separated values and their kind.
     Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// Apache Arrow IPC, the file form, also known as Feather.
+    Arrow,
     /// LEAN's archives of equities and crypto currencies.
     Lean,
     /// The archives of spot markets that Binance hands out.
@@ -36,6 +40,8 @@ impl Format {
     pub fn name(&self) -> &str {
         match self {
             Format::Csv => "csv",
+            Format::Parquet => "parquet",
+            Format::Arrow => "arrow",
             Format::Lean => "lean",
             Format::Binance => "binance",
             Format::OfProvider(files, _) => &files.name,
@@ -150,7 +156,7 @@ impl Said {
     /// The same for one file, with what its provider's format and its path say.
     pub(super) fn of_file(&self, path: &Path, member: Option<&str>) -> Result<Said, Problem> {
         let files = match &self.format {
-            Format::Csv => return Ok(self.clone()),
+            Format::Csv | Format::Parquet | Format::Arrow => return Ok(self.clone()),
             Format::Lean => return lean::said(path, member, self),
             Format::Binance => return binance::said(path, self),
             Format::OfProvider(files, _) => files,
@@ -187,7 +193,7 @@ impl Said {
         let listing = self.listing(&symbol);
         let listing = match self.format {
             Format::OfProvider(..) => listing,
-            Format::Csv | Format::Lean | Format::Binance => Listing { grid, ..listing },
+            _ => Listing { grid, ..listing },
         };
         SeriesKey {
             symbol,

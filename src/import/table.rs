@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::said::Said;
 use super::taker::{Raw, Seen, Taken, Taker};
 use super::text::Text;
+use crate::model::declared::Declared;
 use crate::model::span::Span;
 use crate::provider::{Number, Values};
 use crate::run::clock::Cancel;
@@ -65,6 +66,8 @@ pub(super) struct Whole {
     pub(super) digest: String,
     /// The days of which the file has all there is.
     pub(super) days: Option<(NaiveDate, NaiveDate)>,
+    /// What it says itself of its series.
+    pub(super) declared: Vec<Declared>,
 }
 
 impl Table {
@@ -150,6 +153,7 @@ impl Table {
             seen,
             digest,
             days,
+            declared: Vec::new(),
         })
     }
 }

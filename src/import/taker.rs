@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::Weekday;
 use chrono_tz::Tz;
 
 use super::interval::start_of;
@@ -10,6 +11,7 @@ use super::problem::Problem;
 use super::said::{Said, zone_of};
 use super::stamp::{LocalZone, Meant, WallClock, Written};
 use crate::model::candle::{Candle, Rejected, Unstorable};
+use crate::model::declared::Declared;
 use crate::model::market::{Grid, Market, MarketCode, Policy};
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
@@ -123,6 +125,7 @@ pub(super) struct Taker<'a> {
     waiting: usize,
     rows: usize,
     room: usize,
+    declared: HashMap<(String, String), (SeriesKey, Market)>,
     pub(super) seen: Seen,
 }
 
@@ -150,7 +153,21 @@ impl<'a> Taker<'a> {
             waiting: 0,
             rows: 0,
             room: RAW_OF_FILE,
+            declared: HashMap::new(),
             seen: Seen::default(),
+        }
+    }
+
+    /// Takes a file's word for what its series are.
+    pub(super) fn declare(&mut self, all: &[Declared]) {
+        for Declared {
+            key, week_start, ..
+        } in all
+        {
+            let day = week_start.and_then(|day| Weekday::try_from(day.wrapping_sub(1)).ok());
+            let market = key.market(day.unwrap_or(Weekday::Mon));
+            let name = (key.symbol.to_string(), key.timeframe.to_string());
+            self.declared.insert(name, (key.clone(), market));
         }
     }
 
@@ -273,18 +290,36 @@ impl<'a> Taker<'a> {
         let Some(symbol) = symbol else {
             return Ok(None);
         };
-        let code = self.said.listing(&symbol).market;
         let text = String::from_utf8_lossy(raw.timeframe).into_owned();
+        if let Some((key, market)) = self
+            .declared
+            .get(&(symbol.to_string(), text.clone()))
+            .cloned()
+        {
+            let cut = Cut {
+                timeframe: key.timeframe,
+                grid: key.listing.grid,
+                week_start: market.week_start(),
+                ends: false,
+            };
+            return Ok(Some(self.begin(key, market, cut)));
+        }
+        let code = self.said.listing(&symbol).market;
         let cut = match self.cuts.get(&(text.clone(), code)) {
             Some(cut) => *cut,
             None => self.unseen(&text, code)?,
         };
         let key = self.said.key(symbol, cut.timeframe, cut.grid);
         let market = key.market(cut.week_start);
+        Ok(Some(self.begin(key, market, cut)))
+    }
+
+    /// Begins a series; its number.
+    fn begin(&mut self, key: SeriesKey, market: Market, cut: Cut) -> usize {
         let closed = market.frontier(self.now, Policy::default()).closed;
         self.series.push(Series {
             market,
-            zone: zone_of(code).unwrap_or(Tz::UTC),
+            zone: zone_of(key.listing.market).unwrap_or(Tz::UTC),
             cut,
             closed,
             candles: Vec::new(),
@@ -293,7 +328,7 @@ impl<'a> Taker<'a> {
             fold: Fold::default(),
         });
         self.new.push((key, market));
-        Ok(Some(self.series.len() - 1))
+        self.series.len() - 1
     }
 
     /// How candles are cut that the beginning of the file had none of.

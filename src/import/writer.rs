@@ -14,6 +14,7 @@ use super::table::Whole;
 use super::taker::Taken;
 use super::{Importer, Looked};
 use crate::model::counts::Counts;
+use crate::model::declared::Declared;
 use crate::model::market::{Market, Policy, label_of};
 use crate::model::span::Span;
 use crate::provider::{DayFiles, Provider};
@@ -233,12 +234,16 @@ impl<'a> Ledger<'a> {
                     seen,
                     digest,
                     days,
+                    declared,
                 } = *whole;
                 if self.said.covers {
                     self.cover(batch, at, &spans)?;
                 }
                 if let Format::OfProvider(files, provider) = &self.said.format {
                     self.cover_days(batch, at, files, &**provider)?;
+                }
+                for declared in declared {
+                    self.cover_declared(batch, at, &declared)?;
                 }
                 if let Some(days) = days {
                     let bound = self.files[at].bound.iter();
@@ -302,6 +307,29 @@ impl<'a> Ledger<'a> {
             }
             let market = key.market(provider.week_start());
             self.cover_span(batch, id, &market, (first, last))?;
+        }
+        Ok(())
+    }
+
+    /// The file says itself where it has all there is of a series.
+    fn cover_declared(
+        &self,
+        batch: &Batch<'_>,
+        at: usize,
+        declared: &Declared,
+    ) -> Result<(), StoreError> {
+        let is_it = |(id, _): &&(i64, Market)| {
+            let series = self.by_id.get(id).map(|series| &self.series[*series].key);
+            series == Some(&declared.key)
+        };
+        let Some((id, market)) = self.files[at].bound.iter().find(is_it) else {
+            return Ok(());
+        };
+        let settled = market.frontier(self.now, Policy::default()).settled;
+        for span in declared.coverage.iter() {
+            if let Some(span) = Span::new(span.start(), span.end().min(settled)) {
+                batch.cover_imported(*id, span)?;
+            }
         }
         Ok(())
     }
