@@ -72,7 +72,7 @@ pub enum CliError {
     #[error("{}: {problem}", path.display())]
     NotImported {
         path: std::path::PathBuf,
-        problem: Problem,
+        problem: Box<Problem>,
     },
     #[error("candles from {0:?} have no provider to ask")]
     NoProvider(String),

@@ -21,8 +21,8 @@ const SHOWN: usize = 5;
 /// and files that are named of those that failed.
 const LISTED: usize = 20;
 
-pub fn run(global: &Global, args: args::Import) -> Result<Exit> {
-    let said = said(global, &args)?;
+pub fn run(global: &Global, args: &args::Import) -> Result<Exit> {
+    let said = said(global, args)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let held = global
         .db

@@ -54,13 +54,12 @@ fn named(path: &Path) -> Result<Named, Problem> {
         .map_err(|error| Problem::of_file(error.to_string(), "leave it out"))?;
     let day = date.parse::<NaiveDate>().ok();
     let month = || format!("{date}-01").parse::<NaiveDate>().ok();
-    let days = match day {
-        Some(day) => (day, day),
-        None => {
-            let first = month().ok_or_else(odd)?;
-            let next = first.checked_add_months(Months::new(1)).ok_or_else(odd)?;
-            (first, next.pred_opt().ok_or_else(odd)?)
-        }
+    let days = if let Some(day) = day {
+        (day, day)
+    } else {
+        let first = month().ok_or_else(odd)?;
+        let next = first.checked_add_months(Months::new(1)).ok_or_else(odd)?;
+        (first, next.pred_opt().ok_or_else(odd)?)
     };
     Ok(Named {
         symbol: symbol.to_owned(),
@@ -150,7 +149,7 @@ pub(super) fn layout(path: &Path, head: &[u8], said: &Said) -> Result<Layout, Pr
             (String::new(), said.market.unwrap_or(MarketCode::ALWAYS)),
             cut,
         )]),
-        divisor: 1.0,
+        divisor: None,
         days: Some(days),
         notes,
     })

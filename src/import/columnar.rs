@@ -135,7 +135,7 @@ impl Columnar {
             zone: said.zone,
             symbol: None,
             cuts: HashMap::new(),
-            divisor: 1.0,
+            divisor: None,
             days: None,
             notes: Vec::new(),
         };

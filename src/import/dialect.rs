@@ -100,7 +100,7 @@ impl Dialect {
             symbol,
         };
         dialect.has_comma = dialect.finds_commas(&rows);
-        dialect.prefer_volume(first_names(head, delimiter), &rows);
+        dialect.prefer_volume(&first_names(head, delimiter), &rows);
         Ok((dialect, rows))
     }
 
@@ -121,7 +121,7 @@ impl Dialect {
     }
 
     /// Brokers count changes of the price where they know of no volume, and that column is all zeros.
-    fn prefer_volume(&mut self, names: Vec<String>, rows: &[Vec<String>]) {
+    fn prefer_volume(&mut self, names: &[String], rows: &[Vec<String>]) {
         let Some(at) = self.columns.at(Field::Volume).filter(|_| self.before == 1) else {
             return;
         };

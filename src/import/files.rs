@@ -62,12 +62,17 @@ fn walk(folder: &Path, format: &Format, all: &mut Vec<PathBuf>) -> io::Result<()
 }
 
 fn is_of(name: &str, format: &Format) -> bool {
-    let is_archive = name.ends_with(".zip");
+    let is = |extension: &str| {
+        Path::new(name)
+            .extension()
+            .is_some_and(|found| found == extension)
+    };
+    let is_archive = is("zip");
     match format {
         Format::Lean => is_archive && !name.ends_with("_quote.zip"),
         Format::Binance => is_archive || is_table(name),
-        Format::Parquet => name.ends_with(".parquet"),
-        Format::Arrow => name.ends_with(".arrow") || name.ends_with(".feather"),
+        Format::Parquet => is("parquet"),
+        Format::Arrow => is("arrow") || is("feather"),
         Format::Csv | Format::OfProvider(..) => is_table(name),
     }
 }

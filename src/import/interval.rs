@@ -30,7 +30,7 @@ pub(super) struct Steps {
 
 /// Every series' stamps in the order of its rows, as its market's clock shows them.
 pub(super) fn steps<'a>(
-    series: impl Iterator<Item = &'a [i64]> + Clone,
+    series: &(impl Iterator<Item = &'a [i64]> + Clone),
 ) -> Option<(Steps, HashMap<i64, usize>)> {
     let count = |within: bool| {
         let mut counts: HashMap<i64, usize> = HashMap::new();
@@ -86,7 +86,7 @@ fn seconds(timeframe: Timeframe) -> i64 {
 
 /// The timeframe of stamps, as their clock shows them: that of the most frequent step, which has to fit what was said.
 pub(super) fn timeframe<'a>(
-    series: impl Iterator<Item = &'a [i64]> + Clone,
+    series: &(impl Iterator<Item = &'a [i64]> + Clone),
     said: Option<Timeframe>,
 ) -> Result<Timeframe, Problem> {
     let Some((found, counts)) = steps(series) else {
@@ -249,7 +249,7 @@ mod tests {
 
     fn said(stamps: &[i64], said: Option<&str>) -> Result<String, String> {
         let said = said.map(|text| text.parse().expect("a timeframe"));
-        let found = timeframe([stamps].into_iter(), said);
+        let found = timeframe(&[stamps].into_iter(), said);
         found
             .map(|found| found.to_string())
             .map_err(|problem| problem.message)

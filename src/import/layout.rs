@@ -65,7 +65,7 @@ pub(super) struct Layout {
     /// By the text in the column of timeframes, empty without one, and by market.
     pub(super) cuts: HashMap<(String, MarketCode), Cut>,
     /// What prices are divided by.
-    pub(super) divisor: f64,
+    pub(super) divisor: Option<f64>,
     /// The days of which the file has all there is.
     pub(super) days: Option<(NaiveDate, NaiveDate)>,
     /// What a user may want to know was taken for true.
@@ -119,7 +119,7 @@ impl Layout {
             zone: said.zone,
             symbol,
             cuts: HashMap::new(),
-            divisor: 1.0,
+            divisor: None,
             days: None,
             notes,
         };
@@ -245,10 +245,10 @@ impl Layout {
         let is_open =
             |written: &&Written| written.has_time && written.ahead.is_none() && !are_dates;
         if self.zone.is_none() && group.written.iter().any(|written| is_open(&written)) {
-            return Err(self.which_zone(group, *market));
+            return Err(Self::which_zone(group, *market));
         }
         let timeframe = timeframe(
-            group.by_symbol.values().map(Vec::as_slice),
+            &group.by_symbol.values().map(Vec::as_slice),
             of_column.or(said.timeframe),
         )?;
         if let (Some(of_column), Some(said)) = (of_column, said.timeframe)
@@ -282,9 +282,9 @@ impl Layout {
         };
         let grid = grid(&group.instants, timeframe, *market, ends)?;
         let week_start = match timeframe {
-            Timeframe::Week if !ends => self.week_start(group, *market)?,
+            Timeframe::Week if !ends => Self::week_start(group, *market)?,
             Timeframe::Month if !ends => {
-                self.check_months(group, *market)?;
+                Self::check_months(group, *market)?;
                 Weekday::Mon
             }
             _ => Weekday::Mon,
@@ -298,9 +298,9 @@ impl Layout {
     }
 
     /// The weekday on which nearly all weeks begin.
-    fn week_start(&self, group: &Group, market: MarketCode) -> Result<Weekday, Problem> {
+    fn week_start(group: &Group, market: MarketCode) -> Result<Weekday, Problem> {
         let mut days: HashMap<Weekday, usize> = HashMap::new();
-        for label in self.labels(group, market) {
+        for label in Self::labels(group, market) {
             *days.entry(date_of(label).weekday()).or_default() += 1;
         }
         let all: usize = days.values().sum();
@@ -313,8 +313,8 @@ impl Layout {
         }
     }
 
-    fn check_months(&self, group: &Group, market: MarketCode) -> Result<(), Problem> {
-        let labels: Vec<i64> = self.labels(group, market).collect();
+    fn check_months(group: &Group, market: MarketCode) -> Result<(), Problem> {
+        let labels: Vec<i64> = Self::labels(group, market).collect();
         let first = labels
             .iter()
             .filter(|label| date_of(**label).day() == 1)
@@ -330,11 +330,7 @@ impl Layout {
         ))
     }
 
-    fn labels<'a>(
-        &'a self,
-        group: &'a Group,
-        market: MarketCode,
-    ) -> impl Iterator<Item = i64> + 'a {
+    fn labels(group: &Group, market: MarketCode) -> impl Iterator<Item = i64> + '_ {
         let zone = zone_of(market).unwrap_or(Tz::UTC);
         let instants = group
             .written
@@ -348,7 +344,7 @@ impl Layout {
     }
 
     /// Times without a zone: how the first of them read in those that are likely.
-    fn which_zone(&self, group: &Group, market: MarketCode) -> Problem {
+    fn which_zone(group: &Group, market: MarketCode) -> Problem {
         let first: Vec<&Written> = group
             .written
             .iter()

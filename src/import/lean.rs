@@ -168,7 +168,7 @@ pub(super) fn layout(path: &Path, member: Option<&str>, said: &Said) -> Result<L
         zone: Some(LocalZone { zone, hours: 0 }),
         symbol,
         cuts: HashMap::from([((String::new(), market), cut)]),
-        divisor: if is_crypto { 1.0 } else { OF_A_DOLLAR },
+        divisor: (!is_crypto).then_some(OF_A_DOLLAR),
         days: None,
         notes: Vec::new(),
     })

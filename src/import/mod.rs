@@ -80,7 +80,7 @@ pub enum ImportError {
         /// The file.
         path: PathBuf,
         /// Why.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// No files were named, or none is in the folders that were.
     #[error("there are no files to import")]
@@ -128,7 +128,7 @@ impl Import {
             };
             let error = ImportError::File {
                 path: file.path.clone(),
-                problem: problem.clone(),
+                problem: Box::new(problem.clone()),
             };
             if problem.is_asked {
                 return Err(error);

@@ -428,6 +428,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines)] // A table.
     fn dates_and_times_are_read_as_they_are_written() {
         for (words, order, shown, ahead, has_time) in [
             (

@@ -202,7 +202,7 @@ fn skip(text: &mut impl Read, bytes: u64) -> io::Result<u64> {
         if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        lines += buffer[..read].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        lines += buffer[..read].split(|&byte| byte == b'\n').count() as u64 - 1;
         left -= read as u64;
     }
     Ok(lines)
@@ -215,7 +215,7 @@ struct Row {
     symbol: Option<Vec<u8>>,
     places: [Option<usize>; FIELDS.len()],
     joined: Vec<u8>,
-    divisor: f64,
+    divisor: Option<f64>,
     /// The delimiter, to write the row as it came.
     delimiter: char,
 }
@@ -285,9 +285,9 @@ impl Row {
         let value = |place: Option<usize>| {
             at(place).map_or(Number::Absent, |text| number(text, self.has_comma))
         };
-        let price = |place: Option<usize>| match value(place) {
-            Number::Is(value) if self.divisor != 1.0 => Number::Is(value / self.divisor),
-            value => value,
+        let price = |place: Option<usize>| match (value(place), self.divisor) {
+            (Number::Is(value), Some(divisor)) => Number::Is(value / divisor),
+            (value, _) => value,
         };
         let values = Values {
             stamp: Number::Absent,

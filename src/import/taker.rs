@@ -242,7 +242,7 @@ impl<'a> Taker<'a> {
                 );
             }
             Meant::Two(earlier, later) if !is_label => {
-                self.fold(number, raw, written, (earlier, later))
+                self.fold(number, raw, written, (earlier, later));
             }
             Meant::Two(earlier, _) => self.place(
                 number,

@@ -107,11 +107,8 @@ impl Candle {
     /// This candle with what another one of the same prices has beside them and it has not. `None` where a value that both have
     /// differs.
     pub(crate) fn completed_by(&self, other: &Candle) -> Option<Candle> {
-        fn either<T: PartialEq + Copy>(ours: Option<T>, theirs: Option<T>) -> Option<Option<T>> {
-            match (ours, theirs) {
-                (Some(ours), Some(theirs)) if ours != theirs => None,
-                (ours, theirs) => Some(ours.or(theirs)),
-            }
+        fn agree<T: PartialEq>(ours: Option<T>, theirs: Option<T>) -> bool {
+            ours.zip(theirs).is_none_or(|(ours, theirs)| ours == theirs)
         }
         let prices = |candle: &Candle| {
             (
@@ -122,11 +119,14 @@ impl Candle {
                 candle.close,
             )
         };
-        (prices(self) == prices(other)).then_some(())?;
-        Some(Candle {
-            volume: either(self.volume, other.volume)?,
-            vwap: either(self.vwap, other.vwap)?,
-            trades: either(self.trades, other.trades)?,
+        let is_same = prices(self) == prices(other)
+            && agree(self.volume, other.volume)
+            && agree(self.vwap, other.vwap)
+            && agree(self.trades, other.trades);
+        is_same.then(|| Candle {
+            volume: self.volume.or(other.volume),
+            vwap: self.vwap.or(other.vwap),
+            trades: self.trades.or(other.trades),
             ..*self
         })
     }

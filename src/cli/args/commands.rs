@@ -146,9 +146,9 @@ pub struct Man {
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
-  candlefile show MSFT -t 1d --csv > MSFT.csv
-  candlefile --db other.db import MSFT.csv --as csv --adjusted none --dry-run
-  candlefile --db other.db import MSFT.csv --as csv --adjusted none
+  candlefile show MSFT -t 1d --csv > COPY_1d.csv
+  candlefile import COPY_1d.csv --as csv --adjusted none --dry-run
+  candlefile import COPY_1d.csv --as csv --adjusted none
 
 Columns that are found by their names: ts (also date, time, timestamp, ..), open, high, low, close, volume, vwap, trades, symbol
 and timeframe. Times without a zone need --tz; dates do not.";

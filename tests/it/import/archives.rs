@@ -22,7 +22,8 @@ fn archive(home: &Home, name: &str, member: &str, text: &str) {
 
 fn checksum(home: &Home, name: &str) {
     let digest = Sha256::digest(std::fs::read(home.path(name)).unwrap());
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest.iter().map(|byte| format!("{byte:02x}"));
+    let digest = digest.collect::<Vec<_>>().concat();
     std::fs::write(
         home.path(&format!("{name}.CHECKSUM")),
         format!("{digest}  {name}\n"),

@@ -149,9 +149,8 @@ const FOLD: [&str; 7] = [
 ];
 
 fn night(order: impl Iterator<Item = (usize, &'static str)>) -> String {
-    let rows: String = order
-        .map(|(n, at)| format!("2024-11-03 {at},{n},{n},{n},{n},1\n"))
-        .collect();
+    let rows = order.map(|(n, at)| format!("2024-11-03 {at},{n},{n},{n},{n},1\n"));
+    let rows = rows.collect::<Vec<_>>().concat();
     format!("date,open,high,low,close,volume\n{rows}")
 }
 

@@ -197,10 +197,8 @@ fn hours_that_begin_with_the_session_are_on_its_grid() {
     let hours = [
         "09:30", "10:30", "11:30", "12:30", "13:30", "14:30", "15:30",
     ];
-    let rows: String = hours
-        .iter()
-        .map(|at| format!("2024-01-03 {at}:00-05:00,1,2,0.5,1.5,7\n"))
-        .collect();
+    let rows = hours.map(|at| format!("2024-01-03 {at}:00-05:00,1,2,0.5,1.5,7\n"));
+    let rows = rows.concat();
     write(
         &home,
         "SPY.csv",

@@ -3,6 +3,8 @@
 mod again;
 mod archives;
 mod asked;
+#[cfg(feature = "parquet")]
+mod columnar;
 mod csv;
 mod fixtures;
 mod flat;
