@@ -23,13 +23,15 @@ mod stamp;
 mod table;
 mod taker;
 mod text;
+mod wall;
 mod writer;
 
 pub use columns::{Field, typed as columns_typed};
 pub use problem::Problem;
 pub use report::{FileReport, ImportReport, Preview, Shown};
 pub use said::{Format, Said, StampAt, SymbolFrom};
-pub use stamp::{LocalZone, Unit};
+pub use stamp::Unit;
+pub use wall::LocalZone;
 
 use std::path::PathBuf;
 use std::sync::Arc;

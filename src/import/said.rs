@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::columns::{self, Field};
 use super::problem::Problem;
-use super::stamp::{LocalZone, Unit};
+use super::stamp::Unit;
+use super::wall::LocalZone;
 use super::{binance, lean};
 use crate::model::calendar::Calendar;
 use crate::model::listing::{Adjustment, Currency, Listing};

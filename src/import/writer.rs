@@ -1,10 +1,10 @@
 //! The one writer of an import: takes what readers hand on, file after file, stores it in batches, and counts what was committed.
 
-use std::collections::{HashMap, HashSet};
+mod cover;
+
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
-
-use chrono::NaiveDate;
 
 use super::pool::{Ended, Message};
 use super::problem::Problem;
@@ -14,10 +14,8 @@ use super::table::Whole;
 use super::taker::Taken;
 use super::{Importer, Looked};
 use crate::model::counts::Counts;
-use crate::model::declared::Declared;
-use crate::model::market::{Market, Policy, label_of};
+use crate::model::market::Market;
 use crate::model::span::Span;
-use crate::provider::{DayFiles, Provider};
 use crate::store::{Batch, FileEnd, FileStatus, HandedIn, Store, StoreError};
 
 /// Rows that one transaction takes at most, unless what is handed on at once has more.
@@ -259,99 +257,6 @@ impl<'a> Ledger<'a> {
                     .or(seen.rejected);
                 self.ended(batch, at, FileStatus::Imported, Some(&digest), None)
             }
-        }
-    }
-
-    /// The file has all there is of its symbols, from the first candle to the end of the last one; what is not final yet is left
-    /// open.
-    fn cover(
-        &self,
-        batch: &Batch<'_>,
-        at: usize,
-        spans: &[Option<Span>],
-    ) -> Result<(), StoreError> {
-        for (&(series_id, market), span) in self.files[at].bound.iter().zip(spans) {
-            let settled = market.frontier(self.now, Policy::default()).settled;
-            let span = span.and_then(|span| Span::new(span.start(), span.end().min(settled)));
-            if let Some(span) = span {
-                batch.cover_imported(series_id, span)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The file has all there is of its data set on its days: of every series of that which the store holds, those among them of
-    /// which it has no row.
-    fn cover_days(
-        &self,
-        batch: &Batch<'_>,
-        at: usize,
-        files: &DayFiles,
-        provider: &dyn Provider,
-    ) -> Result<(), StoreError> {
-        let State { looked, bound, .. } = &self.files[at];
-        let Some((first, last)) = (files.says)(&looked.file.path).days else {
-            return Ok(());
-        };
-        let sets: HashSet<String> = bound
-            .iter()
-            .filter_map(|(id, _)| self.by_id.get(id))
-            .map(|series| (files.data_set)(&self.series[*series].key.symbol))
-            .collect();
-        let Some((_, of_file)) = bound.first() else {
-            return Ok(());
-        };
-        for (id, key) in batch.raw_series_of(provider.name(), of_file.timeframe())? {
-            if !sets.contains(&(files.data_set)(&key.symbol)) {
-                continue;
-            }
-            let market = key.market(provider.week_start());
-            self.cover_span(batch, id, &market, (first, last))?;
-        }
-        Ok(())
-    }
-
-    /// The file says itself where it has all there is of a series.
-    fn cover_declared(
-        &self,
-        batch: &Batch<'_>,
-        at: usize,
-        declared: &Declared,
-    ) -> Result<(), StoreError> {
-        let is_it = |(id, _): &&(i64, Market)| {
-            let series = self.by_id.get(id).map(|series| &self.series[*series].key);
-            series == Some(&declared.key)
-        };
-        let Some((id, market)) = self.files[at].bound.iter().find(is_it) else {
-            return Ok(());
-        };
-        let settled = market.frontier(self.now, Policy::default()).settled;
-        for span in declared.coverage.iter() {
-            if let Some(span) = Span::new(span.start(), span.end().min(settled)) {
-                batch.cover_imported(*id, span)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// All there is of a series on some days of its market is stored; what is not final yet is left open.
-    fn cover_span(
-        &self,
-        batch: &Batch<'_>,
-        series_id: i64,
-        market: &Market,
-        (first, last): (NaiveDate, NaiveDate),
-    ) -> Result<(), StoreError> {
-        let settled = market.frontier(self.now, Policy::default()).settled;
-        let (from, to) = if market.timeframe().is_label() {
-            (label_of(first), market.next(label_of(last)))
-        } else {
-            let after = last.succ_opt().unwrap_or(last);
-            (market.floor(market.midnight(first)), market.midnight(after))
-        };
-        match Span::new(from, to.min(settled)) {
-            Some(span) => batch.cover_imported(series_id, span),
-            None => Ok(()),
         }
     }
 
