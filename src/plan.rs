@@ -58,8 +58,8 @@ impl Known {
     }
 
     /// What was not checked, and what a clock that ran ahead has left and cannot be so: answers of the future, and final ones for
-    /// candles that cannot be final yet. Those beside them were told by the same clock: nothing counts from the last candle on, itself included.
-    pub fn disbelieved(&self, market: &Market, now: i64) -> SpanSet {
+    /// candles that are not final yet, by the rule of who asks. Those beside them were told by the same clock: nothing counts from the last candle on, itself included.
+    pub fn disbelieved(&self, market: &Market, policy: Policy, now: i64) -> SpanSet {
         let of_the_future = self.empty.iter().filter(|empty| empty.asked_at > now);
         let unasked: SpanSet = of_the_future.map(|empty| empty.span).collect();
         let unasked = unasked.union(&self.unchecked);
@@ -67,11 +67,15 @@ impl Known {
         if end.is_none_or(|end| end < now - LONG_FINAL) {
             return unasked;
         }
-        let earliest = Policy {
-            delay: 0,
-            final_after: Some(0),
+        // Who waits longer than usual does not doubt what was final by the usual rule.
+        let by = |final_after| {
+            let policy = Policy {
+                delay: 0,
+                final_after,
+            };
+            market.frontier(now, policy).settled
         };
-        let settled = market.frontier(now, earliest).settled;
+        let settled = by(None).max(by(policy.final_after));
         let beyond = Span::new(settled, i64::MAX).map(|beyond| self.coverage.within(beyond));
         if beyond.is_none_or(|beyond| beyond.is_empty()) {
             return unasked;
@@ -81,10 +85,12 @@ impl Known {
     }
 
     /// What is known without that.
-    fn believed(&self, market: &Market, now: i64) -> Known {
+    fn believed(&self, market: &Market, policy: Policy, now: i64) -> Known {
         let empty = self.empty.iter().filter(|empty| empty.asked_at <= now);
         Known {
-            coverage: self.coverage.subtract(&self.disbelieved(market, now)),
+            coverage: self
+                .coverage
+                .subtract(&self.disbelieved(market, policy, now)),
             empty: empty.copied().collect(),
             tail: self.tail.filter(|tail| tail.asked_at <= now),
             unchecked: SpanSet::default(),
@@ -130,13 +136,16 @@ pub struct Wanted {
 pub struct Plan {
     /// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
     pub slices: Vec<Span>,
+    /// Of a series that has no candle yet, what the provider had nothing for, cut like the slices: it is asked about a second time
+    /// where candles come right beside it.
+    pub said: Vec<EmptySpan>,
     /// Whether something at the live edge is not asked for because the series was quiet for long, and is not due again.
     pub not_due: bool,
 }
 
 /// Plans what is to be asked of a series.
 pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now: i64) -> Plan {
-    let known = &known.believed(market, now);
+    let known = &known.believed(market, policy, now);
     // A job of an older file may have been cut at lines that are none: whole candles are asked for.
     let Some(span) = market.lifetime_of(market.whole_candles(wanted.span)) else {
         return Plan::default();
@@ -182,10 +191,32 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
         missing = missing.subtract(&edge.into()).union(&news);
     }
     let slices = missing.iter().flat_map(|span| market.cut_at_cells(span));
-    let slices = slices
+    let slices: Vec<Span> = slices
         .filter(|slice| slice.start() < frontier.closed)
         .collect();
-    Plan { slices, not_due }
+    let said = said_before(market, known, span, &slices);
+    Plan {
+        slices,
+        said,
+        not_due,
+    }
+}
+
+/// Of a series without a candle, what the provider had nothing for and is not asked: one of the slices may bring the first candle,
+/// which would make it final on one word, right beside.
+fn said_before(market: &Market, known: &Known, span: Span, slices: &[Span]) -> Vec<EmptySpan> {
+    if known.has_candles || slices.is_empty() {
+        return Vec::new();
+    }
+    let mut left = SpanSet::from(span).subtract(&slices.iter().copied().collect());
+    let mut said = Vec::new();
+    for &EmptySpan { span, asked_at } in &known.empty {
+        let cells = left.within(span);
+        left = left.subtract(&span.into());
+        let cells = cells.iter().flat_map(|span| market.cut_at_cells(span));
+        said.extend(cells.map(|span| EmptySpan { span, asked_at }));
+    }
+    said
 }
 
 /// Whether the live edge is left alone. The longer it had been quiet when it was asked last, the longer: after 20 days with

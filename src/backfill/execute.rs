@@ -12,6 +12,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::JobStatus;
 use crate::monitor::{Left, Monitor};
+use crate::plan::EmptySpan;
 use crate::run::spare::Spare;
 use crate::store::{Made, SeriesPlan, Slice, Store, StoreError};
 
@@ -25,13 +26,14 @@ const BETWEEN: i64 = 24;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a job does for one series.
-#[derive(Clone)]
 pub(super) struct Part {
     pub(super) series: Series,
     /// The series' row.
     pub(super) id: i64,
     /// What is fetched.
     pub(super) slices: Vec<Slice>,
+    /// Those of which the provider has said before that it has nothing.
+    pub(super) said: Vec<EmptySpan>,
     /// What is missing, too, and left to others.
     pub(super) left: Vec<Left>,
 }
@@ -65,6 +67,7 @@ impl Part {
                 series,
                 id,
                 slices,
+                said: target.said.clone(),
                 left: target.left.clone(),
             });
         }
@@ -221,15 +224,19 @@ fn take_rest(
         };
         leaving.iter().map(rest).collect()
     })?;
-    let mut rest = parts.to_vec();
-    for part in &mut rest {
-        part.slices.clear();
-    }
+    let without = |part: &Part| Part {
+        series: part.series.clone(),
+        id: part.id,
+        slices: Vec::new(),
+        said: Vec::new(),
+        left: Vec::new(),
+    };
+    let mut rest: Vec<Part> = parts.iter().map(without).collect();
     for ((&index, target), (id, taken)) in leaving.iter().zip(targets).zip(made) {
         let part = &mut rest[index];
         part.series.stored = Stored::of(store, &target.key, id, &taken)?;
         ledger.take_up(index, &taken, &target.left, &part.series.stored.covered);
-        (part.slices, part.left) = (taken, target.left);
+        (part.slices, part.said, part.left) = (taken, target.said, target.left);
     }
     let over = leaving
         .iter()

@@ -10,7 +10,7 @@ use crate::model::counts::Counts;
 use crate::model::status::{JobStatus, SeriesStatus};
 use crate::store::{SeriesPlan, Store, StoreError};
 
-/// `None` where anything is missing, or left to others.
+/// `None` where anything is missing, left to others, or to be taken back.
 pub(super) fn report(
     store: &Store,
     request: &Request,
@@ -18,7 +18,7 @@ pub(super) fn report(
 ) -> Result<Option<Report>, StoreError> {
     store.at_one_instant(|| {
         let targets = runner.beside_others(store, "", &request.series)?;
-        if !targets.iter().all(SeriesPlan::is_complete) {
+        if !targets.iter().all(SeriesPlan::is_idle) {
             return Ok(None);
         }
         let mut nothing_from_provider = Vec::new();

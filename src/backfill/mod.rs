@@ -24,7 +24,7 @@ mod update;
 mod writer;
 
 pub(crate) use estimate::Estimate;
-pub(crate) use next::{Failures, Outcome, failed_since};
+pub(crate) use next::{Failures, Outcome, WITHOUT_DATA, failed_since};
 pub use no_data::{NoData, NothingFrom};
 pub(crate) use planning::{left_of, targets};
 pub use report::{Report, SeriesReport};

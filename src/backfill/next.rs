@@ -8,7 +8,6 @@ use super::recheck::LEFT_BEHIND;
 use super::report::SeriesReport;
 use super::{Report, Stop};
 use crate::model::listing::Adjustment;
-use crate::model::market::date_of;
 use crate::model::next::{Fill, Named, Next};
 use crate::model::number::counted;
 use crate::model::series::SeriesKey;
@@ -16,14 +15,14 @@ use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::FailedSlice;
 use crate::provider::{ErrorKind, Provider};
-use crate::store::{JobRow, JobSeries, SliceFilter, Store, StoreError, free_name};
+use crate::store::{JobRow, SliceFilter, Store, StoreError, free_name};
 
 /// Failed slices, and stale series, that are looked at for a recorded job's next step.
 const LOOKED_AT: u32 = 100;
 /// Stale series that advice names.
 const STALE_NAMED: usize = 3;
 /// Series without data that are looked at for it.
-const WITHOUT_DATA: u32 = 100;
+pub(crate) const WITHOUT_DATA: u32 = 100;
 /// Why slices are not asked for.
 const NOT_ASKED: [&str; 3] = [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY];
 
@@ -32,8 +31,8 @@ const NOT_ASKED: [&str; 3] = [CLASS_REFUSED, SYMBOL_REFUSED, BEFORE_HISTORY];
 pub(crate) struct Outcome {
     /// Slices that count as failed and were not asked for: what the plan does not include.
     pub unasked: u64,
-    /// Series that the provider has no data for, of a job that has ended so.
-    pub without_data: Vec<SeriesKey>,
+    /// Series that the provider has no data for, of a job that has ended so; of many the first [`WITHOUT_DATA`].
+    pub without_data: Vec<NoData>,
     /// What to do next, if anything.
     pub next: Option<Next>,
 }
@@ -57,14 +56,17 @@ impl Outcome {
         provider: Option<&dyn Provider>,
     ) -> Result<Outcome, StoreError> {
         let without_data = if job.status == JobStatus::Partial {
-            store.job_series_that_are(job, SeriesStatus::NoData, WITHOUT_DATA)?
+            let all = store.job_series_that_are(job, SeriesStatus::NoData, WITHOUT_DATA)?;
+            let all = all.iter();
+            all.map(|series| NoData::of(&series.key, series.span, provider))
+                .collect()
         } else {
             Vec::new()
         };
         Ok(Outcome {
             unasked: store.failed_for(job, &NOT_ASKED)?,
-            next: next_of(store, job, &without_data, provider)?,
-            without_data: without_data.into_iter().map(|series| series.key).collect(),
+            next: next_of(store, job, &without_data)?,
+            without_data,
         })
     }
 
@@ -142,16 +144,12 @@ impl Stale {
             series: Some(named(key)),
             yes: false,
         };
-        let start = if key.timeframe.is_label() {
-            date_of(*from)
-        } else {
-            key.market(Weekday::Sun).date(*from)
-        };
         let fill = Fill {
             series: named(key),
             provider: key.source.clone(),
             adjusted: key.adjusted != Adjustment::Raw,
-            start,
+            start: key.market(Weekday::Sun).day_of(*from),
+            end: None,
         };
         Next::Then(vec![drop, Next::Backfill(Some(fill))])
     }
@@ -364,8 +362,7 @@ fn wait_for(job: &str, other: &str) -> Next {
 fn next_of(
     store: &Store,
     job: &JobRow,
-    without_data: &[JobSeries],
-    provider: Option<&dyn Provider>,
+    without_data: &[NoData],
 ) -> Result<Option<Next>, StoreError> {
     let resume = Next::resume(&job.job_id);
     let obstacle = Obstacle::recorded(store, job)?;
@@ -377,11 +374,7 @@ fn next_of(
             then: Box::new(resume),
         }),
         (None, JobStatus::Partial, _) if job.slices.failed == 0 && job.error.is_none() => {
-            let without: Vec<NoData> = without_data
-                .iter()
-                .map(|series| NoData::of(&series.key, series.span, provider))
-                .collect();
-            Some(look_for_data(without.iter()))
+            Some(look_for_data(without_data.iter()))
         }
         (None, JobStatus::Interrupted | JobStatus::Partial, _) => Some(resume.after("go on with")),
         (None, JobStatus::Failed, _) => Some(Next::Then(vec![

@@ -51,6 +51,16 @@ impl NoData {
         is_it.then(|| NoData::of(key, asked, Some(runner.provider.as_ref())))
     }
 
+    /// What may be the reason.
+    pub fn hint(&self) -> Option<String> {
+        let market = self.key.market(Weekday::Sun);
+        if market.trades_within(self.asked) || self.is_of_another_market {
+            self.meant.in_words()
+        } else {
+            Some(market.no_session(self.asked))
+        }
+    }
+
     /// Whether the provider has nothing of the kind.
     pub(super) fn is_elsewhere(&self) -> bool {
         matches!(self.meant, Meant::Elsewhere { unless: None, .. })
@@ -68,17 +78,11 @@ impl fmt::Display for NoData {
         let SeriesKey {
             symbol, timeframe, ..
         } = &self.key;
-        let market = self.key.market(Weekday::Sun);
         write!(
             f,
             "the provider has no data for {symbol} {timeframe} in this range"
         )?;
-        let hint = if market.trades_within(self.asked) || self.is_of_another_market {
-            self.meant.in_words()
-        } else {
-            Some(market.no_session(self.asked))
-        };
-        hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))
+        self.hint().map_or(Ok(()), |hint| write!(f, ": {hint}"))
     }
 }
 

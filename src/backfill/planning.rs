@@ -166,17 +166,29 @@ impl Runner {
             refetch_empty: self.refetch_empty,
         };
         let market = fillable(key, self.provider.market(key))?;
-        let Plan { slices, not_due } = plan(&market, known, wanted, self.policy, now);
+        let Plan {
+            slices,
+            said,
+            not_due,
+        } = plan(&market, known, wanted, self.policy, now);
+        let mut disbelieved = known.disbelieved(&market, self.policy, now);
+        if !slices.is_empty() && !known.has_candles {
+            // The first candle would make it final on one word.
+            disbelieved = disbelieved.union(&known.empty_since(i64::MIN));
+        }
         let meant = known.unchecked.union(&span.into());
         let meant = |slice: Span| meant.within(slice).iter().collect::<Vec<_>>();
-        let missing = slices.into_iter().flat_map(meant).collect();
+        let mut missing: Vec<Span> = slices.into_iter().flat_map(meant).collect();
+        missing.extend(said.iter().map(|empty| empty.span));
+        missing.sort_unstable();
         let (mut slices, left) = leave(missing, held);
         if !left.is_empty() {
             let closed = market.frontier(now, self.policy).closed;
             slices.retain(|slice| slice.start() < closed);
         }
         Ok(SeriesPlan {
-            disbelieved: known.disbelieved(&market, now),
+            disbelieved,
+            said,
             key: key.clone(),
             market,
             span,

@@ -57,7 +57,8 @@ pub(super) fn fetch_all(
         let class = provider.asset_class(&symbol);
         queue.hold(symbol, class);
     }
-    for (index, Part { series, slices, .. }) in parts.iter().enumerate() {
+    for (index, part) in parts.iter().enumerate() {
+        let Part { series, slices, .. } = part;
         queue.push(
             &series.key.symbol,
             provider.asset_class(&series.key.symbol),
@@ -67,6 +68,7 @@ pub(super) fn fetch_all(
             !series.stored.groups.is_empty() && slices.len() > 1,
             series.life,
         );
+        queue.has_said(&part.said);
         if series.key.adjusted.is_adjusted() && !slices.is_empty() {
             queue.check_at_end();
             ledger.keep_last(index);

@@ -8,7 +8,6 @@ use super::no_data::{NoData, NothingFrom};
 use super::writer::{Ledger, State};
 use super::{Job, Runner, Stop};
 use crate::model::counts::Counts;
-use crate::model::market::date_of;
 use crate::model::number::counted;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
@@ -35,7 +34,7 @@ pub struct Report {
     pub records: Counts,
     /// The series, in the order asked.
     pub series: Vec<SeriesReport>,
-    /// Covered stretches without a candle that what was asked touches, each whole: of five days with trading hours and more,
+    /// Covered stretches without a candle that what was asked touches, each whole: of three days with trading hours and more,
     /// of one candle for `1w` and `1mo`.
     pub nothing_from_provider: Vec<NothingFrom>,
     /// Nothing was asked, and no day with trading hours of what was asked for is without a candle (`1w`, `1mo`: no candle is
@@ -89,10 +88,7 @@ impl SeriesReport {
     /// What is to be said where no candle of what was asked has closed yet.
     pub fn not_yet(&self) -> Option<String> {
         let (symbol, timeframe) = (&self.key.symbol, self.key.timeframe);
-        let from = match self.span.start() {
-            label if timeframe.is_label() => date_of(label),
-            instant => self.key.market(Weekday::Sun).date(instant),
-        };
+        let from = self.key.market(Weekday::Sun).day_of(self.span.start());
         let words = || format!("no {timeframe} candle of {symbol} from {from} on has closed");
         self.is_ahead.then(words)
     }

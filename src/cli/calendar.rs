@@ -9,7 +9,7 @@ use crate::model::calendar::{Calendar, Session};
 use crate::model::nearest::nearest;
 use crate::model::range::Moment;
 
-use super::args::{self, Global};
+use super::args::{self, Global, flat};
 use super::error::{Exit, usage};
 use super::output::{self, counted, time};
 use super::table;
@@ -18,22 +18,53 @@ use super::table;
 const DAYS: u64 = 30;
 
 pub fn run(global: &Global, args: &args::Calendar) -> Result<Exit> {
-    let Some(code) = &args.code else {
+    let calendars = named(&flat(&args.codes)?)?;
+    if calendars.is_empty() {
         list(global)?;
         return Ok(Exit::Complete);
-    };
-    let calendar = named(code)?;
-    let (first, last) = days(calendar, args)?;
-    let sessions = calendar.sessions(first, last);
+    }
+    let told = calendars
+        .into_iter()
+        .map(|calendar| Ok((calendar, days(calendar, args)?)))
+        .collect::<Result<Vec<Told>>>()?;
     if global.json {
-        let sessions: Vec<Value> = sessions.map(|session| document(&session)).collect();
-        output::json(&json!({
-            "calendar": calendar.code(), "zone": calendar.zone().name(), "first": calendar.first(),
-            "last": calendar.last(), "sessions": sessions,
-        }))?;
+        // One alone has no list around it.
+        output::json(&match told.as_slice() {
+            [one] => sessions_document(one),
+            all => {
+                let all: Vec<Value> = all.iter().map(sessions_document).collect();
+                json!({ "calendars": all })
+            }
+        })?;
         return Ok(Exit::Complete);
     }
-    let rows: Vec<Vec<String>> = sessions
+    for (index, one) in told.iter().enumerate() {
+        if index > 0 {
+            output::print("")?;
+        }
+        if told.len() > 1 {
+            output::print(one.0.code())?;
+        }
+        sessions_table(one)?;
+    }
+    Ok(Exit::Complete)
+}
+
+/// A calendar, with the first and the last day that are asked for.
+type Told = (&'static Calendar, (NaiveDate, NaiveDate));
+
+fn sessions_document(&(calendar, (first, last)): &Told) -> Value {
+    let sessions = calendar.sessions(first, last);
+    let sessions: Vec<Value> = sessions.map(|session| document(&session)).collect();
+    json!({
+        "calendar": calendar.code(), "zone": calendar.zone().name(), "first": calendar.first(),
+        "last": calendar.last(), "sessions": sessions,
+    })
+}
+
+fn sessions_table(&(calendar, (first, last)): &Told) -> Result<()> {
+    let rows: Vec<Vec<String>> = calendar
+        .sessions(first, last)
         .map(|session| row(&session, calendar.zone()))
         .collect();
     let told = counted(rows.len() as u64, "session");
@@ -48,18 +79,41 @@ pub fn run(global: &Global, args: &args::Calendar) -> Result<Exit> {
             "holidays are known up to {known}: behind it the usual week goes on"
         ))?;
     }
-    Ok(Exit::Complete)
+    Ok(())
 }
 
-fn named(code: &str) -> Result<&'static Calendar> {
-    if let Some(calendar) = Calendar::of(code) {
-        return Ok(calendar);
+/// The calendars of codes, each once. What is none is named, all of it together.
+fn named(codes: &[String]) -> Result<Vec<&'static Calendar>> {
+    let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+    let unknown = codes
+        .iter()
+        .copied()
+        .filter(|code| Calendar::of(code).is_none());
+    let unknown: Vec<&str> = unknown.collect();
+    if unknown.is_empty() {
+        let mut calendars: Vec<&Calendar> = Vec::new();
+        for calendar in codes.into_iter().filter_map(Calendar::of) {
+            if !calendars
+                .iter()
+                .any(|known| known.code() == calendar.code())
+            {
+                calendars.push(calendar);
+            }
+        }
+        return Ok(calendars);
     }
-    let codes = Calendar::all().map(Calendar::code);
-    let near = nearest(code, codes, |code| code).join(", ");
+    let near = |code: &str| nearest(code, Calendar::all().map(Calendar::code), |code| code);
+    let instead = |code: &str| {
+        Calendar::meant(code).map_or_else(
+            || format!("for {code} name another, such as {}", near(code).join(", ")),
+            |meant| format!("for {code} name {}", meant.code()),
+        )
+    };
+    let instead: Vec<String> = unknown.iter().copied().map(instead).collect();
+    let quoted: Vec<String> = unknown.iter().map(|code| format!("{code:?}")).collect();
     Err(usage(
-        format!("there is no calendar {code:?}"),
-        format!("name another, such as {near}; without one all are listed"),
+        format!("there is no calendar {}", quoted.join(", ")),
+        format!("{}; without one all are listed", instead.join("; ")),
     ))
 }
 
@@ -95,7 +149,7 @@ fn document(session: &Session) -> Value {
         .collect();
     json!({
         "date": session.date, "open": time(session.open), "close": time(session.close), "breaks": breaks,
-        "early_close": session.is_early_close, "assumed": session.is_assumed,
+        "late_open": session.is_late_open, "early_close": session.is_early_close, "assumed": session.is_assumed,
     })
 }
 
@@ -115,6 +169,7 @@ fn row(session: &Session, zone: Tz) -> Vec<String> {
         .map(|&(from, to)| format!("{} to {}", clock(from), clock(to)))
         .collect();
     let marks = [
+        (session.is_late_open, "late open"),
         (session.is_early_close, "early close"),
         (session.is_assumed, "assumed"),
     ];

@@ -8,6 +8,8 @@ use anyhow::Result;
 use clap::{Arg, CommandFactory};
 use clap_complete::Shell;
 
+use crate::model::calendar::Calendar;
+
 use super::args::{Cli, Completions, Global, command};
 use super::error::{Exit, usage};
 use super::output;
@@ -201,6 +203,8 @@ _candlefile_jobs() {{ _candlefile_held '{JOBS}' }}
 }
 
 fn fish(script: &str) -> String {
+    let calendars = Calendar::all().map(Calendar::code);
+    let calendars = calendars.collect::<Vec<&str>>().join(" ");
     let (symbols, jobs) = (with("symbols").join(" "), with("job").join(" "));
     format!(
         r#"{script}
@@ -223,6 +227,7 @@ function __fish_candlefile_held
 end
 complete -c candlefile -n "__fish_candlefile_using_subcommand {symbols}" -f -a "(__fish_candlefile_held '{SYMBOLS}')"
 complete -c candlefile -n "__fish_candlefile_using_subcommand {jobs}" -f -a "(__fish_candlefile_held '{JOBS}')"
+complete -c candlefile -n "__fish_candlefile_using_subcommand calendar" -f -a "{calendars}"
 "#
     )
 }

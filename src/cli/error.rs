@@ -186,6 +186,7 @@ impl Said {
         if let Some(error) = error.downcast_ref::<PackError>() {
             let (kind, exit) = match error {
                 PackError::Cancelled => ("interrupted", Exit::Interrupted),
+                PackError::Unchecked { .. } => ("series", Exit::Failed),
                 _ => ("io", Exit::Failed),
             };
             return said(kind, error.next(), exit);

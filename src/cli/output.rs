@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::model::counts::Counts;
 pub(crate) use crate::model::instant::time;
 use crate::model::market::date_of;
-pub(crate) use crate::model::number::{count, counted};
+pub(crate) use crate::model::number::{bytes, count, counted};
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
@@ -68,21 +68,6 @@ pub fn sum(records: Counts) -> Option<String> {
         sum += &format!("; {} removed", count(records.removed));
     }
     Some(sum)
-}
-
-/// Bytes for people.
-pub fn bytes(number: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let unit = (number.max(1).ilog2() / 10).min(4);
-    match unit.checked_sub(1) {
-        None => counted(number, "byte"),
-        #[allow(clippy::cast_precision_loss)] // For people.
-        Some(at) => format!(
-            "{:.2} {}",
-            number as f64 / f64::from(10 * unit).exp2(),
-            UNITS[at as usize]
-        ),
-    }
 }
 
 /// Seconds for people.

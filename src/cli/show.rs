@@ -1,6 +1,6 @@
 //! `candlefile show`: the candles of series, newest last.
 
-use crate::handover::choice::Choice;
+use crate::handover::choice::{BadChoice, Choice};
 use crate::model::candle::Candle;
 use crate::model::series::SeriesKey;
 use crate::model::symbol::Symbol;
@@ -52,17 +52,30 @@ pub fn wanted(
     store: &Store,
     symbols: &[Symbol],
     timeframes: &[Timeframe],
-) -> Result<Vec<SeriesRow>, StoreError> {
+) -> Result<Vec<SeriesRow>> {
     let mut all: Vec<SeriesRow> = Vec::new();
     for symbol in symbols {
         for &timeframe in timeframes {
-            let series = store.find_series(symbol, timeframe)?;
+            let series = store
+                .find_series(symbol, timeframe)
+                .map_err(|error| unknown(store, symbols, error))?;
             if !all.iter().any(|known| known.id == series.id) {
                 all.push(series);
             }
         }
     }
     Ok(all)
+}
+
+/// All the symbols that the file does not hold, where that is why a series is not there.
+fn unknown(store: &Store, symbols: &[Symbol], error: StoreError) -> anyhow::Error {
+    if !matches!(error, StoreError::NoSeries { .. }) {
+        return error.into();
+    }
+    match store.series() {
+        Ok(held) => BadChoice::unknown(symbols, &held).map_or(error.into(), Into::into),
+        Err(error) => error.into(),
+    }
 }
 
 /// A series that is shown, and how.

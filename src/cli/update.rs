@@ -2,7 +2,7 @@
 //! asked of one source does not keep the others from being asked.
 
 use crate::backfill::{sources, update_of};
-use crate::store::Store;
+use crate::store::{SeriesPlan, Store};
 use anyhow::Result;
 
 use super::args::{Global, Update};
@@ -32,7 +32,7 @@ pub fn run(global: &Global, args: &Update) -> Result<Exit> {
         targets,
     } in runs
     {
-        if planned::is_empty(&targets) || fetching.cancel.is_cancelled() {
+        if targets.iter().all(SeriesPlan::is_idle) || fetching.cancel.is_cancelled() {
             continue;
         }
         drop(targets);

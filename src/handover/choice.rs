@@ -126,6 +126,9 @@ fn named(symbols: &[Symbol]) -> String {
 impl BadChoice {
     /// `None` where a file's series have all of these symbols.
     pub fn unknown(symbols: &[Symbol], series: &[SeriesRow]) -> Option<BadChoice> {
+        if series.is_empty() && !symbols.is_empty() {
+            return Some(BadChoice::Nothing);
+        }
         let held: BTreeSet<&Symbol> = series.iter().map(|held| &held.key.symbol).collect();
         let unknown = symbols.iter().filter(|symbol| !held.contains(symbol));
         let unknown: Vec<Symbol> = unknown.cloned().collect();

@@ -1,6 +1,7 @@
 //! Whether a file is what it was packed as, and sound. It reads every byte, changes none, and trusts nothing.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::monitor::Meter;
+use crate::run::path::{beside, real};
 use crate::store::{Counted, MARK, Seal, SeriesRow, Store, StoreError};
 
 /// What is checked, in this order.
@@ -78,10 +80,19 @@ pub fn verify(path: &Path, meter: &Meter) -> Result<Verdict, StoreError> {
         checked: Vec::new(),
         problems: Vec::new(),
     });
+    let log = beside(&real(path), "-wal");
+    let logged = fs::metadata(&log).map(|log| log.len()).ok();
     if is_marked {
         judging.file_digest(digests);
+        if logged.is_some_and(|bytes| bytes > 0) {
+            let what = format!(
+                "somebody has opened it to write since it was packed: {} lies beside it",
+                log.display()
+            );
+            judging.finds(Check::FileDigest, None, what);
+        }
     }
-    let opened = if is_marked {
+    let opened = if is_marked && logged.is_none() {
         Store::packed(path)
     } else {
         Store::untouched(path)

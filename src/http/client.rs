@@ -7,6 +7,7 @@ use reqwest::blocking::Client;
 use super::environment::{self, Proxy};
 use super::failure::{NoClient, Unreachable, innermost};
 use super::origin::BaseUrl;
+use super::roots;
 
 /// A client for one origin: https unless it is this machine, no redirects, no referer, no header of ours.
 pub(super) fn client(
@@ -32,14 +33,13 @@ pub(super) fn client(
     if base.is_plain() {
         // Nothing to verify: the machine's roots need not be read, or even be there.
         builder = builder.tls_certs_only([]);
-    } else if let Some(missing) = environment::missing_roots() {
-        let message = format!("the TLS roots are missing: {missing}");
-        return Err(unreachable(Unreachable::Roots, message));
-    } else if let Some(empty) = environment::empty_roots() {
-        let message = format!("the TLS roots are missing: {empty}");
+    } else if let Some(wrong) = roots::wrong() {
+        let message = format!("TLS roots cannot be used: {wrong}");
         return Err(unreachable(Unreachable::Roots, message));
     }
-    if let Some(proxy) = environment::proxy(base).filter(Proxy::is_socks) {
+    let proxy = environment::proxy(base)
+        .map_err(|bad| unreachable(Unreachable::BadProxy, bad.to_string()))?;
+    if let Some(proxy) = proxy.filter(Proxy::is_socks) {
         let message = format!("{proxy} speaks SOCKS, and only HTTP proxies can be used");
         return Err(unreachable(Unreachable::Proxy, message));
     }

@@ -1,11 +1,10 @@
-//! What this machine's environment says of the way out: a proxy, and the files of TLS roots. Looked at to say what is wrong; the
-//! client itself honours both. A proxy's user name and password are never told.
+//! The proxy that this machine's environment names. Looked at to say what is wrong: the client itself honours it. Its user name
+//! and password are never told.
 
-use std::env::{split_paths, var, var_os};
+use std::env::{var, var_os};
 use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -32,21 +31,73 @@ pub(super) enum Said {
     Nothing,
 }
 
+/// Variables that name a proxy, in the order in which they are looked at. The client takes the first of each two that is set,
+/// and asks no proxy for what goes without TLS.
+const VARIABLES: [[&str; 2]; 2] = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]];
+
+/// A variable whose value is no proxy's address. The client would go on without it.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} is {value:?}, which is no address of a proxy: {why}")]
+pub(super) struct BadProxy {
+    variable: &'static str,
+    value: String,
+    why: String,
+}
+
 /// The proxy that is used for an origin, as the client finds it. For this machine there is none.
-pub(super) fn proxy(base: &BaseUrl) -> Option<Proxy> {
+pub(super) fn proxy(base: &BaseUrl) -> Result<Option<Proxy>, BadProxy> {
     if base.is_loopback() || is_excepted(base.host()) {
-        return None;
+        return Ok(None);
     }
-    let set = |names: [&'static str; 2]| {
+    for names in VARIABLES {
         let found = names
             .into_iter()
-            .find_map(|name| Some((name, var(name).ok()?)));
-        let (variable, value) = found?;
-        let url = Url::parse(&value).ok().filter(Url::has_host);
-        let url = url.or_else(|| Url::parse(&format!("http://{value}")).ok())?;
-        Some(Proxy { variable, url })
+            .find_map(|name| Some((name, var_os(name)?)));
+        let Some((variable, value)) = found.filter(|(_, value)| !value.is_empty()) else {
+            continue;
+        };
+        let url = value
+            .to_str()
+            .ok_or_else(|| "it is no text".to_owned())
+            .and_then(address);
+        let bad = |why| BadProxy {
+            variable,
+            value: without_user(&value.to_string_lossy()),
+            why,
+        };
+        let url = url.map_err(bad)?;
+        return Ok(Some(Proxy { variable, url }));
+    }
+    Ok(None)
+}
+
+/// A proxy's address, where the client takes it for one, too.
+fn address(value: &str) -> Result<Url, String> {
+    const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+    let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
+    if !SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) {
+        return Err("it begins with neither http:// nor https://".into());
+    }
+    if value.matches('@').count() > 1 {
+        return Err("an @ in its user or password is written %40".into());
+    }
+    let is_plain = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c);
+    if let Some(other) = value.chars().find(|&c| !is_plain(c)) {
+        return Err(format!("it has {other:?}, which is written with a %"));
+    }
+    if rest.starts_with('/') {
+        return Err("it names no host".into());
+    }
+    Url::parse(&format!("{scheme}://{rest}")).map_err(|error| error.to_string())
+}
+
+/// A proxy's address without what stands before its host.
+fn without_user(value: &str) -> String {
+    let Some((before, after)) = value.rsplit_once('@') else {
+        return value.to_owned();
     };
-    set(["HTTPS_PROXY", "https_proxy"]).or_else(|| set(["ALL_PROXY", "all_proxy"]))
+    let scheme = before.split_once("://").map(|(scheme, _)| scheme);
+    scheme.map_or_else(|| after.to_owned(), |scheme| format!("{scheme}://{after}"))
 }
 
 impl Proxy {
@@ -137,70 +188,43 @@ fn is_excepted(host: &str) -> bool {
     })
 }
 
-/// Variables that name TLS roots.
-const ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Which variable names TLS roots that are not there.
-pub(super) fn missing_roots() -> Option<String> {
-    ROOTS.into_iter().find_map(|name| {
-        let path = var_os(name).filter(|path| !path.is_empty())?;
-        // A list of folders is one as soon as one of them is there.
-        if split_paths(&path).any(|path| std::fs::metadata(path).is_ok()) {
-            return None;
+    #[test]
+    fn an_address_is_one_that_the_client_takes() {
+        for good in [
+            "127.0.0.1:3128",
+            "http://user:pass%40word@proxy.example:3128/",
+            "HTTPS://[::1]:3128",
+            "socks5h://localhost:1080",
+        ] {
+            assert!(address(good).is_ok(), "{good}");
         }
-        Some(format!("{}, which cannot be read", named(name)?))
-    })
-}
-
-/// Which variable names TLS roots where there are none. The client would go on with what the other one names, or with the
-/// machine's own, and say nothing. A folder without any beside a file that has some is usual.
-pub(super) fn empty_roots() -> Option<String> {
-    let [file, folder] = ROOTS.map(|name| {
-        let path = var_os(name).filter(|path| !path.is_empty())?;
-        Some(split_paths(&path).any(|path| holds_certificate(&path)))
-    });
-    let is_empty = [
-        file == Some(false),
-        folder == Some(false) && file != Some(true),
-    ];
-    let empty = ROOTS.into_iter().zip(is_empty).filter(|&(_, is)| is);
-    let named: Vec<String> = empty.filter_map(|(name, _)| named(name)).collect();
-    let holds = match named.len() {
-        0 => return None,
-        1 => "which holds no certificate",
-        _ => "and neither holds a certificate",
-    };
-    Some(format!("{}, {holds}", named.join(" and ")))
-}
-
-/// The variables that name TLS roots here.
-pub(super) fn roots() -> impl Iterator<Item = &'static str> {
-    let is_set = |name: &&str| var_os(name).is_some_and(|path| !path.is_empty());
-    ROOTS.into_iter().filter(is_set)
-}
-
-/// Whether a file, or one in a folder, has a certificate in PEM form.
-fn holds_certificate(path: &Path) -> bool {
-    const MARK: &[u8] = b"CERTIFICATE-----";
-    const MOST: u64 = 16 << 20;
-    let is_in = |path: &Path| {
-        let mut bytes = Vec::new();
-        let file = path.is_file().then(|| std::fs::File::open(path));
-        let read = file
-            .and_then(Result::ok)
-            .map(|file| file.take(MOST).read_to_end(&mut bytes));
-        read.is_some() && bytes.windows(MARK.len()).any(|window| window == MARK)
-    };
-    match std::fs::read_dir(path) {
-        Ok(entries) => entries.flatten().any(|entry| is_in(&entry.path())),
-        Err(_) => is_in(path),
+        for (bad, why) in [
+            ("::bad", "empty host"),
+            ("http://127.0.0.1:99999", "invalid port number"),
+            ("http:///proxy:3128", "it names no host"),
+            ("ftp://proxy:3128", "it begins with neither http://"),
+            ("http://user:pa@word@proxy:3128", "an @ in its user"),
+            (" http://proxy:3128", "it begins with neither http://"),
+            ("proxy:3128 ", "it has ' ', which"),
+            ("http://user:{}@proxy:3128", "it has '{', which"),
+        ] {
+            let said = address(bad).expect_err(bad);
+            assert!(said.starts_with(why), "{bad}: {said}");
+        }
     }
-}
 
-fn named(variable: &str) -> Option<String> {
-    let path = var_os(variable).filter(|path| !path.is_empty())?;
-    let whole = |path| std::path::absolute(&path).unwrap_or(path);
-    let each = split_paths(&path).map(whole);
-    let all = std::env::join_paths(each).unwrap_or(path);
-    Some(format!("{variable} names {}", Path::new(&all).display()))
+    #[test]
+    fn a_user_and_a_password_are_taken_out_of_whatever_it_is() {
+        for (value, told) in [
+            ("http://user:pa@ss/word@proxy:99999", "http://proxy:99999"),
+            ("user:password@", ""),
+            ("::bad", "::bad"),
+        ] {
+            assert_eq!(without_user(value), told);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Why an answer is none, in words that are fit for one line. What a server says is never taken over whole.
 
-use super::environment;
+use super::roots;
 use crate::model::next::{Next, Setting};
 use crate::model::plain::turns;
 
@@ -66,6 +66,8 @@ pub enum Unreachable {
     Certificate,
     /// A variable names TLS roots that cannot be used.
     Roots,
+    /// A variable that should name a proxy names none.
+    BadProxy,
     /// A proxy that a variable names.
     Proxy,
     /// That proxy wants a user and a password.
@@ -84,10 +86,13 @@ impl Unreachable {
                 ]);
             }
             Unreachable::Certificate => {
-                return check_certificate(environment::roots());
+                return check_certificate(roots::variables());
             }
             Unreachable::Roots => {
                 "let that variable name certificates in PEM form, or unset it for the machine's own"
+            }
+            Unreachable::BadProxy => {
+                "write that variable like http://host:port, or unset it to go without a proxy"
             }
             Unreachable::Proxy => {
                 "check that variable and the proxy, or except the provider's host with NO_PROXY"

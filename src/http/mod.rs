@@ -12,6 +12,7 @@ mod once;
 mod origin;
 pub(crate) mod rate;
 pub(crate) mod retry;
+mod roots;
 #[cfg(feature = "serve")]
 mod tell;
 mod tries;
@@ -62,7 +63,7 @@ impl Http {
     /// A client that sends nothing yet.
     ///
     /// # Errors
-    /// The machine's TLS roots could not be read.
+    /// The TLS roots cannot be read, or a variable names a proxy that cannot be used.
     pub(crate) fn new(
         base: BaseUrl,
         authorization: Authorization,

@@ -37,7 +37,7 @@ fn no_connection<K>(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once<K> 
         let message = format!("the provider's TLS certificate is not accepted: {why}");
         return unreachable(Unreachable::Certificate, message);
     }
-    let proxy = environment::proxy(base);
+    let proxy = environment::proxy(base).ok().flatten();
     if cause.contains("InvalidContentType") {
         // Whichever was expected to speak it first.
         let proxy = proxy.filter(Proxy::is_behind_tls);
@@ -63,7 +63,7 @@ fn no_connection<K>(cause: &str, is_of_tunnel: bool, base: &BaseUrl) -> Once<K> 
 }
 
 /// What is wrong with a certificate. Most of it the TLS library says by names that are in its own code.
-fn certificate_words(cause: &str) -> &str {
+fn certificate_words(cause: &str) -> String {
     const KNOWN: [(&str, &str); 9] = [
         (
             "UnknownIssuer",
@@ -88,8 +88,35 @@ fn certificate_words(cause: &str) -> &str {
         ("BadSignature", "its signature is wrong"),
     ];
     let cause = cause.trim_start_matches("invalid peer certificate: ");
+    if let Some(names) = other_names(cause) {
+        return names;
+    }
     let known = KNOWN.iter().find(|(theirs, _)| cause.contains(theirs));
-    known.map_or(cause, |(_, ours)| ours)
+    known.map_or(cause, |(_, ours)| ours).to_owned()
+}
+
+/// For which names a certificate is instead of the host's, where that is what is wrong.
+fn other_names(cause: &str) -> Option<String> {
+    const NAMED: usize = 3;
+    let rest = cause.strip_prefix("certificate not valid for name ")?;
+    let (host, rest) = rest.split_once("; certificate is ")?;
+    let host = host.trim_matches('"');
+    let Some(names) = rest.strip_prefix("only valid for ") else {
+        return Some(format!("it is for no host at all, and not for {host}"));
+    };
+    let names = names.split(", ").flat_map(|some| some.split(" or "));
+    // Each is written as a call of its kind, with or without quotes.
+    let plain = |name: &str| {
+        let inner = name.split_once('(').map_or(name, |(_, inner)| inner);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    let names: Vec<String> = names.map(plain).collect();
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first = names[..names.len().min(NAMED)].join(", ");
+    Some(format!("it is for {first}{more}, and not for {host}"))
 }
 
 /// A proxy was reached, and gives no way to the provider.
@@ -134,9 +161,17 @@ mod tests {
         let other = OtherError(Arc::new(std::io::Error::other("a name of the library's")));
         let at =
             |seconds| rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let for_names = |names: &[&str]| CertificateError::NotValidForNameContext {
+            expected: "localhost".try_into().expect("a name"),
+            presented: names.iter().map(ToString::to_string).collect(),
+        };
         for (error, words) in [
             (CertificateError::UnknownIssuer, "it is signed by nobody"),
             (CertificateError::Expired, "it has expired"),
+            (CertificateError::NotValidYet, "it is not valid yet"),
+            (CertificateError::NotValidForName, "it is for another host"),
+            (CertificateError::Revoked, "it was revoked"),
+            (CertificateError::BadSignature, "its signature is wrong"),
             (
                 CertificateError::ExpiredContext {
                     time: at(2),
@@ -152,6 +187,18 @@ mod tests {
                 "it is not valid yet, by this machine's clock",
             ),
             (CertificateError::Other(other), "Other("),
+            (
+                for_names(&[r#"DnsName("provider.example")"#, "IpAddress(192.0.2.1)"]),
+                "it is for provider.example, 192.0.2.1, and not for localhost",
+            ),
+            (
+                for_names(&[r#"DnsName("*.example")"#; 5]),
+                "it is for *.example, *.example, *.example and 2 more, and not for localhost",
+            ),
+            (
+                for_names(&[]),
+                "it is for no host at all, and not for localhost",
+            ),
         ] {
             let cause = Error::InvalidCertificate(error).to_string();
             let said = certificate_words(&cause);

@@ -202,6 +202,8 @@ pub struct Fill {
     pub adjusted: bool,
     /// The first day.
     pub start: NaiveDate,
+    /// The last day, inclusive; up to now without one.
+    pub end: Option<NaiveDate>,
 }
 
 impl Named {
@@ -315,8 +317,10 @@ impl Fill {
         let adjusted = self.adjusted.then_some("--adjusted");
         let series = ["backfill"].into_iter().chain(self.series.typed());
         let series = series.chain(["--provider", &self.provider]);
+        let end = self.end.map(|end| ["--end".to_owned(), end.to_string()]);
         let words = series.chain(adjusted).chain(["--start", &start]);
-        words.map(str::to_owned).collect()
+        let words = words.map(str::to_owned);
+        words.chain(end.into_iter().flatten()).collect()
     }
 }
 

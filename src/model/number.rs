@@ -23,6 +23,21 @@ pub(crate) fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{ending}", count(number))
 }
 
+/// Bytes for people.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let unit = (number.max(1).ilog2() / 10).min(4);
+    match unit.checked_sub(1) {
+        None => counted(number, "byte"),
+        #[allow(clippy::cast_precision_loss)] // For people.
+        Some(at) => format!(
+            "{:.2} {}",
+            number as f64 / f64::from(10 * unit).exp2(),
+            UNITS[at as usize]
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 //! room on the disk for its end, and the way to its reader.
 
 pub(crate) mod clock;
+pub(crate) mod nameless;
 pub(crate) mod owner;
 pub(crate) mod pace;
 pub(crate) mod path;

@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::nameless::nameless;
+use super::path::folder_of;
+
 /// Room that is given back when the process ends at the latest, however it does.
 #[derive(Debug)]
 pub(crate) struct Spare(Option<File>);
@@ -14,10 +17,7 @@ impl Spare {
 
     /// Room on the disk of a file, where there is any, and where a file without a name may hold it.
     pub(crate) fn beside(path: &Path) -> Spare {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        Spare(nameless(folder.unwrap_or(Path::new("."))))
+        Spare(nameless(folder_of(path), 0o600).filter(holds_room))
     }
 
     pub(crate) fn give_back(self) {
@@ -26,17 +26,14 @@ impl Spare {
 }
 
 #[cfg(target_os = "linux")]
-fn nameless(folder: &Path) -> Option<File> {
-    use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, fallocate, openat};
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let file = openat(CWD, folder, flags, Mode::from_raw_mode(0o600)).ok()?;
-    fallocate(&file, FallocateFlags::empty(), 0, Spare::SIZE).ok()?;
-    Some(File::from(file))
+fn holds_room(file: &File) -> bool {
+    use rustix::fs::{FallocateFlags, fallocate};
+    fallocate(file, FallocateFlags::empty(), 0, Spare::SIZE).is_ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn nameless(_: &Path) -> Option<File> {
-    None
+fn holds_room(_: &File) -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -40,9 +40,15 @@ async function hold(page, pattern) {
   };
 }
 
+/** How far what is read has moved since it was counted, whoever moved it. */
+const settled = async () => {
+  for (let frames = 0; frames < 5; frames += 1) await new Promise(requestAnimationFrame);
+  return globalThis.shifted;
+};
+
 /** From the form to the end, by events alone: nothing else is answered once the job runs. */
 async function watch(url) {
-  const { page, see, close, requests } = await open(url);
+  const { page, see, close, requests } = await open(url, { width: 390 });
   await ask(page, 'AAPL\nMSFT');
   await see(running, '50.0 %');
   await see('#link.live', 'live');
@@ -50,12 +56,23 @@ async function watch(url) {
   // Half of it is stored: nothing may say that there is nothing.
   assert.doesNotMatch(await page.textContent('#series'), /holds no series yet/);
   await see('#series tr', 'AAPL');
-  assert.equal(await page.title(), '50 % · candlefile');
+  await until(page, () => document.title, (title) => title === '50 % · candlefile');
   const held = await hold(page, '**/recent*');
   await held.answered;
+  await page.evaluate(() => {
+    globalThis.shifted = 0;
+    const add = (list) => list.getEntries().forEach(({ value }) => { globalThis.shifted += value; });
+    new PerformanceObserver(add).observe({ type: 'layout-shift' });
+  });
   await reached('half');
   await see(`${row}.completed`, '2/2');
   await see('#now', 'Nothing runs.');
+  const shift = await page.evaluate(settled);
+  assert(shift < 0.1, `what is read moved by ${shift} at the end`);
+  // Its place is given back where nobody sees it.
+  await page.setViewportSize({ width: 390, height: 300 });
+  await page.locator('footer').scrollIntoViewIfNeeded();
+  await until(page, () => document.getElementById('now').style.minHeight, (kept) => kept === '');
   await see('#started', '2 symbols, 2 slices: completed.');
   // What was answered before the end does not turn it back.
   await held.letGo();

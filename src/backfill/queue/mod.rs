@@ -27,6 +27,7 @@ use super::message::{End, Nothing};
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
+use crate::plan::EmptySpan;
 use crate::provider::{AssetClass, ErrorKind};
 use crate::store::Slice;
 
@@ -104,9 +105,6 @@ pub(super) const BEFORE_HISTORY: &str = "not asked: the plan's history begins la
 pub(super) const CLASS_REFUSED: &str = "not asked: the plan does not include this asset class";
 pub(super) const SYMBOL_REFUSED: &str = "not asked: the plan does not include this symbol";
 
-/// So many symbols that are refused speak for their class.
-const REFUSED_OF_CLASS: usize = 2;
-
 /// All slices of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -159,8 +157,36 @@ impl Queue {
             life,
             silent: Vec::new(),
             doubtful: VecDeque::new(),
+            failed: Vec::new(),
             check_at_end: false,
         });
+    }
+
+    /// Of the series that was added last, for what the provider had nothing when it was asked before.
+    pub(crate) fn has_said(&mut self, said: &[EmptySpan]) {
+        let series = self.lanes.len().saturating_sub(1);
+        let Some(lane) = self.lanes.last_mut() else {
+            return;
+        };
+        let said_of = |slice: &Slice| {
+            said.iter()
+                .find(|empty| empty.span.intersect(slice.span).is_some())
+        };
+        let silent = lane.pending.iter().filter_map(|&slice| {
+            let empty = said_of(&slice)?;
+            Some(Nothing {
+                series,
+                slice,
+                end: End {
+                    proven: Some(slice.span),
+                    empty: true,
+                    asked_to: slice.span.end(),
+                },
+                seen_at: empty.asked_at,
+            })
+        });
+        lane.silent = silent.collect();
+        lane.pending.retain(|slice| said_of(slice).is_none());
     }
 
     /// Of the series that was added last, what came first is asked for again in the end.
@@ -252,6 +278,7 @@ impl Queue {
                 lane.pending.clear();
                 lane.check_at_end = false;
             }
+            (Verdict::Failed, Work::Slice { slice, .. }) => lane.failed.push(slice.span),
             (Verdict::Nothing(end, seen_at), Work::Slice { slice, .. }) => {
                 lane.silent.push(Nothing {
                     series,
@@ -294,6 +321,12 @@ impl Queue {
             }
             lane.silent.extend(more);
         }
+        // What failed may bring candles yet, right beside: it is asked again then, too.
+        for nothing in &mut silent {
+            if lane.is_beside_failed(nothing.slice.span) {
+                nothing.end.proven = None;
+            }
+        }
         self.nothing.extend(silent);
     }
 
@@ -302,26 +335,29 @@ impl Queue {
         std::mem::take(&mut self.unasked)
     }
 
-    /// The symbols that were refused, as far as that speaks for a series.
-    fn refused(&self, series: usize) -> HashSet<&Symbol> {
+    /// The symbols that were refused, as far as that speaks for a series; one may come for each of its timeframes.
+    fn refused(&self, series: usize) -> impl Iterator<Item = &Symbol> {
         let lane = &self.lanes[series];
         let refused = self.refused.get(&lane.class).into_iter().flatten();
         let speaks =
             |(_, timeframe): &&(Symbol, Timeframe)| !lane.is_held || *timeframe == lane.timeframe;
-        refused.filter(speaks).map(|(symbol, _)| symbol).collect()
+        refused.filter(speaks).map(|(symbol, _)| symbol)
     }
 
+    /// Whether two symbols speak for the class, and nothing was answered.
     fn looks_refused(&self, series: usize) -> bool {
         let class = self.lanes[series].class;
         let held = self.held.get(&class);
         let speaks = |symbol: &&Symbol| held.is_none_or(|held| held.contains(*symbol));
-        let refused = self.refused(series).into_iter();
-        refused.filter(speaks).count() >= REFUSED_OF_CLASS && !self.answered.contains(&class)
+        let mut speaking = self.refused(series).filter(speaks);
+        let first = speaking.next();
+        !self.answered.contains(&class) && speaking.any(|other| Some(other) != first)
     }
 
     fn drop_unasked(&mut self, series: usize) {
         let of_class = self.looks_refused(series);
-        let of_symbol = self.refused(series).contains(&self.lanes[series].symbol);
+        let symbol = &self.lanes[series].symbol;
+        let of_symbol = self.refused(series).any(|refused| refused == symbol);
         let lane = &mut self.lanes[series];
         if lane.order == Order::Recheck && !lane.in_flight.is_empty() {
             // Whoever does it says what becomes of the series.

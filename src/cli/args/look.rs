@@ -1,11 +1,14 @@
 //! What can be typed after the commands that look at a file or tidy it.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
+use crate::model::calendar::Calendar as Calendars;
 use crate::model::range::Moment;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
-use clap::Args;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command};
 
 use super::listed::Listed;
 use super::steps::ReadSteps;
@@ -64,14 +67,38 @@ pub struct Show {
 
 #[derive(Args, Debug)]
 pub struct Calendar {
-    /// The calendar, such as XNYS
-    pub code: Option<String>,
+    /// The calendars, such as XNYS [default: list all]
+    #[arg(value_name = "CODE", value_parser = Codes, hide_possible_values = true)]
+    pub codes: Vec<Listed<String>>,
     /// From this day of the exchange on; also 30d, 1y (so long ago), ytd
-    #[arg(long, value_name = "DATE", default_value = "today", value_parser = moment, allow_hyphen_values = true, requires = "code")]
+    #[arg(long, value_name = "DATE", default_value = "today", value_parser = moment, allow_hyphen_values = true, requires = "codes")]
     pub start: Moment,
     /// Up to this day, inclusive; also today, -7d [default: 30 days after the start]
-    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true, requires = "code")]
+    #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true, requires = "codes")]
     pub end: Option<Moment>,
+}
+
+/// Any word is taken for a calendar's code: those that there are are offered to shells.
+#[derive(Clone)]
+struct Codes;
+
+impl TypedValueParser for Codes {
+    type Value = Listed<String>;
+
+    fn parse_ref(
+        &self,
+        _: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Listed<String>, clap::Error> {
+        let Ok(listed) = value.to_string_lossy().parse();
+        Ok(listed)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let codes = Calendars::all().map(Calendars::code);
+        Some(Box::new(codes.map(PossibleValue::new)))
+    }
 }
 
 #[derive(Args, Debug)]

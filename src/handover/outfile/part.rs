@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::place::{is_named, name_it, nameless};
+use super::place::{is_named, name_it, nameless_to_name};
 use super::taken::check_part;
 use super::{Target, TargetError, check_free, part_name, rename_to_new};
 use crate::run::path::{beside, folder_of};
@@ -15,7 +15,7 @@ impl Target {
     /// # Errors
     /// The folder cannot be written.
     pub(crate) fn begin(&self) -> Result<Part<'_>, TargetError> {
-        match nameless(folder_of(&self.path)) {
+        match nameless_to_name(folder_of(&self.path)) {
             Some(file) => Ok(Part {
                 target: self,
                 file,

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::run::nameless::nameless;
 use crate::run::path::folder_of;
 
 /// What stands for a path until it is whole. Always the same, so that what a kill leaves is found and used by the next run.
@@ -48,19 +49,9 @@ pub(super) fn is_named(file: &File, name: &Path) -> bool {
     }
 }
 
-#[cfg(target_os = "linux")]
-pub(super) fn nameless(folder: &Path) -> Option<File> {
-    use rustix::fs::{CWD, Mode, OFlags};
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, folder, flags, Mode::from_raw_mode(0o666))
-        .ok()
-        .map(File::from)
-        .filter(|_| Path::new("/proc/self/fd").is_dir())
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn nameless(_: &Path) -> Option<File> {
-    None
+/// A file that [`name_it`] can give a name.
+pub(super) fn nameless_to_name(folder: &Path) -> Option<File> {
+    nameless(folder, 0o666).filter(|_| Path::new("/proc/self/fd").is_dir())
 }
 
 #[cfg(target_os = "linux")]

@@ -9,13 +9,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
+use chrono::NaiveDate;
+
 pub(crate) use seal::{DIGEST, hash_all_but_the_end};
 
 use crate::handover::choice::{BadChoice, Choice, Chosen};
 use crate::handover::outfile::{Part, Target, TargetError};
 use crate::model::digest::{CandleDigest, Digest};
 use crate::model::manifest::Manifest;
-use crate::model::next::Next;
+use crate::model::next::{Fill, Next};
 use crate::run::clock::Cancel;
 use crate::run::path::beside;
 use crate::run::pipe::{Stopped, both, pipe};
@@ -65,6 +67,15 @@ pub enum PackError {
     /// The file cannot be written.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// An adjusted series may stand in two scales: a candle that is not final lies amid final ones, as where files were merged
+    /// that had none in common.
+    #[error("{} {} is adjusted, and its candle of {day} is not final while those before and behind it are: nobody has checked that they stand in one scale", fill.series.symbol, fill.series.timeframe)]
+    Unchecked {
+        /// The candle's market day.
+        day: NaiveDate,
+        /// What asks for it again.
+        fill: Fill,
+    },
     /// What was written cannot be read back as it should be: a defect of the disk or of this program.
     #[error("what was written is not what was read: {0}")]
     NotAsWritten(String),
@@ -83,6 +94,8 @@ impl PackError {
             PackError::Choice(error) => error.next(),
             PackError::Store(error) => error.next(),
             PackError::Target(error) => error.next(),
+            PackError::Unchecked { fill, .. } => Next::Backfill(Some(fill.clone()))
+                .after("ask for it again, with which both sides are checked:"),
             PackError::NotAsWritten(_) => {
                 Next::words("check the disk, then run the same command again")
             }

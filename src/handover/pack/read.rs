@@ -7,6 +7,7 @@ use super::PackError;
 use crate::handover::choice::{BadChoice, Chosen};
 use crate::model::digest::Digest;
 use crate::model::manifest::{Manifest, ManifestEntry, digest_of};
+use crate::model::next::{Fill, Named};
 use crate::model::span::Span;
 use crate::run::clock::Cancel;
 use crate::run::pipe::Sender;
@@ -86,7 +87,8 @@ impl<'a> Reading<'a> {
         held: &SeriesRow,
         span: Span,
     ) -> Result<Option<ManifestEntry>, PackError> {
-        let mut coverage = held.coverage.within(span);
+        let covered = held.coverage.within(span);
+        let mut coverage = covered.clone();
         if !self.history {
             // What may stand in another scale than the rest is not final, either, whoever fetches it.
             let unchecked = self.store.unchecked(&Others::default(), &held.key)?;
@@ -95,6 +97,8 @@ impl<'a> Reading<'a> {
         let (mut read, mut kept) = (Counted::default(), Counted::default());
         let mut left_out = 0;
         let mut rows = Vec::with_capacity(BATCH);
+        let mut seam = Seam::default();
+        let is_sealed = !self.history && held.key.adjusted.is_adjusted();
         let hand_over = |number, rows| {
             if self.cancel.is_cancelled() {
                 return Err(PackError::Cancelled);
@@ -103,6 +107,12 @@ impl<'a> Reading<'a> {
         };
         self.store.each_row(held.id, span, |candle, slice_id| {
             read.add(candle.ts);
+            if is_sealed && slice_id.is_some() {
+                seam.pass(candle.ts, covered.contains(candle.ts));
+                if let Some(between) = seam.between {
+                    return Err(unchecked(held, between));
+                }
+            }
             // What was handed in has no answer that could still change.
             if !self.history && slice_id.is_some() && !coverage.contains(candle.ts) {
                 left_out += 1;
@@ -133,6 +143,41 @@ impl<'a> Reading<'a> {
             // The writing side has it.
             digest: Digest::of(b""),
         }))
+    }
+}
+
+/// A candle that is not final, amid final ones.
+#[derive(Default)]
+struct Seam {
+    has_before: bool,
+    candidate: Option<i64>,
+    between: Option<i64>,
+}
+
+impl Seam {
+    /// The next candle, in their order.
+    fn pass(&mut self, ts: i64, is_final: bool) {
+        if is_final {
+            self.has_before = true;
+            self.between = self.candidate;
+        } else if self.has_before {
+            self.candidate.get_or_insert(ts);
+        }
+    }
+}
+
+fn unchecked(held: &SeriesRow, ts: i64) -> PackError {
+    let key = &held.key;
+    let day = held.market().day_of(ts);
+    PackError::Unchecked {
+        day,
+        fill: Fill {
+            series: Named::new(&key.symbol, key.timeframe),
+            provider: key.source.clone(),
+            adjusted: true,
+            start: day,
+            end: Some(day),
+        },
     }
 }
 

@@ -7,6 +7,8 @@
 //! e 09:30-13:00 20240703 20241129                   sessions that close before the usual hour
 //! s 10:00-15:30 20241114                            sessions with other hours, or on other days of the week
 //! a XCBO XNYS America/Chicago                       a code with the sessions of another one: its own zone
+//! t XNYS 1990-01-01 04:00-20:00 17:00               from a day on: a code's trading hours around its sessions, and their end
+//!                                                   on days on which these close early
 //! ```
 //!
 //! Hours are of the calendar's zone. `<` marks an opening in the evening before the session's date, `24:00` is the end of the
@@ -41,6 +43,15 @@ pub(super) struct Week {
     pub(super) hours: Hours,
 }
 
+/// From a day on, when there is trading on a day with a session: minutes as in [`Hours`].
+#[derive(Clone, Debug)]
+pub(super) struct Trading {
+    pub(super) from: NaiveDate,
+    pub(super) open: i64,
+    pub(super) close: i64,
+    pub(super) early_close: i64,
+}
+
 /// All calendars, by code.
 pub(super) fn read() -> Vec<Calendar> {
     let mut all: Vec<Calendar> = Vec::new();
@@ -68,6 +79,7 @@ fn read_line(line: &'static str, all: &mut Vec<Calendar>) -> Option<()> {
                 weeks: Vec::new(),
                 closed: Vec::new(),
                 other: BTreeMap::new(),
+                trading: Vec::new(),
             });
         }
         "a" => {
@@ -78,6 +90,7 @@ fn read_line(line: &'static str, all: &mut Vec<Calendar>) -> Option<()> {
                 code,
                 sessions_of: Some(other.code),
                 zone,
+                trading: Vec::new(),
                 ..other.clone()
             };
             all.push(alias);
@@ -109,21 +122,25 @@ fn read_line(line: &'static str, all: &mut Vec<Calendar>) -> Option<()> {
                 calendar.other.insert(date, (hours.clone(), kind == "e"));
             }
         }
+        "t" => {
+            let code = words.next()?;
+            let from = words.next()?.parse().ok()?;
+            let Hours { open, close, .. } = hours(words.next()?)?;
+            let early_close = minutes(words.next()?)?;
+            let calendar = all.iter_mut().find(|calendar| calendar.code == code)?;
+            calendar.trading.push(Trading {
+                from,
+                open,
+                close,
+                early_close,
+            });
+        }
         _ => return None,
     }
     Some(())
 }
 
 fn hours(written: &str) -> Option<Hours> {
-    const DAY: i64 = 24 * 60;
-    let minutes = |clock: &str| -> Option<i64> {
-        let (evening, clock) = match clock.strip_prefix('<') {
-            Some(clock) => (DAY, clock),
-            None => (0, clock),
-        };
-        let (hours, minutes) = clock.split_once(':')?;
-        Some(hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()? - evening)
-    };
     let parts: Vec<(i64, i64)> = written
         .split(',')
         .map(|part| {
@@ -138,4 +155,15 @@ fn hours(written: &str) -> Option<Hours> {
         close: parts.last()?.1,
         breaks: breaks.collect(),
     })
+}
+
+/// After the midnight that begins a date.
+fn minutes(clock: &str) -> Option<i64> {
+    const DAY: i64 = 24 * 60;
+    let (evening, clock) = match clock.strip_prefix('<') {
+        Some(clock) => (DAY, clock),
+        None => (0, clock),
+    };
+    let (hours, minutes) = clock.split_once(':')?;
+    Some(hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()? - evening)
 }

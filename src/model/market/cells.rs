@@ -3,9 +3,12 @@
 use std::num::NonZeroU32;
 
 use super::code::Hours;
-use super::{DAY, HOUR, MINUTE, Market, STOCK_CLOSE_HOUR, STOCK_OPEN_HOUR, date_of, label_of};
+use super::{DAY, HOUR, MINUTE, Market, date_of, label_of};
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
+
+/// So many hours a day US stocks trade at most.
+const STOCK_HOURS: i64 = 16;
 
 /// How long the cells of a series are. A provider sizes them so that one request fetches one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,12 +74,12 @@ impl Market {
     /// How many candles can exist in a span by the trading hours: an upper bound for estimates.
     pub fn expected_candles(&self, span: Span) -> i64 {
         let open_days = |days: i64| match self.hours {
-            Hours::Stocks | Hours::Indices => (days * 5 + 6) / 7,
+            Hours::Stocks | Hours::Indices | Hours::Exchange => (days * 5 + 6) / 7,
             Hours::Always | Hours::Forex | Hours::Unknown => days,
         };
         let days = (span.seconds() + DAY - 1) / DAY;
         let open_hours = match self.hours {
-            Hours::Stocks => i64::from(STOCK_CLOSE_HOUR - STOCK_OPEN_HOUR),
+            Hours::Stocks => STOCK_HOURS,
             _ => 24,
         };
         let per_day = |most: i64, seconds: i64| most.min((span.seconds() / seconds).max(1));

@@ -4,8 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Datelike, NaiveDate, Weekday};
-
+use crate::model::calendar::Calendar;
 use crate::model::tag::Tag;
 
 /// A market's calendar code, as `series.market` has it.
@@ -39,23 +38,33 @@ impl MarketCode {
         self.0.as_str()
     }
 
-    /// When it trades.
-    pub(super) fn hours(self) -> Hours {
+    /// When it trades: in what kind of hours, and by which calendar.
+    pub(super) fn hours(self) -> (Hours, Option<&'static Calendar>) {
         match self {
-            MarketCode::XNYS => Hours::Stocks,
-            MarketCode::XCBO => Hours::Indices,
-            MarketCode::ALWAYS => Hours::Always,
-            MarketCode::FX => Hours::Forex,
-            _ => Hours::Unknown,
+            MarketCode::ALWAYS => return (Hours::Always, None),
+            MarketCode::FX => return (Hours::Forex, None),
+            _ => {}
         }
+        let calendar = Calendar::of(self.as_str());
+        let hours = match (self, calendar) {
+            (_, None) => Hours::Unknown,
+            (MarketCode::XNYS, _) => Hours::Stocks,
+            (MarketCode::XCBO, _) => Hours::Indices,
+            _ => Hours::Exchange,
+        };
+        (hours, calendar)
     }
 }
 
 /// The trading hours that this build knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Hours {
+    /// US stocks: around the sessions, too.
     Stocks,
+    /// The whole of a day with a session.
     Indices,
+    /// The sessions of another exchange.
+    Exchange,
     Always,
     Forex,
     /// Of a market of which this build knows nothing. It is read as one that always trades, and nothing is asked for it.
@@ -63,22 +72,12 @@ pub(super) enum Hours {
 }
 
 impl Hours {
-    /// Whether a market date has any. No zone is asked: this is asked of each day of many years.
-    pub(super) fn trade_on(self, date: NaiveDate) -> bool {
-        match self {
-            Hours::Always | Hours::Unknown => true,
-            Hours::Forex => date.weekday() != Weekday::Sat,
-            Hours::Stocks | Hours::Indices => {
-                !matches!(date.weekday(), Weekday::Sat | Weekday::Sun)
-            }
-        }
-    }
-
     /// What is traded in them, in words.
     pub(super) fn plural(self) -> &'static str {
         match self {
             Hours::Stocks => "stocks",
             Hours::Indices => "indices",
+            Hours::Exchange => "shares of its exchange",
             Hours::Always => "crypto currencies",
             Hours::Forex => "currencies",
             Hours::Unknown => "its candles",

@@ -4,10 +4,8 @@ use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 use super::code::Hours;
-use super::{
-    DAY, HOUR, MINUTE, Market, STOCK_CLOSE_HOUR, STOCK_OPEN_HOUR, date_of, instant_of, minus_days,
-    plus_days,
-};
+use super::{DAY, HOUR, MINUTE, Market, date_of, instant_of, minus_days, plus_days};
+use crate::model::calendar::Calendar;
 use crate::model::timeframe::Timeframe;
 
 /// Seconds after its last trading hour from which a candle counts as closed, unless told otherwise: slower
@@ -68,6 +66,14 @@ impl Market {
             ts
         };
         let (first, mut day) = (self.date(start), self.date(end - 1));
+        // What opens in an evening is the session of the next date, and of that date's label.
+        if !self.timeframe.is_label()
+            && self
+                .calendar
+                .is_some_and(Calendar::opens_the_evening_before)
+        {
+            day = plus_days(day, 1);
+        }
         while day >= first {
             if let Some((open, close)) = self.trading_hours(day)
                 && close > start
@@ -80,9 +86,12 @@ impl Market {
         None
     }
 
-    /// Whether a candle lies where none can exist by the trading hours: a stock's on a Sunday or at night.
+    /// Whether a candle lies where none can exist by the trading hours: a stock's on a Sunday, on a holiday or at night. Of
+    /// years that no calendar knows nothing is said.
     pub fn is_off_session(&self, ts: i64) -> bool {
-        self.trading_close(ts).is_none()
+        self.calendar
+            .is_none_or(|calendar| calendar.knows(self.day_of(ts)))
+            && self.trading_close(ts).is_none()
     }
 
     /// The instant from which a candle counts as closed.
@@ -99,7 +108,7 @@ impl Market {
             (None, Hours::Always | Hours::Forex | Hours::Unknown) => {
                 self.end_instant(ts) + ALWAYS_OPEN_FINAL_AFTER
             }
-            (None, Hours::Stocks | Hours::Indices) => {
+            (None, Hours::Stocks | Hours::Indices | Hours::Exchange) => {
                 self.at_hour(plus_days(self.date(close - 1), 1), FINAL_HOUR)
             }
         };
@@ -163,16 +172,18 @@ impl Market {
                     _ => day(),
                 }
             }
-            Hours::Stocks => (
-                self.at_hour(date, STOCK_OPEN_HOUR),
-                self.at_hour(date, STOCK_CLOSE_HOUR),
-            ),
+            Hours::Stocks | Hours::Exchange => return self.calendar?.trading_hours(date),
         })
     }
 
     /// Whether a market date has trading hours.
     pub(super) fn trades_on(&self, date: NaiveDate) -> bool {
-        self.last_day.is_none_or(|last| date <= last) && self.hours.trade_on(date)
+        self.last_day.is_none_or(|last| date <= last)
+            && match (self.hours, self.calendar) {
+                (Hours::Forex, _) => date.weekday() != Weekday::Sat,
+                (_, Some(calendar)) => calendar.trades_on(date),
+                (_, None) => true,
+            }
     }
 
     /// The start of the stretch without trading hours that an idle candle lies in, not before its market date.

@@ -3,17 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{NaiveDate, NaiveTime};
-use chrono_tz::Tz;
+use chrono::NaiveDate;
 
-use super::code::Hours;
-use super::{DAY, HOUR, MINUTE, Market, instant_of, minus_days, plus_days};
+use super::{DAY, HOUR, MINUTE, Market, minus_days, plus_days};
 use crate::model::tag::Tag;
-
-/// The session that US stocks and indices are cut from. Which days have none, or a shorter one, only a calendar knows.
-const SESSION_ZONE: Tz = chrono_tz::America::New_York;
-const SESSION_OPEN: NaiveTime = NaiveTime::from_hms_opt(9, 30, 0).expect("a time of day");
-const SESSION_CLOSE: NaiveTime = NaiveTime::from_hms_opt(16, 0, 0).expect("a time of day");
 
 /// A session has another within so many days: exchanges have closed for a week, in September 2001 for six days.
 const LONGEST_CLOSURE: u64 = 15;
@@ -139,7 +132,7 @@ impl Market {
     pub(super) fn knows_its_grid(&self) -> bool {
         match self.grid {
             Grid::Utc | Grid::Offset(_) => true,
-            Grid::Session => matches!(self.hours, Hours::Stocks | Hours::Indices),
+            Grid::Session => self.calendar.is_some(),
             Grid::Other(_) => false,
         }
     }
@@ -153,11 +146,7 @@ impl Market {
     /// Open and close of the regular session of a market date, whatever grid its candles are on: instants, the close
     /// exclusive. `None` on days without one and in markets that have none.
     pub(crate) fn regular_session(&self, date: NaiveDate) -> Option<(i64, i64)> {
-        let has_sessions = matches!(self.hours, Hours::Stocks | Hours::Indices);
-        (has_sessions && self.hours.trade_on(date)).then(|| {
-            let at = |time| instant_of(SESSION_ZONE, date.and_time(time));
-            (at(SESSION_OPEN), at(SESSION_CLOSE))
-        })
+        self.calendar?.regular_session(date)
     }
 
     /// The last session that opens at or before an instant.
@@ -309,7 +298,7 @@ mod tests {
         };
         assert_eq!(told("XNYS", "utc"), None);
         assert_eq!(told("XNYS", "session"), None);
-        assert_eq!(told("XLON", "utc").as_deref(), Some("the market XLON"));
+        assert_eq!(told("XXXX", "utc").as_deref(), Some("the market XXXX"));
         assert_eq!(told("XNYS", "lunar").as_deref(), Some("the grid lunar"));
         assert_eq!(
             told("24/7", "session").as_deref(),

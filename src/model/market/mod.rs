@@ -25,6 +25,7 @@ use chrono_tz::Tz;
 use code::Hours;
 use days::{first_of_month, minus_days, plus_days};
 
+use crate::model::calendar::Calendar;
 use crate::model::listing::Listing;
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
@@ -32,10 +33,6 @@ use crate::model::timeframe::Timeframe;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-
-/// US stocks trade from here to [`STOCK_CLOSE_HOUR`], New York, pre-market and after hours included.
-const STOCK_OPEN_HOUR: u32 = 4;
-const STOCK_CLOSE_HOUR: u32 = 20;
 
 /// A stamp of a day or longer that lies at most this long before a midnight means the day that begins: mistakes with
 /// daylight saving put stamps at 23:00 of the evening before, for half of a year.
@@ -47,6 +44,8 @@ const EARLY_STAMP: i64 = 2 * HOUR;
 pub struct Market {
     code: MarketCode,
     hours: Hours,
+    /// On which days, where it has sessions.
+    calendar: Option<&'static Calendar>,
     grid: Grid,
     timeframe: Timeframe,
     week_start: Weekday,
@@ -80,9 +79,11 @@ impl Market {
     /// trading hours any more. Its cells are [those of 50,000 minutes](Cells::of_50_000_minutes).
     pub fn new(listing: impl Into<Listing>, timeframe: Timeframe, week_start: Weekday) -> Market {
         let listing = listing.into();
+        let (hours, calendar) = listing.market.hours();
         let market = Market {
             code: listing.market,
-            hours: listing.market.hours(),
+            hours,
+            calendar,
             grid: listing.grid,
             timeframe,
             week_start,
@@ -143,18 +144,23 @@ impl Market {
     }
 
     /// The zone whose midnight begins the provider's day, as recorded: stocks New York, indices Chicago, crypto and forex
-    /// UTC.
+    /// UTC; elsewhere the exchange's.
     pub fn zone(&self) -> Tz {
-        match self.hours {
-            Hours::Stocks => chrono_tz::America::New_York,
-            Hours::Indices => chrono_tz::America::Chicago,
-            Hours::Always | Hours::Forex | Hours::Unknown => chrono_tz::UTC,
-        }
+        self.calendar.map_or(chrono_tz::UTC, Calendar::zone)
     }
 
     /// The market date of an instant.
     pub fn date(&self, instant: i64) -> NaiveDate {
         self.local(instant).date_naive()
+    }
+
+    /// The market date of a position: a label's own, or the date of an instant.
+    pub fn day_of(&self, position: i64) -> NaiveDate {
+        if self.timeframe.is_label() {
+            date_of(position)
+        } else {
+            self.date(position)
+        }
     }
 
     /// The instant at which a market date begins.

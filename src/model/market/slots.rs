@@ -3,12 +3,12 @@
 
 use chrono::NaiveDate;
 
-use super::{DAY, Market, date_of, label_of, minus_days, plus_days};
+use super::{DAY, Market, label_of, minus_days, plus_days};
 use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 
-/// Shorter ones are holidays and halts.
-const DAYS: usize = 5;
+/// Shorter ones are halts, and closures that no calendar knows yet.
+const DAYS: usize = 3;
 /// A market without trading hours for so many days has come to its end.
 const REST: u64 = 31;
 
@@ -19,6 +19,18 @@ impl Market {
             Timeframe::Week | Timeframe::Month => 1,
             Timeframe::Minutes(_) | Timeframe::Hours(_) | Timeframe::Day => DAYS,
         }
+    }
+
+    /// The years of which is known on which days there is trading: elsewhere no stretch without a candle is told.
+    pub(crate) fn known_years(&self) -> Span {
+        let years = self.calendar.and_then(|calendar| {
+            let (first, after) = (calendar.first(), plus_days(calendar.last(), 1));
+            if self.timeframe.is_label() {
+                return Span::new(label_of(first), label_of(after));
+            }
+            Span::new(self.midnight(first), self.midnight(after))
+        });
+        years.unwrap_or(Span::EVERYTHING)
     }
 
     /// The first slot that begins at or after a position: the candles of a market day, its label for `1d`, a whole candle of `1w` and `1mo`. `None` where nothing trades any more.
@@ -73,12 +85,7 @@ impl Market {
 
     /// The first market day whose candles all begin at or after a position, with its slot.
     fn day_from(&self, position: i64) -> Option<(NaiveDate, Span)> {
-        let date = if self.timeframe.is_label() {
-            date_of(position)
-        } else {
-            self.date(position)
-        };
-        self.day_on_or_after(date, position)
+        self.day_on_or_after(self.day_of(position), position)
     }
 
     /// The same of the days from a date on. No market rests for longer.

@@ -1,4 +1,4 @@
-//! The embedded sample provider: synthetic candles of stocks and indices on New York weekdays from 09:30 to 16:00, of crypto
+//! The embedded sample provider: synthetic candles of stocks and indices in the sessions of XNYS, of crypto
 //! at all hours and of forex from Sunday to Friday evening, a pure function of symbol, timeframe and start. It sends nothing, and takes the same path (slices, pages, writer, coverage) as a real one.
 //! `data/sample.json` describes the session, the first date and the price levels.
 
@@ -34,7 +34,7 @@ pub(crate) fn spec() -> Spec {
         asset_classes: vec![Stock, Crypto, Forex, Index],
         covers: "any symbol, synthetic".into(),
         default_rate: None,
-        limits: "stocks and indices on New York weekdays 09:30 to 16:00, from 2000-01-03 on".into(),
+        limits: "stocks and indices in the sessions of XNYS, from 2000-01-03 on".into(),
         files: None,
         make: Arc::new(|_| Ok(Arc::new(Sample::default()) as Arc<dyn Provider>)),
     }

@@ -6,6 +6,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
+use crate::model::calendar::Calendar;
 use crate::model::candle::Candle;
 use crate::model::symbol::Symbol;
 use crate::provider::{Ask, AssetClass, prefixes};
@@ -13,6 +14,8 @@ use crate::provider::{Ask, AssetClass, prefixes};
 /// Minutes of a session, and of a day with the night before it, in the time in which prices move evenly.
 const SESSION: f64 = 390.0;
 const DAY: f64 = 512.0;
+/// Whose sessions stocks and indices are traded in.
+const EXCHANGE: &str = "XNYS";
 /// When the week of forex begins and ends, in the session's zone.
 const WEEK_ENDS: NaiveTime = NaiveTime::from_hms_opt(17, 0, 0).expect("a time of day");
 /// Waves of which a price is made: the shortest takes a minute, the longest eight years.
@@ -41,7 +44,7 @@ fn clock_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Naive
 /// When a symbol trades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hours {
-    /// In New York's session.
+    /// In the sessions of the exchange.
     Session,
     /// From Sunday to Friday evening.
     Week,
@@ -98,6 +101,7 @@ impl Moment {
 pub(super) struct Walk<'a> {
     model: &'a Model,
     hours: Hours,
+    exchange: &'static Calendar,
     seed: u64,
     /// The price at the open of the model's base date, and the steps until then.
     base: f64,
@@ -123,6 +127,7 @@ impl<'a> Walk<'a> {
         let mut walk = Walk {
             model,
             hours: Hours::of(symbol),
+            exchange: Calendar::of(EXCHANGE).expect("a calendar of this build"),
             seed,
             base,
             offset: 0.0,
@@ -233,7 +238,6 @@ impl<'a> Walk<'a> {
 
     /// From when to when there are candles on a date.
     fn session(&self, date: NaiveDate) -> Option<(i64, i64)> {
-        let (open, close) = (self.model.open, self.model.close);
         let midnight = || self.instant(date, NaiveTime::MIN);
         let next = || Some(self.instant(date.succ_opt()?, NaiveTime::MIN));
         // Where a week of forex begins and ends, in the zone of the session.
@@ -242,9 +246,9 @@ impl<'a> Walk<'a> {
             return None;
         }
         Some(match (self.hours, date.weekday()) {
+            (Hours::Session, _) => return self.exchange.regular_session(date),
             (Hours::Always, _) => (midnight(), next()?),
-            (_, Weekday::Sat) | (Hours::Session, Weekday::Sun) => return None,
-            (Hours::Session, _) => (self.instant(date, open), self.instant(date, close)),
+            (_, Weekday::Sat) => return None,
             (Hours::Week, Weekday::Sun) => (evening(), next()?),
             (Hours::Week, Weekday::Fri) => (midnight(), evening()),
             (Hours::Week, _) => (midnight(), next()?),

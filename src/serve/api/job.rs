@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::time;
-use crate::backfill::{NoData, NothingFrom, Outcome};
+use crate::backfill::{NoData, NothingFrom, Outcome, WITHOUT_DATA};
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
@@ -15,7 +15,7 @@ use crate::store::{JobRow, SeriesProgress, Store, StoreError};
 
 /// Symbols that are named of a job in a list or an event, which is told often.
 const SYMBOLS: usize = 100;
-/// Series without data that are named beside what failed.
+/// Series without data that are named.
 const NAMED: usize = 3;
 
 /// A job without its series.
@@ -137,9 +137,15 @@ fn error(job: &JobRow, outcome: &Outcome) -> Option<String> {
     if job.error.is_some() || job.status != JobStatus::Partial {
         return job.error.clone();
     }
-    let unasked = outcome.unasked;
-    let failed = match job.slices.failed {
-        0 => return Some("the provider has no data for some of the series".into()),
+    let told = [failed(job, outcome.unasked), without(&outcome.without_data)];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    Some(told.join("; "))
+}
+
+/// How many of its slices failed, where some did.
+fn failed(job: &JobRow, unasked: u64) -> Option<String> {
+    Some(match job.slices.failed {
+        0 => return None,
         1 if job.slices.total == 1 => "the slice failed".to_owned(),
         all => {
             let (failed, total) = (all - unasked, job.slices.total);
@@ -150,20 +156,23 @@ fn error(job: &JobRow, outcome: &Outcome) -> Option<String> {
             };
             format!("{failed} of {total} slices failed{others}")
         }
+    })
+}
+
+/// The first series that the provider has no data for, each with what may be the reason.
+fn without(all: &[NoData]) -> Option<String> {
+    let (first, more) = all.split_at(all.len().min(NAMED));
+    let name = |one: &NoData| {
+        let hint = one.hint().map(|hint| format!(" ({hint})"));
+        let hint = hint.unwrap_or_default();
+        format!("{} {}{hint}", one.key.symbol, one.key.timeframe)
     };
-    let (first, more) = outcome
-        .without_data
-        .split_at(outcome.without_data.len().min(NAMED));
-    if first.is_empty() {
-        return Some(failed);
-    }
-    let name = |key: &SeriesKey| format!("{} {}", key.symbol, key.timeframe);
-    let names = first.iter().map(name).collect::<Vec<_>>().join(", ");
+    let names: Vec<String> = first.iter().map(name).collect();
     let more = match more.len() {
         0 => String::new(),
+        _ if all.len() >= WITHOUT_DATA as usize => " and many more".to_owned(),
         more => format!(" and {more} more"),
     };
-    Some(format!(
-        "{failed}; the provider has no data for {names}{more}"
-    ))
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| format!("the provider has no data for {names}{more}"))
 }

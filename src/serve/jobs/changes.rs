@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 
 use super::queue::PATIENCE;
 use crate::backfill::{self, Estimate, Request, Runner};
+use crate::model::number;
 use crate::run::clock::Cancel;
 use crate::serve::Service;
 use crate::serve::answer::Fault;
@@ -26,8 +27,8 @@ impl Service {
         }
         let (needed, free) = (cost.bytes(), free_room(store.path()));
         Ok(free.filter(|&free| needed > free).map(|free| {
-            let (needed, free) = (needed >> 20, free >> 20);
-            format!("the job takes some {needed} MiB, and {free} MiB are free on the server's disk")
+            let (needed, free) = (number::bytes(needed), number::bytes(free));
+            format!("the job takes some {needed}, and {free} are free on the server's disk")
         }))
     }
 

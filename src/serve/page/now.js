@@ -133,6 +133,14 @@ function andBeside([other, ...more]) {
   return more.length ? `; ${name} and ${count(more.length)} more hang, too` : `; ${name} hangs, too`;
 }
 
+/** What has ended leaves its place: what stands below does not move up under the eyes of who reads it. */
+function keepPlace(box, draw) {
+  const before = document.hidden ? 0 : box.offsetHeight;
+  box.style.minHeight = '';
+  draw();
+  if (box.offsetHeight < before) box.style.minHeight = `${before}px`;
+}
+
 export function show() {
   const box = byId('now');
   const draw = () => {
@@ -147,6 +155,7 @@ export function show() {
     const [first] = running;
     document.title = first ? `${Math.floor(first.progress_pct)} % · candlefile` : 'candlefile';
   };
-  jobs.addEventListener('change', draw);
+  jobs.addEventListener('change', () => keepPlace(box, draw));
+  new IntersectionObserver(([{ isIntersecting: isSeen }]) => { if (!isSeen) box.style.minHeight = ''; }).observe(box);
   setInterval(() => made.forEach(({ tick }) => tick()), 1000);
 }

@@ -1,5 +1,5 @@
 //! Where the provider had nothing, of the series of the file. Listing thousands of series must stay a matter of a moment:
-//! of minutes and hours one candle in five days is looked up, of longer candles the starts alone are read.
+//! of minutes and hours one candle in three days is looked up, of longer candles the starts alone are read.
 
 use crate::model::market::Market;
 use crate::model::series::SeriesKey;
@@ -16,7 +16,7 @@ pub(in crate::store) type Vacancies = ((SeriesKey, Counted, SpanSet), SpanSet);
 const KNOWN: usize = 10_000;
 
 impl Store {
-    /// The covered stretches of a series without a candle that are worth telling: of five days with trading hours and more,
+    /// The covered stretches of a series without a candle that are worth telling: of three days with trading hours and more,
     /// of one whole candle for `1w` and `1mo`. A series without any candle has been asked for them all the same.
     ///
     /// # Errors
@@ -25,6 +25,7 @@ impl Store {
         let market = series.market();
         // Whoever is asked about the same series again and again looks them up once.
         let answered = market.bridged(&series.answered());
+        let answered = answered.within(market.known_years());
         let state = (series.key.clone(), series.books(), answered);
         if let Some((of, known)) = self.known_vacancies.borrow().get(&series.id)
             && *of == state

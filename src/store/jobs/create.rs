@@ -9,6 +9,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::status::JobStatus;
 use crate::monitor::Left;
+use crate::plan::EmptySpan;
 use crate::run::owner::Owner;
 use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::bind;
@@ -30,6 +31,8 @@ pub(crate) struct SeriesPlan {
     pub span: Span,
     /// What is missing of it, ascending.
     pub slices: Vec<Span>,
+    /// Those of them for which the provider had nothing when it was asked before: they are asked for where that is in doubt.
+    pub said: Vec<EmptySpan>,
     /// What the file says was answered and cannot have been: it is taken back before the slices are asked for.
     pub disbelieved: SpanSet,
     /// Whether its live edge is left alone, since it was quiet for long and is not due again.
@@ -55,6 +58,24 @@ impl SeriesPlan {
     /// Whether nothing of it is missing.
     pub(crate) fn is_complete(&self) -> bool {
         self.slices.is_empty() && self.left.is_empty()
+    }
+
+    /// Whether nothing of it is to be written. What is not believed is taken back at once: later it would look like any other answer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_complete() && self.disbelieved.is_empty()
+    }
+
+    /// Binds the series, and takes back what is disbelieved of it. Gives its row.
+    pub(in crate::store) fn bind(
+        &self,
+        tx: &Connection,
+        now: i64,
+        path: &Path,
+    ) -> Result<i64, StoreError> {
+        let week_start = self.market.week_start();
+        let series_id = bind(tx, &self.key, Some(week_start), now, path)?;
+        disbelieve(tx, series_id, &self.disbelieved, now).map_err(told(path))?;
+        Ok(series_id)
     }
 }
 
@@ -131,14 +152,7 @@ impl Store {
         let targets = plan(self)?;
         let mut made = Vec::with_capacity(targets.len());
         for target in &targets {
-            let series_id = bind(
-                &tx,
-                &target.key,
-                Some(target.market.week_start()),
-                now,
-                &self.path,
-            )?;
-            disbelieve(&tx, series_id, &target.disbelieved, now).map_err(told)?;
+            let series_id = target.bind(&tx, now, &self.path)?;
             let slices = insert_slices(&tx, job_id, series_id, &target.slices).map_err(told)?;
             made.push((series_id, slices));
         }
@@ -158,14 +172,7 @@ pub(in crate::store) fn create(
     insert_job(tx, job, targets).map_err(told)?;
     let mut made = Vec::with_capacity(targets.len());
     for target in targets {
-        let series_id = bind(
-            tx,
-            &target.key,
-            Some(target.market.week_start()),
-            job.now,
-            path,
-        )?;
-        disbelieve(tx, series_id, &target.disbelieved, job.now).map_err(told)?;
+        let series_id = target.bind(tx, job.now, path)?;
         let sql = "INSERT INTO backfill_series (job_id, series_id, start_ts, end_ts, status) VALUES (?, ?, ?, ?, 'pending')";
         let values = params![
             job.job_id,

@@ -6,8 +6,7 @@ use crate::model::span::{Span, SpanSet};
 use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
 use crate::store::candles::batch::UNCHECKED;
-use crate::store::candles::coverage::disbelieve;
-use crate::store::candles::series::{bind, known};
+use crate::store::candles::series::known;
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::create::{JobSettings, Made, PROGRAM, SeriesPlan, insert_slices};
 use crate::store::jobs::imports::is_import;
@@ -50,14 +49,7 @@ impl Store {
         let mut made = Vec::with_capacity(targets.len());
         for target in &targets {
             // It may have been dropped and made anew, or bound to another source, since.
-            let series_id = bind(
-                &tx,
-                &target.key,
-                Some(target.market.week_start()),
-                now,
-                &self.path,
-            )?;
-            disbelieve(&tx, series_id, &target.disbelieved, now).map_err(told)?;
+            let series_id = target.bind(&tx, now, &self.path)?;
             cut_unfinished(&tx, job_id, series_id, now).map_err(told)?;
             let sql = "UPDATE backfill_series SET status = 'pending', error = NULL WHERE job_id = ? AND series_id = ?";
             tx.execute(sql, params![job_id, series_id]).map_err(told)?;

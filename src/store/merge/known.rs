@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::Pair;
 use super::rows::DIFFERENT;
-use crate::model::span::SpanSet;
+use crate::model::span::{Span, SpanSet};
 use crate::plan::Known;
 use crate::store::candles::coverage::cover;
 use crate::store::file::stamp::stamp_if_any;
@@ -24,15 +24,16 @@ impl Pair<'_> {
             stamp_if_any(row, 2)?;
             Ok(candles > 0)
         })?;
-        let covered = if has_candles {
-            ours.answered().union(&theirs.answered())
-        } else {
-            ours.coverage.union(&theirs.coverage)
-        };
+        let covered = ours.coverage.union(&theirs.coverage);
         for span in covered.iter() {
             cover(self.tx, self.ours, span)?;
         }
-        self.settle_empty(ours, theirs)?;
+        let bounds = if has_candles {
+            covered
+        } else {
+            Span::EVERYTHING.into()
+        };
+        self.settle_empty(ours, theirs, &bounds)?;
         let tail = match (is_nothing(ours), is_nothing(theirs)) {
             (true, _) => theirs.tail,
             (_, true) => ours.tail,
@@ -67,8 +68,8 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// A span stays empty where both say so, or one does and the other was not asked.
-    fn settle_empty(&self, ours: &Known, theirs: &Known) -> rusqlite::Result<()> {
+    /// A span stays empty where both say so, or one does and the other was not asked; within what can be empty at all.
+    fn settle_empty(&self, ours: &Known, theirs: &Known, bounds: &SpanSet) -> rusqlite::Result<()> {
         let not_empty = theirs.answered().subtract(&theirs.empty_since(i64::MIN));
         let of_ours = ours.empty.iter().map(|empty| (empty, not_empty.clone()));
         let of_theirs = theirs.empty.iter().map(|empty| (empty, ours.answered()));
@@ -78,7 +79,7 @@ impl Pair<'_> {
         let sql = "INSERT INTO main.empty_spans (series_id, start_ts, end_ts, asked_at) VALUES (?, ?, ?, ?)";
         let mut insert = self.tx.prepare_cached(sql)?;
         for (empty, other) in of_ours.chain(of_theirs) {
-            for span in SpanSet::from(empty.span).subtract(&other).iter() {
+            for span in bounds.within(empty.span).subtract(&other).iter() {
                 insert.execute([self.ours, span.start(), span.end(), empty.asked_at])?;
             }
         }

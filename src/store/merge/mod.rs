@@ -105,19 +105,15 @@ impl Store {
     pub(crate) fn doubt_seams(&self, key: &SeriesKey, seams: &[i64]) -> Result<(), StoreError> {
         let told = told(&self.path);
         let series = self.find_series(&key.symbol, key.timeframe)?;
-        let sql = "SELECT min(ts) FROM candle_data WHERE series_id = ? AND ts >= ?";
+        // What was handed in is never asked again.
+        let sql = "SELECT min(ts) FROM candle_data WHERE series_id = ? AND ts >= ? AND slice_id IS NOT NULL";
         for &seam in seams {
             let mut first = self.connection.prepare_cached(sql).map_err(told)?;
             let first = first.query_row([series.id, seam], |row| stamp_if_any(row, 0));
             let Some(first) = first.map_err(told)? else {
                 continue;
             };
-            // Elsewhere something is missing already.
-            let is_joined = |span: &Span| span.contains(seam - 1) && span.contains(first);
-            let candle = Span::new(first, series.market().next(first));
-            if let Some(candle) =
-                candle.filter(|_| series.coverage.iter().any(|span| is_joined(&span)))
-            {
+            if let Some(candle) = Span::new(first, series.market().next(first)) {
                 uncover(&self.connection, series.id, candle).map_err(told)?;
             }
         }
@@ -247,7 +243,8 @@ struct Pair<'a> {
 impl Pair<'_> {
     fn add(&mut self, theirs: &Theirs) -> rusqlite::Result<()> {
         let ours = known_in("main", FORMAT, self.tx, self.ours)?;
-        self.add_candles(&ours.answered(), &theirs.known.answered())?;
+        // What a file without a candle was told once is no final answer beside the other's candles.
+        self.add_candles(&ours.coverage, &theirs.known.coverage)?;
         self.added.series += 1;
         self.added.candles += theirs.has.candles;
         self.settle(&ours, &theirs.known)

@@ -53,9 +53,9 @@ fn sessions_are_told_with_holidays_early_closes_breaks_and_evenings() {
         json!(thanksgiving),
         json!([
             {"date": "2024-11-27", "open": "2024-11-27T14:30:00Z", "close": "2024-11-27T21:00:00Z", "breaks": [],
-             "early_close": false, "assumed": false},
+             "late_open": false, "early_close": false, "assumed": false},
             {"date": "2024-11-29", "open": "2024-11-29T14:30:00Z", "close": "2024-11-29T18:00:00Z", "breaks": [],
-             "early_close": true, "assumed": false},
+             "late_open": false, "early_close": true, "assumed": false},
         ])
     );
     let lunch = json!([["2024-11-05T02:30:00Z", "2024-11-05T03:30:00Z"]]);
@@ -139,6 +139,14 @@ fn every_calendar_is_listed_and_what_is_none_is_refused_with_others() {
     assert_eq!(table.lines().count(), 1 + all.len());
     for (words, names) in [
         ("calendar XNYC", ["XNYC", "XNYS"]),
+        ("calendar NASDAQ", ["NASDAQ", "for NASDAQ name XNYS"]),
+        (
+            "calendar xlon,XPAR TSE",
+            [
+                r#"no calendar "xlon", "TSE""#,
+                "for xlon name XLON; for TSE name XTKS",
+            ],
+        ),
         (
             "calendar XNYS --start 2024-01-03 --end 2024-01-02",
             ["2024-01-03", "2024-01-02"],
@@ -151,6 +159,27 @@ fn every_calendar_is_listed_and_what_is_none_is_refused_with_others() {
     ] {
         refused(&home, &server, words, 2, &names);
     }
+}
+
+#[test]
+fn several_calendars_are_told_one_after_the_other_each_with_what_is_unusual() {
+    let home = Home::new();
+    let told = |words: &str| {
+        let words = format!("calendar {words} --start 2024-01-02 --end 2024-01-02");
+        home.cli(words.split(' ')).without_db().run().ok()
+    };
+    let [korea, london] = ["XKRX", "XLON"].map(|code| told(&format!("{code} --json")).json());
+    assert_eq!(korea["sessions"][0]["late_open"], true);
+    let both = told("XKRX,XLON XKRX --json").json();
+    assert_eq!(both, json!({"calendars": [korea, london]}));
+    let both = told("XKRX XLON").stdout;
+    let korea = told("XKRX").stdout;
+    assert!(
+        korea.contains("10:00  15:30") && korea.contains("late open"),
+        "{korea}"
+    );
+    let london = told("XLON").stdout;
+    assert_eq!(both, format!("XKRX\n{korea}\nXLON\n{london}"));
 }
 
 // Recorded by others, and not what the tables were made from.

@@ -153,6 +153,8 @@ fn completions_are_written_for_every_shell_and_know_every_command() {
         for command in commands() {
             assert!(script.contains(&command), "{shell}: {command}");
         }
+        let offers_calendars = script.contains("XNYS") && script.contains("XLON");
+        assert_eq!(offers_calendars, ["bash", "zsh", "fish"].contains(&shell));
     }
     fs::write(
         home.path("c.bash"),

@@ -44,7 +44,7 @@ fn the_glance_is_what_the_books_say() {
         ("page_size", json!(8192)),
         ("series", json!(4)),
         ("symbols", json!(2)),
-        ("candles", json!(49_266)),
+        ("candles", json!(47_702)),
         ("first", json!("2024-01-02T00:00:00Z")),
         ("last", json!("2024-03-28T19:59:00Z")),
         ("timeframes", json!(["1m", "1d"])),
@@ -61,7 +61,7 @@ fn the_glance_is_what_the_books_say() {
     let text = home.cli(["info"]).run().ok().stdout;
     for words in [
         format!("format {FORMAT}").as_str(),
-        "49,266 candles in 4 series",
+        "47,702 candles in 4 series",
         "2024-01-02 to 2024-03-28 19:59",
         "sample",
         "completed",

@@ -300,6 +300,11 @@ fn nothing_was_missing_is_said_only_where_no_day_is_without_a_candle() {
             && said.contains("again once one has closed"),
         "{said}"
     );
+    for (start, not_yet) in [("today", true), ("2024-01-01", false)] {
+        let words = format!("backfill AAPL -t 1mo --start {start} --json");
+        let document = run_ok(&home, &server, &words).json();
+        assert_eq!(document["series"][0]["not_yet"], not_yet, "{start}");
+    }
     assert!(!said.contains("nothing was missing"), "{said}");
 }
 
@@ -347,12 +352,12 @@ fn a_stretch_without_candles_is_told_by_the_days_that_have_none() {
         "backfill AAPL --provider sample -t 12h,4h,1h,5m --start 2024-01-02 --end 2024-02-16",
     );
     // The Mondays to Fridays of two weeks of New York.
-    home.sql("DELETE FROM candle_data WHERE ts >= unixepoch('2024-01-15 05:00') AND ts < unixepoch('2024-01-27 05:00')");
+    home.sql("DELETE FROM candle_data WHERE ts >= unixepoch('2024-01-22 05:00') AND ts < unixepoch('2024-02-03 05:00')");
     home.sql("UPDATE series SET candles = (SELECT count(*) FROM candle_data WHERE series_id = series.id)");
     let said = run(&home, "info").stdout;
     for timeframe in ["12h", "4h", "1h", "5m"] {
         let words =
-            format!("nothing from the provider: AAPL {timeframe} 2024-01-15 to 2024-01-26\n");
+            format!("nothing from the provider: AAPL {timeframe} 2024-01-22 to 2024-02-02\n");
         assert!(said.contains(&words), "{words}\n{said}");
     }
 }

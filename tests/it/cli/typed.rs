@@ -308,7 +308,7 @@ fn several_series_are_dropped_together_or_not_at_all() {
     let run = home.cli("drop AAPL,MSFT -t 1d --yes".split(' ')).run().ok();
     assert_eq!(
         run.stdout,
-        "dropped AAPL 1d with 19 candles; MSFT 1d with 19 candles\n"
+        "dropped AAPL 1d with 18 candles; MSFT 1d with 18 candles\n"
     );
     let left = home.cli(["list", "AAPL,MSFT"]).run().ok().stdout;
     assert!(left.contains("1h") && !left.contains("1d"), "{left}");
@@ -324,12 +324,22 @@ fn a_range_without_a_session_is_no_spelling_mistake() {
         assert!(run.stdout.contains("stocks do not trade then"), "{run:?}");
         assert!(!run.stdout.contains("spelling"), "{run:?}");
     }
-    // A holiday nobody knows of, and a symbol that is one.
     let quiet = Server::always(Reply::json(200, r#"{"status":"OK","resultsCount":0}"#));
+    for holiday in [
+        "--start 2024-01-01 --end 2024-01-01",
+        "--start 2024-03-29 --end 2024-03-31",
+    ] {
+        let run = home
+            .to(&quiet, format!("backfill NVDA {holiday}").split(' '))
+            .run();
+        let said = run.exit(3).stdout;
+        assert!(said.contains("stocks do not trade then"), "{said}");
+    }
+    // A closure that no calendar knows, and a symbol that is one.
     let run = home
         .to(
             &quiet,
-            "backfill nvda --start 2024-01-01 --end 2024-01-01".split(' '),
+            "backfill nvda --start 2024-01-03 --end 2024-01-03".split(' '),
         )
         .run()
         .exit(3);

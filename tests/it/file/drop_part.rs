@@ -206,10 +206,18 @@ fn a_part_is_not_dropped_without_a_yes_from_a_reversed_range_or_by_a_wrong_name(
         refused(
             &home,
             &server,
-            &format!("{command} MSTF -t 1d {part}"),
+            &format!("{command} msft MSFT MSTFX -t 1d {part}"),
             1,
-            &["MSTF", "it holds MSFT 1d"],
+            &[
+                "the file holds no msft, MSTFX: did you mean MSFT?",
+                "it holds MSFT",
+            ],
         );
+    }
+    let bare = Home::of_sample("MSFT -t 1d --start 2024-01-02 --end 2024-01-05");
+    bare.cli("drop MSFT -t 1d --yes".split(' ')).run().ok();
+    for words in ["list MSFT", "show MSFT"] {
+        refused(&bare, &server, words, 1, &["the file holds no series"]);
     }
 }
 

@@ -198,7 +198,7 @@ fn a_file_that_was_packed_in_an_older_format_verifies_and_holds_the_same_as_one_
 #[test]
 fn what_this_build_does_not_know_of_a_series_is_read_and_not_filled() {
     for (change, unknown) in [
-        ("market = 'XLON'", "the market XLON"),
+        ("market = 'XXXX'", "the market XXXX"),
         ("grid = 'lunar'", "the grid lunar"),
         (
             "market = '24/7', grid = 'session'",

@@ -8,6 +8,7 @@ mod cut_off;
 mod documented;
 mod drop_part;
 mod formats;
+mod full;
 mod in_place;
 mod io_faults;
 mod kills;

@@ -274,3 +274,30 @@ fn what_a_clock_that_ran_ahead_left_is_taken_back_by_the_first_run_without_it() 
         assert_eq!(bench.number(of_the_future), 0, "{newest}");
     }
 }
+
+// The first run of the right clock had nothing to ask for, so it took nothing back; an hour later a half-made candle looked as
+// final as any other.
+#[test]
+fn what_such_a_clock_left_is_taken_back_also_where_there_is_nothing_to_ask_for_yet() {
+    const HOURLY: &str = "X:BTCUSD 1h";
+    let mut bench = Bench::new();
+    let start = utc("2024-03-01 00:00");
+    let hour = utc("2024-03-05 18:00");
+    bench
+        .provider
+        .offer(HOURLY, candles((start..=hour).step_by(HOUR as usize)));
+    bench.update(HOURLY, start, hour + 2 * HOUR + 20 * MINUTE);
+    let covered = |bench: &Bench| bench.coverage(HOURLY).last().map(|span| span.end());
+    assert!(
+        covered(&bench) > Some(hour),
+        "what is half made counts as final"
+    );
+    let right = hour + 10 * MINUTE;
+    let report = bench.update(HOURLY, start, right);
+    assert_eq!(report.requests, 0);
+    assert!(covered(&bench) <= Some(hour), "{:?}", covered(&bench));
+    bench.provider.take_asked();
+    bench.update(HOURLY, start, hour + 3 * HOUR);
+    let asked = bench.provider.take_spans();
+    assert!(asked.iter().any(|span| span.contains(hour)), "{asked:?}");
+}

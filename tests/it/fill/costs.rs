@@ -3,7 +3,8 @@
 //! Thousands of dead option contracts and delisted symbols made each update of a slow plan last for hours, once a market day
 //! and for ever.
 
-use chrono::{Datelike, NaiveDate};
+use candlefile::model::Calendar;
+use chrono::NaiveDate;
 use serde_json::json;
 
 use crate::support::aggs;
@@ -114,8 +115,8 @@ fn what_only_looks_like_a_contract_is_asked_for_as_ever() {
 /// Days with trading hours between the last candle and each update that asked for anything: one update an evening.
 fn asked_after(series: &str, last: NaiveDate, evenings: u64) -> Vec<usize> {
     let mut bench = Bench::new();
-    let has_trading =
-        |day: NaiveDate| series.starts_with("X:") || day.weekday().number_from_monday() < 6;
+    let exchange = Calendar::of("XNYS").expect("a calendar");
+    let has_trading = |day: NaiveDate| series.starts_with("X:") || exchange.session(day).is_some();
     let first = last - chrono::Days::new(4);
     let start = market(series).label(ny(&format!("{first} 12:00")));
     let end = label(&last.to_string()) + DAY;

@@ -72,7 +72,7 @@ fn edges() -> Vec<Edge> {
         (day("2024-11-01"), "2024-11-01 20:15", "2024-11-02 12:00"),
         (day("2024-11-04"), "2024-11-04 20:15", "2024-11-05 12:00"),
         (day("2024-12-31"), "2024-12-31 20:15", "2025-01-01 12:00"),
-        // The last trading hour of a week is on its Friday, that of a month on its last weekday.
+        // The last trading hour of a week is on its Friday, that of a month on its last session.
         (
             ("AAPL 1w", label("2024-03-03")),
             "2024-03-08 20:15",
@@ -85,8 +85,20 @@ fn edges() -> Vec<Edge> {
         ),
         (
             ("AAPL 1mo", label("2024-03-01")),
-            "2024-03-29 20:15",
-            "2024-03-30 12:00",
+            "2024-03-28 20:15",
+            "2024-03-29 12:00",
+        ),
+        // Good Friday ends a week and a month a day earlier; after Thanksgiving trading ends at five.
+        (
+            ("AAPL 1w", label("2024-03-24")),
+            "2024-03-28 20:15",
+            "2024-03-29 12:00",
+        ),
+        (day("2024-11-29"), "2024-11-29 17:15", "2024-11-30 12:00"),
+        (
+            ("AAPL 1w", label("2024-11-24")),
+            "2024-11-29 17:15",
+            "2024-11-30 12:00",
         ),
         (
             ("AAPL 1mo", label("2024-12-01")),

@@ -1,7 +1,9 @@
 //! The arithmetic of candles, trading hours and cells against naive models that walk a market's wall clock minute by
 //! minute and day by day, over 45 years, with the weeks of clock changes and the turns of years more often than others.
 
-use candlefile::model::{Market, MarketCode, Moment, Policy, Range, Timeframe, date_of, label_of};
+use candlefile::model::{
+    Calendar, Market, MarketCode, Moment, Policy, Range, Timeframe, date_of, label_of,
+};
 use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Timelike, Weekday};
 use chrono_tz::Tz;
 use proptest::prelude::*;
@@ -140,10 +142,15 @@ impl Model {
 
     fn trades(&self, minute: i64) -> bool {
         let here = self.local(minute);
-        let weekday = !matches!(here.weekday(), Weekday::Sat | Weekday::Sun);
+        // Before its years and after them the usual week goes on.
+        let session = |date: NaiveDate| match Calendar::of("XNYS").expect("a calendar") {
+            known if known.knows(date) => known.session(date).map(|session| session.is_early_close),
+            _ => (date.weekday().number_from_monday() < 6).then_some(false),
+        };
         match self.market.code() {
-            MarketCode::XNYS => weekday && (4..20).contains(&here.hour()),
-            MarketCode::XCBO => weekday,
+            MarketCode::XNYS => session(here.date_naive())
+                .is_some_and(|early| (4..if early { 17 } else { 20 }).contains(&here.hour())),
+            MarketCode::XCBO => session(here.date_naive()).is_some(),
             MarketCode::FX => {
                 let there = chrono_tz::America::New_York
                     .timestamp_opt(minute, 0)

@@ -64,13 +64,13 @@ fn cell(market: &Market, ts: i64) -> i64 {
     }
 }
 
-/// What is final by now at the earliest: more is not believed.
+/// What is final by now by the usual rule: more is not believed.
 fn settled(market: &Market, now: i64) -> Span {
-    let earliest = Policy {
+    let usual = Policy {
         delay: 0,
-        final_after: Some(0),
+        final_after: None,
     };
-    Span::new(i64::MIN, market.frontier(now, earliest).settled).unwrap()
+    Span::new(i64::MIN, market.frontier(now, usual).settled).unwrap()
 }
 
 fn cases() -> impl Strategy<Value = Case> {

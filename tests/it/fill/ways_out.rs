@@ -46,6 +46,12 @@ fn answering(bytes: &'static [u8]) -> u16 {
     port
 }
 
+/// A proxy that lets nobody through, and says so at once.
+fn refusing() -> String {
+    let port = answering(b"HTTP/1.1 403 Forbidden\r\n\r\n");
+    format!("http://127.0.0.1:{port}")
+}
+
 #[test]
 fn a_proxy_that_is_down_and_roots_that_are_missing_are_named() {
     let roots = said(FAR, &[("SSL_CERT_FILE", "/no/such/roots.pem")]);
@@ -140,33 +146,115 @@ fn a_proxy_that_no_http_is_spoken_to_is_named_before_anything_is_sent() {
 }
 
 #[test]
-fn roots_without_a_certificate_are_named() {
-    let home = Home::new();
-    let (file, folder) = (home.path("roots.pem"), home.path("roots"));
-    std::fs::write(&file, "no certificate\n").unwrap();
-    std::fs::create_dir(&folder).unwrap();
-    for (variable, path) in [("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &folder)] {
-        let said = said(FAR, &[(variable, path.to_str().unwrap())]);
-        let named = format!(
-            "{variable} names {}, which holds no certificate",
-            path.display()
-        );
+fn a_value_that_is_no_proxy_is_named_with_its_variable() {
+    for (variable, value, told) in [
+        ("HTTPS_PROXY", "::bad", r#""::bad""#),
+        (
+            "https_proxy",
+            "http://127.0.0.1:99999",
+            r#""http://127.0.0.1:99999""#,
+        ),
+        (
+            "ALL_PROXY",
+            "http://user:secret-word@:3128",
+            r#""http://:3128""#,
+        ),
+        ("all_proxy", "ftp://127.0.0.1:9", r#""ftp://127.0.0.1:9""#),
+    ] {
+        let said_of = |environment: &[_]| said(FAR, environment);
+        let bad = said_of(&[(variable, value)]);
+        let named = format!("{variable} is {told}, which is no address of a proxy");
         assert!(
-            said.contains(&named)
-                && said.contains("let that variable name certificates in PEM form"),
+            bad.contains(&named) && bad.contains("write that variable like http://host:port"),
+            "{bad}"
+        );
+        assert!(!bad.contains("secret-word"), "{bad}");
+    }
+    // What is not used is not in the way.
+    let refusing = refusing();
+    for others in [("NO_PROXY", "provider.invalid"), ("HTTPS_PROXY", &refusing)] {
+        let said = said(FAR, &[("ALL_PROXY", "::bad"), others]);
+        assert!(!said.contains("::bad"), "{said}");
+    }
+}
+
+/// A certificate that is good for nothing but to be read.
+const ROOT: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBdTCCARugAwIBAgIUGsfH7iN+VpWreYzO4fr0x+ABLr8wCgYIKoZIzj0EAwIw\n\
+DzENMAsGA1UEAwwEcm9vdDAgFw0yNjExMzAyMDU3NTRaGA8yMTI2MTEwNjIwNTc1\n\
+NFowDzENMAsGA1UEAwwEcm9vdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABHux\n\
+CtbB7OjCPbujKCuhVS7gZhK21Oa5DDbJPJNI7OBihUe4PtkqOn6ZRvSfN+yL3S8p\n\
+oBrqx9Z8mYx0Kdka6NSjUzBRMB0GA1UdDgQWBBQtnT48dWdpkUfNNMu9JFPnyIP+\n\
+8zAfBgNVHSMEGDAWgBQtnT48dWdpkUfNNMu9JFPnyIP+8zAPBgNVHRMBAf8EBTAD\n\
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIQDoeCOqBKWhcBF+e1HYXNb64MTjQXsVghwW\n\
+8IaAwIAWogIgKO9Zel+TuPWaYAxQMymqibgVRfFVb975pzPpARRvcmE=\n\
+-----END CERTIFICATE-----\n";
+
+#[test]
+fn roots_that_cannot_be_used_are_named() {
+    let home = Home::new();
+    let path = |name: &str, text: &str| {
+        let path = home.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = path("good/root.pem", ROOT);
+    let none = path("none/roots.pem", "no certificate\n");
+    let half = path("half.pem", &ROOT[..ROOT.len() / 2]);
+    let odd = path("odd.pem", &ROOT.replace("MII", "?II"));
+    let other = path("other.pem", &ROOT.replace("MII", "MAA"));
+    let folder = |file: &str| file.rsplit_once('/').unwrap().0.to_owned();
+    let (with, without) = (folder(&good), folder(&none));
+    for (variable, named, why) in [
+        ("SSL_CERT_FILE", &none, "which holds no certificate"),
+        (
+            "SSL_CERT_FILE",
+            &half,
+            "where a block of PEM has no line that ends it",
+        ),
+        (
+            "SSL_CERT_FILE",
+            &odd,
+            "where a block of PEM is not in base64",
+        ),
+        (
+            "SSL_CERT_FILE",
+            &other,
+            "where a block of PEM is no certificate",
+        ),
+        ("SSL_CERT_FILE", &with, "which is a folder and no file"),
+        (
+            "SSL_CERT_DIR",
+            &without,
+            "where no file holds a certificate",
+        ),
+        ("SSL_CERT_DIR", &good, "which is a file and no folder"),
+    ] {
+        let said = said(FAR, &[(variable, named)]);
+        assert!(
+            said.contains(&format!(
+                "TLS roots cannot be used: {variable} names {named}, {why}"
+            )) && said.contains("let that variable name certificates in PEM form"),
             "{said}"
         );
     }
+    let empty = said(FAR, &[("SSL_CERT_FILE", "")]);
+    assert!(empty.contains("SSL_CERT_FILE is set, and empty"), "{empty}");
     // A file that lacks them is named whatever else is set; a folder beside one that has some is usual.
-    let others = home.path("others");
-    std::fs::create_dir(&others).unwrap();
-    std::fs::write(others.join("a.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
-    let (file, others) = (file.to_str().unwrap(), others.to_str().unwrap());
     let said_of = |file, folder| said(FAR, &[("SSL_CERT_FILE", file), ("SSL_CERT_DIR", folder)]);
-    let named = format!("SSL_CERT_FILE names {file}, which holds no certificate");
-    assert!(said_of(file, others).contains(&named));
-    let beside = said_of(&format!("{others}/a.pem"), folder.to_str().unwrap());
-    assert!(!beside.contains("holds no certificate"), "{beside}");
+    let named = format!("SSL_CERT_FILE names {none}, which holds no certificate");
+    assert!(said_of(&none, &with).contains(&named));
+    let proxy = refusing();
+    for usable in [
+        &[("SSL_CERT_FILE", &*good), ("SSL_CERT_DIR", &without)][..],
+        &[("SSL_CERT_DIR", &with)],
+    ] {
+        let usable = [usable, &[("HTTPS_PROXY", &proxy)]].concat();
+        let said = said(FAR, &usable);
+        assert!(said.contains("refuses the way out"), "{said}");
+    }
 }
 
 #[test]

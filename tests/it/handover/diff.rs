@@ -65,7 +65,7 @@ fn files_that_hold_the_same_are_the_same_however_they_came_by_it() {
 fn every_kind_of_difference_is_told_with_exact_counts_and_both_values() {
     let home = two(&format!(
         "UPDATE candle_data SET close = 1.5, trades = NULL WHERE {AAPL} AND ts = 1704153600;
-         DELETE FROM candle_data WHERE {AAPL} AND ts BETWEEN 1706745600 AND 1709251199;
+         DELETE FROM candle_data WHERE {AAPL} AND ts BETWEEN 1706745600 AND 1709251200;
          INSERT INTO candle_data (series_id, ts, open, high, low, close) SELECT id, 1, 1, 1, 1, 1 FROM series WHERE symbol = 'MSFT' AND timeframe = '1d';
          UPDATE coverage SET end_ts = end_ts - 86400 WHERE {AAPL};
          UPDATE series SET week_start = 1 WHERE symbol = 'AAPL' AND timeframe = '1w';

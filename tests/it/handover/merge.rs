@@ -319,6 +319,9 @@ fn what_joins_adjusted_files_is_asked_for_again_and_a_split_between_them_is_seen
         }
         let said = run(&home, "merge left.db middle.db right.db -o out.db").ok();
         said.says(&["note: AAPL 1d", "asks again where they join"]);
+        is_not_sealed(&home, "out.db", "2024-02-01");
+        run(&home, "merge left.db right.db -o gap.db").ok();
+        is_not_sealed(&home, "gap.db", "2024-03-01");
         let then = home.to(&server, all.split(' ')).run();
         if is_split {
             let said = then.exit(3).stdout;
@@ -329,6 +332,54 @@ fn what_joins_adjusted_files_is_asked_for_again_and_a_split_between_them_is_seen
         let whole = all.replace("out.db", "whole.db");
         home.to(&server, whole.split(' ')).run().ok();
         same(&home, "out.db", "whole.db");
+        run(&home, "pack --db out.db -o sealed.db").ok();
+    }
+}
+
+/// Packed before anybody has asked, it would be in two scales for good.
+fn is_not_sealed(home: &Home, file: &str, day: &str) {
+    let said = run(home, &format!("pack --db {file} -o sealed.db")).exit(1);
+    let ask =
+        format!("backfill AAPL -t 1d --provider polygon --adjusted --start {day} --end {day}");
+    said.says(&["AAPL 1d is adjusted", "in one scale", day, &ask]);
+    assert!(!home.path("sealed.db").exists());
+    run(
+        home,
+        &format!("pack --db {file} --with-history -o kept_{file}"),
+    )
+    .ok();
+}
+
+// One answer without rows, of a file that had no candle, became final beside the candles of the other.
+#[test]
+fn nothing_that_a_file_without_a_candle_was_told_is_not_final_beside_the_candles_of_another() {
+    let (home, server) = (Home::new(), Server::start());
+    let quiet = Server::always(Reply::json(200, r#"{"status":"OK","resultsCount":0}"#));
+    let words = |days: &str| format!("backfill AAPL -t 1d {days} --db");
+    let quarter = words("--start 2024-01-02 --end 2024-03-31");
+    let command = format!("{quarter} lost.db");
+    home.to(&quiet, command.split(' '))
+        .without_db()
+        .run()
+        .exit(3);
+    fill(
+        &home,
+        &server,
+        "rest.db",
+        "AAPL -t 1d --start 2024-04-01 --end 2024-06-28",
+    );
+    fill(
+        &home,
+        &server,
+        "whole.db",
+        "AAPL -t 1d --start 2024-01-02 --end 2024-06-28",
+    );
+    for inputs in ["lost.db rest.db", "rest.db lost.db"] {
+        let out = inputs.replace(' ', "_");
+        merged(&home, inputs, &out);
+        let command = format!("{quarter} {out}");
+        home.to(&server, command.split(' ')).without_db().run().ok();
+        same(&home, &out, "whole.db");
     }
 }
 
@@ -753,7 +804,8 @@ fn where_one_provider_answer_was_nothing_the_union_remembers_what_both_say() {
         assert!(!differ(&out, &one.path()));
         let merged: Vec<_> = spans(&out);
         let whole: i64 = merged.iter().map(|span| span.1 - span.0).sum();
-        assert_eq!(whole, march - from, "{merged:?}");
+        // What a file without a candle was told before the other one begins is to be asked again.
+        assert_eq!(whole, march - label("2024-02-01"), "{merged:?}");
     }
 }
 

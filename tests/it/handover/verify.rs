@@ -438,3 +438,30 @@ fn a_write_that_was_interrupted_is_told_and_not_looked_past() {
         .ok();
     home.cli(["verify", "torn.db"]).run().ok();
 }
+
+// It was told to have been written a moment ago, and advised to run the same command again, for ever.
+#[test]
+fn a_packed_file_with_a_log_beside_it_is_not_as_it_was_packed_and_the_log_is_named() {
+    let home = Home::filled(&format!("AAPL -t 1d {DATES}"));
+    home.cli(["pack", "-o", "out.db"]).run().ok();
+    let path = home.path("out.db");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch("PRAGMA journal_mode = wal; UPDATE series SET created_at = 5")
+        .unwrap();
+    let left = home.path("left.db");
+    fs::copy(&path, &left).unwrap();
+    fs::copy(home.path("out.db-wal"), home.path("left.db-wal")).unwrap();
+    drop(connection);
+    for mode in [0o444, 0o644] {
+        fs::set_permissions(&left, fs::Permissions::from_mode(mode)).unwrap();
+        for _ in 0..2 {
+            let run = home.cli(["verify", "left.db"]).run().exit(1);
+            assert!(!run.stderr.contains("same command again"), "{run:?}");
+            for words in ["opened it to write since it was packed", "left.db-wal"] {
+                assert!(run.stdout.contains(words), "{run:?}");
+            }
+        }
+    }
+}

@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 
 use candlefile::model::{JobStatus, SeriesStatus, Span};
-use candlefile::provider::{Ask, Cursor, Page};
+use candlefile::provider::{Ask, Cursor, ErrorKind, Page};
 
 use crate::support::checker::check;
 use crate::support::exchange::{Reply, Request};
 use crate::support::harness::Home;
 use crate::support::scripted::{
-    Answer, Bench, DAY, HOUR, candles, market, page, span, utc, version, without_open,
+    Answer, Bench, DAY, HOUR, candles, market, page, refuse_if, span, utc, version, without_open,
 };
 use crate::support::server::Server;
 use crate::support::{aggs, oracle};
@@ -80,6 +80,40 @@ fn nothing_between_candles_counts_when_it_is_said_twice() {
     assert_eq!(bench.coverage(SERIES), [whole]);
     assert_eq!(bench.number("SELECT count(*) FROM empty_spans"), 2);
     assert_eq!(bench.backfill(now(), SERIES, whole).requests, 0);
+}
+
+// The first candle of a series made an older answer final that had lost its rows, right beside it.
+#[test]
+fn nothing_that_an_earlier_run_was_told_is_asked_again_where_a_series_may_get_its_first_candle() {
+    let (cells, whole) = cells();
+    let earlier = span(cells[1].start() + DAY, cells[2].end() - DAY);
+    for cut_off in [false, true] {
+        let mut bench = Bench::new();
+        bench.provider.script(|_, _| nothing());
+        bench.backfill(now(), SERIES, earlier);
+        bench.provider.offer(SERIES, candles(hours(whole)));
+        let mut answers = if cut_off { 1 } else { usize::MAX };
+        bench.provider.script(move |_, _| {
+            let goes_on = answers > 0;
+            answers = answers.saturating_sub(1);
+            refuse_if(!goes_on, ErrorKind::Slice)
+        });
+        let report = bench.backfill(now() + HOUR, SERIES, whole);
+        let is_whole = report.status == JobStatus::Completed;
+        assert_eq!(is_whole, !cut_off);
+        bench.provider.script(|_, _| None);
+        bench.backfill(now() + 2 * HOUR, SERIES, whole);
+        let held = bench.stamps(SERIES);
+        let lost: Vec<i64> = hours(whole).filter(|ts| !held.contains(ts)).collect();
+        let asked = bench.provider.take_spans();
+        assert!(
+            lost.is_empty(),
+            "cut off: {cut_off}, {asked:?}, lost {} from {:?}",
+            lost.len(),
+            lost.first()
+        );
+        assert_eq!(bench.number("SELECT count(*) FROM empty_spans"), 0);
+    }
 }
 
 #[test]

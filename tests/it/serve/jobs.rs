@@ -434,5 +434,12 @@ fn a_job_names_what_failed_and_what_the_provider_has_no_data_for() {
         told["error"],
         "1 of 2 slices failed; the provider has no data for NONE 1d"
     );
+    // Without a slice that failed the names stand alone; there is a hint where there is one, and of many a few are named.
+    let words = "symbols=BRK-B,NO1,NO2,NO3,NO4&start_date=2024-01-02&end_date=2024-01-05";
+    let told = serving.wait_for(&serving.backfill(words), "partial");
+    assert_eq!(
+        told["error"],
+        "the provider has no data for BRK-B 1d (did you mean BRK.B or BRKpB?), NO1 1d, NO2 1d and 2 more"
+    );
     serving.stop().ok();
 }
