@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::FileReader;
@@ -45,7 +45,7 @@ pub(super) struct Columnar {
     said: Said,
     pub(super) layout: Layout,
     declared: Vec<Declared>,
-    digest: String,
+    path: PathBuf,
 }
 
 fn unread(error: impl std::error::Error + Send + Sync + 'static) -> Problem {
@@ -142,14 +142,13 @@ impl Columnar {
         ) {
             layout.symbol = Some(one.key.symbol.clone());
         }
-        let digest = digest_of(path).map_err(|error| Problem::unread(&error))?;
         Ok(Columnar {
             head,
             rest: batches,
             said,
             layout,
             declared,
-            digest,
+            path: path.to_path_buf(),
         })
     }
 
@@ -199,7 +198,7 @@ impl Columnar {
         Ok(Whole {
             spans,
             seen,
-            digest: self.digest,
+            digest: digest_of(&self.path)?,
             days: None,
             declared: self.declared,
         })

@@ -110,6 +110,11 @@ impl Layout {
         }
         let mut notes = Vec::new();
         let symbol = whose(path, &dialect, said, &mut notes)?;
+        if let (Some(SymbolFrom::Is(symbol)), Some(at)) =
+            (&said.symbol, dialect.columns.at(Field::Symbol))
+        {
+            check_one_symbol(&rows, at, symbol)?;
+        }
         let texts: Vec<Vec<u8>> = rows
             .iter()
             .filter_map(|row| stamp_text(row, &dialect))
@@ -267,6 +272,23 @@ fn column_of(head: &[u8], dialect: &Dialect, name: &str) -> Result<usize, Proble
             Setting::SymbolFrom.after("correct"),
         )
     })
+}
+
+/// Rows of several symbols are not those of one, whatever was said.
+fn check_one_symbol(rows: &[Vec<String>], at: usize, symbol: &Symbol) -> Result<(), Problem> {
+    let mut names = rows.iter().filter_map(|row| row.get(at));
+    let Some(first) = names.next() else {
+        return Ok(());
+    };
+    match names.find(|name| *name != first) {
+        None => Ok(()),
+        Some(other) => Err(Problem::asked(
+            format!(
+                "its rows are of several symbols, as {first} and {other}, and were said to be of {symbol}"
+            ),
+            Setting::Symbol.after("leave out"),
+        )),
+    }
 }
 
 /// Whose all rows are; `None` where a column says it.

@@ -21,7 +21,7 @@ use crate::run::clock::Cancel;
 use crate::run::pipe::Stopped;
 
 /// What a file is understood by.
-const HEAD: usize = 4 << 20;
+const HEAD: usize = 2 << 20;
 /// Rows that are handed on at once.
 const AT_ONCE: usize = 8192;
 

@@ -132,3 +132,36 @@ fn files_of_a_folder_are_imported_in_the_order_of_their_names() {
     // The first file's candle of the day that both have stays.
     assert_eq!(counts(&report["records"]), [20, 15, 4, 1, 0]);
 }
+
+#[test]
+fn an_import_that_is_told_to_stop_keeps_what_it_has_and_is_run_again() {
+    use candlefile::import::{Format, Import, Importer, Said, SymbolFrom};
+    use candlefile::model::MarketCode;
+    use candlefile::store::FileStatus;
+    use candlefile::{Cancel, Store, SystemClock};
+
+    let home = Home::new();
+    write(&home, "a.csv", &days(19_000, 10));
+    let said = Said {
+        symbol: Some(SymbolFrom::Is("BTC".parse().unwrap())),
+        market: Some(MarketCode::ALWAYS),
+        ..Said::only(Format::Csv)
+    };
+    let mut store = Store::create(&home.db_path()).unwrap();
+    let import = Import::of(&[home.path("a.csv")], said, Some(&store)).unwrap();
+    let importer = |cancel: Cancel| Importer {
+        clock: std::sync::Arc::new(SystemClock::default()),
+        cancel,
+        meter: candlefile::monitor::Meter::default(),
+    };
+    let stopped = Cancel::new();
+    stopped.cancel();
+    let report = import.run(&mut store, &importer(stopped)).unwrap();
+    assert_eq!(report.status, candlefile::model::JobStatus::Interrupted);
+    assert_eq!(report.files[0].status, FileStatus::Interrupted);
+    let report = import.run(&mut store, &importer(Cancel::new())).unwrap();
+    assert_eq!(
+        (report.files[0].status, report.records.inserted),
+        (FileStatus::Imported, 10)
+    );
+}

@@ -29,6 +29,11 @@ fn what_cannot_be_known_is_asked_for_with_the_option_that_says_it() {
         "ends.csv",
         "date,open,high,low,close,volume\n2024-01-31,1,2,0.5,1.5,7\n2024-02-29,1,2,0.5,1.5,7\n2024-03-31,1,2,0.5,1.5,7\n",
     );
+    write(
+        &home,
+        "several.csv",
+        "symbol,date,open,high,low,close,volume\nA,2024-01-02,1,2,0.5,1.5,7\nB,2024-01-02,1,2,0.5,1.5,7\n",
+    );
     for (words, named) in [
         (
             "AAPL.csv --adjusted none",
@@ -59,6 +64,10 @@ fn what_cannot_be_known_is_asked_for_with_the_option_that_says_it() {
         (
             "ends.csv --adjusted none",
             &["other days than the first", "--stamp end"],
+        ),
+        (
+            "several.csv --adjusted none --symbol A",
+            &["several symbols", "--symbol"],
         ),
         (
             "AAPL.csv --tz ET --adjusted none --market XXXX",
