@@ -6,7 +6,7 @@ use crate::import::{Format, Import, ImportError, ImportReport, Importer, Preview
 use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::Meter;
 use crate::run::clock::{Cancel, Clock, SystemClock};
-use crate::store::{FileStatus, Store};
+use crate::store::{FileStatus, Store, StoreError};
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub fn run(global: &Global, args: &args::Import) -> Result<Exit> {
         .transpose();
     // An empty file is filled like one that is not there.
     let held = match held {
-        Err(crate::StoreError::Empty(_)) => None,
+        Err(StoreError::Empty(_)) => None,
         held => held?,
     };
     let import = Import::of(&args.files, said, held.as_ref()).map_err(told)?;
