@@ -1,4 +1,4 @@
--- candlefile, file format 5.
+-- candlefile, file format 6.
 --
 -- One file holds a research data set of OHLCV candles: the data, what was asked of the provider, what it answered, how
 -- far each job came, and what is odd about which candle. Any SQLite >= 3.37 opens it.
@@ -6,7 +6,7 @@
 -- All times are Unix seconds, UTC. All ranges are half-open: start_ts is inside, end_ts is not.
 -- ts is a candle's start: the instant for minutes and hours, a label (the first market date at 00:00Z) for 1d, 1w, 1mo.
 --
--- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 5, page size 8192. At rest the file has a rollback
+-- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 6, page size 8192. At rest the file has a rollback
 -- journal; while it is written it has a write-ahead log.
 --
 -- A packed file has the tables of manifest.sql too.
@@ -75,7 +75,7 @@ CREATE TABLE empty_spans (
 CREATE TABLE backfill_jobs (
     job_id       TEXT PRIMARY KEY,    -- UUIDv7: later jobs sort later
     status       TEXT NOT NULL CHECK (status IN ('queued', 'running', 'completed', 'partial', 'failed', 'interrupted')),
-    command      TEXT NOT NULL,       -- backfill or update
+    command      TEXT NOT NULL,       -- backfill, update or import
     symbols      TEXT NOT NULL,       -- JSON array
     timeframes   TEXT NOT NULL,       -- JSON array
     start_ts     INTEGER NOT NULL,    -- the earliest start and the latest end of its series
@@ -191,6 +191,29 @@ CREATE TRIGGER removed_from_totals AFTER DELETE ON backfill_progress BEGIN
         records_removed = records_removed - old.records_removed
     WHERE job_id = old.job_id;
 END;
+
+-- Files that were imported, by the job that took them; what their rows came to adds up as for slices. Of this machine.
+CREATE TABLE imports (
+    job_id              TEXT NOT NULL REFERENCES backfill_jobs (job_id) ON DELETE CASCADE,
+    path                TEXT NOT NULL,      -- whole
+    size                INTEGER NOT NULL,   -- in bytes
+    mtime               INTEGER NOT NULL,   -- when it was changed last, Unix nanoseconds
+    digest              TEXT,               -- SHA-256 of its bytes, once all of it was read
+    taken_as            TEXT NOT NULL,      -- what was said of its rows: the same file said to be another is another
+    status              TEXT NOT NULL CHECK (status IN ('pending', 'imported', 'known', 'failed', 'interrupted', 'dropped')),
+    position            INTEGER NOT NULL DEFAULT 0,  -- bytes of its text, unpacked, of which every row is stored
+    records_fetched     INTEGER NOT NULL DEFAULT 0,
+    records_inserted    INTEGER NOT NULL DEFAULT 0,
+    records_duplicate   INTEGER NOT NULL DEFAULT 0,
+    records_restated    INTEGER NOT NULL DEFAULT 0,
+    records_conflicting INTEGER NOT NULL DEFAULT 0,
+    records_rejected    INTEGER NOT NULL DEFAULT 0,
+    error               TEXT,
+    PRIMARY KEY (job_id, path),
+    CHECK (records_fetched = records_inserted + records_duplicate + records_restated + records_conflicting + records_rejected)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX imports_of_path ON imports (path);
+CREATE INDEX imports_of_size ON imports (size);
 
 -- Rows of answers that could not be stored. Their slots count as answered.
 CREATE TABLE rejected (

@@ -40,6 +40,7 @@ pub(crate) fn spec(folder: &Path) -> Spec {
         covers: "what the folder holds".into(),
         default_rate: None,
         limits: "none".into(),
+        files: None,
         make: Arc::new(move |_| {
             Ok(Arc::new(Folder {
                 folder: folder.clone(),

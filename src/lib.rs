@@ -10,6 +10,7 @@
 //!   and become final, what a person types as a range, and what to do next;
 //! - [`provider`]: where candles come from, those that are built in and your own;
 //! - [`backfill`]: fetches what a file does not have;
+//! - [`import`]: takes the files that people already have;
 //! - [`Store`]: the SQLite file, and in [`store`] what it says of itself;
 //! - [`view`]: how candles are read;
 //! - [`handover`]: candles for other programs, packed files, what two files do not have in common, their union;
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod fuzzing;
 pub mod handover;
 mod http;
+pub mod import;
 pub mod model;
 pub mod monitor;
 #[doc(hidden)]

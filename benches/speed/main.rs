@@ -1,7 +1,7 @@
 //! The figures of the README's table, one line each: `cargo bench --bench speed`. Ratios are of one run.
 //!
 //! `CANDLEFILE_BENCH_SCALE=0.1` makes everything ten times smaller, `CANDLEFILE_BENCH_ONLY` runs the figures of a group
-//! alone: writer, growth, many.
+//! alone: writer, growth, many, import.
 
 #![allow(
     clippy::print_stdout,
@@ -12,6 +12,7 @@
 )]
 
 mod candles;
+mod import;
 mod memory;
 mod program;
 mod server;
@@ -42,6 +43,7 @@ fn main() {
         ("writer", writer as fn(&Path)),
         ("growth", growth),
         ("many", many_series),
+        ("import", imports),
     ] {
         if only.is_empty() || only == name {
             group(folder.path());
@@ -126,6 +128,40 @@ fn writer(folder: &Path) {
         mib(wal(folder, span)),
         "<= 64 MiB",
     );
+}
+
+/// A table of text into the file.
+fn imports(folder: &Path) {
+    let span = candles::span(5.0);
+    let table = folder.join("minutes.csv");
+    let count = import::write(&table, span) as f64;
+    let db = folder.join("import.db");
+    let mut runs: Vec<(f64, f64)> = (0..ROUNDS)
+        .map(|_| {
+            drop(std::fs::remove_file(&db));
+            let writer = fill(&db, wanted(SERIES, span), Memory::ready(SERIES, span)).speed();
+            (writer, count / import::import(&table, &db))
+        })
+        .collect();
+    let ratio = |run: &(f64, f64)| run.1 / run.0;
+    runs.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    let (writer, ours) = runs[ROUNDS / 2];
+    figure("import of CSV, candles/s", format!("{ours:.0}"), "");
+    figure("import of CSV / writer", percent(ours / writer), ">= 80 %");
+    for (name, seconds) in [
+        (
+            "import of CSV / sqlite3 .import",
+            import::by_sqlite3(&table, &db),
+        ),
+        (
+            "import of CSV / DuckDB's read_csv into SQLite",
+            import::by_duckdb(&table, &db),
+        ),
+    ] {
+        if let Some(seconds) = seconds {
+            figure(name, format!("{:.1} x", ours / (count / seconds)), ">= 2 x");
+        }
+    }
 }
 
 /// Candles a second of a bare loop and of the writer, one after the other.

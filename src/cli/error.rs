@@ -9,6 +9,7 @@ use crate::handover::merge::MergeError;
 use crate::handover::outfile::TargetError;
 use crate::handover::pack::PackError;
 use crate::http::NoClient;
+use crate::import::Problem;
 use crate::model::next::Next;
 use crate::model::range::BadRange;
 use crate::provider::{BadKey, ProviderError};
@@ -67,6 +68,12 @@ pub enum CliError {
         path: std::path::PathBuf,
         why: String,
     },
+    /// A file of an import, and all others with it.
+    #[error("{}: {problem}", path.display())]
+    NotImported {
+        path: std::path::PathBuf,
+        problem: Box<Problem>,
+    },
     #[error("candles from {0:?} have no provider to ask")]
     NoProvider(String),
     /// A file to be read that is not there, or holds nothing: nobody means to fill it.
@@ -98,6 +105,7 @@ impl CliError {
             }
             #[cfg(feature = "serve")]
             CliError::BadToken { path, why } => Next::words(how_to_make_a_token(path, why)),
+            CliError::NotImported { problem, .. } => problem.next.clone(),
             CliError::NoProvider(_) => Next::Providers.shows("lists those there are"),
             CliError::NoInput(_) => Next::words("name another file"),
         }
@@ -213,6 +221,8 @@ impl Said {
                 #[cfg(feature = "serve")]
                 CliError::BadToken { .. } => ("token", Exit::Failed),
                 CliError::NoProvider(_) => ("provider", Exit::Failed),
+                CliError::NotImported { problem, .. } if problem.is_asked => ("usage", Exit::Usage),
+                CliError::NotImported { .. } => ("input", Exit::Failed),
                 CliError::NoInput(error) => (kind_of(error), Exit::Failed),
             };
             return said(kind, error.next(), exit);
@@ -296,6 +306,7 @@ fn kind_of(error: &StoreError) -> &'static str {
         StoreError::NoJob(_)
         | StoreError::AmbiguousJob { .. }
         | StoreError::Owned { .. }
+        | StoreError::IsImport(_)
         | StoreError::LostJob(_) => "job",
         StoreError::BadSql(_) | StoreError::OnlyReads | StoreError::TooSlow(_) => "sql",
         StoreError::Full(_) => "disk_full",

@@ -14,6 +14,7 @@ mod document;
 mod drop;
 mod error;
 mod export;
+mod import;
 mod info;
 mod jobs;
 mod list;
@@ -87,6 +88,7 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
     let outcome = match cli.command {
         Command::Backfill(args) => backfill::run(&cli.global, args),
         Command::Update(args) => update::run(&cli.global, &args),
+        Command::Import(args) => import::run(&cli.global, &args),
         Command::Resume(args) => resume::run(&cli.global, &args),
         Command::Status(args) => anew(|| status::run(&cli.global, &args)),
         Command::List(args) => anew(|| list::run(&cli.global, &args)),

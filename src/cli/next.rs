@@ -38,6 +38,7 @@ impl Voice for Typist<'_> {
                 )
             }
             Next::Setting(setting) => setting.typed().into(),
+            Next::Said(setting, value) => format!("{} {value}", setting.typed()),
             Next::File(file) => format!("--db {}", quoted(file)),
             Next::AnotherFile => "use another file with --db".into(),
             Next::FileElsewhere => "name a file elsewhere with --db".into(),

@@ -96,6 +96,9 @@ pub fn run(global: &Global, args: &Resume) -> Result<Exit> {
 
 /// How a job goes on, and what is missing of it. A key is needed where that is anything.
 fn plan(fetching: &Fetching, store: &Store, job: &JobRow) -> Result<(Runner, Vec<SeriesPlan>)> {
+    if job.is_import() {
+        return Err(StoreError::IsImport(job.job_id.clone()).into());
+    }
     let runner = fetching.runner(&job.source, Some(job))?;
     let targets = left_of(store, &job.job_id, &runner)?;
     if !planned::is_empty(&targets) {

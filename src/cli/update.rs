@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::args::{Global, Update};
 use super::aside::Aside;
-use super::error::Exit;
+use super::error::{CliError, Exit};
 use super::jobs::{Fetching, check_key};
 use super::output::counted;
 use super::planned::{self, Planned};
@@ -84,6 +84,8 @@ fn plan(held: &Store, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned
                 aside.count(&planned.targets);
                 runs.push(planned);
             }
+            // Nobody is there to be asked for more of what was imported.
+            Err(error) if is_no_provider(&error) && held.is_imported_only(&source)? => {}
             Err(error) => refused.push((source, series, error)),
         }
     }
@@ -99,4 +101,8 @@ fn plan(held: &Store, args: &Update, fetching: &Fetching) -> Result<(Vec<Planned
         )?;
     }
     Ok((runs, aside))
+}
+
+fn is_no_provider(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(CliError::NoProvider(_)))
 }

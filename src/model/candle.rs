@@ -104,6 +104,33 @@ impl Candle {
         }
     }
 
+    /// This candle with what another one of the same prices has beside them and it has not. `None` where a value that both have
+    /// differs.
+    pub(crate) fn completed_by(&self, other: &Candle) -> Option<Candle> {
+        fn agree<T: PartialEq>(ours: Option<T>, theirs: Option<T>) -> bool {
+            ours.zip(theirs).is_none_or(|(ours, theirs)| ours == theirs)
+        }
+        let prices = |candle: &Candle| {
+            (
+                candle.ts,
+                candle.open,
+                candle.high,
+                candle.low,
+                candle.close,
+            )
+        };
+        let is_same = prices(self) == prices(other)
+            && agree(self.volume, other.volume)
+            && agree(self.vwap, other.vwap)
+            && agree(self.trades, other.trades);
+        is_same.then(|| Candle {
+            volume: self.volume.or(other.volume),
+            vwap: self.vwap.or(other.vwap),
+            trades: self.trades.or(other.trades),
+            ..*self
+        })
+    }
+
     /// What is odd about a storable candle: pairs of check name and detail, none for nearly all. A `vwap` outside
     /// `[low, high]` is normal on real data and no oddity.
     pub fn suspicions(&self) -> Vec<(&'static str, String)> {

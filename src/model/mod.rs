@@ -3,6 +3,7 @@
 pub(crate) mod calendar;
 pub(crate) mod candle;
 pub(crate) mod counts;
+pub(crate) mod declared;
 pub(crate) mod digest;
 pub(crate) mod instant;
 pub(crate) mod listing;

@@ -42,6 +42,8 @@ pub enum Next {
     },
     /// What can be said beside a command or a call.
     Setting(Setting),
+    /// The same with what is said.
+    Said(Setting, Cow<'static, str>),
     /// The option that names this file.
     File(PathBuf),
     /// Use another file.
@@ -123,6 +125,24 @@ pub enum Setting {
     Listen,
     /// The port that the server listens on.
     Port,
+    /// How long candles are.
+    Timeframe,
+    /// Whose candles a file has.
+    Symbol,
+    /// Which column has the symbols.
+    SymbolFrom,
+    /// The zone of times without one.
+    Zone,
+    /// Which end of a candle its stamp is.
+    Stamp,
+    /// Which columns are what.
+    Columns,
+    /// What parts the columns.
+    Delimiter,
+    /// What was done to the prices.
+    Adjusted,
+    /// Where a symbol trades.
+    Market,
 }
 
 impl Setting {
@@ -139,12 +159,26 @@ impl Setting {
             Setting::AllowHost => "--allow-host",
             Setting::Listen => "--listen",
             Setting::Port => "--port",
+            Setting::Timeframe => "-t",
+            Setting::Symbol => "--symbol",
+            Setting::SymbolFrom => "--symbol-from",
+            Setting::Zone => "--tz",
+            Setting::Stamp => "--stamp",
+            Setting::Columns => "--columns",
+            Setting::Delimiter => "--delimiter",
+            Setting::Adjusted => "--adjusted",
+            Setting::Market => "--market",
         }
     }
 
     /// Words that end in it.
     pub fn after(self, words: impl Into<Cow<'static, str>>) -> Next {
         Next::Setting(self).after(words)
+    }
+
+    /// The same with a value.
+    pub fn with(self, value: impl Into<Cow<'static, str>>) -> Next {
+        Next::Said(self, value.into())
     }
 }
 

@@ -241,26 +241,33 @@ fn admit(ask: &Ask, row: &Result<Values, String>, stamps: &mut Stamps) -> Result
         }
         Place::Inside => {}
     }
-    let trades = match row.trades.optional("trades").map_err(reject)? {
+    let candle = candle(&ask.market, ts, row).map_err(reject)?;
+    Ok(Admitted::Candle(candle))
+}
+
+/// The candle of a row whose start is known, whoever has brought it. Whether it starts on the grid is not looked at.
+///
+/// # Errors
+/// Why it cannot be stored.
+pub(crate) fn candle(market: &Market, ts: i64, row: &Values) -> Result<Candle, String> {
+    let trades = match row.trades.optional("trades")? {
         #[allow(clippy::cast_possible_truncation)] // Whole and below 1e15.
         Some(n) if n.fract() == 0.0 && n.abs() < 1e15 => Some(n as i64),
-        Some(_) => return Err(reject("trades is not a whole number".to_owned())),
+        Some(_) => return Err("trades is not a whole number".to_owned()),
         None => None,
     };
     let candle = Candle {
         ts,
-        open: row.open.required("open").map_err(reject)?,
-        high: row.high.required("high").map_err(reject)?,
-        low: row.low.required("low").map_err(reject)?,
-        close: row.close.required("close").map_err(reject)?,
-        volume: row.volume.optional("volume").map_err(reject)?,
-        vwap: row.vwap.optional("vwap").map_err(reject)?,
+        open: row.open.required("open")?,
+        high: row.high.required("high")?,
+        low: row.low.required("low")?,
+        close: row.close.required("close")?,
+        volume: row.volume.optional("volume")?,
+        vwap: row.vwap.optional("vwap")?,
         trades,
     };
-    candle
-        .storable(&ask.market)
-        .map_err(|why| reject(why.to_string()))?;
-    Ok(Admitted::Candle(candle))
+    candle.storable(market).map_err(|why| why.to_string())?;
+    Ok(candle)
 }
 
 /// Why an answer is none that has one day, week or month under two stamps.

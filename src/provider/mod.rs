@@ -5,6 +5,7 @@
 
 mod admit;
 mod class;
+pub(crate) mod files;
 pub(crate) mod polygon;
 mod prefixes;
 mod registry;
@@ -15,9 +16,12 @@ pub use crate::http::rate::{BadRate, Pace, Rate, Turn, Turns};
 pub use crate::http::{
     BadBaseUrl, BadKey, BaseUrl, Dated, Key, Limits, NoClient, Tries, Unreachable, Waiting,
 };
+pub(crate) use admit::candle;
 pub use admit::{Number, Page, Row, Values};
 pub use class::AssetClass;
+pub use files::{DayFiles, Says};
 pub use polygon::Polygon;
+pub(crate) use prefixes::listing as listing_by_prefix;
 pub use registry::{Make, Registry, Setup, Spec};
 pub use sample::Sample;
 

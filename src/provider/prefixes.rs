@@ -22,7 +22,7 @@ pub(super) fn asset_class(symbol: &Symbol) -> AssetClass {
 /// The market of the class, what its prices are in, and an option's end. All is cut on lines of UTC, summer and winter, hours as
 /// well as minutes: page cursors of recorded 4-hour runs over three years lie on them, those of the winters on no line of New
 /// York's wall clock.
-pub(super) fn listing(symbol: &Symbol) -> Listing {
+pub(crate) fn listing(symbol: &Symbol) -> Listing {
     let (market, currency) = match asset_class(symbol) {
         AssetClass::Stock => (MarketCode::XNYS, Some("USD")),
         // Points.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{AssetClass, BaseUrl, Key, Provider, ProviderError, polygon, sample};
+use super::{AssetClass, BaseUrl, DayFiles, Key, Provider, ProviderError, polygon, sample};
 use crate::http::rate::Rate;
 use crate::run::clock::{Clock, SystemClock};
 
@@ -44,6 +44,8 @@ pub struct Spec {
     pub default_rate: Option<Rate>,
     /// What its plans or its data are limited to, in words.
     pub limits: String,
+    /// The files that it hands out, where an import can read them.
+    pub files: Option<DayFiles>,
     /// Makes it.
     pub make: Make,
 }

@@ -176,6 +176,7 @@ impl From<StoreError> for Fault {
                 let next = "wait for it, or stop the process that runs it".into();
                 (StatusCode::CONFLICT, "owned", next)
             }
+            StoreError::IsImport(_) => (StatusCode::CONFLICT, "job", next::text(&error.next())),
             StoreError::Ended { .. } => {
                 let next = Next::Backfill(None).after("ask for what is missing with");
                 (StatusCode::CONFLICT, "job", next::text(&next))

@@ -34,6 +34,7 @@ impl Voice for Server<'_> {
             // A call has it as a parameter; with the others the server was started.
             Next::Setting(Setting::Workers) => "workers".into(),
             Next::Setting(setting) => setting.typed().into(),
+            Next::Said(setting, value) => format!("{} {value}", setting.typed()),
             Next::AnotherFile | Next::FileElsewhere | Next::NewFile => "serve another file".into(),
             Next::File(file) => match self.owner_of {
                 Some(_) => format!("--db {}", quoted(file)),

@@ -12,6 +12,7 @@ pub(crate) use candles::batch::{Asked, Batch, Beginning, PageWrite, SliceEnd};
 pub(crate) use candles::beside::OddRows;
 pub use candles::books::Counted;
 pub(crate) use candles::drop::Part;
+pub(crate) use candles::insert::HandedIn;
 pub use candles::read::{HeldSeries, SeriesRow};
 pub(crate) use candles::series::fillable;
 pub use error::SqliteError;
@@ -24,6 +25,8 @@ pub(crate) use file::schema::{TableDoc, tables};
 pub(crate) use file::sql::{SqlClock, SqlValue, TakeRows};
 pub(crate) use file::standing::{free_name, how_to_restore, is_unfinished, is_working};
 pub(crate) use jobs::create::{JobSettings, Made, NewJob, SeriesPlan, Slice};
+pub use jobs::imports::FileStatus;
+pub(crate) use jobs::imports::{FileEnd, Stamped};
 pub(crate) use jobs::progress::{JobTally, SeriesProgress};
 pub(crate) use jobs::queue::Queued;
 pub(crate) use jobs::sends::Window;
@@ -44,6 +47,6 @@ pub const APPLICATION_ID: i32 = 0x4344_4c46;
 /// `CDLp`: marks a file that is being made, until it is whole. What a kill leaves of it is nobody's.
 const UNFINISHED_ID: i32 = 0x4344_4c70;
 /// `user_version` of the file: the format that this program writes.
-pub const FORMAT: i32 = 5;
+pub const FORMAT: i32 = 6;
 /// Other programs' transactions are waited for this long; a batch takes well below a second.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

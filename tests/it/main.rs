@@ -19,6 +19,7 @@ mod file;
 mod fill;
 mod handover;
 mod hostile;
+mod import;
 #[cfg(feature = "serve")]
 mod serve;
 mod support;

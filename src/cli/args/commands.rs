@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 #[cfg(feature = "serve")]
 use super::Serve;
 use super::{
-    Backfill, Calendar, Diff, Drop, Export, Info, List, Merge, Pack, Resume, Show, Sql, Status,
-    Update, Verify,
+    Backfill, Calendar, Diff, Drop, Export, Import, Info, List, Merge, Pack, Resume, Show, Sql,
+    Status, Update, Verify,
 };
 
 #[derive(Subcommand, Debug)]
@@ -23,6 +23,13 @@ pub enum Command {
     #[command(after_help = "Examples:
   candlefile update --dry-run")]
     Update(Update),
+    /// Take the candles that files have: what is there already
+    ///
+    /// What a file does not say is found in its rows, or asked for. Imported candles are final: no answer of a provider replaces
+    /// them, and one that differs is a conflict. A file that was imported is known by its size and time, and by its digest where it
+    /// has another name.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(Import),
     /// Go on with jobs that were interrupted or failed in part
     ///
     /// A job goes on as fast, with as many workers and the same delays as it was asked for with. An option that is given here
@@ -137,6 +144,14 @@ pub struct Man {
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
+
+const IMPORT_EXAMPLES: &str = "Examples:
+  candlefile show MSFT -t 1d --csv > COPY_1d.csv
+  candlefile import COPY_1d.csv --as csv --adjusted none --dry-run
+  candlefile import COPY_1d.csv --as csv --adjusted none
+
+Columns that are found by their names: ts (also date, time, timestamp, ..), open, high, low, close, volume, vwap, trades, symbol
+and timeframe. Times without a zone need --tz; dates do not.";
 
 const EXPORT_EXAMPLES: &str = "Examples:
   candlefile export -o candles.parquet

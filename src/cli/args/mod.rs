@@ -3,6 +3,7 @@
 mod commands;
 mod fetch;
 mod hand_over;
+mod import;
 mod listed;
 mod look;
 mod provided;
@@ -20,6 +21,7 @@ use clap::{ArgMatches, Args, Parser};
 pub use commands::{Command, Completions, Man};
 pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
+pub use import::Import;
 pub use listed::{flat, no_timeframe, series, timeframes};
 pub use look::{Calendar, Drop, Info, List, Show, Sql, Status};
 pub use provided::command;

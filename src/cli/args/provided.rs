@@ -8,9 +8,20 @@ use clap::builder::{PossibleValue, PossibleValuesParser, Resettable};
 
 use super::Cli;
 
+/// The formats of files that are no provider's.
+#[cfg(feature = "parquet")]
+const FORMATS: [&str; 5] = ["csv", "parquet", "arrow", "lean", "binance"];
+#[cfg(not(feature = "parquet"))]
+const FORMATS: [&str; 3] = ["csv", "lean", "binance"];
+
 /// The command line, with what it may say of providers.
 pub fn command(registry: &Registry) -> clap::Command {
     let names: Vec<PossibleValue> = registry.iter().map(name_of).collect();
+    let formats = FORMATS.map(str::to_owned).into_iter();
+    let of_providers = registry
+        .iter()
+        .filter_map(|spec| Some(spec.files.as_ref()?.name.clone()));
+    let formats: Vec<String> = formats.chain(of_providers).collect();
     let first = registry.iter().next();
     let default = first.map_or_else(String::new, |spec| spec.name.clone());
     let keys = registry.iter().filter(|spec| spec.needs_key());
@@ -40,11 +51,19 @@ pub fn command(registry: &Registry) -> clap::Command {
         .mut_subcommands(|command| {
             let has = |id: &str| command.get_arguments().any(|one| one.get_id() == id);
             let (has_provider, has_rate) = (has("provider"), has("rate"));
+            let takes_files = command.get_name() == "import";
             let command = if has_provider {
                 command.mut_arg("provider", |one| {
                     one.required(false)
                         .default_value(default.clone())
                         .value_parser(PossibleValuesParser::new(names.clone()))
+                })
+            } else {
+                command
+            };
+            let command = if takes_files {
+                command.mut_arg("format", |one| {
+                    one.value_parser(PossibleValuesParser::new(formats.clone()))
                 })
             } else {
                 command

@@ -13,14 +13,15 @@ use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::SortingColumn;
+use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use super::Series;
 use super::columns::{Column, Part, Row, Value, rows_of};
 use super::days::Days;
 use super::sink::Sink;
+use super::{Series, Told};
+use crate::model::declared::{DECLARED, Declared, written};
 
 const UTC: &str = "UTC";
 const MICROS: i64 = 1_000_000;
@@ -33,13 +34,19 @@ pub(super) struct Batches {
     columns: Vec<Column>,
     sorted_by: &'static [Column],
     series: Series,
+    told: Told,
     /// One for each column of text: its distinct values, and which of them each series has.
     dictionaries: Vec<Option<(ArrayRef, Vec<i32>)>>,
 }
 
 impl Batches {
     /// `sorted_by` are the columns by which the rows of one file come in order, the first one first.
-    pub(super) fn new(columns: &[Column], sorted_by: &'static [Column], series: Series) -> Batches {
+    pub(super) fn new(
+        columns: &[Column],
+        sorted_by: &'static [Column],
+        series: Series,
+        told: Told,
+    ) -> Batches {
         let field =
             |column: &Column| Field::new(column.name(), data_type(*column), column.may_be_absent());
         let fields: Vec<Field> = columns.iter().map(field).collect();
@@ -53,6 +60,7 @@ impl Batches {
             columns: columns.to_vec(),
             sorted_by,
             series,
+            told,
         }
     }
 
@@ -142,6 +150,16 @@ impl<W: Write + Send> Parquet<W> {
     pub(super) fn rows(&mut self, rows: &[Row<'_>]) -> io::Result<()> {
         self.writer.write(&self.batches.of(rows)?).map_err(told)
     }
+
+    /// Ends the file, which says so much of its series.
+    pub(super) fn end(mut self, declared: &[Declared]) -> io::Result<()> {
+        if !declared.is_empty() {
+            let said = KeyValue::new(DECLARED.to_owned(), written(declared));
+            self.writer.append_key_value_metadata(said);
+        }
+        self.writer.close().map_err(told)?;
+        Ok(())
+    }
 }
 
 impl<W: Write + Send> Sink for Parquet<W> {
@@ -150,8 +168,8 @@ impl<W: Write + Send> Sink for Parquet<W> {
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.writer.close().map_err(told)?;
-        Ok(())
+        let declared = Arc::clone(&self.batches.told);
+        self.end(&declared)
     }
 }
 
@@ -201,10 +219,11 @@ impl<W: Write> Ipc<W> {
             .map_err(told)?;
         let out = BufWriter::new(out);
         let writer = FileWriter::try_new_with_options(out, &batches.schema, options);
-        Ok(Ipc {
-            writer: writer.map_err(told)?,
-            batches,
-        })
+        let mut writer = writer.map_err(told)?;
+        if !batches.told.is_empty() {
+            writer.write_metadata(DECLARED, written(&batches.told));
+        }
+        Ok(Ipc { batches, writer })
     }
 }
 

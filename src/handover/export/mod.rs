@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use crate::handover::choice::{Choice, Chosen};
 use crate::handover::outfile::{Target, TargetError};
+use crate::model::declared::Declared;
 use crate::model::series::SeriesKey;
 use crate::monitor::Monitor;
 use crate::run::clock::{Cancel, Clock};
@@ -53,6 +54,9 @@ const AHEAD: usize = 2;
 
 /// The chosen series, in order.
 type Series = Arc<[SeriesKey]>;
+
+/// What a file says of the chosen series beside their candles, in the same order; nothing where these are not theirs as they are.
+type Told = Arc<[Declared]>;
 
 /// Where the bytes go.
 enum Out<'o> {
@@ -163,19 +167,24 @@ impl Export {
         Ok(report)
     }
 
-    fn sink<'o>(&self, out: Out<'o>, series: Series) -> Result<Box<dyn Sink + 'o>, ExportError> {
+    fn sink<'o>(
+        &self,
+        out: Out<'o>,
+        series: Series,
+        #[cfg_attr(not(feature = "parquet"), allow(unused_variables))] told: Told,
+    ) -> Result<Box<dyn Sink + 'o>, ExportError> {
         let out = match out {
             Out::Stream(out) => out,
             #[cfg(feature = "parquet")]
-            Out::Folder(path) => return Ok(Box::new(Hive::new(path, &self.columns, series))),
+            Out::Folder(path) => return Ok(Box::new(Hive::new(path, &self.columns, series, told))),
             #[cfg(not(feature = "parquet"))]
             Out::Folder(_) => return Err(NO_PARQUET),
         };
         match self.encoding.format {
             #[cfg(feature = "parquet")]
-            Format::Parquet => Ok(Box::new(Parquet::new(self.batches(series), out)?)),
+            Format::Parquet => Ok(Box::new(Parquet::new(self.batches(series, told), out)?)),
             #[cfg(feature = "parquet")]
-            Format::Arrow => Ok(Box::new(Ipc::new(self.batches(series), out)?)),
+            Format::Arrow => Ok(Box::new(Ipc::new(self.batches(series, told), out)?)),
             #[cfg(not(feature = "parquet"))]
             Format::Parquet | Format::Arrow => Err(NO_PARQUET),
             Format::Csv | Format::Jsonl => {
@@ -188,9 +197,9 @@ impl Export {
     }
 
     #[cfg(feature = "parquet")]
-    fn batches(&self, series: Series) -> Arc<Batches> {
+    fn batches(&self, series: Series, told: Told) -> Arc<Batches> {
         let sorted_by = &[Column::SYMBOL, Column::TIMEFRAME, Column::TS];
-        Arc::new(Batches::new(&self.columns, sorted_by, series))
+        Arc::new(Batches::new(&self.columns, sorted_by, series, told))
     }
 
     fn view(&self, chosen: Chosen) -> View {
@@ -215,7 +224,11 @@ impl Export {
             let chosen = self.choice.of(store.whole_series()?)?;
             store.meter().begin("exporting", Chosen::about(&chosen));
             let keys = chosen.iter().map(|chosen| chosen.series.key.clone());
-            let mut sink = self.sink(out, keys.collect())?;
+            let told = chosen
+                .iter()
+                .filter(|_| self.steps.is_empty())
+                .map(declared);
+            let mut sink = self.sink(out, keys.collect(), told.collect())?;
             let views: Vec<View> = chosen.into_iter().map(|chosen| self.view(chosen)).collect();
             let read = |blocks| Reader::new(store, beside, blocks).read(&views);
             let (report, ()) = pipe(AHEAD, read, |blocks| {
@@ -226,6 +239,15 @@ impl Export {
             })?;
             Ok(report)
         })
+    }
+}
+
+/// What is said of a chosen series: where all there is of it is among what was chosen.
+fn declared(chosen: &Chosen) -> Declared {
+    Declared {
+        key: chosen.series.key.clone(),
+        week_start: chosen.series.week_start,
+        coverage: chosen.series.coverage.within(chosen.span),
     }
 }
 

@@ -4,6 +4,7 @@
 //! the API are from the vendor's OpenAPI description and from recorded bodies, said where they matter.
 
 mod answer;
+mod flat;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod rows;
@@ -68,6 +69,7 @@ pub(crate) fn spec() -> Spec {
         covers: "stocks, X: crypto, C: forex, I: indices".into(),
         default_rate: DEFAULT_RATE.parse().ok(),
         limits: "free plan: 5/min, two years, end of day".into(),
+        files: Some(flat::day_files()),
         make: Arc::new(|setup| {
             let Setup {
                 base_url,

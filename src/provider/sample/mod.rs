@@ -35,6 +35,7 @@ pub(crate) fn spec() -> Spec {
         covers: "any symbol, synthetic".into(),
         default_rate: None,
         limits: "stocks and indices in the sessions of XNYS, from 2000-01-03 on".into(),
+        files: None,
         make: Arc::new(|_| Ok(Arc::new(Sample::default()) as Arc<dyn Provider>)),
     }
 }

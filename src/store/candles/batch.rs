@@ -84,8 +84,8 @@ pub(crate) struct Asked {
 
 /// One transaction of a job's owner. Dropping it takes everything back.
 pub(crate) struct Batch<'a> {
-    tx: Writing<'a>,
-    path: &'a std::path::Path,
+    pub(in crate::store) tx: Writing<'a>,
+    pub(in crate::store) path: &'a std::path::Path,
 }
 
 impl Store {
@@ -252,7 +252,11 @@ impl Batch<'_> {
         self.tx.commit()
     }
 
-    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+    pub(in crate::store) fn execute(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<(), StoreError> {
         let run = || self.tx.prepare_cached(sql)?.execute(values);
         run().map(|_| ()).map_err(told(self.path))
     }

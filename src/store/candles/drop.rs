@@ -10,6 +10,7 @@ use crate::store::candles::coverage::{forget_empty, uncover};
 use crate::store::candles::series::check_unclaimed;
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::file::tables::{Kind, TABLES};
+use crate::store::jobs::imports::forget_files;
 use crate::store::{SeriesRow, Store, StoreError, told};
 
 /// A series, or a span of it.
@@ -34,6 +35,7 @@ impl Store {
         let mut gone = Vec::with_capacity(parts.len());
         for Part { series, span } in parts {
             check_unclaimed(&tx, series.id, now, &self.path)?;
+            forget_files(&tx, series.id).map_err(told)?;
             gone.push(match span {
                 Some(span) => forget_part(&tx, series.id, *span).map_err(told)? as u64,
                 None => forget_whole(&tx, series.id).map_err(told)?,

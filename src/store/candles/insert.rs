@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use crate::model::candle::{Candle, Rejected, Unstorable};
 use crate::model::counts::Counts;
-use crate::model::market::date_of;
+use crate::model::market::{Market, date_of};
 use crate::model::series::SeriesKey;
 use crate::store::candles::rows::{RowError, Rows};
 use crate::store::candles::series::{bind, fillable};
@@ -54,44 +54,82 @@ impl Store {
     ) -> Result<Counts, StoreError> {
         let tx = self.begin()?;
         let series_id = bind(&tx, key, None, now, &self.path)?;
-        let week_start = week_start(&tx, series_id, candles).map_err(told(&self.path))?;
-        let market = fillable(key, key.market(week_start))?;
-        let mut rows = Rows {
-            tx: &tx,
-            series_id,
-            slice_id: None,
-            market,
-            hours: None,
-            beginning: None,
-            seen_at: now,
-            counts: Counts::default(),
-        };
-        let mut store = || -> Result<(), RowError> {
-            let mut storable = Vec::with_capacity(candles.len());
-            for candle in candles {
-                let verdict = match candle.storable(&market) {
-                    Ok(()) if !market.on_grid(candle.ts) => Err(Unstorable::OffGrid),
-                    verdict => verdict,
-                };
-                match verdict {
-                    Ok(()) => storable.push(*candle),
-                    Err(why) => rows.reject(&Rejected {
-                        ts: Some(candle.ts),
-                        reason: why.to_string(),
-                        raw: format!("{candle:?}"),
-                    })?,
-                }
+        let market = market_of(&tx, series_id, key, candles).map_err(told(&self.path))?;
+        let market = fillable(key, market)?;
+        let (mut storable, mut rejected) = (Vec::with_capacity(candles.len()), Vec::new());
+        for candle in candles {
+            let verdict = match candle.storable(&market) {
+                Ok(()) if !market.on_grid(candle.ts) => Err(Unstorable::OffGrid),
+                verdict => verdict,
+            };
+            match verdict {
+                Ok(()) => storable.push(*candle),
+                Err(why) => rejected.push(Rejected {
+                    ts: Some(candle.ts),
+                    reason: why.to_string(),
+                    raw: format!("{candle:?}"),
+                }),
             }
-            storable.sort_by_key(|candle| candle.ts);
-            rows.insert(&storable)?;
-            rows.settle(&[])?;
-            Ok(())
+        }
+        storable.sort_by_key(|candle| candle.ts);
+        let rows = HandedIn {
+            series_id,
+            market,
+            candles: &storable,
+            rejected: &rejected,
+            seen_at: now,
         };
-        store().map_err(|error| error.at(&self.path))?;
-        let counts = rows.counts;
+        let counts = hand_in(&tx, &rows).map_err(|error| error.at(&self.path))?;
         tx.commit()?;
         Ok(counts)
     }
+}
+
+/// Candles of a series that no answer brought.
+pub(crate) struct HandedIn<'a> {
+    /// The series' row.
+    pub series_id: i64,
+    /// Its market: its trading hours tell which candles are flagged.
+    pub market: Market,
+    /// What can be stored, ascending by `ts`.
+    pub candles: &'a [Candle],
+    /// What cannot be stored.
+    pub rejected: &'a [Rejected],
+    /// When they were handed in, Unix seconds.
+    pub seen_at: i64,
+}
+
+/// Stores candles that no answer brought, and what of them could not be stored, and brings the series' row up to date.
+pub(in crate::store) fn hand_in(
+    tx: &Connection,
+    handed: &HandedIn<'_>,
+) -> Result<Counts, RowError> {
+    let mut rows = Rows {
+        tx,
+        series_id: handed.series_id,
+        slice_id: None,
+        market: handed.market,
+        hours: None,
+        beginning: None,
+        seen_at: handed.seen_at,
+        counts: Counts::default(),
+    };
+    for row in handed.rejected {
+        rows.reject(row)?;
+    }
+    rows.insert(handed.candles)?;
+    rows.settle(&[])?;
+    Ok(rows.counts)
+}
+
+/// The market of a series, with the weekday that begins its weeks.
+pub(in crate::store) fn market_of(
+    connection: &Connection,
+    series_id: i64,
+    key: &SeriesKey,
+    candles: &[Candle],
+) -> rusqlite::Result<Market> {
+    Ok(key.market(week_start(connection, series_id, candles)?))
 }
 
 /// The weekday that begins the series' weeks: the provider's, or else that of its first candle, here or in the file.

@@ -228,7 +228,8 @@ fn series_columns(format: i32) -> String {
     format!(
         "SELECT s.id, {key}, s.candles, s.first_ts, s.last_ts,
          coalesce((SELECT min(start_ts) FROM (SELECT min(start_ts) AS start_ts FROM coverage WHERE series_id = s.id
-             UNION ALL SELECT min(start_ts) FROM backfill_series WHERE series_id = s.id)),
+             UNION ALL SELECT min(b.start_ts) FROM backfill_series AS b JOIN backfill_jobs AS j ON j.job_id = b.job_id
+             WHERE b.series_id = s.id AND j.command <> 'import')),
              (SELECT ts FROM candle_data WHERE series_id = s.id AND slice_id IS NOT NULL AND {SEVERAL_HOURS} ORDER BY ts LIMIT 1)),
          s.week_start FROM series AS s"
     )

@@ -123,6 +123,14 @@ impl Rows<'_> {
         let same_answer = same_answer || self.slice_id.is_some() && slice_id == self.slice_id;
         // Candles that were handed in have no answer of a provider behind them: they restate nothing, and no answer restates them.
         let handed_in = self.slice_id.is_none() || slice_id.is_none();
+        if handed_in && let Some(whole) = stored.completed_by(candle) {
+            self.counts.duplicate += 1;
+            if whole != stored {
+                let mut replace = self.tx.prepare_cached(&REPLACE)?;
+                write(&mut replace, self.series_id, &whole, slice_id)?;
+            }
+            return self.confirm(candle.ts);
+        }
         if same_answer || handed_in || self.is_covered(candle.ts)? {
             self.counts.conflicting += 1;
             return self.keep_conflict(candle);

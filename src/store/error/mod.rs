@@ -204,6 +204,9 @@ pub enum StoreError {
         /// How it ended.
         status: crate::model::status::JobStatus,
     },
+    /// The job took files: nobody can be asked for the rest of them.
+    #[error("job {0} is an import")]
+    IsImport(String),
     /// The job belongs to someone else by now.
     #[error("job {0} was taken over by another process")]
     LostJob(String),

@@ -107,6 +107,7 @@ impl StoreError {
             | StoreError::NoOwner { .. }
             | StoreError::OwnedBefore { .. }
             | StoreError::Ended { .. }
+            | StoreError::IsImport(_)
             | StoreError::LostJob(_) => self.next_of_job(),
             StoreError::BadSql(_) | StoreError::OnlyReads | StoreError::TooSlow(_) => {
                 self.next_of_question()
@@ -131,6 +132,9 @@ impl StoreError {
             }
             StoreError::OwnedBefore { .. } => Next::words(
                 "wait for it or stop that process, which an older version began; then run the same command again",
+            ),
+            StoreError::IsImport(_) => Next::words(
+                "import the same files with the same options again: what it has stored is not read twice",
             ),
             StoreError::Ended { .. } => Next::words("ask for it anew with a backfill"),
             _ => Next::Status { job: None }.shows("shows who runs it"),

@@ -33,7 +33,7 @@ pub(in crate::store) enum Kind {
 }
 
 /// Every table, once: a test says so where one is added.
-const KINDS: [(&str, Kind); 14] = [
+const KINDS: [(&str, Kind); 15] = [
     ("series", Kind::Data),
     ("candle_data", Kind::Data),
     ("coverage", Kind::Data),
@@ -42,6 +42,7 @@ const KINDS: [(&str, Kind); 14] = [
     ("backfill_series", Kind::History),
     ("backfill_progress", Kind::History),
     ("backfill_totals", Kind::Local),
+    ("imports", Kind::Local),
     ("rejected", Kind::Log { at: "ts" }),
     ("conflicts", Kind::Log { at: "ts" }),
     ("restatements", Kind::Log { at: "ts" }),

@@ -191,7 +191,11 @@ pub(in crate::store) fn create(
     Ok(made)
 }
 
-fn insert_job(tx: &Connection, job: &NewJob<'_>, targets: &[SeriesPlan]) -> rusqlite::Result<()> {
+pub(super) fn insert_job(
+    tx: &Connection,
+    job: &NewJob<'_>,
+    targets: &[SeriesPlan],
+) -> rusqlite::Result<()> {
     let start = targets
         .iter()
         .map(|target| target.span.start())

@@ -11,6 +11,7 @@ use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
 use crate::store::jobs::create::{create, distinct};
 use crate::store::jobs::end::lay_down;
+use crate::store::jobs::imports::is_import;
 use crate::store::jobs::rows::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
 use crate::store::jobs::states::state;
 use crate::store::{JobRow, NewJob, SeriesPlan, Store, StoreError, told};
@@ -105,6 +106,9 @@ impl Store {
         let job = find_job(&tx, job_id, now, &self.path)
             .map_err(told)?
             .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
+        if is_import(&job.command) {
+            return Err(StoreError::IsImport(job.job_id));
+        }
         match job.status {
             JobStatus::Running | JobStatus::Queued if job.owner.is_some() => {
                 let owner = job.owner.unwrap_or_default();
@@ -266,8 +270,8 @@ fn left_behind(
 ) -> rusqlite::Result<Vec<(String, bool)>> {
     let sql = "SELECT job_id, owner, heartbeat_at, coalesce(resume_at > ?1 AND NOT heartbeat_at > ?1, 0), source,
                status FROM backfill_jobs
-               WHERE status IN ('queued', 'running')
-               OR (status = 'interrupted' AND (error = ?2 OR resume_at IS NOT NULL)) ORDER BY created_at, job_id";
+               WHERE command <> 'import' AND (status IN ('queued', 'running')
+               OR (status = 'interrupted' AND (error = ?2 OR resume_at IS NOT NULL))) ORDER BY created_at, job_id";
     let mut select = connection.prepare_cached(sql)?;
     let mut rows = select.query(params![now, ITS_PROCESS_IS_GONE])?;
     let mut left = Vec::new();

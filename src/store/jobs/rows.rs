@@ -12,6 +12,7 @@ use crate::run::owner;
 use crate::store::candles::key::{KEY, key_of};
 use crate::store::candles::read::span_of;
 use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
+use crate::store::jobs::imports::{IMPORTS_SINCE, files_as_slices};
 use crate::store::jobs::states::state;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
 use crate::store::{JobRow, SliceCounts, SliceRow};
@@ -44,8 +45,11 @@ pub(super) fn job_rows(format: i32, chosen: &str) -> String {
     };
     let totals = if format < TOTALS_SINCE {
         format!("({})", sums("main", Some(chosen)))
-    } else {
+    } else if format < IMPORTS_SINCE {
         "backfill_totals".to_owned()
+    } else {
+        let files = files_as_slices(chosen);
+        format!("(SELECT * FROM backfill_totals UNION ALL {files})")
     };
     format!(
         "SELECT j.job_id, j.status, j.command, j.symbols, j.timeframes, j.start_ts, j.end_ts, j.source, j.delay_s,

@@ -6,6 +6,7 @@ use crate::model::market::Policy;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus, SliceStatus, State};
+use crate::store::jobs::imports::is_import;
 
 /// A state from a column.
 pub(in crate::store) fn state<T: State>(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<T> {
@@ -92,6 +93,11 @@ pub struct JobRow {
 }
 
 impl JobRow {
+    /// Whether it took files, and asked nobody.
+    pub fn is_import(&self) -> bool {
+        is_import(&self.command)
+    }
+
     /// Whether somebody runs it or is going to.
     pub fn is_owned(&self) -> bool {
         self.status.is_active() && self.owner.is_some()

@@ -6,6 +6,7 @@ use crate::model::status::{JobStatus, SeriesStatus};
 use crate::run::pace::{PACE_OF, time_left};
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::read::span_of;
+use crate::store::jobs::imports::is_import;
 use crate::store::jobs::rows::{job_of, job_rows, slice_of};
 use crate::store::jobs::states::state;
 use crate::store::{
@@ -285,7 +286,9 @@ impl Store {
     /// The file cannot be read.
     pub(crate) fn resumable_jobs(&self, now: i64) -> Result<Vec<JobRow>, StoreError> {
         let mut jobs = self.jobs(&JobFilter::All, now)?;
-        jobs.retain(|job| job.status != JobStatus::Completed && !job.is_owned());
+        jobs.retain(|job| {
+            job.status != JobStatus::Completed && !job.is_owned() && !is_import(&job.command)
+        });
         jobs.reverse();
         Ok(jobs)
     }

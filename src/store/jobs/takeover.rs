@@ -9,6 +9,7 @@ use crate::store::candles::batch::UNCHECKED;
 use crate::store::candles::series::known;
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::create::{JobSettings, Made, PROGRAM, SeriesPlan, insert_slices};
+use crate::store::jobs::imports::is_import;
 use crate::store::jobs::rows::find_job;
 use crate::store::{Store, StoreError, told};
 
@@ -33,6 +34,9 @@ impl Store {
         let job = find_job(&tx, job_id, now, &self.path)
             .map_err(told)?
             .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
+        if is_import(&job.command) {
+            return Err(StoreError::IsImport(job.job_id));
+        }
         let queued_here = job.status == JobStatus::Queued
             && job.owner.as_deref().is_some_and(owner::is_this_process);
         if job.is_owned() && !queued_here {
