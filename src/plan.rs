@@ -99,6 +99,22 @@ impl Known {
     }
 }
 
+/// A candle is beside a span that begins or ends no more than so many seconds from it: two weeks, with all their holidays.
+const BESIDE: i64 = 14 * 86_400;
+
+/// Whether one is right beside the other.
+pub(crate) fn is_beside(span: Span, other: Span) -> bool {
+    other.start() < span.end() + BESIDE && span.start() < other.end() + BESIDE
+}
+
+/// Whether candles are known on both sides of a span, or right beside it, by where the first and the last of them are: there nothing
+/// is believed on one word.
+pub(crate) fn is_doubtful(span: Span, life: Option<Span>) -> bool {
+    life.is_some_and(|life| {
+        life.start() < span.start() && life.end() > span.end() || is_beside(span, life)
+    })
+}
+
 /// A span for which the provider had nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmptySpan {

@@ -9,10 +9,10 @@ use super::turns::Paced;
 use super::writer::Ledger;
 use super::{Job, Report, Runner, Stop, report};
 use crate::model::series::SeriesKey;
-use crate::model::span::Span;
+use crate::model::span::{Span, SpanSet};
 use crate::model::status::JobStatus;
 use crate::monitor::{Left, Monitor};
-use crate::plan::EmptySpan;
+use crate::plan::{EmptySpan, is_doubtful};
 use crate::run::spare::Spare;
 use crate::store::{Made, SeriesPlan, Slice, Store, StoreError};
 
@@ -39,6 +39,27 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// What is asked by this run, where no other fetches beside it.
+    fn asked_alone(&self) -> SpanSet {
+        let slices = self.slices.iter().filter(|_| self.left.is_empty());
+        slices.map(|slice| slice.span).collect()
+    }
+
+    /// What the provider had nothing for when it was asked before, beside candles that have come since.
+    fn doubted(&self, store: &Store) -> Result<SpanSet, StoreError> {
+        let life = store.stamps(self.id)?;
+        let life = life.and_then(|(first, last)| Span::new(first, self.series.market.next(last)));
+        if life == self.series.life {
+            return Ok(SpanSet::default());
+        }
+        let known = store.known(&self.series.key)?;
+        let told = known.empty.iter().map(|empty| empty.span);
+        let told =
+            told.filter(|&span| is_doubtful(span, life) && !is_doubtful(span, self.series.life));
+        let told = told.flat_map(|span| known.coverage.within(span).iter().collect::<Vec<_>>());
+        Ok(told.collect())
+    }
+
     /// The parts of a job, in the order of its targets.
     pub(super) fn all(
         store: &Store,
@@ -188,8 +209,23 @@ fn fetch_rest(
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<(), StoreError> {
-    while ledger.leaves_some() && !ledger.is_open() && ledger.stop.is_none() {
-        let rest = take_rest(store, job, ledger, parts, runner)?;
+    let mut asked: Vec<SpanSet> = parts.iter().map(Part::asked_alone).collect();
+    while !ledger.is_open() && ledger.stop.is_none() && !runner.cancel.is_cancelled() {
+        let mut doubted = Vec::with_capacity(parts.len());
+        for (index, part) in parts.iter().enumerate() {
+            let has_news = ledger.states[index].records.inserted > 0 || !part.left.is_empty();
+            let spans = if has_news {
+                part.doubted(store)?.subtract(&asked[index])
+            } else {
+                SpanSet::default()
+            };
+            asked[index] = asked[index].union(&spans);
+            doubted.push(spans);
+        }
+        if !ledger.leaves_some() && doubted.iter().all(SpanSet::is_empty) {
+            break;
+        }
+        let rest = take_rest(store, job, ledger, parts, &doubted, runner)?;
         if rest.iter().any(|part| !part.slices.is_empty()) {
             job.turns.look(store, runner.clock.now())?;
             fetch_all(store, ledger, &rest, runner, monitor)?;
@@ -202,17 +238,18 @@ fn fetch_rest(
     Ok(())
 }
 
-/// Records what can be taken now of what was left to others, and the end of series of which nothing is.
+/// Records what can be taken now of what was left to others, what has become doubtful, and the end of series of which nothing is.
 fn take_rest(
     store: &mut Store,
     job: &Job,
     ledger: &mut Ledger<'_>,
     parts: &[Part],
+    doubted: &[SpanSet],
     runner: &Runner,
 ) -> Result<Vec<Part>, StoreError> {
     let now = runner.clock.now();
     let leaving: Vec<usize> = (0..parts.len())
-        .filter(|&index| !ledger.states[index].left.is_empty())
+        .filter(|&index| !ledger.states[index].left.is_empty() || !doubted[index].is_empty())
         .collect();
     let (targets, made) = store.extend_job(&job.job_id, &job.owner, now, |store| {
         let others = store.others(&job.job_id, now)?;
@@ -220,7 +257,9 @@ fn take_rest(
         let now = runner.clock.now();
         let rest = |&index: &usize| {
             let left = &ledger.states[index].left;
-            runner.rest(store, &parts[index].series, left, &others, now)
+            let mut rest = runner.rest(store, &parts[index].series, left, &others, now)?;
+            rest.doubt(&doubted[index]);
+            Ok(rest)
         };
         leaving.iter().map(rest).collect()
     })?;

@@ -7,11 +7,9 @@ use crate::backfill::message::Nothing;
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
+use crate::plan::{is_beside, is_doubtful};
 use crate::provider::AssetClass;
 use crate::store::Slice;
-
-/// A candle is beside a span that begins or ends no more than so many seconds from it: two weeks, with all their holidays.
-const BESIDE: i64 = 14 * 86_400;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
@@ -87,9 +85,7 @@ impl Lane {
         let held_back = held_back.iter().map(|nothing| &nothing.slice);
         let pending = pending.chain(&self.doubtful).chain(held_back);
         let open: Vec<Span> = asked.chain(pending.map(|slice| slice.span)).collect();
-        let before = self.life.is_some_and(|life| life.start() < span.start());
-        let after = self.life.is_some_and(|life| life.end() > span.end());
-        if before && after || self.life.is_some_and(|life| is_beside(span, &life)) {
+        if is_doubtful(span, self.life) {
             return Doubt::Is;
         }
         if self.may_surround(span, &open) {
@@ -111,12 +107,8 @@ impl Lane {
         let maybe_before = open.iter().any(|open| open.start() < span.start());
         let maybe_after = open.iter().any(|open| open.start() > span.start());
         (before || maybe_before) && (after || maybe_after)
-            || open.iter().any(|open| is_beside(span, open))
+            || open.iter().any(|&open| is_beside(span, open))
     }
-}
-
-fn is_beside(span: Span, other: &Span) -> bool {
-    other.start() < span.end() + BESIDE && span.start() < other.end() + BESIDE
 }
 
 /// What is thought of a slice for which the provider had nothing.

@@ -98,7 +98,7 @@ impl<'a> Reading<'a> {
         let mut left_out = 0;
         let mut rows = Vec::with_capacity(BATCH);
         let mut seam = Seam::default();
-        let is_sealed = !self.history && held.key.adjusted.is_adjusted();
+        let is_adjusted = held.key.adjusted.is_adjusted();
         let hand_over = |number, rows| {
             if self.cancel.is_cancelled() {
                 return Err(PackError::Cancelled);
@@ -107,8 +107,10 @@ impl<'a> Reading<'a> {
         };
         self.store.each_row(held.id, span, |candle, slice_id| {
             read.add(candle.ts);
-            if is_sealed && slice_id.is_some() {
-                seam.pass(candle.ts, covered.contains(candle.ts));
+            // What was handed in says nothing of the provider's scale.
+            let is_final = covered.contains(candle.ts);
+            if is_adjusted && (is_final || slice_id.is_some()) {
+                seam.pass(candle.ts, is_final);
                 if let Some(between) = seam.between {
                     return Err(unchecked(held, between));
                 }

@@ -60,6 +60,14 @@ impl SeriesPlan {
         self.slices.is_empty() && self.left.is_empty()
     }
 
+    /// Asks also for these spans, that count as answered, and takes that back.
+    pub(crate) fn doubt(&mut self, spans: &SpanSet) {
+        let cells = spans.iter().flat_map(|span| self.market.cut_at_cells(span));
+        self.slices.extend(cells);
+        self.slices.sort_unstable();
+        self.disbelieved = self.disbelieved.union(spans);
+    }
+
     /// Whether nothing of it is to be written. What is not believed is taken back at once: later it would look like any other answer.
     pub(crate) fn is_idle(&self) -> bool {
         self.is_complete() && self.disbelieved.is_empty()

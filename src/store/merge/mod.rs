@@ -105,16 +105,27 @@ impl Store {
     pub(crate) fn doubt_seams(&self, key: &SeriesKey, seams: &[i64]) -> Result<(), StoreError> {
         let told = told(&self.path);
         let series = self.find_series(&key.symbol, key.timeframe)?;
-        // What was handed in is never asked again.
-        let sql = "SELECT min(ts) FROM candle_data WHERE series_id = ? AND ts >= ? AND slice_id IS NOT NULL";
-        for &seam in seams {
-            let mut first = self.connection.prepare_cached(sql).map_err(told)?;
-            let first = first.query_row([series.id, seam], |row| stamp_if_any(row, 0));
-            let Some(first) = first.map_err(told)? else {
-                continue;
-            };
-            if let Some(candle) = Span::new(first, series.market().next(first)) {
-                uncover(&self.connection, series.id, candle).map_err(told)?;
+        let mut first = self
+            .connection
+            .prepare_cached(
+                "SELECT min(ts) FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ?",
+            )
+            .map_err(told)?;
+        // What was handed in is covered by no answer, and never asked again.
+        let ask_again = "UPDATE candle_data SET slice_id = coalesce(slice_id, 0) WHERE series_id = ? AND ts = ?";
+        for behind in seams.iter().filter_map(|&seam| Span::new(seam, i64::MAX)) {
+            for span in series.coverage.within(behind).iter() {
+                let values = [series.id, span.start(), span.end()];
+                let first = first.query_row(values, |row| stamp_if_any(row, 0));
+                let Some(first) = first.map_err(told)? else {
+                    continue;
+                };
+                let values = [series.id, first];
+                self.connection.execute(ask_again, values).map_err(told)?;
+                if let Some(candle) = Span::new(first, series.market().next(first)) {
+                    uncover(&self.connection, series.id, candle).map_err(told)?;
+                }
+                break;
             }
         }
         Ok(())

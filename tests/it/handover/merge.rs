@@ -322,6 +322,20 @@ fn what_joins_adjusted_files_is_asked_for_again_and_a_split_between_them_is_seen
         is_not_sealed(&home, "out.db", "2024-02-01");
         run(&home, "merge left.db right.db -o gap.db").ok();
         is_not_sealed(&home, "gap.db", "2024-03-01");
+        for file in ["left", "right"] {
+            run(&home, &format!("pack --db {file}.db -o {file}.packed.db")).ok();
+        }
+        for (number, inputs) in [
+            "left.packed.db right.packed.db",
+            "left.db right.packed.db",
+            "right.packed.db left.db",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            run(&home, &format!("merge {inputs} -o packed_{number}.db")).ok();
+            is_not_sealed(&home, &format!("packed_{number}.db"), "2024-03-01");
+        }
         let then = home.to(&server, all.split(' ')).run();
         if is_split {
             let said = then.exit(3).stdout;
@@ -345,9 +359,9 @@ fn is_not_sealed(home: &Home, file: &str, day: &str) {
     assert!(!home.path("sealed.db").exists());
     run(
         home,
-        &format!("pack --db {file} --with-history -o kept_{file}"),
+        &format!("pack --db {file} --with-history -o sealed.db"),
     )
-    .ok();
+    .exit(1);
 }
 
 // One answer without rows, of a file that had no candle, became final beside the candles of the other.

@@ -349,3 +349,46 @@ fn nothing_right_beside_known_candles_is_believed_only_when_it_is_said_twice() {
         assert_eq!(stamps.len(), 3 * 24, "a day is missing: {stamps:?}");
     }
 }
+
+// A series that was not listed yet was told so cell by cell. The next run asked again about the cell beside its first candles, and
+// failed: what lay farther away was final on one word.
+#[test]
+fn nothing_that_was_said_once_is_asked_about_again_wherever_candles_come_beside_it_later() {
+    let (cells, whole) = cells();
+    let mut bench = Bench::new();
+    bench.provider.script(|_, _| nothing());
+    bench.backfill(now(), SERIES, span(cells[0].start(), cells[2].end()));
+    bench.provider.offer(SERIES, candles(hours(whole)));
+    let nearest = cells[2];
+    bench
+        .provider
+        .script(move |ask, _| refuse_if(ask.span == nearest, ErrorKind::Slice));
+    let report = bench.backfill(now() + HOUR, SERIES, whole);
+    assert_eq!(report.status, JobStatus::Partial);
+    bench.provider.script(|_, _| None);
+    bench.backfill(now() + 2 * HOUR, SERIES, whole);
+    assert_eq!(bench.stamps(SERIES), hours(whole).collect::<Vec<_>>());
+    bench.provider.take_asked();
+    bench.backfill(now() + 3 * HOUR, SERIES, whole);
+    assert!(
+        bench.provider.take_spans().is_empty(),
+        "nothing is asked without end"
+    );
+}
+
+// An empty answer far from all candles became a hole between them with the next run.
+#[test]
+fn nothing_far_from_candles_is_asked_about_again_once_it_lies_between_some() {
+    let (cells, whole) = cells();
+    let mut bench = Bench::new();
+    bench.provider.offer(SERIES, candles(hours(whole)));
+    bench.backfill(now(), SERIES, cells[3]);
+    bench.provider.script(|_, _| nothing());
+    let lost = span(cells[1].start(), cells[1].end());
+    bench.backfill(now(), SERIES, lost);
+    assert_eq!(bench.coverage(SERIES), [lost, cells[3]]);
+    bench.provider.script(|_, _| None);
+    bench.backfill(now() + HOUR, SERIES, whole);
+    assert_eq!(bench.stamps(SERIES), hours(whole).collect::<Vec<_>>());
+    assert_eq!(bench.coverage(SERIES), [whole]);
+}
