@@ -114,8 +114,8 @@ fn checked(store: &Store, choice: &Choice, args: &Check, now: i64) -> Result<Vec
         let mut found = Complete::default();
         if let Some(span) = span {
             let mut days = Vec::new();
-            let measured = measurer.measure(&series, span, |day| days.push(*day))?;
-            found = complete(&measured, &days);
+            let all = measurer.measure(&series, span, |day| days.push(*day))?;
+            found = complete(&all, &days);
         }
         Ok(Checked {
             is_complete: found.missing * 10_000 <= most * found.expected && asked.is_some(),

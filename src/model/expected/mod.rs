@@ -167,7 +167,7 @@ impl Facts<'_> {
 
     fn day(&self, session: &Session, life: Option<Span>) -> Option<Day> {
         let measured = || session.runs.iter().filter_map(|run| run.within(self.span));
-        let (first, end) = (measured().next()?.first, measured().last()?.end());
+        let (first, end) = (measured().next()?.first, measured().next_back()?.end());
         let whole: i64 = session.runs.iter().map(|run| run.slots).sum();
         let mut tally = Tally::default();
         let mut regular = (0, 0);

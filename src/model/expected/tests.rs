@@ -1,5 +1,7 @@
 //! The measure against counting slot by slot, and shapes of history against what they are.
 
+#![allow(clippy::single_range_in_vec_init)] // Ranges of sessions, of which there may be one.
+
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, Weekday};
@@ -224,6 +226,9 @@ struct Shape {
 
 const SESSIONS: usize = 160;
 
+/// What it is, and the gaps that are told of it.
+type Row = (&'static str, Shape, Vec<(GapKind, usize)>);
+
 impl Shape {
     fn gaps(&self, timeframe: &str) -> Vec<(GapKind, usize)> {
         let market = market("XNYS", "utc", timeframe);
@@ -299,7 +304,7 @@ fn shapes_of_history_are_told_as_what_they_are_in_every_timeframe() {
         thin: vec![from..to],
         ..Shape::default()
     };
-    let shapes: Vec<(&str, Shape, Vec<(GapKind, usize)>)> = vec![
+    let shapes: Vec<Row> = vec![
         (
             "whole, across holidays and an early close",
             without(&[]),
