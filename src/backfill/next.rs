@@ -150,6 +150,7 @@ impl Stale {
             adjusted: key.adjusted != Adjustment::Raw,
             start: key.market(Weekday::Sun).day_of(*from),
             end: None,
+            again: false,
         };
         Next::Then(vec![drop, Next::Backfill(Some(fill))])
     }

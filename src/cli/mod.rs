@@ -7,7 +7,9 @@ mod args;
 mod aside;
 mod backfill;
 mod calendar;
+mod check;
 mod completions;
+mod coverage;
 mod datasette;
 mod diff;
 mod document;
@@ -92,6 +94,8 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Command::Resume(args) => resume::run(&cli.global, &args),
         Command::Status(args) => anew(|| status::run(&cli.global, &args)),
         Command::List(args) => anew(|| list::run(&cli.global, &args)),
+        Command::Check(args) => anew(|| check::run(&cli.global, &args)),
+        Command::Coverage(args) => anew(|| coverage::run(&cli.global, &args)),
         Command::Info(args) => anew(|| info::run(&cli.global, &args)),
         Command::Show(args) => anew(|| show::run(&cli.global, &args)),
         Command::Pack(args) => anew(|| pack::run(&cli.global, &args)),

@@ -186,7 +186,7 @@ impl Choice {
     }
 
     /// The same, and those of which nothing is known but that they were asked for.
-    pub(super) fn of_all(&self, series: Vec<SeriesRow>) -> Result<Vec<Chosen>, BadChoice> {
+    pub(crate) fn of_all(&self, series: Vec<SeriesRow>) -> Result<Vec<Chosen>, BadChoice> {
         if series.is_empty() {
             return Err(BadChoice::Nothing);
         }

@@ -5,6 +5,7 @@ pub(crate) mod candle;
 pub(crate) mod counts;
 pub(crate) mod declared;
 pub(crate) mod digest;
+pub(crate) mod expected;
 pub(crate) mod instant;
 pub(crate) mod listing;
 pub(crate) mod manifest;

@@ -204,6 +204,8 @@ pub struct Fill {
     pub start: NaiveDate,
     /// The last day, inclusive; up to now without one.
     pub end: Option<NaiveDate>,
+    /// What the provider had nothing for, too.
+    pub again: bool,
 }
 
 impl Named {
@@ -320,7 +322,9 @@ impl Fill {
         let end = self.end.map(|end| ["--end".to_owned(), end.to_string()]);
         let words = series.chain(adjusted).chain(["--start", &start]);
         let words = words.map(str::to_owned);
-        words.chain(end.into_iter().flatten()).collect()
+        let again = self.again.then(|| "--refetch-empty".to_owned());
+        let words = words.chain(end.into_iter().flatten());
+        words.chain(again).collect()
     }
 }
 

@@ -91,6 +91,16 @@ impl SpanSet {
         after > 0 && ts < self.0[after - 1].end
     }
 
+    /// How much of a span is in the set.
+    pub(crate) fn share_of(&self, span: Span) -> Share {
+        let ended = self.0.partition_point(|one| one.end <= span.start);
+        match self.0.get(ended) {
+            Some(one) if one.start <= span.start && span.end <= one.end => Share::All,
+            Some(one) if one.start < span.end => Share::Part,
+            _ => Share::None,
+        }
+    }
+
     /// Everything in this set or in the other.
     #[must_use]
     pub fn union(&self, other: &SpanSet) -> SpanSet {
@@ -132,6 +142,17 @@ impl SpanSet {
                 .collect(),
         )
     }
+}
+
+/// How much of something is in a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All of it.
+    All,
+    /// Some of it.
+    Part,
+    /// None of it.
+    None,
 }
 
 impl From<Span> for SpanSet {
@@ -211,6 +232,18 @@ mod tests {
         #[test]
         fn membership_agrees_with_sets_of_seconds(a in any_set(), ts in -2i64..80) {
             prop_assert_eq!(a.contains(ts), seconds(&a).contains(&ts));
+        }
+
+        #[test]
+        fn the_share_of_a_span_agrees_with_sets_of_seconds(a in any_set(), from in -2i64..70, len in 1i64..20) {
+            let there = seconds(&a);
+            let inside = (from..from + len).filter(|second| there.contains(second)).count();
+            let share = match inside {
+                0 => Share::None,
+                all if all == (from..from + len).count() => Share::All,
+                _ => Share::Part,
+            };
+            prop_assert_eq!(a.share_of(Span::new(from, from + len).expect("not empty")), share);
         }
     }
 

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 #[cfg(feature = "serve")]
 use super::Serve;
 use super::{
-    Backfill, Calendar, Diff, Drop, Export, Import, Info, List, Merge, Pack, Resume, Show, Sql,
-    Status, Update, Verify,
+    Backfill, Calendar, Check, Coverage, Diff, Drop, Export, Import, Info, List, Merge, Pack,
+    Resume, Show, Sql, Status, Update, Verify,
 };
 
 #[derive(Subcommand, Debug)]
@@ -47,6 +47,23 @@ pub enum Command {
   candlefile list
   candlefile list AAPL,MSFT")]
     List(List),
+    /// What should be there by the calendar, and what of it is
+    ///
+    /// Of each series all candles are counted that its market's trading hours expect between the first and the last instant
+    /// ever asked: stored, answered with nothing, not asked, not final yet, rejected. A gap is 3 sessions in a row without a
+    /// candle, or more; of 1w and 1mo one candle.
+    #[command(after_help = "Examples:
+  candlefile coverage
+  candlefile coverage AAPL,MSFT -t 1d --json")]
+    Coverage(Coverage),
+    /// Whether series are complete up to a session: exit code 0 if they are, 3 if not
+    ///
+    /// Missing is a candle that the calendar expects, from the first one of its series on, without a final answer and not stored, one
+    /// that was rejected, and every one of a session without any. What has ended is judged up to its end.
+    #[command(after_help = "Examples:
+  candlefile check AAPL -t 1d --complete-through 2024-03-28
+  candlefile check --complete-through 2024-03-28 --max-missing 0.5%")]
+    Check(Check),
     /// The file at a glance: format, size, range, sources, jobs, and what is missing
     #[command(after_help = "Examples:
   candlefile info

@@ -13,6 +13,7 @@ use clap::{Arg, Args, Command};
 use super::listed::Listed;
 use super::steps::ReadSteps;
 use super::times::{duration, moment};
+use crate::cli::check::{Share, Through};
 use crate::cli::zone::Zone;
 
 #[derive(Args, Debug)]
@@ -99,6 +100,30 @@ impl TypedValueParser for Codes {
         let codes = Calendars::all().map(Calendars::code);
         Some(Box::new(codes.map(PossibleValue::new)))
     }
+}
+
+#[derive(Args, Debug)]
+pub struct Coverage {
+    /// Symbols [default: all]
+    pub symbols: Vec<Listed<Symbol>>,
+    /// Timeframes [default: all]
+    #[arg(short, long = "timeframe", value_name = "TIMEFRAME")]
+    pub timeframes: Vec<Listed<Timeframe>>,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Symbols [default: all]
+    pub symbols: Vec<Listed<Symbol>>,
+    /// Timeframes [default: all]
+    #[arg(short, long = "timeframe", value_name = "TIMEFRAME")]
+    pub timeframes: Vec<Listed<Timeframe>>,
+    /// Up to and with this session: last-session, the last that has closed in each market, or a market day
+    #[arg(long, value_name = "SESSION", allow_hyphen_values = true)]
+    pub complete_through: Through,
+    /// So much of what is expected may be missing
+    #[arg(long, value_name = "SHARE", default_value = "0%")]
+    pub max_missing: Share,
 }
 
 #[derive(Args, Debug)]

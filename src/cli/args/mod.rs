@@ -23,10 +23,11 @@ pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
 pub use import::Import;
 pub use listed::{flat, no_timeframe, series, timeframes};
-pub use look::{Calendar, Drop, Info, List, Show, Sql, Status};
+pub use look::{Calendar, Check, Coverage, Drop, Info, List, Show, Sql, Status};
 pub use provided::command;
 #[cfg(feature = "serve")]
 pub use serve::Serve;
+pub use times::moment;
 
 /// OHLCV candles from a market data provider in one SQLite file: backfilled in parallel, resumable, and exact about
 /// what is missing.

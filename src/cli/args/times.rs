@@ -7,7 +7,7 @@ use crate::model::range::{BadTyped, Moment};
 use crate::run::clock::{Clock, SystemClock};
 
 /// One end of a range, as it is typed now.
-pub(super) fn moment(text: &str) -> Result<Moment, BadTyped> {
+pub fn moment(text: &str) -> Result<Moment, BadTyped> {
     Moment::typed(text, SystemClock::default().now())
 }
 

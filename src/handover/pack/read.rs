@@ -179,6 +179,7 @@ fn unchecked(held: &SeriesRow, ts: i64) -> PackError {
             adjusted: true,
             start: day,
             end: Some(day),
+            again: false,
         },
     }
 }

@@ -177,7 +177,7 @@ impl Market {
     }
 
     /// Whether a market date has trading hours.
-    pub(super) fn trades_on(&self, date: NaiveDate) -> bool {
+    pub(crate) fn trades_on(&self, date: NaiveDate) -> bool {
         self.last_day.is_none_or(|last| date <= last)
             && match (self.hours, self.calendar) {
                 (Hours::Forex, _) => date.weekday() != Weekday::Sat,

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 
+use super::code::Hours;
 use super::{DAY, HOUR, MINUTE, Market, minus_days, plus_days};
 use crate::model::tag::Tag;
 
@@ -147,6 +148,13 @@ impl Market {
     /// exclusive. `None` on days without one and in markets that have none.
     pub(crate) fn regular_session(&self, date: NaiveDate) -> Option<(i64, i64)> {
         self.calendar?.regular_session(date)
+    }
+
+    /// The breaks within the session of a market date, as start and end, where there is no trading in them.
+    pub(crate) fn breaks(&self, date: NaiveDate) -> Vec<(i64, i64)> {
+        let sessions = self.calendar.filter(|_| self.hours == Hours::Exchange);
+        let session = sessions.and_then(|calendar| calendar.session(date));
+        session.map_or_else(Vec::new, |session| session.breaks)
     }
 
     /// The last session that opens at or before an instant.

@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::{DAY, Market, label_of, minus_days, plus_days};
+use super::{DAY, Market, Policy, label_of, minus_days, plus_days};
 use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 
@@ -137,6 +137,26 @@ impl Market {
             self.floor(self.midnight(first)).max(empty.start()),
             self.first_from(midnight).min(empty.end()),
         )
+    }
+
+    /// The last market day whose trading hours are over, so that their candles count as closed.
+    pub(crate) fn last_closed_session(&self, now: i64, policy: Policy) -> Option<NaiveDate> {
+        let back = (0..REST).map(|days| minus_days(self.date(now), days));
+        { back }.find(|&date| {
+            let hours = self.trading_hours(date);
+            hours.is_some_and(|(_, close)| close + policy.delay <= now)
+        })
+    }
+
+    /// From a position to the end of a market day, or of the last before it with trading hours; of `1w` and `1mo` to the end of
+    /// the last candle that ends by then. `None` where nothing lies between.
+    pub(crate) fn through(&self, start: i64, date: NaiveDate) -> Option<Span> {
+        if self.timeframe.is_label() {
+            return Span::new(start, self.floor(label_of(date) + DAY));
+        }
+        let mut back = (0..REST).map(|days| minus_days(date, days));
+        let (_, close) = back.find_map(|date| self.trading_hours(date))?;
+        Span::new(start, close)
     }
 
     /// The start of the first candle at or after a position.

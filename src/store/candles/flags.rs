@@ -14,7 +14,7 @@ use crate::store::Beginning;
 use crate::store::candles::rows::{RowError, Rows};
 use crate::store::file::tables::judgements;
 
-const OFF_SESSION: &str = "off_session";
+pub(in crate::store) const OFF_SESSION: &str = "off_session";
 const FIRST_PARTIAL: &str = "first_partial";
 
 /// The flags that say nothing against a candle's values.

@@ -95,7 +95,7 @@ impl Store {
     }
 
     /// The starts of all candles of a series, ascending.
-    fn starts(&self, series_id: i64) -> Result<Vec<i64>, StoreError> {
+    pub(in crate::store) fn starts(&self, series_id: i64) -> Result<Vec<i64>, StoreError> {
         let sql = "SELECT ts FROM candle_data WHERE series_id = ? ORDER BY ts";
         let mut starts: Vec<i64> = Vec::new();
         let told = told(&self.path);

@@ -1,7 +1,9 @@
 //! The command line: what is typed, what is printed for whom, and what is said when it cannot be done.
 
 mod calendar;
+mod check;
 mod commands;
+mod coverage;
 pub(crate) mod errors;
 mod hang_up;
 mod help;

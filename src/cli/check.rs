@@ -1,0 +1,157 @@
+//! `candlefile check`: whether series are complete up to a session, for scripts that need that before they begin.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use crate::handover::choice::Choice;
+use crate::model::expected::{Complete, complete};
+use crate::model::market::Policy;
+use crate::model::range::Moment;
+use crate::run::clock::{Clock, SystemClock};
+use crate::store::{SeriesRow, Store, StoreError};
+
+use super::args::{Check, Global, flat, moment, timeframes};
+use super::error::Exit;
+use super::output::{self, count, counted};
+
+/// Up to and with which session.
+#[derive(Clone, Debug)]
+pub enum Through {
+    /// The last one that has closed in each series' market.
+    LastSession,
+    /// A market day.
+    Day(Moment),
+}
+
+impl FromStr for Through {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Through, String> {
+        match text {
+            "last-session" => Ok(Through::LastSession),
+            day => moment(day)
+                .map(Through::Day)
+                .map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// A part of all candles that are expected, in hundredths of a percent.
+#[derive(Clone, Copy, Debug)]
+pub struct Share(i64);
+
+impl FromStr for Share {
+    type Err = String;
+
+    #[allow(clippy::cast_possible_truncation)] // At most 10,000.
+    fn from_str(text: &str) -> Result<Share, String> {
+        let number = text.trim_end_matches('%').trim_end();
+        let share: Option<f64> = number.parse().ok();
+        let share = share.filter(|share| (0.0..=100.0).contains(share));
+        share
+            .map(|share| Share((share * 100.0).round() as i64))
+            .ok_or_else(|| format!("{text:?} is no share: it is from 0% to 100%, like 0.5%"))
+    }
+}
+
+/// A series, up to which day it was looked at, and what is missing.
+struct Checked {
+    series: SeriesRow,
+    through: Option<NaiveDate>,
+    found: Complete,
+    is_complete: bool,
+}
+
+pub fn run(global: &Global, args: &Check) -> Result<Exit> {
+    let mut symbols = flat(&args.symbols)?;
+    let timeframes = timeframes(&mut symbols, &args.timeframes)?;
+    let choice = Choice {
+        symbols,
+        timeframes,
+        ..Choice::default()
+    };
+    let now = SystemClock::default().now();
+    let all = Store::reading(&global.db, |store| {
+        store.at_one_instant(|| checked(store, &choice, args, now))
+    })?;
+    let is_complete = all.iter().all(|one| one.is_complete);
+    if global.json {
+        let series: Vec<Value> = all.iter().map(Checked::document).collect();
+        output::json(&json!({ "complete": is_complete, "series": series }))?;
+    } else {
+        for one in all.iter().filter(|one| !one.is_complete) {
+            output::print(one.told())?;
+        }
+        if is_complete && !global.quiet {
+            output::print(format!("complete: {}", counted(all.len() as u64, "series")))?;
+        }
+    }
+    Ok(if is_complete {
+        Exit::Complete
+    } else {
+        Exit::Incomplete
+    })
+}
+
+fn checked(store: &Store, choice: &Choice, args: &Check, now: i64) -> Result<Vec<Checked>> {
+    let mut measurer = store.measurer(now)?;
+    let Share(most) = args.max_missing;
+    let chosen = choice.of_all(store.series()?)?.into_iter();
+    let each = chosen.map(|chosen| -> Result<Checked, StoreError> {
+        let series = chosen.series;
+        let market = series.market();
+        let through = match &args.complete_through {
+            Through::LastSession => market.last_closed_session(now, Policy::default()),
+            Through::Day(day) => Some(day.day(market.zone(), NaiveDate::MAX)),
+        };
+        let asked = measurer.span(&series)?;
+        let span = asked
+            .zip(through)
+            .and_then(|(asked, day)| market.through(asked.start(), day));
+        let mut found = Complete::default();
+        if let Some(span) = span {
+            let mut days = Vec::new();
+            let all = measurer.measure(&series, span, |day| days.push(*day))?;
+            found = complete(&all, &days);
+        }
+        Ok(Checked {
+            is_complete: found.missing * 10_000 <= most * found.expected && asked.is_some(),
+            through,
+            found,
+            series,
+        })
+    });
+    Ok(each.collect::<Result<_, _>>()?)
+}
+
+impl Checked {
+    fn document(&self) -> Value {
+        let key = &self.series.key;
+        json!({
+            "symbol": key.symbol, "timeframe": key.timeframe, "through": self.through, "complete": self.is_complete,
+            "expected": self.found.expected, "missing": self.found.missing,
+            "first_missing": self.found.first_missing,
+        })
+    }
+
+    fn told(&self) -> String {
+        let key = &self.series.key;
+        let Complete {
+            expected,
+            missing,
+            first_missing,
+        } = self.found;
+        let since = first_missing.map(|day| format!(", from {day} on"));
+        format!(
+            "{} {}: {} of {} missing{}",
+            key.symbol,
+            key.timeframe,
+            count(missing.cast_unsigned()),
+            counted(expected.cast_unsigned(), "candle"),
+            since.unwrap_or_default()
+        )
+    }
+}

@@ -1,0 +1,255 @@
+//! `candlefile coverage`: what should be there by the calendar, and what of it is.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use chrono::{Datelike, NaiveDate};
+use serde_json::{Value, json};
+
+use crate::handover::choice::Choice;
+use crate::model::expected::{Day, Gap, GapKind, Measure, Tally};
+use crate::model::span::Span;
+use crate::run::clock::{Clock, SystemClock};
+use crate::store::{SeriesRow, Store, StoreError};
+
+use super::args::{Coverage, Global, flat, timeframes};
+use super::error::Exit;
+use super::next;
+use super::output::{self, count, counted, time};
+
+/// So many gaps of a series are told on a terminal.
+const GAPS: usize = 5;
+/// What a cell of the strip stands for, from what is told first.
+const LEGEND: &str =
+    "# all sessions  + some of them  . nothing there  ? not asked  ~ not final yet";
+
+/// A series, what was measured, and the strip.
+struct Measured {
+    series: SeriesRow,
+    span: Option<Span>,
+    measure: Measure,
+    strip: Strip,
+}
+
+pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
+    let mut symbols = flat(&args.symbols)?;
+    let timeframes = timeframes(&mut symbols, &args.timeframes)?;
+    let choice = Choice {
+        symbols,
+        timeframes,
+        ..Choice::default()
+    };
+    let now = SystemClock::default().now();
+    let all = Store::reading(&global.db, |store| {
+        store.at_one_instant(|| measured(store, &choice, now))
+    })?;
+    if global.json {
+        let series: Vec<Value> = all.iter().map(|one| one.document(global)).collect();
+        output::json(&json!({ "series": series }))?;
+        return Ok(Exit::Complete);
+    }
+    if all.is_empty() {
+        output::print("the file is empty")?;
+        return Ok(Exit::Complete);
+    }
+    for one in &all {
+        one.print(global)?;
+    }
+    output::print(LEGEND)?;
+    Ok(Exit::Complete)
+}
+
+/// The chosen series of a file, each measured.
+fn measured(store: &Store, choice: &Choice, now: i64) -> Result<Vec<Measured>> {
+    let series = store.series()?;
+    if series.is_empty() && choice.symbols.is_empty() && choice.timeframes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut measurer = store.measurer(now)?;
+    let chosen = choice
+        .of_all(series)?
+        .into_iter()
+        .map(|chosen| chosen.series);
+    let each = chosen.map(|series| -> Result<Measured, StoreError> {
+        let span = measurer.span(&series)?;
+        let mut strip = Strip::default();
+        let measure = match span {
+            Some(span) => measurer.measure(&series, span, |day| strip.take(day))?,
+            None => Measure::default(),
+        };
+        Ok(Measured {
+            series,
+            span,
+            measure,
+            strip,
+        })
+    });
+    Ok(each.collect::<Result<_, _>>()?)
+}
+
+impl Measured {
+    fn document(&self, global: &Global) -> Value {
+        let key = &self.series.key;
+        let Tally {
+            stored,
+            nothing,
+            not_asked,
+            not_final,
+            rejected,
+        } = self.measure.tally;
+        let gaps: Vec<Value> = self
+            .measure
+            .gaps
+            .iter()
+            .map(|gap| {
+                json!({
+                    "start": time(gap.span.start()), "end": time(gap.span.end()), "sessions": gap.sessions,
+                    "kind": gap.kind, "next": self.next(global, gap),
+                })
+            })
+            .collect();
+        json!({
+            "symbol": key.symbol, "timeframe": key.timeframe, "market": key.listing.market,
+            "start": self.span.map(|span| time(span.start())), "end": self.span.map(|span| time(span.end())),
+            "expected": self.measure.tally.expected(), "stored": stored, "nothing": nothing, "not_asked": not_asked,
+            "not_final": not_final, "rejected": rejected, "percent": self.measure.tally.percent(),
+            "density": self.measure.density, "gaps": gaps,
+        })
+    }
+
+    fn next(&self, global: &Global, gap: &Gap) -> String {
+        let key = &self.series.key;
+        let is_asked = global.registry.get(&key.source).is_some();
+        next::text(global, &gap.next(key, is_asked))
+    }
+
+    fn print(&self, global: &Global) -> Result<()> {
+        let key = &self.series.key;
+        output::print(format!(
+            "{} {}: {}",
+            key.symbol,
+            key.timeframe,
+            self.summary()
+        ))?;
+        for line in self.strip.lines() {
+            output::print(format!("  {line}"))?;
+        }
+        for gap in self.measure.gaps.iter().take(GAPS) {
+            output::print(format!("  {}", told(gap)))?;
+            output::print(format!("    {}", self.next(global, gap)))?;
+        }
+        match self.measure.gaps.len().saturating_sub(GAPS) {
+            0 => Ok(()),
+            more => output::print(format!(
+                "  and {}: --json has all",
+                counted(more as u64, "gap")
+            )),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let tally = self.measure.tally;
+        let (Some(span), Some(percent)) = (self.span, tally.percent()) else {
+            return "nothing is expected of it".into();
+        };
+        let mut text = format!(
+            "{}, {percent} % answered",
+            output::days(&self.series.key, span)
+        );
+        if let Some(density) = self.measure.density {
+            text += &format!(", density {density} %");
+        }
+        let parts = [
+            (tally.stored, "stored"),
+            (tally.nothing, "nothing there"),
+            (tally.not_asked, "not asked"),
+            (tally.not_final, "not final yet"),
+            (tally.rejected, "rejected"),
+        ];
+        let parts = parts.iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<String> = parts
+            .map(|(number, what)| format!("{} {what}", count(number.cast_unsigned())))
+            .collect();
+        let expected = counted(tally.expected().cast_unsigned(), "candle");
+        format!("{text}\n  {expected} expected: {}", parts.join(", "))
+    }
+}
+
+/// A gap for people.
+fn told(gap: &Gap) -> String {
+    let what = match gap.kind {
+        GapKind::Hole => "nothing there",
+        GapKind::Before => "nothing before the first candle",
+        GapKind::Ended => "nothing after the last candle",
+        GapKind::NotAsked => "not asked",
+        GapKind::Thin => "far fewer minutes than usual",
+    };
+    let sessions = counted(gap.sessions as u64, "session");
+    let (first, last) = gap.days;
+    format!("{first} to {last}, {sessions}: {what}")
+}
+
+/// The weeks of each year, counted from its first day, with what became of their sessions.
+#[derive(Default)]
+struct Strip(BTreeMap<i32, BTreeMap<usize, Week>>);
+
+/// Sessions of a week, by what they are.
+#[derive(Clone, Copy, Default)]
+struct Week {
+    filled: u32,
+    nothing: u32,
+    not_asked: u32,
+    not_final: u32,
+}
+
+impl Strip {
+    fn take(&mut self, day: &Day) {
+        let at = |date: NaiveDate| date.ordinal0() as usize / 7;
+        let weeks = self.0.entry(day.date.year()).or_default();
+        let week = weeks.entry(at(day.date)).or_default();
+        let tally = day.tally;
+        *if tally.stored > 0 {
+            &mut week.filled
+        } else if tally.not_asked > 0 {
+            &mut week.not_asked
+        } else if tally.not_final > 0 {
+            &mut week.not_final
+        } else {
+            &mut week.nothing
+        } += 1;
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(year, weeks)| {
+            let last = weeks.keys().next_back().copied().unwrap_or(0);
+            let cell = |at: usize| weeks.get(&at).map_or(' ', Week::cell);
+            let cells: String = (0..=last).map(cell).collect();
+            format!("{year} {cells}")
+        })
+    }
+}
+
+impl Week {
+    fn cell(&self) -> char {
+        match self {
+            Week {
+                filled: 0,
+                not_asked: 1..,
+                ..
+            } => '?',
+            Week {
+                filled: 0,
+                nothing: 1..,
+                ..
+            } => '.',
+            Week { filled: 0, .. } => '~',
+            Week {
+                nothing: 0,
+                not_asked: 0,
+                not_final: 0,
+                ..
+            } => '#',
+            _ => '+',
+        }
+    }
+}
