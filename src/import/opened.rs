@@ -47,7 +47,8 @@ impl Opened {
         self,
         file: (String, i64),
         from: u64,
-        (cancel, meter): (&Cancel, &Meter),
+        cancel: &Cancel,
+        #[cfg_attr(not(feature = "parquet"), allow(unused_variables))] meter: &Meter,
         send: &mut dyn FnMut(Taken) -> Result<(), Stopped>,
     ) -> Result<Whole, Halt> {
         match self {

@@ -105,7 +105,8 @@ fn whole(
     let whole = opened.read(
         file,
         task.from,
-        (&importer.cancel, &importer.meter),
+        &importer.cancel,
+        &importer.meter,
         &mut rows,
     )?;
     Ok(Ended::Whole(Box::new(whole)))

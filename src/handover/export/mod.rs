@@ -167,6 +167,7 @@ impl Export {
         Ok(report)
     }
 
+    #[cfg_attr(not(feature = "parquet"), allow(clippy::needless_pass_by_value))]
     fn sink<'o>(
         &self,
         out: Out<'o>,

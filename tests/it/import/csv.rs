@@ -237,7 +237,8 @@ fn rows_that_cannot_be_stored_are_kept_with_file_and_line() {
 #[test]
 fn candles_that_have_not_closed_are_left_out() {
     let home = Home::new();
-    let today = chrono::Utc::now().date_naive();
+    let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
+    let today = now.date_naive();
     let day = |back: u64| today.checked_sub_days(chrono::Days::new(back)).unwrap();
     let rows: String = [5, 4, 3]
         .map(|back| format!("{},1,2,0.5,1.5,7\n", day(back)))
