@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 use crate::handover::choice::Choice;
 use crate::model::expected::{Complete, complete};
 use crate::model::market::Policy;
+use crate::model::next::Next;
 use crate::model::range::Moment;
 use crate::run::clock::{Clock, SystemClock};
 use crate::store::{SeriesRow, Store, StoreError};
 
 use super::args::{Check, Global, flat, moment, timeframes};
 use super::error::Exit;
+use super::next;
 use super::output::{self, count, counted};
 
 /// Up to and with which session.
@@ -84,6 +86,11 @@ pub fn run(global: &Global, args: &Check) -> Result<Exit> {
     } else {
         for one in all.iter().filter(|one| !one.is_complete) {
             output::print(one.told())?;
+        }
+        if !is_complete {
+            let gaps = Next::Coverage.shows("tells what that does not mend");
+            let next = next::text(global, &Next::Or(vec![Next::Update, gaps]));
+            output::print(format!("next: {next}"))?;
         }
         if is_complete && !global.quiet {
             output::print(format!("complete: {}", counted(all.len() as u64, "series")))?;

@@ -73,6 +73,8 @@ pub enum Next {
         /// As JSON.
         json: bool,
     },
+    /// Look at what should be there.
+    Coverage,
     /// Look at the file as a whole.
     Info,
     /// Look at a series' candles.
@@ -277,6 +279,7 @@ impl Next {
             }
             Next::Status { job } => ("status", job.as_deref().into_iter().collect()),
             Next::List { json } => ("list", json.then_some("--json").into_iter().collect()),
+            Next::Coverage => ("coverage", vec![]),
             Next::Info => ("info", vec![]),
             Next::Show(series) => ("show", series.typed().into()),
             Next::Drop { series, yes } => {

@@ -65,9 +65,14 @@ fn a_session_without_any_candle_is_missing_and_so_much_of_it_may_be() {
         .cli(["check", "--complete-through", "2024-03-28"])
         .run();
     let told = told.exit(3).stdout;
+    let lines: Vec<&str> = told.lines().collect();
     assert_eq!(
-        told,
-        "AAPL 1d: 4 of 61 candles missing, from 2024-02-05 on\n"
+        lines[0],
+        "AAPL 1d: 4 of 61 candles missing, from 2024-02-05 on"
+    );
+    assert!(
+        lines[1].starts_with("next: candlefile ") && lines[1].contains(" coverage` tells "),
+        "{told}"
     );
     home.cli([
         "check",
