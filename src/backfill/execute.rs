@@ -200,7 +200,8 @@ fn tell(job: &Job, parts: &[Part], runner: &Runner, monitor: &dyn Monitor) {
 }
 
 /// Plans again at the end, and takes what others did not end: they may have died or given up. What they still fetch stays
-/// theirs, or is waited for. Each time there is less: nothing is taken that this run has asked.
+/// theirs, or is waited for. What the provider had nothing for by an earlier answer, and lies beside candles by now, is asked
+/// about again. Each time there is less: nothing is taken that this run has asked.
 fn fetch_rest(
     store: &mut Store,
     job: &Job,
