@@ -64,13 +64,14 @@ pub(crate) struct Slots {
 }
 
 /// Spans are rounded to so many seconds, so that series whose spans differ a little share their slots.
-const SHARED: i64 = 4 * 366 * 86_400;
+pub(super) const SHARED: i64 = 4 * 366 * 86_400;
 
 impl Slots {
     /// Those of a span of positions, and of some time around it.
     pub(crate) fn around(market: &Market, span: Span) -> Slots {
-        let start = span.start().div_euclid(SHARED) * SHARED;
-        let end = (span.end().div_euclid(SHARED) + 1) * SHARED;
+        let wide = widened(span);
+        let start = wide.start().div_euclid(SHARED) * SHARED;
+        let end = (wide.end().div_euclid(SHARED) + 1) * SHARED;
         Slots::of(market, Span::new(start, end).unwrap_or(span))
     }
 
@@ -90,7 +91,7 @@ impl Slots {
 
     /// These, or more where a span reaches further.
     pub(crate) fn reaching(self, market: &Market, span: Span) -> Slots {
-        let reach = self.within.hull(span);
+        let reach = self.within.hull(widened(span));
         if reach == self.within {
             return self;
         }
@@ -118,6 +119,12 @@ impl Slots {
             .map(|run| run.slots)
             .sum()
     }
+}
+
+/// With room for the whole candles at its ends, the longest of which is a month.
+fn widened(span: Span) -> Span {
+    const ROOM: i64 = 62 * 86_400;
+    Span::new(span.start() - ROOM, span.end() + ROOM).unwrap_or(span)
 }
 
 fn longer(market: &Market, span: Span) -> Vec<Session> {

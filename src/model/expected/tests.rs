@@ -207,6 +207,25 @@ proptest! {
     }
 }
 
+// A month that reached over the end of the years that are looked at together was not expected.
+#[test]
+fn candles_that_reach_over_the_shared_years_count() {
+    let line = super::slots::SHARED * 14;
+    for timeframe in ["1w", "1mo"] {
+        let market = self::market("XNYS", "utc", timeframe);
+        for span in [
+            (line - 700 * DAY, line - 5 * DAY),
+            (line + 5 * DAY, line + 600 * DAY),
+            (line - 300 * DAY, line),
+        ] {
+            let span = Span::new(span.0, span.1).expect("a span");
+            let slots = Slots::around(&market, span);
+            let counted = i64::try_from(expected(&market, span).len()).expect("few");
+            assert_eq!(slots.count(span), counted, "{timeframe} {span:?}");
+        }
+    }
+}
+
 /// A history over 160 sessions of XNYS from 2023-10-02 on, all of them asked for and answered unless it says otherwise.
 #[derive(Default)]
 struct Shape {
