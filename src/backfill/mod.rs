@@ -167,7 +167,7 @@ pub(crate) struct Job {
 /// let request = Request { command: "backfill", series: vec![(key, january)], start_words: None, end_words: None };
 ///
 /// let report = run(&mut store, &request, &runner, &())?;
-/// assert_eq!((report.status, report.records.inserted), (JobStatus::Completed, 23));
+/// assert_eq!((report.status, report.records.inserted), (JobStatus::Completed, 21));
 /// let again = run(&mut store, &request, &runner, &())?;
 /// assert_eq!((again.requests, again.records.fetched), (0, 0));
 /// # drop(store); std::fs::remove_dir_all(&folder)?;
