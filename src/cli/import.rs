@@ -106,13 +106,8 @@ fn said(global: &Global, args: &args::Import) -> Result<Said> {
 }
 
 fn format(global: &Global, name: &str) -> Result<Format> {
-    match name {
-        "csv" => return Ok(Format::Csv),
-        "parquet" => return Ok(Format::Parquet),
-        "arrow" => return Ok(Format::Arrow),
-        "lean" => return Ok(Format::Lean),
-        "binance" => return Ok(Format::Binance),
-        _ => {}
+    if let Some(general) = Format::general().find(|format| format.name() == name) {
+        return Ok(general);
     }
     let of_provider = global.registry.iter().find_map(|spec| {
         let files = spec.files.clone().filter(|files| files.name == name)?;

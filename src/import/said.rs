@@ -37,6 +37,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// Those that belong to no provider, as far as this build reads them.
+    pub fn general() -> impl Iterator<Item = Format> {
+        let columnar = [Format::Parquet, Format::Arrow];
+        let columnar = columnar.into_iter().filter(|_| cfg!(feature = "parquet"));
+        let archives = [Format::Lean, Format::Binance];
+        std::iter::once(Format::Csv).chain(columnar).chain(archives)
+    }
+
     /// As it is typed; the source of its series, unless another one is said.
     pub fn name(&self) -> &str {
         match self {

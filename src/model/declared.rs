@@ -108,7 +108,7 @@ mod tests {
             key: SeriesKey {
                 symbol: "X:BTCUSD".parse().expect("a symbol"),
                 timeframe: "1w".parse().expect("a timeframe"),
-                source: "polygon".into(),
+                source: "a vendor".into(),
                 adjusted: Adjustment::Total,
                 listing,
             },

@@ -2,22 +2,17 @@
 
 use std::ffi::OsStr;
 
+use crate::import::Format;
 use crate::provider::{Registry, Spec};
 use clap::CommandFactory;
 use clap::builder::{PossibleValue, PossibleValuesParser, Resettable};
 
 use super::Cli;
 
-/// The formats of files that are no provider's.
-#[cfg(feature = "parquet")]
-const FORMATS: [&str; 5] = ["csv", "parquet", "arrow", "lean", "binance"];
-#[cfg(not(feature = "parquet"))]
-const FORMATS: [&str; 3] = ["csv", "lean", "binance"];
-
 /// The command line, with what it may say of providers.
 pub fn command(registry: &Registry) -> clap::Command {
     let names: Vec<PossibleValue> = registry.iter().map(name_of).collect();
-    let formats = FORMATS.map(str::to_owned).into_iter();
+    let formats = Format::general().map(|format| format.name().to_owned());
     let of_providers = registry
         .iter()
         .filter_map(|spec| Some(spec.files.as_ref()?.name.clone()));
