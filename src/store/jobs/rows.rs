@@ -145,7 +145,8 @@ pub(super) fn job_of(
             total,
             completed,
             failed,
-            pending: total - completed - failed,
+            // A damaged file says anything.
+            pending: total.saturating_sub(completed).saturating_sub(failed),
         },
         records: counts_of(row, 20)?,
         adjusted: (row.get::<_, Option<i64>>("adjusted")?)
