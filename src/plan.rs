@@ -28,6 +28,8 @@ pub struct Known {
     pub empty: Vec<EmptySpan>,
     /// The stretch at the live edge that was asked last.
     pub tail: Option<Tail>,
+    /// The oldest candle in it that was fetched and not for good.
+    pub provisional: Option<Provisional>,
     /// Of an adjusted series, what came in a run that ended before it was checked for a split: it may stand in another scale than
     /// the rest.
     pub unchecked: SpanSet,
@@ -136,6 +138,22 @@ pub struct Tail {
     pub asked_at: i64,
 }
 
+/// A stored candle without a final answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Provisional {
+    /// Its start.
+    pub ts: i64,
+    /// When its slice was begun, in Unix seconds.
+    pub fetched_at: i64,
+}
+
+impl Provisional {
+    /// Whether it would be final if the one who fetched it had not waited longer for that.
+    fn is_overdue(&self, market: &Market, policy: Policy) -> bool {
+        market.final_at(self.ts, policy) <= self.fetched_at
+    }
+}
+
 /// What the user wants of a series.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
@@ -183,7 +201,9 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
             if rests {
                 false
             } else if known.has_candles {
-                brings_news(market, *span, tail, frontier, policy)
+                let overdue = known.provisional.filter(|it| it.is_overdue(market, policy));
+                overdue.is_some_and(|candle| span.contains(candle.ts))
+                    || brings_news(market, *span, tail, frontier, policy)
             } else {
                 wanted.refetch_empty || now - tail.asked_at >= NO_DATA_ASKED_AGAIN_AFTER
             }

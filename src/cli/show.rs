@@ -1,8 +1,10 @@
 //! `candlefile show`: the candles of series, newest last.
 
+use crate::backfill::NoData;
 use crate::handover::choice::{BadChoice, Choice};
 use crate::model::candle::Candle;
 use crate::model::series::SeriesKey;
+use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::store::{SeriesRow, Store, StoreError};
@@ -15,6 +17,7 @@ use serde_json::{Value, json};
 use super::args::{Global, Show, series};
 use super::document::ListDocument;
 use super::error::Exit;
+use super::jobs::provider_of;
 use super::{output, table};
 
 /// Candles of a table without a range or a number; data for other programs is whole.
@@ -40,7 +43,7 @@ pub fn run(global: &Global, args: &Show) -> Result<Exit> {
                 let key = shown.key();
                 output::print(format!("{} {}", key.symbol, key.timeframe))?;
             }
-            shown.table()?;
+            shown.table(global)?;
         }
     }
     store.check_still()?;
@@ -115,14 +118,14 @@ impl Shown<'_> {
         self.view.each_candle(self.store, each).map(|_| ())
     }
 
-    fn table(&self) -> Result<()> {
+    fn table(&self, global: &Global) -> Result<()> {
         let mut candles = Vec::new();
         self.each_candle(|candle| {
             candles.push(candle);
             Ok(())
         })?;
         if candles.is_empty() {
-            return output::print(self.without());
+            return output::print(self.without(global));
         }
         let time = if self.key().timeframe.is_label() {
             "date".to_owned()
@@ -136,9 +139,16 @@ impl Shown<'_> {
     }
 
     /// Why there is no candle, where that is known.
-    fn without(&self) -> String {
+    fn without(&self, global: &Global) -> String {
         let none = "no candles in this range";
-        let market = self.view.series().market();
+        let series = self.view.series();
+        let market = series.market();
+        if series.candles == 0
+            && let Some(asked) = series.empty.iter().reduce(Span::hull)
+        {
+            let provider = provider_of(global, &series.key.source);
+            return NoData::of(&series.key, asked, provider.as_deref()).to_string();
+        }
         match self.view.selection() {
             Selection::Within(span) if !market.trades_within(span) => {
                 format!("{none}: {}", market.no_session(span))

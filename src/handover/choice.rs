@@ -57,12 +57,12 @@ impl Chosen {
 #[non_exhaustive]
 pub enum BadChoice {
     /// The file holds no series of a symbol.
-    #[error("the file holds no {}{}", named(symbols), question(meant))]
+    #[error("the file holds no {}{}", named(symbols), question(symbols, meant))]
     UnknownSymbol {
         /// Each of which it holds none.
         symbols: Vec<Symbol>,
-        /// Those that it holds of the same letters.
-        meant: Vec<Symbol>,
+        /// Those that it holds of the same letters and digits, each after the one that was typed.
+        meant: Vec<(Symbol, Symbol)>,
         /// The most similar ones that it holds to the first, a few.
         nearest: Vec<Symbol>,
     },
@@ -104,23 +104,41 @@ fn symbol_or_any(symbol: Option<&Symbol>) -> String {
     symbol.map_or_else(|| "any symbol".to_owned(), Symbol::to_string)
 }
 
-/// Whether these were meant, where there are some.
-fn question(meant: &[Symbol]) -> String {
-    match meant {
-        [] => String::new(),
-        meant => format!(": did you mean {}?", named(meant)),
-    }
+/// Whether these were meant, where there are some; of several each says by which.
+fn question(symbols: &[Symbol], meant: &[(Symbol, Symbol)]) -> String {
+    let names: Vec<String> = match (symbols, meant) {
+        (_, []) => return String::new(),
+        ([_], meant) => meant.iter().map(|(_, held)| held.to_string()).collect(),
+        (_, meant) => {
+            let by = |(typed, held): &(Symbol, Symbol)| format!("{held} for {typed}");
+            meant.iter().map(by).collect()
+        }
+    };
+    format!(": did you mean {}?", few(&names))
 }
 
 /// Some symbols; of many the first few.
 fn named(symbols: &[Symbol]) -> String {
+    let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
+    few(&names)
+}
+
+fn few<S: AsRef<str>>(names: &[S]) -> String {
     const NAMED: usize = 5;
-    let names: Vec<&str> = symbols.iter().take(NAMED).map(Symbol::as_str).collect();
-    let more = match symbols.len().saturating_sub(NAMED) {
+    let first: Vec<&str> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
+    let more = match names.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    names.join(", ") + &more
+    first.join(", ") + &more
+}
+
+/// The letters and digits of a symbol without the class before its colon, as anybody would type them.
+fn bare(symbol: &Symbol) -> String {
+    let text = symbol.as_str();
+    let name = text.split_once(':').map_or(text, |(_, name)| name);
+    let bare = name.chars().filter(char::is_ascii_alphanumeric);
+    bare.collect::<String>().to_ascii_uppercase()
 }
 
 impl BadChoice {
@@ -133,9 +151,10 @@ impl BadChoice {
         let unknown = symbols.iter().filter(|symbol| !held.contains(symbol));
         let unknown: Vec<Symbol> = unknown.cloned().collect();
         let first = unknown.first()?;
-        let same = |symbol: &Symbol| {
-            let is_same = |held: &&&Symbol| held.as_str().eq_ignore_ascii_case(symbol.as_str());
-            held.iter().find(is_same).copied().cloned()
+        let same = |typed: &Symbol| {
+            let is_same = |held: &&&Symbol| bare(held) == bare(typed);
+            let held = held.iter().find(is_same)?;
+            Some((typed.clone(), (*held).clone()))
         };
         let nearest = nearest(first.as_str(), held.iter().copied(), |held| held.as_str());
         Some(BadChoice::UnknownSymbol {

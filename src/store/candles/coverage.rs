@@ -7,8 +7,8 @@ use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
 use crate::plan::EmptySpan;
-use crate::store::file::stamp::stamp;
-use crate::store::{FORMAT, Store, StoreError, told};
+use crate::store::file::stamp::{stamp, stamp_if_any};
+use crate::store::{FORMAT, SeriesRow, Store, StoreError, told};
 
 /// Before this format, candles of several hours were taken to be cut by the market's wall clock. What was covered then
 /// says nothing of those that there are: the step to it takes that coverage back.
@@ -154,6 +154,29 @@ pub(in crate::store) fn cover(
     let touching = coverage_touching(connection, series_id, span)?;
     let merged = touching.union(&span.into());
     replace_coverage(connection, series_id, &touching, &merged)
+}
+
+/// Takes back that the first covered candle from an instant on was answered for good: the next run asks for it again. What was
+/// handed in before it was covered counts as fetched from then on; it would never be asked for otherwise.
+pub(in crate::store) fn doubt_first(
+    connection: &Connection,
+    series: &SeriesRow,
+    from: i64,
+) -> rusqlite::Result<()> {
+    let first = "SELECT min(d.ts) FROM coverage AS c JOIN candle_data AS d
+                 ON d.series_id = c.series_id AND d.ts >= max(c.start_ts, ?2) AND d.ts < c.end_ts WHERE c.series_id = ?1";
+    let mut first = connection.prepare_cached(first)?;
+    let Some(first) = first.query_row([series.id, from], |row| stamp_if_any(row, 0))? else {
+        return Ok(());
+    };
+    connection.execute(
+        "UPDATE candle_data SET slice_id = coalesce(slice_id, 0) WHERE series_id = ? AND ts = ?",
+        [series.id, first],
+    )?;
+    match Span::new(first, series.market().next(first)) {
+        Some(candle) => uncover(connection, series.id, candle),
+        None => Ok(()),
+    }
 }
 
 /// Cuts a span out of the coverage.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
-use crate::store::candles::coverage::{forget_empty, uncover};
+use crate::store::candles::coverage::{doubt_first, forget_empty, uncover};
 use crate::store::candles::series::check_unclaimed;
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::file::tables::{Kind, TABLES};
@@ -37,7 +37,7 @@ impl Store {
             check_unclaimed(&tx, series.id, now, &self.path)?;
             forget_files(&tx, series.id).map_err(told)?;
             gone.push(match span {
-                Some(span) => forget_part(&tx, series.id, *span).map_err(told)? as u64,
+                Some(span) => forget_part(&tx, series, *span).map_err(told)? as u64,
                 None => forget_whole(&tx, series.id).map_err(told)?,
             });
         }
@@ -125,12 +125,14 @@ fn forget_whole(tx: &Connection, series_id: i64) -> rusqlite::Result<u64> {
     })
 }
 
-fn forget_part(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<usize> {
+fn forget_part(tx: &Connection, series: &SeriesRow, span: Span) -> rusqlite::Result<usize> {
+    let series_id = series.id;
     let within = params![series_id, span.start(), span.end()];
     let forget = |table: &str, at: &str| {
         let sql = format!("DELETE FROM {table} WHERE series_id = ? AND {at} >= ? AND {at} < ?");
         tx.execute(&sql, within)
     };
+    let has_seam = series.key.adjusted.is_adjusted() && has_provisional(tx, series_id, span)?;
     let gone = forget("candle_data", "ts")?;
     for table in TABLES.iter() {
         match table.kind() {
@@ -140,6 +142,10 @@ fn forget_part(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<
     }
     uncover(tx, series_id, span)?;
     forget_empty(tx, series_id, span)?;
+    if has_seam {
+        // What lies on both sides of it may stand in two scales, and was to be checked with it.
+        doubt_first(tx, series, span.end())?;
+    }
     // What was asked at the live edge counts from the end of the part on.
     let sql = "UPDATE series SET candles = candles - ?2,
                first_ts = (SELECT min(ts) FROM candle_data WHERE series_id = ?1),
@@ -150,4 +156,13 @@ fn forget_part(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<
     let fewer = i64::try_from(gone).unwrap_or(i64::MAX);
     tx.execute(sql, params![series_id, fewer, span.end()])?;
     Ok(gone)
+}
+
+/// Whether a candle in a span is one that its provider may still change.
+fn has_provisional(tx: &Connection, series_id: i64, span: Span) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM candle_data AS d WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 AND slice_id IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM coverage AS c WHERE c.series_id = ?1 AND c.start_ts <= d.ts AND d.ts < c.end_ts))";
+    tx.query_row(sql, params![series_id, span.start(), span.end()], |row| {
+        row.get(0)
+    })
 }

@@ -7,10 +7,10 @@ use crate::model::market::Market;
 use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::timeframe::Timeframe;
-use crate::plan::{EmptySpan, Known, Tail};
+use crate::plan::{EmptySpan, Known, Provisional, Tail};
 use crate::store::candles::coverage::{HOURS_SINCE, SEVERAL_HOURS, coverage_in, empty_spans_in};
 use crate::store::candles::key::{KEY_NAMES, key_columns, key_of, key_values, parameters_for};
-use crate::store::file::stamp::stamp_if_any;
+use crate::store::file::stamp::{stamp, stamp_if_any};
 use crate::store::{FORMAT, Store, StoreError, told};
 
 /// The market of a series, once it is sure that the series can be filled.
@@ -220,12 +220,44 @@ pub(in crate::store) fn known_in(
         (Some(from), Some(to), Some(asked_at)) => Some(Tail { from, to, asked_at }),
         _ => None,
     };
+    let coverage = coverage_in(file, format, connection, series_id)?;
+    let provisional = match tail {
+        Some(tail) => provisional_in(file, connection, series_id, tail, &coverage)?,
+        None => None,
+    };
     Ok(Known {
         has_candles: candles > 0,
         last_ts,
-        coverage: coverage_in(file, format, connection, series_id)?,
+        provisional,
+        coverage,
         empty: empty_spans_in(file, format, connection, series_id)?,
         tail,
         unchecked: SpanSet::default(),
     })
+}
+
+/// The oldest candle of the tail that was fetched and not for good.
+fn provisional_in(
+    file: &str,
+    connection: &Connection,
+    series_id: i64,
+    tail: Tail,
+    coverage: &SpanSet,
+) -> rusqlite::Result<Option<Provisional>> {
+    let Some(asked) = Span::new(tail.from, tail.to) else {
+        return Ok(None);
+    };
+    let sql = format!(
+        "SELECT c.ts, p.started_at FROM {file}.candle_data AS c JOIN {file}.backfill_progress AS p ON p.slice_id = c.slice_id
+         WHERE c.series_id = ? AND c.ts >= ? AND c.ts < ? ORDER BY c.ts LIMIT 1"
+    );
+    let mut oldest = connection.prepare_cached(&sql)?;
+    for open in SpanSet::from(asked).subtract(coverage).iter() {
+        let within = [series_id, open.start(), open.end()];
+        let found = oldest.query_row(within, |row| Ok((stamp(row, 0)?, stamp_if_any(row, 1)?)));
+        if let Some((ts, Some(fetched_at))) = found.optional()? {
+            return Ok(Some(Provisional { ts, fetched_at }));
+        }
+    }
+    Ok(None)
 }

@@ -12,10 +12,9 @@ use chrono::Weekday;
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use crate::model::series::SeriesKey;
-use crate::model::span::Span;
 use crate::plan::Known;
 use crate::run::clock::Cancel;
-use crate::store::candles::coverage::uncover;
+use crate::store::candles::coverage::doubt_first;
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::series::{bind, known_in};
 use crate::store::file::stamp::stamp_if_any;
@@ -97,36 +96,15 @@ impl Store {
         Ok(added)
     }
 
-    /// Takes back that the first candle behind each seam was answered for good: where it is asked for again, what lies on both sides is
-    /// asked again with it, and a split between the times at which the files were filled is seen.
+    /// Takes back that the first candle behind each seam was answered for good, so that it is asked for again with those on
+    /// both sides of it, and a split between the times at which the files were filled is seen.
     ///
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn doubt_seams(&self, key: &SeriesKey, seams: &[i64]) -> Result<(), StoreError> {
-        let told = told(&self.path);
         let series = self.find_series(&key.symbol, key.timeframe)?;
-        let mut first = self
-            .connection
-            .prepare_cached(
-                "SELECT min(ts) FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ?",
-            )
-            .map_err(told)?;
-        // What was handed in is covered by no answer, and never asked again.
-        let ask_again = "UPDATE candle_data SET slice_id = coalesce(slice_id, 0) WHERE series_id = ? AND ts = ?";
-        for behind in seams.iter().filter_map(|&seam| Span::new(seam, i64::MAX)) {
-            for span in series.coverage.within(behind).iter() {
-                let values = [series.id, span.start(), span.end()];
-                let first = first.query_row(values, |row| stamp_if_any(row, 0));
-                let Some(first) = first.map_err(told)? else {
-                    continue;
-                };
-                let values = [series.id, first];
-                self.connection.execute(ask_again, values).map_err(told)?;
-                if let Some(candle) = Span::new(first, series.market().next(first)) {
-                    uncover(&self.connection, series.id, candle).map_err(told)?;
-                }
-                break;
-            }
+        for &seam in seams {
+            doubt_first(&self.connection, &series, seam).map_err(told(&self.path))?;
         }
         Ok(())
     }

@@ -60,6 +60,9 @@ fn a_symbol_that_others_spell_otherwise_is_told_as_the_provider_spells_it() {
         let is_a_guess = hints.starts_with("did");
         let next = "leave out what the provider does not have";
         assert_ne!(run.stdout.contains(next), is_a_guess, "{run:?}");
+        let shown = home.cli(["show", asked]).run().ok().stdout;
+        let says = format!("no data for {asked} ");
+        assert!(shown.contains(&says) && shown.contains(hints), "{shown}");
     }
     // As a clearing house pads it, it is no symbol at all.
     for (word, meant) in [

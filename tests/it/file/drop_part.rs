@@ -206,10 +206,10 @@ fn a_part_is_not_dropped_without_a_yes_from_a_reversed_range_or_by_a_wrong_name(
         refused(
             &home,
             &server,
-            &format!("{command} msft MSFT MSTFX -t 1d {part}"),
+            &format!("{command} msft MSFT MSTFX MS/FT -t 1d {part}"),
             1,
             &[
-                "the file holds no msft, MSTFX: did you mean MSFT?",
+                "the file holds no msft, MSTFX, MS/FT: did you mean MSFT for msft, MSFT for MS/FT?",
                 "it holds MSFT",
             ],
         );

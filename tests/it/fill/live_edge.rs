@@ -266,6 +266,28 @@ fn the_delay_moves_the_close_and_final_after_the_final_word() {
     }
 }
 
+// Days that a long wait had left open lay before what was covered, and a run of the usual wait said that nothing was missing.
+#[test]
+fn what_a_longer_wait_left_open_is_asked_for_by_a_shorter_one() {
+    let (mut bench, monday) = a_week_of_days();
+    let (wednesday, saturday) = (monday + 2 * DAY, ny("2024-03-09 12:00"));
+    bench.backfill(saturday, "AAPL 1d", span(wednesday, monday + 5 * DAY));
+    bench.policy.final_after = Some(20 * DAY);
+    let before = span(monday, wednesday);
+    bench.backfill(saturday + MINUTE, "AAPL 1d", before);
+    assert_eq!(bench.stamps("AAPL 1d").len(), 5, "days of the week");
+    bench.policy.final_after = None;
+    for (minute, requests) in [(2, 1), (3, 0)] {
+        let report = bench.backfill(saturday + minute * MINUTE, "AAPL 1d", before);
+        assert_eq!(report.requests, requests, "requests by the usual wait");
+        assert_eq!(
+            bench.coverage("AAPL 1d"),
+            [span(monday, monday + 5 * DAY)],
+            "days that are final"
+        );
+    }
+}
+
 #[test]
 fn a_smaller_delay_gets_what_a_larger_one_left_out() {
     let (mut bench, monday) = a_week_of_days();

@@ -119,6 +119,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 coverage,
                 empty,
                 tail,
+                provisional: None,
                 unchecked: SpanSet::default(),
             };
             // What is asked never goes beyond the candle that holds now.

@@ -84,7 +84,7 @@ fn what_cannot_be_done_is_said_with_the_next_step_and_leaves_nothing() {
         (
             "-o out.csv aapl AAPL MSFTX",
             1,
-            &["holds no aapl, MSFTX: did you mean AAPL?"],
+            &["holds no aapl, MSFTX: did you mean AAPL for aapl?"],
         ),
         ("-o out.csv -t 5m", 1, &["holds no 5m", "1h, 1d"]),
         ("-o out.csv --start 2030-01-01", 1, &["no candle", "list"]),

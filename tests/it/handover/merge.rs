@@ -322,6 +322,9 @@ fn what_joins_adjusted_files_is_asked_for_again_and_a_split_between_them_is_seen
         is_not_sealed(&home, "out.db", "2024-02-01");
         run(&home, "merge left.db right.db -o gap.db").ok();
         is_not_sealed(&home, "gap.db", "2024-03-01");
+        let seam = "drop AAPL -t 1d --start 2024-03-01 --end 2024-03-01 --yes --db gap.db";
+        run(&home, seam).ok();
+        is_not_sealed(&home, "gap.db", "2024-03-04");
         for file in ["left", "right"] {
             run(&home, &format!("pack --db {file}.db -o {file}.packed.db")).ok();
         }
