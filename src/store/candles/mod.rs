@@ -10,6 +10,7 @@ pub(in crate::store) mod flags;
 pub(in crate::store) mod insert;
 pub(in crate::store) mod key;
 pub(in crate::store) mod measure;
+pub(in crate::store) mod own_days;
 pub(in crate::store) mod read;
 pub(in crate::store) mod rows;
 pub(in crate::store) mod scan;
