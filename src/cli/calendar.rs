@@ -22,15 +22,6 @@ const DAYS: u64 = 30;
 
 pub fn run(global: &Global, args: &args::Calendar) -> Result<Exit> {
     let calendars = named(&flat(&args.codes)?)?;
-    if args.set.is_some() || !args.close.is_empty() || !args.open.is_empty() {
-        let &[table] = calendars.as_slice() else {
-            return Err(usage("this is told of one calendar", "name one, such as XNYS"));
-        };
-        return match &args.set {
-            Some(symbol) => tell::market(global, table, symbol, args),
-            None => tell::days(global, table, args),
-        };
-    }
     if calendars.is_empty() {
         list(global)?;
         return Ok(Exit::Complete);
@@ -61,6 +52,21 @@ pub fn run(global: &Global, args: &args::Calendar) -> Result<Exit> {
         sessions_table(one)?;
     }
     Ok(Exit::Complete)
+}
+
+/// Has the file know something.
+pub fn tell(global: &Global, args: &args::Calendar) -> Result<Exit> {
+    let calendars = named(&flat(&args.codes)?)?;
+    let &[table] = calendars.as_slice() else {
+        return Err(usage(
+            "this is told of one calendar",
+            "name one, such as XNYS",
+        ));
+    };
+    match &args.set {
+        Some(symbol) => tell::market(global, table, symbol, args),
+        None => tell::days(global, table, args),
+    }
 }
 
 /// The calendars with the days that the file has of its own, if there is one.

@@ -334,7 +334,11 @@ fn check_days(inputs: &[Store]) -> Result<(), MergeError> {
             let key = (market, day);
             let &mut (first, said) = told.entry(key.clone()).or_insert((path, is_open));
             if said != is_open {
-                let (open, closed) = if is_open { (path, first) } else { (first, path) };
+                let (open, closed) = if is_open {
+                    (path, first)
+                } else {
+                    (first, path)
+                };
                 return Err(MergeError::Days {
                     market: key.0,
                     day,

@@ -11,6 +11,7 @@ mod packed;
 pub(crate) use candles::batch::{Asked, Batch, Beginning, PageWrite, SliceEnd};
 pub(crate) use candles::beside::OddRows;
 pub use candles::books::Counted;
+pub(crate) use candles::closed::Closed;
 pub(crate) use candles::drop::Part;
 pub(crate) use candles::insert::HandedIn;
 pub use candles::read::{HeldSeries, SeriesRow};

@@ -91,6 +91,13 @@ pub struct Calendar {
     pub timeframe: Option<Timeframe>,
 }
 
+impl Calendar {
+    /// Whether the file is told something, and not asked.
+    pub fn tells(&self) -> bool {
+        self.set.is_some() || !self.close.is_empty() || !self.open.is_empty()
+    }
+}
+
 /// Any word is taken for a calendar's code: those that there are are offered to shells.
 #[derive(Clone)]
 struct Codes;

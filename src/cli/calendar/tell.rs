@@ -17,7 +17,11 @@ use crate::run::clock::{Clock, SystemClock};
 use crate::store::Store;
 
 /// `--close` and `--open`.
-pub(super) fn days(global: &Global, table: &'static Calendar, args: &args::Calendar) -> Result<Exit> {
+pub(super) fn days(
+    global: &Global,
+    table: &'static Calendar,
+    args: &args::Calendar,
+) -> Result<Exit> {
     let is_open = !args.open.is_empty();
     let typed = if is_open { &args.open } else { &args.close };
     let days = checked(table, typed)?;
@@ -37,10 +41,16 @@ pub(super) fn days(global: &Global, table: &'static Calendar, args: &args::Calen
     let markets = markets.join(" and ");
     let has = if is_open { "a session" } else { "no session" };
     if !told.changed.is_empty() {
-        output::print(format!("from now on {has} of {markets} on {}", listed(&told.changed)))?;
+        output::print(format!(
+            "from now on {has} of {markets} on {}",
+            listed(&told.changed)
+        ))?;
     }
     if !told.known.is_empty() {
-        output::print(format!("there was {has} already on {}", listed(&told.known)))?;
+        output::print(format!(
+            "there was {has} already on {}",
+            listed(&told.known)
+        ))?;
     }
     flags(told.flagged, told.cleared)
 }
@@ -52,7 +62,10 @@ pub(super) fn listed(days: &[NaiveDate]) -> String {
 
 /// What became of candles that are stored.
 fn flags(flagged: u64, cleared: u64) -> Result<Exit> {
-    for (number, what) in [(flagged, "off_session now"), (cleared, "not off_session any more")] {
+    for (number, what) in [
+        (flagged, "off_session now"),
+        (cleared, "not off_session any more"),
+    ] {
         if number > 0 {
             output::print(format!("{}: {what}", counted(number, "stored candle")))?;
         }
@@ -65,7 +78,9 @@ fn checked(table: &Calendar, typed: &[Moment]) -> Result<BTreeSet<NaiveDate>> {
     let code = table.code();
     if !table.takes_days() {
         return Err(usage(
-            format!("{code} is no exchange: nothing closes it, and there is trading on every day that it has"),
+            format!(
+                "{code} is no exchange: nothing closes it, and there is trading on every day that it has"
+            ),
             "name the calendar of an exchange",
         ));
     }
@@ -90,7 +105,10 @@ pub(super) fn market(
     args: &args::Calendar,
 ) -> Result<Exit> {
     let Some(timeframe) = args.timeframe else {
-        return Err(usage("the timeframe of the series is missing", "name it with -t"));
+        return Err(usage(
+            "the timeframe of the series is missing",
+            "name it with -t",
+        ));
     };
     let asked: MarketCode = table.code().parse()?;
     let mut store = Store::open(&global.db)?;
@@ -99,7 +117,10 @@ pub(super) fn market(
         let says = spec.unasked()?.listing(symbol).market;
         if says != asked {
             return Err(usage(
-                format!("{} says that {symbol} is of the market {says}, and is held to it when it is asked", spec.name),
+                format!(
+                    "{} says that {symbol} is of the market {says}, and is held to it when it is asked",
+                    spec.name
+                ),
                 "set the market of series that were imported or handed in",
             ));
         }

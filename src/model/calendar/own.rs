@@ -13,7 +13,10 @@ static WITH_OWN: Mutex<Vec<&'static Calendar>> = Mutex::new(Vec::new());
 impl Calendar {
     /// The one of this code for a file that has these days of its own: whether there is a session. Days that the table does not
     /// know are left out, as are all of a calendar that [has no closures](Calendar::takes_days).
-    pub(crate) fn with_own(&'static self, mut days: BTreeMap<NaiveDate, bool>) -> &'static Calendar {
+    pub(crate) fn with_own(
+        &'static self,
+        mut days: BTreeMap<NaiveDate, bool>,
+    ) -> &'static Calendar {
         days.retain(|&day, _| self.takes_days() && self.knows(day));
         if self.own == days {
             return self;
@@ -49,12 +52,16 @@ impl Calendar {
         self.hours_of_table(day).is_some()
     }
 
+    /// The code under which its sessions stand in the tables.
+    pub(crate) fn code_of_sessions(&self) -> &'static str {
+        self.sessions_of.unwrap_or(self.code)
+    }
+
     /// The codes that have the same sessions, its own among them.
     pub(crate) fn codes_alike(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let of = |calendar: &Calendar| calendar.sessions_of.unwrap_or(calendar.code);
-        let sessions = of(self);
+        let sessions = self.code_of_sessions();
         Calendar::all()
-            .filter(move |calendar| of(calendar) == sessions)
+            .filter(move |calendar| calendar.code_of_sessions() == sessions)
             .map(Calendar::code)
     }
 }
@@ -70,8 +77,14 @@ mod tests {
     #[test]
     fn a_day_of_its_own_beats_the_table_and_has_the_usual_hours() {
         let table = Calendar::of("XNYS").expect("a calendar");
-        let [closed, early, sunday, christmas] = ["2025-03-04", "2024-11-29", "2025-03-09", "2024-12-25"].map(day);
-        let own = [(closed, false), (early, true), (sunday, true), (christmas, true)];
+        let [closed, early, sunday, christmas] =
+            ["2025-03-04", "2024-11-29", "2025-03-09", "2024-12-25"].map(day);
+        let own = [
+            (closed, false),
+            (early, true),
+            (sunday, true),
+            (christmas, true),
+        ];
         let calendar = table.with_own(own.into());
         assert!(calendar.session(closed).is_none() && table.session(closed).is_some());
         assert!(calendar.trading_hours(closed).is_none() && !calendar.trades_on(closed));
@@ -95,12 +108,20 @@ mod tests {
         let outside = [(day("2199-01-01"), false)].into();
         assert!(std::ptr::eq(table.with_own(outside), table));
         let always = Calendar::of("24/7").expect("a calendar");
-        assert!(std::ptr::eq(always.with_own([(day("2025-03-04"), false)].into()), always));
+        assert!(std::ptr::eq(
+            always.with_own([(day("2025-03-04"), false)].into()),
+            always
+        ));
     }
 
     #[test]
     fn indices_have_the_days_of_the_stocks() {
-        let codes = |code| -> Vec<&str> { Calendar::of(code).expect("a calendar").codes_alike().collect() };
+        let codes = |code| -> Vec<&str> {
+            Calendar::of(code)
+                .expect("a calendar")
+                .codes_alike()
+                .collect()
+        };
         assert_eq!(codes("XCBO"), ["XCBO", "XNYS"]);
         assert_eq!(codes("XNYS"), ["XCBO", "XNYS"]);
         assert_eq!(codes("XLON"), ["XLON"]);

@@ -142,7 +142,8 @@ pub(in crate::store) fn judge_hours_anew(
             rows.flag_off_session(ts)?;
             flagged += 1;
         } else {
-            tx.prepare_cached(sql)?.execute(params![series_id, ts, OFF_SESSION])?;
+            tx.prepare_cached(sql)?
+                .execute(params![series_id, ts, OFF_SESSION])?;
             cleared += 1;
         }
     }

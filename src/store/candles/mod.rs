@@ -3,6 +3,7 @@
 pub(in crate::store) mod batch;
 pub(in crate::store) mod beside;
 pub(in crate::store) mod books;
+pub(in crate::store) mod closed;
 pub(in crate::store) mod columns;
 pub(in crate::store) mod coverage;
 pub(in crate::store) mod drop;

@@ -39,7 +39,9 @@ pub(super) fn own_days(market: &str, format: i32) -> String {
     if format < OWN_DAYS_SINCE {
         return "NULL".to_owned();
     }
-    format!("(SELECT json_group_array(json_array(day, is_open)) FROM calendar_days WHERE calendar_days.market = {market})")
+    format!(
+        "(SELECT json_group_array(json_array(day, is_open)) FROM calendar_days WHERE calendar_days.market = {market})"
+    )
 }
 
 /// The market by the days in this column.
@@ -52,9 +54,12 @@ pub(super) fn by_own_days(
     let (Some(days), Some(table)) = (days.filter(|days| days != "[]"), market.calendar()) else {
         return Ok(market);
     };
-    let days: Vec<(i64, i64)> = serde_json::from_str(&days)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error)))?;
-    let days = days.into_iter().map(|(day, is_open)| (date_of(day), is_open != 0));
+    let days: Vec<(i64, i64)> = serde_json::from_str(&days).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error))
+    })?;
+    let days = days
+        .into_iter()
+        .map(|(day, is_open)| (date_of(day), is_open != 0));
     Ok(market.by(table.with_own(days.collect())))
 }
 
@@ -76,8 +81,14 @@ fn market_of_file(
 ) -> rusqlite::Result<MarketCode> {
     let sql = format!("SELECT {}", own_days("?1", format));
     let mut select = connection.prepare_cached(&sql)?;
-    let values = if format < OWN_DAYS_SINCE { &[][..] } else { &[market.as_str()][..] };
-    select.query_row(rusqlite::params_from_iter(values), |row| by_own_days(market, row, 0))
+    let values = if format < OWN_DAYS_SINCE {
+        &[][..]
+    } else {
+        &[market.as_str()][..]
+    };
+    select.query_row(rusqlite::params_from_iter(values), |row| {
+        by_own_days(market, row, 0)
+    })
 }
 
 impl Store {
@@ -93,12 +104,18 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn calendar(&self, table: &'static Calendar) -> Result<&'static Calendar, StoreError> {
+    pub(crate) fn calendar(
+        &self,
+        table: &'static Calendar,
+    ) -> Result<&'static Calendar, StoreError> {
         let Ok(market) = table.code().parse() else {
             return Ok(table);
         };
         let market = market_of_file(&self.connection, self.format, market);
-        Ok(market.map_err(told(&self.path))?.calendar().unwrap_or(table))
+        Ok(market
+            .map_err(told(&self.path))?
+            .calendar()
+            .unwrap_or(table))
     }
 
     /// Has the file know that there is a session on some days of a calendar, or none; the markets with the same sessions know it,
@@ -128,7 +145,11 @@ impl Store {
         for series in self.series()? {
             let market = series.market();
             let is_of_it = |code: &str| code == market.code().as_str();
-            for &day in found.changed.iter().filter(|_| table.codes_alike().any(is_of_it)) {
+            for &day in found
+                .changed
+                .iter()
+                .filter(|_| table.codes_alike().any(is_of_it))
+            {
                 let around = around(&market, day);
                 self.check_cut(&series, &market, around)?;
                 let (flagged, cleared) = self.judge_hours(&series, market, around)?;
@@ -158,8 +179,14 @@ impl Store {
         Ok(())
     }
 
-    fn judge_hours(&self, series: &SeriesRow, market: Market, within: Span) -> Result<(u64, u64), StoreError> {
-        judge_hours_anew(&self.connection, series.id, market, within).map_err(|error| error.at(&self.path))
+    fn judge_hours(
+        &self,
+        series: &SeriesRow,
+        market: Market,
+        within: Span,
+    ) -> Result<(u64, u64), StoreError> {
+        judge_hours_anew(&self.connection, series.id, market, within)
+            .map_err(|error| error.at(&self.path))
     }
 
     /// All days that this file has of its own: the market, the day, and whether there is a session.
@@ -173,7 +200,9 @@ impl Store {
         let read = || {
             let sql = "SELECT market, day, is_open FROM calendar_days ORDER BY market, day";
             let mut select = self.connection.prepare(sql)?;
-            let rows = select.query_map([], |row| Ok((row.get(0)?, date_of(stamp(row, 1)?), row.get(2)?)))?;
+            let rows = select.query_map([], |row| {
+                Ok((row.get(0)?, date_of(stamp(row, 1)?), row.get(2)?))
+            })?;
             rows.collect::<rusqlite::Result<_>>()
         };
         read().map_err(told(&self.path))
@@ -211,34 +240,54 @@ impl Store {
         };
         let was_asked = !held.coverage.is_empty() || !held.empty.is_empty();
         if was_asked && held.market().zone() != market.zone() {
-            return Err(keeps("what was asked of it is covered by days of another zone"));
+            return Err(keeps(
+                "what was asked of it is covered by days of another zone",
+            ));
         }
         self.check_cut(&series, &market, Span::EVERYTHING)
             .map_err(|error| match error {
-                StoreError::CutFromSession { .. } => keeps("its candles are cut from the sessions of that"),
+                StoreError::CutFromSession { .. } => {
+                    keeps("its candles are cut from the sessions of that")
+                }
                 other => other,
             })?;
-        let sql = "SELECT EXISTS (SELECT 1 FROM candle_data WHERE series_id = ? AND volume IS NULL)";
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM candle_data WHERE series_id = ? AND volume IS NULL)";
         if market.has_volume()
-            && tx.query_row(sql, [held.id], |row| row.get(0)).map_err(told)?
+            && tx
+                .query_row(sql, [held.id], |row| row.get(0))
+                .map_err(told)?
         {
-            return Err(keeps("it has candles without a volume, as indices alone have them"));
+            return Err(keeps(
+                "it has candles without a volume, as indices alone have them",
+            ));
         }
         // What was asked of its end was due by the hours that it had.
         let sql = "UPDATE series SET market = ?, tail_asked_at = NULL, tail_asked_from = NULL, tail_asked_to = NULL WHERE id = ?";
-        tx.execute(sql, params![asked.as_str(), held.id]).map_err(told)?;
+        tx.execute(sql, params![asked.as_str(), held.id])
+            .map_err(told)?;
         let (flagged, cleared) = self.judge_hours(&held, market, Span::EVERYTHING)?;
         tx.commit()?;
-        let found = DaysTold { flagged, cleared, ..DaysTold::default() };
+        let found = DaysTold {
+            flagged,
+            cleared,
+            ..DaysTold::default()
+        };
         Ok((held, found))
     }
 
     /// That the candles of a series in a span start where the market has them start.
-    fn check_cut(&self, series: &SeriesRow, market: &Market, within: Span) -> Result<(), StoreError> {
+    fn check_cut(
+        &self,
+        series: &SeriesRow,
+        market: &Market,
+        within: Span,
+    ) -> Result<(), StoreError> {
         if !market.is_cut_from_sessions() {
             return Ok(());
         }
-        let sql = "SELECT ts FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts";
+        let sql =
+            "SELECT ts FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts";
         let astray = || -> rusqlite::Result<Option<i64>> {
             let mut select = self.connection.prepare_cached(sql)?;
             let mut rows = select.query([series.id, within.start(), within.end()])?;
@@ -273,7 +322,8 @@ fn write_day(
             let sql = "DELETE FROM calendar_days WHERE market = ? AND day = ?";
             tx.execute(sql, params![code, label_of(day)])?;
         } else {
-            let sql = "INSERT OR REPLACE INTO calendar_days (market, day, is_open) VALUES (?, ?, ?)";
+            let sql =
+                "INSERT OR REPLACE INTO calendar_days (market, day, is_open) VALUES (?, ?, ?)";
             tx.execute(sql, params![code, label_of(day), is_open])?;
         }
     }

@@ -139,7 +139,11 @@ impl Store {
         let table = table("calendar_days");
         for (market, day, is_open) in self.own_days()? {
             if markets.contains(&market) {
-                let values = vec![market.into(), label_of(day).into(), i64::from(is_open).into()];
+                let values = vec![
+                    market.into(),
+                    label_of(day).into(),
+                    i64::from(is_open).into(),
+                ];
                 each((table, values))?;
             }
         }
