@@ -21,6 +21,9 @@ use crate::store::{FORMAT, SeriesRow, Store, StoreError, told};
 /// Since this format a file has days of its own.
 const OWN_DAYS_SINCE: i32 = 7;
 
+/// Days of a market that are read: more than there are in the years of any calendar, and no more than that of a stranger's file.
+const MOST: u32 = 20_000;
+
 /// What became of days that were told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DaysTold {
@@ -40,7 +43,8 @@ pub(super) fn own_days(market: &str, format: i32) -> String {
         return "NULL".to_owned();
     }
     format!(
-        "(SELECT json_group_array(json_array(day, is_open)) FROM calendar_days WHERE calendar_days.market = {market})"
+        "(SELECT json_group_array(json_array(day, is_open)) FROM
+          (SELECT day, is_open FROM calendar_days WHERE calendar_days.market = {market} LIMIT {MOST}))"
     )
 }
 

@@ -218,8 +218,8 @@ fn a_series_gets_another_market_where_nothing_was_asked_by_days_of_another_zone(
 fn a_market_is_not_set_while_a_job_works_on_its_series() {
     let home = imported("vod.csv", "");
     home.sql(
-        "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, source, created_at, owner, heartbeat_at)
-             VALUES ('0194', 'running', 'backfill', '[]', '[]', 0, 1, 'csv', 0, 'elsewhere/1/x', unixepoch());
+        "INSERT INTO backfill_jobs (job_id, status, command, symbols, timeframes, start_ts, end_ts, source, delay_s, created_at, owner, heartbeat_at)
+             VALUES ('0194', 'running', 'backfill', '[]', '[]', 0, 1, 'csv', 0, 0, 'elsewhere/1/0194a000-0000-7000-8000-000000000000/another-boot.1.1', unixepoch());
          INSERT INTO backfill_series (job_id, series_id, start_ts, end_ts, status) SELECT '0194', id, 0, 1, 'pending' FROM series",
     );
     run(&home, "calendar --set VOD -t 1d XLON")
@@ -342,8 +342,8 @@ fn the_days_of_a_file_go_where_its_series_go_and_two_files_must_not_contradict_e
     run(&a, "calendar XLON --close 2024-03-12").ok();
     run(&b, "calendar XNYS --open 2024-03-29").ok();
     let words = |path: &std::path::Path| path.display().to_string();
-    let [packed, whole, both] =
-        ["packed.db", "whole.db", "both.db"].map(|name| words(&a.path(name)));
+    let [packed, whole, both, none] =
+        ["packed.db", "whole.db", "both.db", "none.db"].map(|name| words(&a.path(name)));
     let own = |path: &str| {
         let db = crate::support::db::Db::open(path.as_ref());
         db.text("SELECT coalesce(group_concat(market || ' ' || date(day, 'unixepoch') || ' ' || is_open, ', '), '') FROM calendar_days")
@@ -368,7 +368,7 @@ fn the_days_of_a_file_go_where_its_series_go_and_two_files_must_not_contradict_e
     check_books(&db);
 
     b.sql("INSERT INTO calendar_days VALUES ('XNYS', unixepoch('2024-03-12'), 1)");
-    let refused = run(&a, &format!("merge {packed} {other} -o {both} --overwrite")).exit(1);
+    let refused = run(&a, &format!("merge {packed} {other} -o {none}")).exit(1);
     refused.says(&[
         "says that XNYS has a session on 2024-03-12",
         "calendar XNYS --close 2024-03-12",
