@@ -1,4 +1,4 @@
--- candlefile, file format 6.
+-- candlefile, file format 7.
 --
 -- One file holds a research data set of OHLCV candles: the data, what was asked of the provider, what it answered, how
 -- far each job came, and what is odd about which candle. Any SQLite >= 3.37 opens it.
@@ -6,7 +6,7 @@
 -- All times are Unix seconds, UTC. All ranges are half-open: start_ts is inside, end_ts is not.
 -- ts is a candle's start: the instant for minutes and hours, a label (the first market date at 00:00Z) for 1d, 1w, 1mo.
 --
--- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 6, page size 8192. At rest the file has a rollback
+-- Set beside this text: application_id 0x43444c46 ("CDLF"), user_version 7, page size 8192. At rest the file has a rollback
 -- journal; while it is written it has a write-ahead log.
 --
 -- A packed file has the tables of manifest.sql too.
@@ -274,6 +274,15 @@ CREATE TABLE candle_quality (
     gap_detected   INTEGER CHECK (gap_detected IN (0, 1)),    -- 1: candles are missing before it
     volume_anomaly INTEGER CHECK (volume_anomaly IN (0, 1)),  -- 1: its volume is out of the ordinary
     PRIMARY KEY (series_id, ts)
+) STRICT, WITHOUT ROWID;
+
+-- Days on which this file knows better than the program whether a market has a session: `candlefile calendar CODE --close` and
+-- `--open`. Markets with the same sessions have the same days.
+CREATE TABLE calendar_days (
+    market  TEXT NOT NULL,            -- as series.market has it
+    day     INTEGER NOT NULL,         -- the label of the market date
+    is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),  -- 1: a session, in the market's regular hours
+    PRIMARY KEY (market, day)
 ) STRICT, WITHOUT ROWID;
 
 -- When requests were sent at a slow rate, so that it holds over all programs on the file. No data.

@@ -70,6 +70,7 @@ fn ask(target: &SeriesPlan, span: Span) -> Ask {
         stamps: Stamps::default(),
         has_candles: false,
         closed: i64::MAX,
+        now: i64::MAX,
         tries: Tries::default(),
     }
 }

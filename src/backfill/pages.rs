@@ -24,6 +24,7 @@ impl Fetcher {
             stamps: Stamps::default(),
             has_candles: false,
             closed,
+            now: self.clock.now(),
             tries: Tries::default(),
         };
         Pages {

@@ -103,6 +103,7 @@ impl Runner {
         now: i64,
     ) -> Result<Vec<SeriesPlan>, StoreError> {
         let target = |(key, span): (SeriesKey, Span)| {
+            let key = store.of_file(&key)?;
             let known = Known {
                 unchecked: store.unchecked(others, &key)?,
                 ..self.known(store, &key, span)?

@@ -1,4 +1,6 @@
-//! `candlefile calendar`: when exchanges hold sessions.
+//! `candlefile calendar`: when exchanges hold sessions, as the program knows it and as the file was told.
+
+mod tell;
 
 use anyhow::Result;
 use chrono::{Datelike, Days, NaiveDate, TimeZone};
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use crate::model::calendar::{Calendar, Session};
 use crate::model::nearest::nearest;
 use crate::model::range::Moment;
+use crate::store::{Store, StoreError};
 
 use super::args::{self, Global, flat};
 use super::error::{Exit, usage};
@@ -23,6 +26,7 @@ pub fn run(global: &Global, args: &args::Calendar) -> Result<Exit> {
         list(global)?;
         return Ok(Exit::Complete);
     }
+    let calendars = of_file(global, calendars)?;
     let told = calendars
         .into_iter()
         .map(|calendar| Ok((calendar, days(calendar, args)?)))
@@ -50,26 +54,69 @@ pub fn run(global: &Global, args: &args::Calendar) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
+/// Has the file know something.
+pub fn tell(global: &Global, args: &args::Calendar) -> Result<Exit> {
+    let calendars = named(&flat(&args.codes)?)?;
+    let &[table] = calendars.as_slice() else {
+        return Err(usage(
+            "this is told of one calendar",
+            "name one, such as XNYS",
+        ));
+    };
+    match &args.set {
+        Some(symbol) => tell::market(global, table, symbol, args),
+        None => tell::days(global, table, args),
+    }
+}
+
+/// The calendars with the days that the file has of its own, if there is one.
+fn of_file(global: &Global, calendars: Vec<&'static Calendar>) -> Result<Vec<&'static Calendar>> {
+    if !global.db.exists() {
+        return Ok(calendars);
+    }
+    let own = Store::reading(&global.db, |store| {
+        let each = calendars.iter().map(|table| store.calendar(table));
+        each.collect::<Result<_, StoreError>>()
+    });
+    match own {
+        Err(StoreError::Empty(_)) => Ok(calendars),
+        own => Ok(own?),
+    }
+}
+
+/// The days of a calendar, of those that are asked for, on which the file knows of no session and the program does.
+fn own_closures(&(calendar, (first, last)): &Told) -> Vec<NaiveDate> {
+    let days = calendar.own_days().range(first..=last);
+    let closed = days.filter(|(_, is_open)| !**is_open);
+    closed.map(|(day, _)| *day).collect()
+}
+
 /// A calendar, with the first and the last day that are asked for.
 type Told = (&'static Calendar, (NaiveDate, NaiveDate));
 
-fn sessions_document(&(calendar, (first, last)): &Told) -> Value {
+fn sessions_document(told: &Told) -> Value {
+    let &(calendar, (first, last)) = told;
     let sessions = calendar.sessions(first, last);
     let sessions: Vec<Value> = sessions.map(|session| document(&session)).collect();
     json!({
         "calendar": calendar.code(), "zone": calendar.zone().name(), "first": calendar.first(),
-        "last": calendar.last(), "sessions": sessions,
+        "last": calendar.last(), "sessions": sessions, "own_closures": own_closures(told),
     })
 }
 
-fn sessions_table(&(calendar, (first, last)): &Told) -> Result<()> {
+fn sessions_table(told: &Told) -> Result<()> {
+    let &(calendar, (first, last)) = told;
+    let own = own_closures(told);
     let rows: Vec<Vec<String>> = calendar
         .sessions(first, last)
         .map(|session| row(&session, calendar.zone()))
         .collect();
-    let told = counted(rows.len() as u64, "session");
+    let sessions = counted(rows.len() as u64, "session");
     table::print(["!date", "!open", "!close", "~breaks", "~"], rows)?;
-    output::print(format!("{told}, times of {}", calendar.zone().name()))?;
+    output::print(format!("{sessions}, times of {}", calendar.zone().name()))?;
+    if !own.is_empty() {
+        output::print(format!("closed by this file: {}", tell::listed(&own)))?;
+    }
     if first < calendar.first() {
         output::print(format!("sessions are known from {} on", calendar.first()))?;
     }
@@ -150,6 +197,7 @@ fn document(session: &Session) -> Value {
     json!({
         "date": session.date, "open": time(session.open), "close": time(session.close), "breaks": breaks,
         "late_open": session.is_late_open, "early_close": session.is_early_close, "assumed": session.is_assumed,
+        "own": session.is_own,
     })
 }
 
@@ -172,6 +220,7 @@ fn row(session: &Session, zone: Tz) -> Vec<String> {
         (session.is_late_open, "late open"),
         (session.is_early_close, "early close"),
         (session.is_assumed, "assumed"),
+        (session.is_own, "by this file"),
     ];
     let marks = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark);
     vec![

@@ -12,9 +12,10 @@ use crate::model::market::Policy;
 use crate::model::next::Next;
 use crate::model::range::Moment;
 use crate::run::clock::{Clock, SystemClock};
-use crate::store::{SeriesRow, Store, StoreError};
+use crate::store::{Closed, SeriesRow, Store, StoreError};
 
 use super::args::{Check, Global, flat, moment, timeframes};
+use super::closed;
 use super::error::Exit;
 use super::next;
 use super::output::{self, count, counted};
@@ -76,18 +77,20 @@ pub fn run(global: &Global, args: &Check) -> Result<Exit> {
         ..Choice::default()
     };
     let now = SystemClock::default().now();
-    let all = Store::reading(&global.db, |store| {
+    let (all, closed) = Store::reading(&global.db, |store| {
         store.at_one_instant(|| checked(store, &choice, args, now))
     })?;
     let is_complete = all.iter().all(|one| one.is_complete);
     if global.json {
         let series: Vec<Value> = all.iter().map(Checked::document).collect();
-        output::json(&json!({ "complete": is_complete, "series": series }))?;
+        let closed = closed::documents(global, &closed);
+        output::json(&json!({ "complete": is_complete, "series": series, "closed": closed }))?;
     } else {
-        for one in all.iter().filter(|one| !one.is_complete) {
-            output::print(one.told())?;
-        }
-        if !is_complete {
+        let mut incomplete = all.iter().filter(|one| one.is_incomplete_beside_closures());
+        let is_mendable = incomplete.clone().next().is_some();
+        incomplete.try_for_each(|one| output::print(one.told()))?;
+        closed::print(global, &closed)?;
+        if is_mendable {
             let gaps = Next::Coverage.shows("tells what that does not mend");
             let next = next::text(global, &Next::Or(vec![Next::Update, gaps]));
             output::print(format!("next: {next}"))?;
@@ -103,7 +106,12 @@ pub fn run(global: &Global, args: &Check) -> Result<Exit> {
     })
 }
 
-fn checked(store: &Store, choice: &Choice, args: &Check, now: i64) -> Result<Vec<Checked>> {
+fn checked(
+    store: &Store,
+    choice: &Choice,
+    args: &Check,
+    now: i64,
+) -> Result<(Vec<Checked>, Vec<Closed>)> {
     let mut measurer = store.measurer(now)?;
     let Share(most) = args.max_missing;
     let chosen = choice.of_all(store.series()?)?.into_iter();
@@ -125,22 +133,29 @@ fn checked(store: &Store, choice: &Choice, args: &Check, now: i64) -> Result<Vec
             found = complete(&all, &days);
         }
         Ok(Checked {
-            is_complete: found.missing * 10_000 <= most * found.expected && asked.is_some(),
+            is_complete: (found.missing + found.closed) * 10_000 <= most * found.expected
+                && asked.is_some(),
             through,
             found,
             series,
         })
     });
-    Ok(each.collect::<Result<_, _>>()?)
+    let all = each.collect::<Result<_, _>>()?;
+    Ok((all, measurer.closed()))
 }
 
 impl Checked {
+    /// Closures are told once, for all series.
+    fn is_incomplete_beside_closures(&self) -> bool {
+        !self.is_complete && (self.found.missing > 0 || self.found.closed == 0)
+    }
+
     fn document(&self) -> Value {
         let key = &self.series.key;
         json!({
             "symbol": key.symbol, "timeframe": key.timeframe, "through": self.through, "complete": self.is_complete,
             "expected": self.found.expected, "missing": self.found.missing,
-            "first_missing": self.found.first_missing,
+            "first_missing": self.found.first_missing, "closed": self.found.closed,
         })
     }
 
@@ -150,6 +165,7 @@ impl Checked {
             expected,
             missing,
             first_missing,
+            ..
         } = self.found;
         let since = first_missing.map(|day| format!(", from {day} on"));
         format!(

@@ -10,9 +10,10 @@ use crate::handover::choice::Choice;
 use crate::model::expected::{Day, Gap, GapKind, Measure, Tally};
 use crate::model::span::Span;
 use crate::run::clock::{Clock, SystemClock};
-use crate::store::{SeriesRow, Store, StoreError};
+use crate::store::{Closed, SeriesRow, Store, StoreError};
 
 use super::args::{Coverage, Global, flat, timeframes};
+use super::closed;
 use super::error::Exit;
 use super::next;
 use super::output::{self, count, counted, time};
@@ -40,12 +41,13 @@ pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
         ..Choice::default()
     };
     let now = SystemClock::default().now();
-    let all = Store::reading(&global.db, |store| {
+    let (all, closed) = Store::reading(&global.db, |store| {
         store.at_one_instant(|| measured(store, &choice, now))
     })?;
     if global.json {
         let series: Vec<Value> = all.iter().map(|one| one.document(global)).collect();
-        output::json(&json!({ "series": series }))?;
+        let closed = closed::documents(global, &closed);
+        output::json(&json!({ "series": series, "closed": closed }))?;
         return Ok(Exit::Complete);
     }
     if all.is_empty() {
@@ -56,14 +58,15 @@ pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
         one.print(global)?;
     }
     output::print(LEGEND)?;
+    closed::print(global, &closed)?;
     Ok(Exit::Complete)
 }
 
-/// The chosen series of a file, each measured.
-fn measured(store: &Store, choice: &Choice, now: i64) -> Result<Vec<Measured>> {
+/// The chosen series of a file, each measured, and the days that look like closures.
+fn measured(store: &Store, choice: &Choice, now: i64) -> Result<(Vec<Measured>, Vec<Closed>)> {
     let series = store.series()?;
     if series.is_empty() && choice.symbols.is_empty() && choice.timeframes.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let mut measurer = store.measurer(now)?;
     let chosen = choice
@@ -84,7 +87,8 @@ fn measured(store: &Store, choice: &Choice, now: i64) -> Result<Vec<Measured>> {
             strip,
         })
     });
-    Ok(each.collect::<Result<_, _>>()?)
+    let all = each.collect::<Result<_, _>>()?;
+    Ok((all, measurer.closed()))
 }
 
 impl Measured {

@@ -8,6 +8,7 @@ mod aside;
 mod backfill;
 mod calendar;
 mod check;
+mod closed;
 mod completions;
 mod coverage;
 mod datasette;
@@ -109,7 +110,8 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Command::Merge(args) => anew(|| merge::run(&cli.global, &args)),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&cli.global, args),
-        Command::Calendar(args) => calendar::run(&cli.global, &args),
+        Command::Calendar(args) if args.tells() => calendar::tell(&cli.global, &args),
+        Command::Calendar(args) => anew(|| calendar::run(&cli.global, &args)),
         Command::Providers => providers::run(&cli.global),
         Command::Completions(args) => completions::run(&cli.global, &args),
         Command::Man(args) => man::run(&cli.global, &args),

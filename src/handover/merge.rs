@@ -59,6 +59,18 @@ pub enum MergeError {
         /// The series in the other.
         found: Box<SeriesRow>,
     },
+    /// Two files contradict each other about a day of a market.
+    #[error("{} says that {market} has a session on {day}, and {} that it has none", open.display(), closed.display())]
+    Days {
+        /// The market.
+        market: String,
+        /// The day.
+        day: NaiveDate,
+        /// The file with a session.
+        open: PathBuf,
+        /// The one without.
+        closed: PathBuf,
+    },
     /// Two files hold an adjusted series in two scales: a split lies between the times at which they were filled.
     #[error("{} and {} hold the adjusted prices of {} in two scales, {factor:.6} apart on {day}: a split lies between the times at which they were filled", first.display(), second.display(), name(series))]
     Scales {
@@ -99,6 +111,20 @@ impl MergeError {
                 ),
                 Next::words("backfill it anew and merge again"),
             ]),
+            MergeError::Days {
+                market,
+                day,
+                open,
+                closed,
+            } => {
+                let tell = |is_open| Next::TellDays {
+                    market: market.clone(),
+                    days: vec![*day],
+                    is_open,
+                };
+                Next::Or(vec![tell(false).on(open), tell(true).on(closed)])
+                    .after("see which of them is right, and tell the other:")
+            }
             MergeError::Bound { second, found, .. } => {
                 let copy = free_name();
                 let pack = Next::Pack {
@@ -137,14 +163,16 @@ fn binding(series: &SeriesRow, other: &SeriesRow) -> String {
 ///
 /// # Errors
 /// A cancellation, a file that cannot be read, two that hold a series from different sources, with different adjustments or, an
-/// adjusted one, in two scales, a target that cannot be written; nothing is left behind then.
+/// adjusted one, in two scales, or contradict each other about a day of a market, a target that cannot be written; nothing is left behind then.
 pub fn merge(
     inputs: &[Store],
     target: &Target,
     now: i64,
     cancel: &Cancel,
 ) -> Result<Merged, MergeError> {
-    let checked = check_bindings(inputs).and_then(|()| check_scales(inputs));
+    let checked = check_bindings(inputs)
+        .and_then(|()| check_days(inputs))
+        .and_then(|()| check_scales(inputs));
     for input in inputs {
         input.check_still()?;
     }
@@ -206,6 +234,7 @@ fn make(
     for Unlinked { key, ends } in unlinked {
         out.doubt_seams(key, ends)?;
     }
+    out.judge_own_days()?;
     let series = out.series()?;
     Ok((out, inputs, series))
 }
@@ -294,6 +323,32 @@ fn common(
         }
     }
     Ok(common)
+}
+
+/// A day on which one file has a session of its own and another one none.
+fn check_days(inputs: &[Store]) -> Result<(), MergeError> {
+    let mut told: HashMap<_, (&Path, bool)> = HashMap::new();
+    for input in inputs {
+        for (market, day, is_open) in input.own_days()? {
+            let path = input.path();
+            let key = (market, day);
+            let &mut (first, said) = told.entry(key.clone()).or_insert((path, is_open));
+            if said != is_open {
+                let (open, closed) = if is_open {
+                    (path, first)
+                } else {
+                    (first, path)
+                };
+                return Err(MergeError::Days {
+                    market: key.0,
+                    day,
+                    open: open.to_path_buf(),
+                    closed: closed.to_path_buf(),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Before anything is written.

@@ -216,7 +216,7 @@ impl Said {
 
 /// Whether prices of a market may be adjusted for something.
 pub(super) fn is_exchange(market: MarketCode) -> bool {
-    !matches!(market, MarketCode::ALWAYS | MarketCode::FX)
+    ![MarketCode::ALWAYS, MarketCode::FX].contains(&market)
 }
 
 /// The zone whose dates a market has; `None` where this build does not know the market.

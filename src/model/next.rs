@@ -73,6 +73,15 @@ pub enum Next {
         /// As JSON.
         json: bool,
     },
+    /// Tell the file that a market has a session on some days, or none.
+    TellDays {
+        /// The market's code.
+        market: String,
+        /// The days.
+        days: Vec<NaiveDate>,
+        /// Whether there is one.
+        is_open: bool,
+    },
     /// Look at what should be there.
     Coverage,
     /// Look at the file as a whole.
@@ -286,6 +295,16 @@ impl Next {
                 let series = series.as_ref().map(Named::typed);
                 let series = series.into_iter().flatten();
                 ("drop", series.chain(yes.then_some("--yes")).collect())
+            }
+            Next::TellDays {
+                market,
+                days,
+                is_open,
+            } => {
+                let flag = if *is_open { "--open" } else { "--close" };
+                let words = ["calendar", market, flag].map(str::to_owned);
+                let days = days.iter().map(ToString::to_string);
+                return Some(words.into_iter().chain(days).collect());
             }
             Next::Verify(file) => {
                 let file = file.display().to_string();

@@ -57,6 +57,8 @@ pub struct Ask {
     /// Candles that start here or later have not closed, and what stands in their rows says nothing yet: Unix seconds, of days and
     /// longer a label.
     pub closed: i64,
+    /// When it is asked, by the clock of who asks: Unix seconds.
+    pub now: i64,
     /// Where the provider says how it gets on.
     pub tries: Tries,
 }

@@ -11,6 +11,7 @@ mod packed;
 pub(crate) use candles::batch::{Asked, Batch, Beginning, PageWrite, SliceEnd};
 pub(crate) use candles::beside::OddRows;
 pub use candles::books::Counted;
+pub(crate) use candles::closed::Closed;
 pub(crate) use candles::drop::Part;
 pub(crate) use candles::insert::HandedIn;
 pub use candles::read::{HeldSeries, SeriesRow};
@@ -47,6 +48,6 @@ pub const APPLICATION_ID: i32 = 0x4344_4c46;
 /// `CDLp`: marks a file that is being made, until it is whole. What a kill leaves of it is nobody's.
 const UNFINISHED_ID: i32 = 0x4344_4c70;
 /// `user_version` of the file: the format that this program writes.
-pub const FORMAT: i32 = 6;
+pub const FORMAT: i32 = 7;
 /// Other programs' transactions are waited for this long; a batch takes well below a second.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -129,10 +129,14 @@ Then open http://127.0.0.1:8000 or, from another terminal:
     /// When exchanges hold sessions: dates, hours, breaks and early closes
     ///
     /// Without a code all calendars are listed. Behind the last day that a calendar knows its usual week goes on, without
-    /// holidays: what is told of then is marked as assumed.
+    /// holidays: what is told of then is marked as assumed. A closure that was announced after this program was built is told to
+    /// the file with --close, a session with --open; the one takes the other back. Everything that goes by the calendar of a series
+    /// goes by that.
     #[command(after_help = "Examples:
   candlefile calendar
-  candlefile calendar XNYS --start 2024-11-01 --end 2024-12-31")]
+  candlefile calendar XNYS --start 2024-11-01 --end 2024-12-31
+  candlefile calendar XNYS --close 2027-03-04
+  candlefile calendar --set AAPL -t 1d XNYS")]
     Calendar(Calendar),
     /// The providers: what each needs, its timeframes and limits
     #[command(after_help = "Examples:

@@ -77,6 +77,25 @@ pub struct Calendar {
     /// Up to this day, inclusive; also today, -7d [default: 30 days after the start]
     #[arg(long, value_name = "DATE", value_parser = moment, allow_hyphen_values = true, requires = "codes")]
     pub end: Option<Moment>,
+    /// Have the file know that there is no session on these days
+    #[arg(long, value_name = "DATE", num_args = 1.., value_delimiter = ',', value_parser = moment, requires = "codes", conflicts_with_all = ["start", "end", "open"])]
+    pub close: Vec<Moment>,
+    /// Have the file know that there is a session on these days, in the regular hours
+    #[arg(long, value_name = "DATE", num_args = 1.., value_delimiter = ',', value_parser = moment, requires = "codes", conflicts_with_all = ["start", "end"])]
+    pub open: Vec<Moment>,
+    /// Have a series of the file go by the calendar
+    #[arg(long, value_name = "SYMBOL", requires_all = ["codes", "timeframe"], conflicts_with_all = ["start", "end", "close", "open"])]
+    pub set: Option<Symbol>,
+    /// The timeframe of that series
+    #[arg(short, long, value_name = "TIMEFRAME", requires = "set")]
+    pub timeframe: Option<Timeframe>,
+}
+
+impl Calendar {
+    /// Whether the file is told something, and not asked.
+    pub fn tells(&self) -> bool {
+        self.set.is_some() || !self.close.is_empty() || !self.open.is_empty()
+    }
 }
 
 /// Any word is taken for a calendar's code: those that there are are offered to shells.

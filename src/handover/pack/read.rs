@@ -215,6 +215,11 @@ impl Read {
             })?;
             numbers.insert(*id, number);
         }
+        let markets = self.series.iter();
+        let markets = markets.map(|kept| kept.entry.key.listing.market.to_string());
+        store.each_own_day(&markets.collect(), |row| {
+            packing.row(&row).map_err(PackError::from)
+        })?;
         if history {
             store.each_of_history(&numbers, |row| packing.row(&row).map_err(PackError::from))?;
         }

@@ -1,6 +1,7 @@
 //! When exchanges hold sessions: dates, hours, breaks and early closes, for a range of years. No I/O: the tables are compiled in.
 
 mod names;
+mod own;
 mod table;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use chrono_tz::Tz;
 use crate::model::market::instant_of;
 use table::{Hours, Trading, Week};
 
-/// The calendar of an exchange. There is one of each code.
+/// The calendar of an exchange. There is one of each code, and one more for all [days of its own](Calendar::own_days) that a file has.
 #[derive(Clone)]
 pub struct Calendar {
     code: &'static str,
@@ -31,11 +32,13 @@ pub struct Calendar {
     other: BTreeMap<NaiveDate, (Hours, bool)>,
     /// When there is trading around its sessions; where nothing is said, in the sessions alone.
     trading: Vec<Trading>,
+    /// Days on which a file knows better than the table whether there is a session.
+    own: BTreeMap<NaiveDate, bool>,
 }
 
 impl PartialEq for Calendar {
     fn eq(&self, other: &Calendar) -> bool {
-        self.code == other.code
+        (self.code, &self.own) == (other.code, &other.own)
     }
 }
 
@@ -44,6 +47,7 @@ impl Eq for Calendar {}
 impl Hash for Calendar {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.code.hash(state);
+        self.own.hash(state);
     }
 }
 
@@ -70,6 +74,8 @@ pub struct Session {
     pub is_early_close: bool,
     /// Whether it lies behind the table's end, where the usual week goes on: holidays are not known there.
     pub is_assumed: bool,
+    /// Whether it is a file's own word that there is one.
+    pub is_own: bool,
 }
 
 static ALL: LazyLock<Vec<Calendar>> = LazyLock::new(table::read);
@@ -128,6 +134,7 @@ impl Calendar {
             is_late_open: hours.open > self.week_of(date)?.hours.open,
             is_early_close,
             is_assumed: date > self.last,
+            is_own: self.own.contains_key(&date),
         })
     }
 
@@ -162,6 +169,16 @@ impl Calendar {
 
     /// The hours of a date, and whether they close early.
     fn hours_on(&self, date: NaiveDate) -> Option<(&Hours, bool)> {
+        match self.own.get(&date) {
+            None => self.hours_of_table(date),
+            Some(false) => None,
+            Some(true) => self
+                .hours_of_table(date)
+                .or_else(|| Some((&self.week_of(date)?.hours, false))),
+        }
+    }
+
+    fn hours_of_table(&self, date: NaiveDate) -> Option<(&Hours, bool)> {
         let week = self.week_of(date)?;
         let usual = week.days[date.weekday().num_days_from_monday() as usize];
         match self.other.get(&date) {

@@ -80,6 +80,7 @@ fn read_line(line: &'static str, all: &mut Vec<Calendar>) -> Option<()> {
                 closed: Vec::new(),
                 other: BTreeMap::new(),
                 trading: Vec::new(),
+                own: BTreeMap::new(),
             });
         }
         "a" => {

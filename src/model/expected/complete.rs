@@ -13,6 +13,8 @@ pub(crate) struct Complete {
     pub missing: i64,
     /// The first session with one.
     pub first_missing: Option<NaiveDate>,
+    /// Those of sessions that look like closures, beside the missing ones.
+    pub closed: i64,
 }
 
 /// Judges what was measured; `days` are its sessions. Of a series without any candle everything is missing; one that has ended
@@ -39,6 +41,10 @@ pub(crate) fn complete(measured: &Measure, days: &[Day]) -> Complete {
             open
         };
         found.expected += tally.expected();
+        if day.is_closed {
+            found.closed += missing;
+            continue;
+        }
         found.missing += missing;
         if missing > 0 && found.first_missing.is_none() {
             found.first_missing = Some(day.date);

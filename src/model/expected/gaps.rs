@@ -87,6 +87,9 @@ impl Gaps<'_> {
     }
 
     pub(super) fn take(&mut self, day: &Day) {
+        if day.is_closed {
+            return;
+        }
         self.seen += 1;
         let tally = day.tally;
         if tally.stored > 0 {

@@ -110,10 +110,19 @@ pub(crate) struct Day {
     pub span: Span,
     /// What became of its candles.
     pub tally: Tally,
+    /// Whether nothing of its market has a candle on it, so that it looks like a closure that the calendar does not know.
+    pub is_closed: bool,
     /// Whether all of its candles are measured.
     is_whole: bool,
     /// Stored and expected candles of its regular hours, from the first candle of the series to the last.
     regular: (i64, i64),
+}
+
+impl Day {
+    /// Whether it is a market day of which the final answer has nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_whole && self.tally.nothing == self.tally.expected()
+    }
 }
 
 /// What the measure comes to.
@@ -146,6 +155,13 @@ pub(crate) fn measure(facts: &Facts<'_>, slots: &Slots, mut each: impl FnMut(&Da
         density: percent(regular.0, regular.1),
         gaps: gaps.end(),
     }
+}
+
+/// The gaps that sessions come to, longest first. One that looks like a closure is passed over like a holiday.
+pub(crate) fn gaps(market: &Market, life: Option<Span>, days: &[Day]) -> Vec<Gap> {
+    let mut gaps = Gaps::new(market, life);
+    days.iter().for_each(|day| gaps.take(day));
+    gaps.end()
 }
 
 /// What a slot without a row is.
@@ -182,6 +198,7 @@ impl Facts<'_> {
             date: session.date,
             span: Span::new(first, end)?,
             tally,
+            is_closed: false,
             is_whole: tally.expected() == whole,
             regular,
         })

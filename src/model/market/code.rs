@@ -1,15 +1,47 @@
 //! Which markets there are, by the code that stands with each series. A file may name others: it can be read, and what needs
 //! their hours cannot be done.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use crate::model::calendar::Calendar;
 use crate::model::tag::Tag;
 
-/// A market's calendar code, as `series.market` has it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MarketCode(Tag);
+/// A market's calendar code, as `series.market` has it. From a file whose calendar has days of its own it brings that calendar
+/// along; two with the same text are equal all the same.
+#[derive(Clone, Copy)]
+pub struct MarketCode {
+    code: Tag,
+    own: Option<&'static Calendar>,
+}
+
+impl PartialEq for MarketCode {
+    fn eq(&self, other: &MarketCode) -> bool {
+        self.code == other.code
+    }
+}
+
+impl Eq for MarketCode {}
+
+impl Hash for MarketCode {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.code.hash(state);
+    }
+}
+
+impl PartialOrd for MarketCode {
+    fn partial_cmp(&self, other: &MarketCode) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for MarketCode {
+    fn cmp(&self, other: &MarketCode) -> Ordering {
+        self.code.cmp(&other.code)
+    }
+}
 
 /// Text that is no [`MarketCode`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,29 +60,43 @@ impl MarketCode {
 
     const fn named(code: &str) -> MarketCode {
         match Tag::of(code) {
-            Some(tag) => MarketCode(tag),
+            Some(code) => MarketCode { code, own: None },
             None => panic!("a code of this build is a tag"),
         }
     }
 
     /// As text.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.code.as_str()
+    }
+
+    /// The same market by a calendar of its code, with the days that a file has of its own.
+    pub(crate) fn by(self, own: &'static Calendar) -> MarketCode {
+        MarketCode {
+            own: Some(own),
+            ..self
+        }
+    }
+
+    /// Its calendar: the file's own, or else that of this build.
+    pub(crate) fn calendar(self) -> Option<&'static Calendar> {
+        self.own.or_else(|| Calendar::of(self.as_str()))
     }
 
     /// When it trades: in what kind of hours, and by which calendar.
     pub(super) fn hours(self) -> (Hours, Option<&'static Calendar>) {
-        match self {
-            MarketCode::ALWAYS => return (Hours::Always, None),
-            MarketCode::FX => return (Hours::Forex, None),
-            _ => {}
+        if self == MarketCode::ALWAYS {
+            return (Hours::Always, None);
         }
-        let calendar = Calendar::of(self.as_str());
-        let hours = match (self, calendar) {
-            (_, None) => Hours::Unknown,
-            (MarketCode::XNYS, _) => Hours::Stocks,
-            (MarketCode::XCBO, _) => Hours::Indices,
-            _ => Hours::Exchange,
+        if self == MarketCode::FX {
+            return (Hours::Forex, None);
+        }
+        let calendar = self.calendar();
+        let hours = match calendar {
+            None => Hours::Unknown,
+            Some(_) if self == MarketCode::XNYS => Hours::Stocks,
+            Some(_) if self == MarketCode::XCBO => Hours::Indices,
+            Some(_) => Hours::Exchange,
         };
         (hours, calendar)
     }
@@ -90,7 +136,7 @@ impl FromStr for MarketCode {
 
     fn from_str(text: &str) -> Result<MarketCode, BadMarketCode> {
         Tag::of(text)
-            .map(MarketCode)
+            .map(|code| MarketCode { code, own: None })
             .ok_or_else(|| BadMarketCode(text.to_owned()))
     }
 }

@@ -138,6 +138,11 @@ impl Market {
         }
     }
 
+    /// Whether its candles are cut from sessions.
+    pub(crate) fn is_cut_from_sessions(&self) -> bool {
+        self.grid == Grid::Session && !self.timeframe.is_label()
+    }
+
     /// Open and close of the session of a market date, where candles are cut from it.
     pub(super) fn session(&self, date: NaiveDate) -> Option<(i64, i64)> {
         let is_cut_from_it = self.grid == Grid::Session;

@@ -98,7 +98,7 @@ impl Market {
 
     /// The candles of a market day, without one that holds hours of the day before or after as well: it is there where
     /// either day has any.
-    fn day_slot(&self, date: NaiveDate) -> Option<Span> {
+    pub(crate) fn day_slot(&self, date: NaiveDate) -> Option<Span> {
         if self.timeframe.is_label() {
             let is_day = self.trades_on(date);
             return is_day.then(|| Span::new(label_of(date), label_of(date) + DAY))?;

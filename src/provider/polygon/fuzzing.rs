@@ -43,6 +43,7 @@ pub(super) fn ask(symbol: &str, timeframe: &str, start: i64, end: i64) -> Ask {
         stamps: Stamps::default(),
         has_candles: false,
         closed: i64::MAX,
+        now: i64::MAX,
         tries: Tries::default(),
     }
 }

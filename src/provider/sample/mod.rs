@@ -1,7 +1,9 @@
 //! The embedded sample provider: synthetic candles of stocks and indices in the sessions of XNYS, of crypto
-//! at all hours and of forex from Sunday to Friday evening, a pure function of symbol, timeframe and start. It sends nothing, and takes the same path (slices, pages, writer, coverage) as a real one.
-//! `data/sample.json` describes the session, the first date and the price levels.
+//! at all hours and of forex from Sunday to Friday evening, a pure function of symbol, timeframe and start; to a few symbols
+//! something happens besides. It sends nothing, and takes the same path (slices, pages, writer, coverage) as a real one.
+//! `data/sample.json` describes the session, the first date, the price levels and what happens.
 
+mod story;
 mod walk;
 
 use std::sync::Arc;
@@ -15,8 +17,10 @@ use super::{
 };
 use crate::model::candle::Candle;
 use crate::model::listing::Listing;
+use crate::model::market::Policy;
 use crate::model::symbol::{Meant, Symbol};
 use crate::run::clock::Cancel;
+use story::provisional;
 use walk::{Hours, Model, Walk};
 
 /// The name that files record.
@@ -34,7 +38,7 @@ pub(crate) fn spec() -> Spec {
         asset_classes: vec![Stock, Crypto, Forex, Index],
         covers: "any symbol, synthetic".into(),
         default_rate: None,
-        limits: "stocks and indices in the sessions of XNYS, from 2000-01-03 on".into(),
+        limits: "stocks and indices in the sessions of XNYS, from 2000-01-03 on; something happens to SPLIT, DIVIDEND, HALT, LATE, DELISTED and RESTATED".into(),
         files: None,
         make: Arc::new(|_| Ok(Arc::new(Sample::default()) as Arc<dyn Provider>)),
     }
@@ -135,7 +139,7 @@ impl Provider for Sample {
 impl Sample {
     /// The candles from a position to the end of the span, at most `limit`.
     fn candles(&self, ask: &Ask, from: i64, limit: usize) -> Vec<Candle> {
-        let walk = Walk::new(&self.model, &ask.symbol);
+        let walk = Walk::new(&self.model, ask);
         let mut candles: Vec<Candle> = Vec::new();
         let mut ts = from;
         while ts < ask.span.end() && candles.len() < limit {
@@ -147,7 +151,12 @@ impl Sample {
             } else {
                 (ts, end)
             };
-            candles.extend(walk.candle(ts, first, last));
+            let candle = walk.candle(ts, first, last);
+            let is_final = |ts| ask.market.final_at(ts, Policy::default()) <= ask.now;
+            candles.extend(match candle {
+                Some(candle) if walk.is_restated() && !is_final(ts) => Some(provisional(candle)),
+                candle => candle,
+            });
             ts = match candles.last() {
                 Some(candle) if candle.ts == ts => end,
                 _ => walk.skip_idle(ask, last, end),

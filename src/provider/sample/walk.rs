@@ -6,6 +6,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
+use super::story::{Story, Told};
 use crate::model::calendar::Calendar;
 use crate::model::candle::Candle;
 use crate::model::symbol::Symbol;
@@ -34,6 +35,7 @@ pub(super) struct Model {
     pub(super) base_date: NaiveDate,
     pub(super) page_rows: usize,
     pub(super) base_prices: BTreeMap<String, f64>,
+    stories: BTreeMap<String, Story>,
 }
 
 fn clock_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveTime, D::Error> {
@@ -108,10 +110,13 @@ pub(super) struct Walk<'a> {
     offset: f64,
     /// Shares in an average minute; none where nothing is traded, as in an index.
     volume: Option<f64>,
+    /// Of the few to which something happens.
+    told: Option<Told<'a>>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(model: &'a Model, symbol: &Symbol) -> Walk<'a> {
+    pub(super) fn new(model: &'a Model, ask: &Ask) -> Walk<'a> {
+        let symbol = &ask.symbol;
         let seed = symbol
             .as_str()
             .bytes()
@@ -132,6 +137,11 @@ impl<'a> Walk<'a> {
             base,
             offset: 0.0,
             volume: (prefixes::asset_class(symbol) != AssetClass::Index).then_some(volume),
+            told: model.stories.get(symbol.as_str()).map(|story| Told {
+                story,
+                adjusted: ask.adjusted,
+                today: ask.market.date(ask.now),
+            }),
         };
         let (date, open) = (model.base_date, walk.instant(model.base_date, model.open));
         walk.offset = walk.steps(walk.moments(date)(open));
@@ -152,6 +162,7 @@ impl<'a> Walk<'a> {
                 while minute < close.min(last) {
                     let next = self.minute(minute, price, moment(minute), moment(minute + 60));
                     price = next.close;
+                    let next = self.told.map_or(next, |told| told.on(date, next));
                     value += next.vwap.unwrap_or(next.close) * next.volume.unwrap_or(0.0);
                     made = Some(match made {
                         None => Candle { ts, ..next },
@@ -180,7 +191,14 @@ impl<'a> Walk<'a> {
                 _ => date = date.succ_opt().unwrap_or(date),
             }
         }
-        end
+        ask.market
+            .floor(self.instant(date, NaiveTime::MIN))
+            .max(end)
+    }
+
+    /// Whether candles have other values before they are final.
+    pub(super) fn is_restated(&self) -> bool {
+        self.told.is_some_and(|told| told.story.restated)
     }
 
     fn minute(&self, ts: i64, open: f64, from: Moment, to: Moment) -> Candle {
@@ -242,7 +260,8 @@ impl<'a> Walk<'a> {
         let next = || Some(self.instant(date.succ_opt()?, NaiveTime::MIN));
         // Where a week of forex begins and ends, in the zone of the session.
         let evening = || at(self.model.zone, date, WEEK_ENDS);
-        if date < self.model.first_date {
+        let trades = self.told.is_none_or(|told| told.story.trades_on(date));
+        if date < self.model.first_date || !trades {
             return None;
         }
         Some(match (self.hours, date.weekday()) {
@@ -327,7 +346,7 @@ fn merge(so_far: Candle, next: Candle) -> Candle {
     }
 }
 
-fn cents(price: f64) -> f64 {
+pub(super) fn cents(price: f64) -> f64 {
     (price * 100.0).round() / 100.0
 }
 

@@ -24,7 +24,7 @@ impl Store {
     pub(crate) fn is_cut_otherwise(&self, key: &SeriesKey) -> bool {
         self.format < HOURS_SINCE
             && matches!(key.timeframe, Timeframe::Hours(2..))
-            && matches!(key.listing.market, MarketCode::XNYS | MarketCode::XCBO)
+            && [MarketCode::XNYS, MarketCode::XCBO].contains(&key.listing.market)
     }
 
     /// Where a series has its final answers.

@@ -6,12 +6,15 @@
 //! part of it; a first week after a listing looks just the same. Another answer that has earlier candles, too, and the same
 //! or a newer value for this one lifts the doubt.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use crate::model::candle::Candle;
+use crate::model::counts::Counts;
+use crate::model::market::Market;
 use crate::model::span::Span;
 use crate::store::Beginning;
 use crate::store::candles::rows::{RowError, Rows};
+use crate::store::file::stamp::stamp;
 use crate::store::file::tables::judgements;
 
 pub(in crate::store) const OFF_SESSION: &str = "off_session";
@@ -37,11 +40,7 @@ impl Rows<'_> {
             self.flag(candle.ts, check_name, &detail)?;
         }
         if self.is_off_session(candle.ts) {
-            self.flag(
-                candle.ts,
-                OFF_SESSION,
-                "outside of the market's trading hours",
-            )?;
+            self.flag_off_session(candle.ts)?;
         }
         match self.beginning {
             Some(Beginning { first, is_late }) if is_late && first == candle.ts => {
@@ -61,6 +60,10 @@ impl Rows<'_> {
             self.hours = hours.and_then(|(open, close)| Span::new(open, close));
         }
         self.market.is_off_session(ts)
+    }
+
+    fn flag_off_session(&self, ts: i64) -> Result<(), RowError> {
+        self.flag(ts, OFF_SESSION, "outside of the market's trading hours")
     }
 
     fn flag(&self, ts: i64, check_name: &str, detail: &str) -> Result<(), RowError> {
@@ -98,4 +101,51 @@ impl Rows<'_> {
         }
         Ok(())
     }
+}
+
+/// Judges the stored candles of a series in a span by the hours of its market, which have changed: how many are outside of them
+/// now that were not, and how many are not any more.
+pub(in crate::store) fn judge_hours_anew(
+    tx: &Connection,
+    series_id: i64,
+    market: Market,
+    span: Span,
+) -> Result<(u64, u64), RowError> {
+    let mut rows = Rows {
+        tx,
+        series_id,
+        slice_id: None,
+        market,
+        hours: None,
+        beginning: None,
+        seen_at: 0,
+        counts: Counts::default(),
+    };
+    let sql = "SELECT c.ts, q.ts IS NOT NULL FROM candle_data AS c LEFT JOIN quality_issues AS q
+               ON q.series_id = c.series_id AND q.ts = c.ts AND q.check_name = ?4
+               WHERE c.series_id = ?1 AND c.ts >= ?2 AND c.ts < ?3 ORDER BY c.ts";
+    let mut select = tx.prepare_cached(sql)?;
+    let within = params![series_id, span.start(), span.end(), OFF_SESSION];
+    let all = select.query_map(within, |row| Ok((stamp(row, 0)?, row.get::<_, bool>(1)?)))?;
+    let mut changed = Vec::new();
+    for row in all {
+        let (ts, was_outside) = row?;
+        let is_outside = rows.is_off_session(ts);
+        if is_outside != was_outside {
+            changed.push((ts, is_outside));
+        }
+    }
+    let sql = "DELETE FROM quality_issues WHERE series_id = ? AND ts = ? AND check_name = ?";
+    let (mut flagged, mut cleared) = (0, 0);
+    for (ts, is_outside) in changed {
+        if is_outside {
+            rows.flag_off_session(ts)?;
+            flagged += 1;
+        } else {
+            tx.prepare_cached(sql)?
+                .execute(params![series_id, ts, OFF_SESSION])?;
+            cleared += 1;
+        }
+    }
+    Ok((flagged, cleared))
 }

@@ -7,10 +7,11 @@ use crate::model::candle::{Candle, Rejected, Unstorable};
 use crate::model::counts::Counts;
 use crate::model::market::{Market, date_of};
 use crate::model::series::SeriesKey;
+use crate::store::candles::own_days::of_file;
 use crate::store::candles::rows::{RowError, Rows};
 use crate::store::candles::series::{bind, fillable};
 use crate::store::file::stamp::stamp_if_any;
-use crate::store::{Store, StoreError, told};
+use crate::store::{FORMAT, Store, StoreError, told};
 
 impl Store {
     /// Stores candles that came from elsewhere, in one transaction, and says what became of each. They give no coverage:
@@ -122,13 +123,14 @@ pub(in crate::store) fn hand_in(
     Ok(rows.counts)
 }
 
-/// The market of a series, with the weekday that begins its weeks.
+/// The market of a series by the file's calendar, with the weekday that begins its weeks.
 pub(in crate::store) fn market_of(
     connection: &Connection,
     series_id: i64,
     key: &SeriesKey,
     candles: &[Candle],
 ) -> rusqlite::Result<Market> {
+    let key = of_file(connection, FORMAT, key)?;
     Ok(key.market(week_start(connection, series_id, candles)?))
 }
 

@@ -8,10 +8,11 @@ use rusqlite::types::{Type, Value};
 use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::{date_of, label_of};
 use crate::model::series::SeriesKey;
+use crate::store::candles::own_days::{by_own_days, own_days};
 use crate::store::file::migrate::{MARKETS_SINCE, listing_before};
 use crate::store::file::stamp::stamp_if_any;
 
-const NAMES: [&str; KEY] = [
+const NAMES: [&str; WRITTEN] = [
     "symbol",
     "timeframe",
     "source",
@@ -22,7 +23,9 @@ const NAMES: [&str; KEY] = [
     "last_day",
 ];
 /// How many columns a key has.
-pub(in crate::store) const KEY: usize = 8;
+const WRITTEN: usize = 8;
+/// How many are read for it: those, and the days that the file's calendar of its market has of its own.
+pub(in crate::store) const KEY: usize = WRITTEN + 1;
 /// Those that every format has.
 const ALWAYS: usize = 4;
 
@@ -34,9 +37,13 @@ pub(in crate::store) fn parameters_for(columns: &str) -> String {
     vec!["?"; columns.split(',').count()].join(", ")
 }
 
-/// The columns of a key in a table of a file of this format, to be read. An older one does not have them all.
+/// What is read for a key in a table of a file of this format. An older one does not have it all.
 pub(in crate::store) fn key_columns(table: &str, format: i32) -> String {
-    let has = if format < MARKETS_SINCE { ALWAYS } else { KEY };
+    let has = if format < MARKETS_SINCE {
+        ALWAYS
+    } else {
+        WRITTEN
+    };
     let mut columns = String::with_capacity(128);
     for (at, name) in NAMES.into_iter().enumerate() {
         let (of, dot) = if at < has {
@@ -47,11 +54,13 @@ pub(in crate::store) fn key_columns(table: &str, format: i32) -> String {
         let comma = if at == 0 { "" } else { ", " };
         columns.extend([comma, of, dot, name]);
     }
+    columns += ", ";
+    columns += &own_days(&format!("{table}.market"), format);
     columns
 }
 
 /// What stands in these columns.
-pub(in crate::store) fn key_values(key: &SeriesKey) -> [Value; KEY] {
+pub(in crate::store) fn key_values(key: &SeriesKey) -> [Value; WRITTEN] {
     let Listing {
         market,
         grid,
@@ -70,7 +79,7 @@ pub(in crate::store) fn key_values(key: &SeriesKey) -> [Value; KEY] {
     ]
 }
 
-/// The key from these columns.
+/// The key from these columns: the one place where a series has the market of its file.
 pub(in crate::store) fn key_of(row: &Row<'_>, at: usize) -> rusqlite::Result<SeriesKey> {
     let (symbol, timeframe): (String, String) = (row.get(at)?, row.get(at + 1)?);
     let symbol = parsed(&symbol, at)?;
@@ -78,7 +87,7 @@ pub(in crate::store) fn key_of(row: &Row<'_>, at: usize) -> rusqlite::Result<Ser
     let listing = match row.get::<_, Option<String>>(at + 4)? {
         None => listing_before(&symbol),
         Some(market) => Listing {
-            market: parsed(&market, at + 4)?,
+            market: by_own_days(parsed(&market, at + 4)?, row, at + WRITTEN)?,
             grid: parsed(&row.get::<_, String>(at + 5)?, at + 5)?,
             currency: match row.get::<_, Option<String>>(at + 6)? {
                 Some(currency) => Some(parsed(&currency, at + 6)?),

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use crate::model::expected::{Day, Facts, Held, Measure, Slots, measure};
+use crate::model::expected::{Day, Facts, Held, Measure, Slots, gaps, measure};
 use crate::model::market::{Market, Policy};
 use crate::model::span::{Span, SpanSet};
+use crate::store::candles::closed::{Closed, Closures};
 use crate::store::candles::flags::OFF_SESSION;
 use crate::store::candles::series::known_in;
 use crate::store::file::stamp::{stamp, stamp_if_any};
@@ -18,6 +19,7 @@ pub(crate) struct Measurer<'a> {
     /// Candles outside of trading hours, by the series' row.
     off_session: HashMap<i64, u64>,
     markets: HashMap<Market, (Slots, i64)>,
+    closures: Closures<'a>,
 }
 
 impl Store {
@@ -39,6 +41,7 @@ impl Store {
             now,
             off_session: off_session().map_err(told(&self.path))?,
             markets: HashMap::new(),
+            closures: Closures::of(self),
         })
     }
 
@@ -97,6 +100,11 @@ impl Measurer<'_> {
         Ok(span.and_then(|span| market.lifetime_of(span)))
     }
 
+    /// The days that look like closures, of those that were measured: told once, and no gap of each series.
+    pub(crate) fn closed(&self) -> Vec<Closed> {
+        self.closures.found()
+    }
+
     /// Measures a series in a span; each of its sessions is handed on as well.
     ///
     /// # Errors
@@ -144,8 +152,15 @@ impl Measurer<'_> {
             rejected: &store.rejected_starts(series.id)?,
             held,
         };
-        let measured = measure(&facts, &slots, each);
+        let mut days = Vec::new();
+        let mut measured = measure(&facts, &slots, |day| days.push(*day));
         self.markets.insert(market, (slots, settled));
+        if let Some(life) = life
+            && self.closures.mark(&market, life, &mut days)?
+        {
+            measured.gaps = gaps(&market, Some(life), &days);
+        }
+        days.iter().for_each(each);
         Ok(measured)
     }
 }

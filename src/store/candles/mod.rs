@@ -3,6 +3,7 @@
 pub(in crate::store) mod batch;
 pub(in crate::store) mod beside;
 pub(in crate::store) mod books;
+pub(in crate::store) mod closed;
 pub(in crate::store) mod columns;
 pub(in crate::store) mod coverage;
 pub(in crate::store) mod drop;
@@ -10,6 +11,7 @@ pub(in crate::store) mod flags;
 pub(in crate::store) mod insert;
 pub(in crate::store) mod key;
 pub(in crate::store) mod measure;
+pub(in crate::store) mod own_days;
 pub(in crate::store) mod read;
 pub(in crate::store) mod rows;
 pub(in crate::store) mod scan;

@@ -10,7 +10,7 @@ use crate::store::{Counted, SeriesRow, Store, StoreError, told};
 
 /// What is vacant of a series, and what the series was when that was looked up: candles come and go only with one of
 /// these.
-pub(in crate::store) type Vacancies = ((SeriesKey, Counted, SpanSet), SpanSet);
+pub(in crate::store) type Vacancies = ((SeriesKey, Market, Counted, SpanSet), SpanSet);
 
 /// Series of which they are kept in mind.
 const KNOWN: usize = 10_000;
@@ -26,13 +26,13 @@ impl Store {
         // Whoever is asked about the same series again and again looks them up once.
         let answered = market.bridged(&series.answered());
         let answered = answered.within(market.known_years());
-        let state = (series.key.clone(), series.books(), answered);
+        let state = (series.key.clone(), market, series.books(), answered);
         if let Some((of, known)) = self.known_vacancies.borrow().get(&series.id)
             && *of == state
         {
             return Ok(known.clone());
         }
-        let found = self.vacancies_in(series.id, &market, &state.2, market.telling_slots())?;
+        let found = self.vacancies_in(series.id, &market, &state.3, market.telling_slots())?;
         let found: SpanSet = found.into_iter().collect();
         let mut known = self.known_vacancies.borrow_mut();
         if known.len() >= KNOWN {

@@ -149,6 +149,30 @@ pub enum StoreError {
         /// What is not known.
         unknown: crate::model::market::Unknown,
     },
+    /// A series whose market cannot be another one: what the file has of it rests on the one that it has.
+    #[error("{symbol} {timeframe} is of the market {market} and cannot be of {asked}: {why}")]
+    KeepsMarket {
+        /// The symbol.
+        symbol: String,
+        /// The timeframe.
+        timeframe: String,
+        /// The market that it has.
+        market: crate::model::market::MarketCode,
+        /// The one that was asked for.
+        asked: crate::model::market::MarketCode,
+        /// What rests on it.
+        why: &'static str,
+    },
+    /// Candles are cut from the session of a day on which there is to be none.
+    #[error("the candles of {symbol} {timeframe} on {day} are cut from the session of that day")]
+    CutFromSession {
+        /// The symbol.
+        symbol: String,
+        /// The timeframe.
+        timeframe: String,
+        /// The day.
+        day: chrono::NaiveDate,
+    },
     /// The file has no such series.
     #[error("the file holds no {symbol} {timeframe}")]
     NoSeries {

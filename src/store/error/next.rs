@@ -71,6 +71,24 @@ impl StoreError {
                     Next::AnotherFile,
                 ])
             }
+            StoreError::KeepsMarket {
+                symbol, timeframe, ..
+            }
+            | StoreError::CutFromSession {
+                symbol, timeframe, ..
+            } => {
+                let drop = Next::Drop {
+                    series: Some(Named {
+                        symbol: symbol.clone(),
+                        timeframe: timeframe.clone(),
+                    }),
+                    yes: false,
+                };
+                Next::Then(vec![
+                    drop.after("forget the series with"),
+                    Next::words("fill it anew"),
+                ])
+            }
             StoreError::NoSeries { held, .. } if held.is_empty() => {
                 Next::Backfill(None).after("the file is empty: fill it, for example with")
             }

@@ -19,6 +19,7 @@ const STEPS: [&str; FORMAT as usize - 1] = [
     include_str!("format_4.sql"),
     include_str!("format_5.sql"),
     include_str!("format_6.sql"),
+    include_str!("format_7.sql"),
 ];
 
 /// Since this format a series says what it is. Before, that was read off its symbol's prefix.

@@ -33,7 +33,7 @@ pub(in crate::store) enum Kind {
 }
 
 /// Every table, once: a test says so where one is added.
-const KINDS: [(&str, Kind); 15] = [
+const KINDS: [(&str, Kind); 16] = [
     ("series", Kind::Data),
     ("candle_data", Kind::Data),
     ("coverage", Kind::Data),
@@ -48,6 +48,7 @@ const KINDS: [(&str, Kind); 15] = [
     ("restatements", Kind::Log { at: "ts" }),
     ("quality_issues", Kind::Judgement { at: "ts" }),
     ("candle_quality", Kind::Judgement { at: "ts" }),
+    ("calendar_days", Kind::Data),
     ("sends", Kind::Local),
 ];
 

@@ -18,6 +18,7 @@ use crate::store::candles::coverage::doubt_first;
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::series::{bind, known_in};
 use crate::store::file::stamp::stamp_if_any;
+use crate::store::file::tables::table;
 use crate::store::jobs::totals;
 use crate::store::{Counted, FORMAT, Store, StoreError, told};
 
@@ -136,6 +137,11 @@ fn add_attached(
 ) -> Result<Added, StoreError> {
     let clear = "DELETE FROM temp.added_series; DELETE FROM temp.added_slices";
     tx.execute_batch(clear).map_err(told)?;
+    if let Some(copy) = table("calendar_days").copy(tx, &[]).map_err(told)? {
+        // Before: a key has the market that these make of it.
+        tx.execute(&format!("{copy} WHERE true ON CONFLICT DO NOTHING"), [])
+            .map_err(told)?;
+    }
     let mut added = Added::default();
     let mut pairs = Vec::new();
     for theirs in series_of_input(tx, other.format).map_err(told)? {

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::types::Value;
 use rusqlite::{Row, params};
 
+use crate::model::market::label_of;
 use crate::model::span::Span;
-use crate::store::file::tables::{Kind, TABLES, Table, judgements};
+use crate::store::file::tables::{Kind, TABLES, Table, judgements, table};
 use crate::store::{Store, StoreError, told};
 
 /// A row of a table, with a value for each of its columns.
@@ -124,6 +125,26 @@ impl Store {
             let mut rows = select.query(within).map_err(told)?;
             while let Some(row) = rows.next().map_err(told)? {
                 each((table, values_of(table, row).map_err(told)?))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the days that the file's calendars have of their own, of some markets.
+    pub(crate) fn each_own_day<E: From<StoreError>>(
+        &self,
+        markets: &HashSet<String>,
+        mut each: impl FnMut(TableRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let table = table("calendar_days");
+        for (market, day, is_open) in self.own_days()? {
+            if markets.contains(&market) {
+                let values = vec![
+                    market.into(),
+                    label_of(day).into(),
+                    i64::from(is_open).into(),
+                ];
+                each((table, values))?;
             }
         }
         Ok(())

@@ -53,9 +53,9 @@ fn sessions_are_told_with_holidays_early_closes_breaks_and_evenings() {
         json!(thanksgiving),
         json!([
             {"date": "2024-11-27", "open": "2024-11-27T14:30:00Z", "close": "2024-11-27T21:00:00Z", "breaks": [],
-             "late_open": false, "early_close": false, "assumed": false},
+             "late_open": false, "early_close": false, "assumed": false, "own": false},
             {"date": "2024-11-29", "open": "2024-11-29T14:30:00Z", "close": "2024-11-29T18:00:00Z", "breaks": [],
-             "late_open": false, "early_close": true, "assumed": false},
+             "late_open": false, "early_close": true, "assumed": false, "own": false},
         ])
     );
     let lunch = json!([["2024-11-05T02:30:00Z", "2024-11-05T03:30:00Z"]]);

@@ -11,6 +11,7 @@ mod info;
 mod inputs;
 #[cfg(target_os = "linux")]
 mod mute;
+mod own_days;
 pub(crate) mod reports;
 mod said;
 mod signals;

@@ -645,3 +645,42 @@ fn of_two_rows_of_one_answer_on_two_pages_the_first_stays_although_it_is_not_fin
         "the first row"
     );
 }
+
+#[test]
+fn on_a_day_that_the_file_knows_as_closed_nothing_is_asked_and_on_one_that_it_knows_as_open_it_is()
+{
+    // Wednesday is a session like any other, Thursday is Thanksgiving.
+    let (wednesday, thursday) = (label("2024-11-27"), label("2024-11-28"));
+    let run = |told: &str| {
+        let mut bench = Bench::new();
+        let all = [0, 1, 2, 3].map(|day| label("2024-11-25") + day * DAY);
+        bench.provider.offer("AAPL 1d", candles(all));
+        bench.sql().execute_batch(told).unwrap();
+        let mut asked = Vec::new();
+        for now in [
+            "2024-11-27 12:05",
+            "2024-11-27 20:20",
+            "2024-11-28 12:05",
+            "2024-11-28 20:20",
+        ] {
+            asked.push(
+                bench
+                    .update("AAPL 1d", label("2024-11-25"), ny(now))
+                    .requests,
+            );
+        }
+        let flagged =
+            bench.number("SELECT count(*) FROM quality_issues WHERE check_name = 'off_session'");
+        (asked, bench.stamps("AAPL 1d"), flagged)
+    };
+    let tell = |day: i64, is_open: i64| {
+        format!("INSERT INTO calendar_days VALUES ('XNYS', {day}, {is_open})")
+    };
+    // Wednesday once it has closed and once it is final; nothing on Thursday evening.
+    let (asked, held, _) = run("SELECT 1");
+    assert_eq!((asked, held.len()), (vec![1, 1, 1, 0], 3));
+    let (asked, held, _) = run(&tell(wednesday, 0));
+    assert_eq!((asked, held.len()), (vec![1, 0, 0, 0], 2));
+    let (asked, held, flagged) = run(&tell(thursday, 1));
+    assert_eq!((asked, held.len(), flagged), (vec![1, 1, 1, 1], 4, 0));
+}

@@ -67,8 +67,8 @@ struct Model {
 impl Model {
     fn local(&self, instant: i64) -> DateTime<Tz> {
         let zone = match self.market.code() {
-            MarketCode::XNYS => chrono_tz::America::New_York,
-            MarketCode::XCBO => chrono_tz::America::Chicago,
+            code if code == MarketCode::XNYS => chrono_tz::America::New_York,
+            code if code == MarketCode::XCBO => chrono_tz::America::Chicago,
             _ => chrono_tz::UTC,
         };
         zone.timestamp_opt(instant, 0).unwrap()
@@ -148,10 +148,10 @@ impl Model {
             _ => (date.weekday().number_from_monday() < 6).then_some(false),
         };
         match self.market.code() {
-            MarketCode::XNYS => session(here.date_naive())
+            code if code == MarketCode::XNYS => session(here.date_naive())
                 .is_some_and(|early| (4..if early { 17 } else { 20 }).contains(&here.hour())),
-            MarketCode::XCBO => session(here.date_naive()).is_some(),
-            MarketCode::FX => {
+            code if code == MarketCode::XCBO => session(here.date_naive()).is_some(),
+            code if code == MarketCode::FX => {
                 let there = chrono_tz::America::New_York
                     .timestamp_opt(minute, 0)
                     .unwrap();
@@ -188,7 +188,7 @@ impl Model {
         let close = self.closes(candle);
         let settled = if let Some(after) = policy.final_after {
             close + after
-        } else if matches!(self.market.code(), MarketCode::ALWAYS | MarketCode::FX) {
+        } else if [MarketCode::ALWAYS, MarketCode::FX].contains(&self.market.code()) {
             self.instants_of(candle).1 + HOUR
         } else {
             let day = self.date(close - 1);

@@ -26,6 +26,7 @@ mod series_rules;
 mod settings;
 mod shared_rates;
 mod sharing;
+mod stories;
 mod update;
 mod waits;
 mod ways_out;
