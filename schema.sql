@@ -62,12 +62,14 @@ CREATE TABLE coverage (
 ) STRICT, WITHOUT ROWID;
 
 -- Spans for which the provider had nothing: before the first candle, or a whole slice without a row. While a series has
--- no candle at all these are its only memory; with its first candle they count as covered too.
+-- no candle at all these are its only memory; with its first candle they count as covered too. What is not confirmed is asked
+-- about again once candles lie on both sides of it, or right beside it.
 CREATE TABLE empty_spans (
     series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
     start_ts  INTEGER NOT NULL,
     end_ts    INTEGER NOT NULL CHECK (end_ts > start_ts),
     asked_at  INTEGER NOT NULL,
+    is_confirmed INTEGER NOT NULL DEFAULT 1 CHECK (is_confirmed IN (0, 1)), -- said twice, or by an answer that had candles
     PRIMARY KEY (series_id, start_ts)
 ) STRICT, WITHOUT ROWID;
 

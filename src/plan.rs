@@ -20,6 +20,8 @@ const LONGEST_REST: usize = 20;
 pub struct Known {
     /// Whether any candle is stored.
     pub has_candles: bool,
+    /// Start of the first candle.
+    pub first_ts: Option<i64>,
     /// Start of the last candle.
     pub last_ts: Option<i64>,
     /// Spans with the provider's final answer.
@@ -59,12 +61,26 @@ impl Known {
         empty.map(|empty| empty.span).collect()
     }
 
-    /// What was not checked, and what a clock that ran ahead has left and cannot be so: answers of the future, and final ones for
+    /// From the first candle to the end of the last.
+    pub(crate) fn life(&self, market: &Market) -> Option<Span> {
+        let (first, last) = self.first_ts.zip(self.last_ts)?;
+        Span::new(first, market.next(last))
+    }
+
+    /// Where it had nothing, as it said once, and where candles have come to lie on both sides or right beside.
+    pub(crate) fn doubtful(&self, market: &Market) -> SpanSet {
+        let life = self.life(market);
+        let once = self.empty.iter().filter(|empty| !empty.is_confirmed);
+        let doubtful = once.filter(|empty| is_doubtful(empty.span, life));
+        doubtful.map(|empty| empty.span).collect()
+    }
+
+    /// What was not checked, what is doubtful, and what a clock that ran ahead has left and cannot be so: answers of the future, and final ones for
     /// candles that are not final yet, by the rule of who asks. Those beside them were told by the same clock: nothing counts from the last candle on, itself included.
     pub fn disbelieved(&self, market: &Market, policy: Policy, now: i64) -> SpanSet {
         let of_the_future = self.empty.iter().filter(|empty| empty.asked_at > now);
         let unasked: SpanSet = of_the_future.map(|empty| empty.span).collect();
-        let unasked = unasked.union(&self.unchecked);
+        let unasked = unasked.union(&self.unchecked).union(&self.doubtful(market));
         let end = self.coverage.iter().next_back().map(Span::end);
         if end.is_none_or(|end| end < now - LONG_FINAL) {
             return unasked;
@@ -124,6 +140,8 @@ pub struct EmptySpan {
     pub span: Span,
     /// When, in Unix seconds.
     pub asked_at: i64,
+    /// Whether it was said twice, or by an answer that had candles behind it.
+    pub is_confirmed: bool,
 }
 
 /// The uncovered stretch at the end of what a finished job asked for: everything in it was asked at `asked_at`, or had
@@ -170,9 +188,6 @@ pub struct Wanted {
 pub struct Plan {
     /// The slices to fetch, in ascending order: each holds a closed candle, and at the live edge one that has news.
     pub slices: Vec<Span>,
-    /// Of a series that has no candle yet, what the provider had nothing for, cut like the slices: it is asked about a second time
-    /// where candles come right beside it.
-    pub said: Vec<EmptySpan>,
     /// Whether something at the live edge is not asked for because the series was quiet for long, and is not due again.
     pub not_due: bool,
 }
@@ -230,29 +245,7 @@ pub fn plan(market: &Market, known: &Known, wanted: Wanted, policy: Policy, now:
     let slices: Vec<Span> = slices
         .filter(|slice| slice.start() < frontier.closed)
         .collect();
-    let said = said_before(market, known, span, &slices);
-    Plan {
-        slices,
-        said,
-        not_due,
-    }
-}
-
-/// Of a series without a candle, what the provider had nothing for and is not asked: one of the slices may bring the first candle,
-/// which would make it final on one word, right beside.
-fn said_before(market: &Market, known: &Known, span: Span, slices: &[Span]) -> Vec<EmptySpan> {
-    if known.has_candles || slices.is_empty() {
-        return Vec::new();
-    }
-    let mut left = SpanSet::from(span).subtract(&slices.iter().copied().collect());
-    let mut said = Vec::new();
-    for &EmptySpan { span, asked_at } in &known.empty {
-        let cells = left.within(span);
-        left = left.subtract(&span.into());
-        let cells = cells.iter().flat_map(|span| market.cut_at_cells(span));
-        said.extend(cells.map(|span| EmptySpan { span, asked_at }));
-    }
-    said
+    Plan { slices, not_due }
 }
 
 /// Whether the live edge is left alone. The longer it had been quiet when it was asked last, the longer: after 20 days with

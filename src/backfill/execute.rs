@@ -12,7 +12,6 @@ use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::status::JobStatus;
 use crate::monitor::{Left, Monitor};
-use crate::plan::{EmptySpan, is_doubtful};
 use crate::run::spare::Spare;
 use crate::store::{Made, SeriesPlan, Slice, Store, StoreError};
 
@@ -32,34 +31,13 @@ pub(super) struct Part {
     pub(super) id: i64,
     /// What is fetched.
     pub(super) slices: Vec<Slice>,
-    /// Those of which the provider has said before that it has nothing.
-    pub(super) said: Vec<EmptySpan>,
+    /// Where the provider has said once before that it has nothing, and that is in doubt.
+    pub(super) said: SpanSet,
     /// What is missing, too, and left to others.
     pub(super) left: Vec<Left>,
 }
 
 impl Part {
-    /// What is asked by this run, where no other fetches beside it.
-    fn asked_alone(&self) -> SpanSet {
-        let slices = self.slices.iter().filter(|_| self.left.is_empty());
-        slices.map(|slice| slice.span).collect()
-    }
-
-    /// What the provider had nothing for when it was asked before, beside candles that have come since.
-    fn doubted(&self, store: &Store) -> Result<SpanSet, StoreError> {
-        let life = store.stamps(self.id)?;
-        let life = life.and_then(|(first, last)| Span::new(first, self.series.market.next(last)));
-        if life == self.series.life {
-            return Ok(SpanSet::default());
-        }
-        let known = store.known(&self.series.key)?;
-        let told = known.empty.iter().map(|empty| empty.span);
-        let told =
-            told.filter(|&span| is_doubtful(span, life) && !is_doubtful(span, self.series.life));
-        let told = told.flat_map(|span| known.coverage.within(span).iter().collect::<Vec<_>>());
-        Ok(told.collect())
-    }
-
     /// The parts of a job, in the order of its targets.
     pub(super) fn all(
         store: &Store,
@@ -200,8 +178,8 @@ fn tell(job: &Job, parts: &[Part], runner: &Runner, monitor: &dyn Monitor) {
 }
 
 /// Plans again at the end, and takes what others did not end: they may have died or given up. What they still fetch stays
-/// theirs, or is waited for. What the provider had nothing for by an earlier answer, and lies beside candles by now, is asked
-/// about again. Each time there is less: nothing is taken that this run has asked.
+/// theirs, or is waited for. What the provider said once to have nothing for, and lies by candles now, is asked about again.
+/// Each time there is less: what was said twice is not in doubt.
 fn fetch_rest(
     store: &mut Store,
     job: &Job,
@@ -210,18 +188,15 @@ fn fetch_rest(
     runner: &Runner,
     monitor: &dyn Monitor,
 ) -> Result<(), StoreError> {
-    let mut asked: Vec<SpanSet> = parts.iter().map(Part::asked_alone).collect();
     while !ledger.is_open() && ledger.stop.is_none() && !runner.cancel.is_cancelled() {
         let mut doubted = Vec::with_capacity(parts.len());
-        for (index, part) in parts.iter().enumerate() {
-            let has_news = ledger.states[index].records.inserted > 0 || !part.left.is_empty();
-            let spans = if has_news {
-                part.doubted(store)?.subtract(&asked[index])
+        for (part, state) in parts.iter().zip(&ledger.states) {
+            let has_news = state.records.inserted > 0 || !part.left.is_empty();
+            doubted.push(if has_news {
+                store.known(&part.series.key)?.doubtful(&part.series.market)
             } else {
                 SpanSet::default()
-            };
-            asked[index] = asked[index].union(&spans);
-            doubted.push(spans);
+            });
         }
         if !ledger.leaves_some() && doubted.iter().all(SpanSet::is_empty) {
             break;
@@ -268,7 +243,7 @@ fn take_rest(
         series: part.series.clone(),
         id: part.id,
         slices: Vec::new(),
-        said: Vec::new(),
+        said: SpanSet::default(),
         left: Vec::new(),
     };
     let mut rest: Vec<Part> = parts.iter().map(without).collect();

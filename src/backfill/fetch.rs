@@ -138,7 +138,8 @@ impl Fetcher {
                 again,
             } => match self.slice(series, slice, &send) {
                 Ok(None) => Ok(Verdict::Settled),
-                Ok(Some(nothing)) if again || !self.may_trade(series, slice.span) => {
+                Ok(Some(mut nothing)) if again || !self.may_trade(series, slice.span) => {
+                    nothing.end.is_confirmed = true;
                     send(nothing.into())?;
                     Ok(Verdict::Settled)
                 }
@@ -296,6 +297,7 @@ impl Fetcher {
         let end = End {
             proven: None,
             empty: false,
+            is_confirmed: false,
             asked_to: slice.span.start(),
         };
         let nothing = Nothing {
@@ -343,6 +345,7 @@ impl Fetcher {
             let end = is_last.then(|| End {
                 proven: chain.proven(),
                 empty: chain.is_empty(),
+                is_confirmed: false,
                 asked_to: span.end(),
             });
             if let Some(end) = end.filter(|end| end.empty) {

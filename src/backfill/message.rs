@@ -89,6 +89,8 @@ pub(crate) struct End {
     pub(crate) proven: Option<Span>,
     /// Whether no page had a storable row.
     pub(crate) empty: bool,
+    /// Whether that was asked for a second time.
+    pub(crate) is_confirmed: bool,
     /// Up to where it was asked for: its end, or today's beginning where the plan does not give today before its end.
     pub(crate) asked_to: i64,
 }

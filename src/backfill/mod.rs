@@ -244,11 +244,14 @@ pub fn resume(
     store.reap_jobs(now)?;
     let detail = store.job(job_id, now)?;
     let job = runner.job(store, detail.job.job_id, now)?;
-    let unfinished = detail.series.into_iter();
-    let unfinished = unfinished.filter(|series| series.status != SeriesStatus::Completed);
-    let unfinished: Vec<(SeriesKey, Span)> = unfinished
-        .map(|series| (runner.key_of(series.key), series.span))
-        .collect();
+    let mut unfinished = Vec::new();
+    for series in detail.series {
+        let key = runner.key_of(series.key);
+        // One that has all its slices may not have been looked at in the end.
+        if series.status != SeriesStatus::Completed || runner.doubts(store, &key)? {
+            unfinished.push((key, series.span));
+        }
+    }
     let plan = |store: &Store| runner.beside_others(store, &job.job_id, &unfinished);
     let (targets, made) =
         store.take_over(&job.job_id, &runner.settings(), &job.owner, now, plan)?;

@@ -114,6 +114,12 @@ impl Runner {
         distinct(series).into_iter().map(target).collect()
     }
 
+    /// Whether something of a series is in doubt.
+    pub(super) fn doubts(&self, store: &Store, key: &SeriesKey) -> Result<bool, StoreError> {
+        let known = store.known(key)?;
+        Ok(!known.doubtful(&self.provider.market(key)).is_empty())
+    }
+
     /// What is to be taken now of stretches that were left to others before. Nothing else is: whatever this run has asked, it
     /// has asked, and what the others have asked again was asked again.
     pub(super) fn rest(
@@ -159,29 +165,20 @@ impl Runner {
         held: &[Left],
         now: i64,
     ) -> Result<SeriesPlan, StoreError> {
-        // What was not checked is asked again with it, wherever it is.
-        let unchecked = known.unchecked.iter();
+        let market = fillable(key, self.provider.market(key))?;
+        // What was not checked, and what is doubtful, is asked again with it, wherever it is.
+        let said = known.doubtful(&market);
+        let also = known.unchecked.union(&said);
         let wanted = Wanted {
-            span: unchecked.fold(span, Span::hull),
+            span: also.iter().fold(span, Span::hull),
             force: self.force,
             refetch_empty: self.refetch_empty,
         };
-        let market = fillable(key, self.provider.market(key))?;
-        let Plan {
-            slices,
-            said,
-            not_due,
-        } = plan(&market, known, wanted, self.policy, now);
-        let mut disbelieved = known.disbelieved(&market, self.policy, now);
-        if !slices.is_empty() && !known.has_candles {
-            // The first candle would make it final on one word.
-            disbelieved = disbelieved.union(&known.empty_since(i64::MIN));
-        }
-        let meant = known.unchecked.union(&span.into());
+        let Plan { slices, not_due } = plan(&market, known, wanted, self.policy, now);
+        let disbelieved = known.disbelieved(&market, self.policy, now);
+        let meant = also.union(&span.into());
         let meant = |slice: Span| meant.within(slice).iter().collect::<Vec<_>>();
-        let mut missing: Vec<Span> = slices.into_iter().flat_map(meant).collect();
-        missing.extend(said.iter().map(|empty| empty.span));
-        missing.sort_unstable();
+        let missing = slices.into_iter().flat_map(meant).collect();
         let (mut slices, left) = leave(missing, held);
         if !left.is_empty() {
             let closed = market.frontier(now, self.policy).closed;

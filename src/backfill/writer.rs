@@ -399,6 +399,7 @@ impl<'a> Ledger<'a> {
         let Some(End {
             proven,
             empty,
+            is_confirmed,
             asked_to,
         }) = end
         else {
@@ -413,6 +414,7 @@ impl<'a> Ledger<'a> {
             span,
             proven,
             empty,
+            is_confirmed,
             is_checked: matches!(self.states[series].last, Last::Stored),
             seen_at,
             now,

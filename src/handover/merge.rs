@@ -15,7 +15,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::run::clock::Cancel;
 use crate::store::merge::Added;
-use crate::store::{SeriesRow, Store, StoreError, free_name};
+use crate::store::{Others, SeriesRow, Store, StoreError, free_name};
 
 /// Candles that two files have in common, of an adjusted series, which are compared.
 const COMPARED: usize = 50;
@@ -288,7 +288,7 @@ fn check_scales(inputs: &[Store]) -> Result<Vec<Unlinked>, MergeError> {
     Ok(unlinked)
 }
 
-/// The oldest candles that two files have in common of a series.
+/// The oldest candles that two files have in common of a series, but for those that were not checked for a split.
 fn common(
     first: &Store,
     held: &SeriesRow,
@@ -298,6 +298,9 @@ fn common(
     let Some(from) = held.first_ts.max(found.first_ts) else {
         return Ok(Vec::new());
     };
+    let others = Others::default();
+    let unchecked = first.unchecked(&others, &held.key)?;
+    let unchecked = unchecked.union(&second.unchecked(&others, &found.key)?);
     let pairs = first.candles_from(held, from - 1).merge_join_by(
         second.candles_from(found, from - 1),
         |a, b| match (a, b) {
@@ -310,10 +313,12 @@ fn common(
     // Whoever has nothing in common is not read to its end.
     for pair in pairs.take(LOOKED_AT) {
         match pair {
-            EitherOrBoth::Both(old, new) => common.push(Checked {
-                old: old?,
-                new: new?,
-            }),
+            EitherOrBoth::Both(old, new) => {
+                let (old, new) = (old?, new?);
+                if !unchecked.contains(old.ts) {
+                    common.push(Checked { old, new });
+                }
+            }
             EitherOrBoth::Left(one) | EitherOrBoth::Right(one) => {
                 one?;
             }

@@ -18,6 +18,8 @@ pub(crate) struct Declared {
     /// The weekday that begins a week of `1w`, 1 Monday to 7 Sunday.
     pub(crate) week_start: Option<u8>,
     pub(crate) coverage: SpanSet,
+    /// Where the provider said once that it has nothing.
+    pub(crate) said_once: SpanSet,
 }
 
 impl Declared {
@@ -25,6 +27,7 @@ impl Declared {
     pub(crate) fn within(&self, span: Span) -> Declared {
         Declared {
             coverage: self.coverage.within(span),
+            said_once: self.said_once.within(span),
             ..self.clone()
         }
     }
@@ -37,24 +40,24 @@ impl Declared {
             adjusted,
             listing,
         } = &self.key;
-        let coverage: Vec<[i64; 2]> = self
-            .coverage
-            .iter()
-            .map(|span| [span.start(), span.end()])
-            .collect();
+        let pairs = |spans: &SpanSet| -> Vec<[i64; 2]> {
+            let pair = |span: Span| [span.start(), span.end()];
+            spans.iter().map(pair).collect()
+        };
         json!({
             "symbol": symbol, "timeframe": timeframe.to_string(), "source": source, "adjusted": adjusted.number(),
             "market": listing.market, "grid": listing.grid, "currency": listing.currency,
-            "last_day": listing.last_day.map(label_of), "week_start": self.week_start, "coverage": coverage,
+            "last_day": listing.last_day.map(label_of), "week_start": self.week_start,
+            "coverage": pairs(&self.coverage), "said_once": pairs(&self.said_once),
         })
     }
 
     fn of_json(value: &Value) -> Option<Declared> {
         let text = |name: &str| value[name].as_str();
-        let spans = value["coverage"]
-            .as_array()?
-            .iter()
-            .map(|span| Span::new(span[0].as_i64()?, span[1].as_i64()?));
+        let spans = |name: &str| -> Option<SpanSet> {
+            let pair = |span: &Value| Span::new(span[0].as_i64()?, span[1].as_i64()?);
+            value[name].as_array()?.iter().map(pair).collect()
+        };
         let currency = match text("currency") {
             Some(currency) => Some(currency.parse().ok()?),
             None => None,
@@ -75,7 +78,8 @@ impl Declared {
             week_start: value["week_start"]
                 .as_u64()
                 .and_then(|day| u8::try_from(day).ok()),
-            coverage: spans.collect::<Option<Vec<Span>>>()?.into_iter().collect(),
+            coverage: spans("coverage")?,
+            said_once: spans("said_once").unwrap_or_default(),
         })
     }
 }
@@ -117,6 +121,7 @@ mod tests {
                 .into_iter()
                 .flatten()
                 .collect(),
+            said_once: Span::new(120, 180).into_iter().collect(),
         };
         let other = Declared {
             week_start: None,

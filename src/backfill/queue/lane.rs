@@ -37,8 +37,6 @@ pub(super) struct Lane {
     pub(super) silent: Vec<Nothing>,
     /// Those of them that lie between candles, or right beside some.
     pub(super) doubtful: VecDeque<Slice>,
-    /// Those that failed: they may have candles, for all that is known.
-    pub(super) failed: Vec<Span>,
     /// Whether candles that came first are to be asked for again once all others are there.
     pub(super) check_at_end: bool,
 }
@@ -88,26 +86,16 @@ impl Lane {
         if is_doubtful(span, self.life) {
             return Doubt::Is;
         }
-        if self.may_surround(span, &open) {
-            Doubt::May
-        } else {
-            Doubt::None
-        }
-    }
-
-    /// Whether it would be doubtful that there is nothing in a span, had those that failed brought candles.
-    pub(super) fn is_beside_failed(&self, span: Span) -> bool {
-        self.may_surround(span, &self.failed)
-    }
-
-    /// Whether candles may be on both sides of a span, or right beside it, if these spans have some.
-    fn may_surround(&self, span: Span, open: &[Span]) -> bool {
         let before = self.life.is_some_and(|life| life.start() < span.start());
         let after = self.life.is_some_and(|life| life.end() > span.end());
         let maybe_before = open.iter().any(|open| open.start() < span.start());
         let maybe_after = open.iter().any(|open| open.start() > span.start());
-        (before || maybe_before) && (after || maybe_after)
-            || open.iter().any(|&open| is_beside(span, open))
+        let may_surround = (before || maybe_before) && (after || maybe_after);
+        if may_surround || open.iter().any(|&open| is_beside(span, open)) {
+            Doubt::May
+        } else {
+            Doubt::None
+        }
     }
 }
 

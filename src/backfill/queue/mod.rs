@@ -24,10 +24,9 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use lane::{Doubt, Lane, Order};
 
 use super::message::{End, Nothing};
-use crate::model::span::Span;
+use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
-use crate::plan::EmptySpan;
 use crate::provider::{AssetClass, ErrorKind};
 use crate::store::Slice;
 
@@ -157,36 +156,19 @@ impl Queue {
             life,
             silent: Vec::new(),
             doubtful: VecDeque::new(),
-            failed: Vec::new(),
             check_at_end: false,
         });
     }
 
-    /// Of the series that was added last, for what the provider had nothing when it was asked before.
-    pub(crate) fn has_said(&mut self, said: &[EmptySpan]) {
-        let series = self.lanes.len().saturating_sub(1);
+    /// Of the series that was added last, where the provider had nothing when it was asked before: it is asked for a second time.
+    pub(crate) fn has_said(&mut self, said: &SpanSet) {
         let Some(lane) = self.lanes.last_mut() else {
             return;
         };
-        let said_of = |slice: &Slice| {
-            said.iter()
-                .find(|empty| empty.span.intersect(slice.span).is_some())
-        };
-        let silent = lane.pending.iter().filter_map(|&slice| {
-            let empty = said_of(&slice)?;
-            Some(Nothing {
-                series,
-                slice,
-                end: End {
-                    proven: Some(slice.span),
-                    empty: true,
-                    asked_to: slice.span.end(),
-                },
-                seen_at: empty.asked_at,
-            })
-        });
-        lane.silent = silent.collect();
-        lane.pending.retain(|slice| said_of(slice).is_none());
+        let is_said = |slice: &Slice| SpanSet::from(slice.span).subtract(said).is_empty();
+        let doubtful = lane.pending.iter().filter(|slice| is_said(slice));
+        lane.doubtful = doubtful.copied().collect();
+        lane.pending.retain(|slice| !is_said(slice));
     }
 
     /// Of the series that was added last, what came first is asked for again in the end.
@@ -278,7 +260,6 @@ impl Queue {
                 lane.pending.clear();
                 lane.check_at_end = false;
             }
-            (Verdict::Failed, Work::Slice { slice, .. }) => lane.failed.push(slice.span),
             (Verdict::Nothing(end, seen_at), Work::Slice { slice, .. }) => {
                 lane.silent.push(Nothing {
                     series,
@@ -320,12 +301,6 @@ impl Queue {
                 break;
             }
             lane.silent.extend(more);
-        }
-        // What failed may bring candles yet, right beside: it is asked again then, too.
-        for nothing in &mut silent {
-            if lane.is_beside_failed(nothing.slice.span) {
-                nothing.end.proven = None;
-            }
         }
         self.nothing.extend(silent);
     }

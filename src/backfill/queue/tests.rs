@@ -296,6 +296,7 @@ fn nothing(work: Work) -> Verdict {
     let end = End {
         proven: Some(slice.span),
         empty: true,
+        is_confirmed: false,
         asked_to: slice.span.end(),
     };
     Verdict::Nothing(end, 0)

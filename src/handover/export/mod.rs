@@ -249,6 +249,7 @@ fn declared(chosen: &Chosen) -> Declared {
         key: chosen.series.key.clone(),
         week_start: chosen.series.week_start,
         coverage: chosen.series.coverage.within(chosen.span),
+        said_once: chosen.series.said_once.within(chosen.span),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::handover::choice::{BadChoice, Chosen};
 use crate::model::digest::Digest;
 use crate::model::manifest::{Manifest, ManifestEntry, digest_of};
 use crate::model::next::{Fill, Named};
-use crate::model::span::Span;
+use crate::model::span::{Span, SpanSet};
 use crate::run::clock::Cancel;
 use crate::run::pipe::Sender;
 use crate::store::{Counted, FORMAT, Others, Packing, Row, SeriesRow, Store, Times};
@@ -40,6 +40,8 @@ struct Kept {
     id: i64,
     span: Span,
     entry: ManifestEntry,
+    /// Where the provider said once that it has nothing.
+    said_once: SpanSet,
 }
 
 impl<'a> Reading<'a> {
@@ -64,7 +66,16 @@ impl<'a> Reading<'a> {
             let number = number(series.len());
             if let Some(entry) = self.series(number, &held, span)? {
                 let id = held.id;
-                series.push(Kept { id, span, entry });
+                let said_once = entry.coverage.iter();
+                let said_once = said_once
+                    .flat_map(|span| held.said_once.within(span).iter().collect::<Vec<_>>())
+                    .collect();
+                series.push(Kept {
+                    id,
+                    span,
+                    entry,
+                    said_once,
+                });
             }
         }
         if series.is_empty() {
@@ -201,7 +212,10 @@ impl Read {
         history: bool,
     ) -> Result<Manifest, PackError> {
         let mut numbers = HashMap::new();
-        for (place, Kept { id, span, entry }) in self.series.iter().enumerate() {
+        for (place, kept) in self.series.iter().enumerate() {
+            let Kept {
+                id, span, entry, ..
+            } = kept;
             let times = match store.times(*id)? {
                 _ if !history => Times::default(),
                 // Of a part the end was not asked.
@@ -210,6 +224,9 @@ impl Read {
             };
             let number = number(place);
             packing.series(number, entry, times)?;
+            if !history {
+                packing.said_once(number, &kept.said_once)?;
+            }
             store.each_judgement(*id, *span, number, |row| {
                 packing.row(&row).map_err(PackError::from)
             })?;

@@ -82,6 +82,9 @@ impl Ledger<'_> {
                 batch.cover_imported(*id, span)?;
             }
         }
+        for span in declared.said_once.iter() {
+            batch.say_once(*id, span)?;
+        }
         Ok(())
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct SliceEnd {
     pub proven: Option<Span>,
     /// Whether no page had a storable row.
     pub empty: bool,
+    /// Whether that was asked for a second time.
+    pub is_confirmed: bool,
     /// Whether nothing more has to be checked before it is believed.
     pub is_checked: bool,
     /// When the answer came, Unix seconds, by the clock that is behind: this machine's or the provider's.
@@ -297,9 +299,13 @@ impl Batch<'_> {
         let nothing = end
             .proven
             .and_then(|proven| Span::new(proven.start(), proven.end().min(until)));
-        let asked_at = end.seen_at;
+        let empty = |span| EmptySpan {
+            span,
+            asked_at: end.seen_at,
+            is_confirmed: end.is_confirmed || !end.empty,
+        };
         nothing.map_or(Ok(()), |span| {
-            insert_empty(&self.tx, end.series_id, EmptySpan { span, asked_at })
+            insert_empty(&self.tx, end.series_id, empty(span))
         })
     }
 

@@ -73,7 +73,7 @@ impl SeriesRow {
 /// The lowest series of which there are candles and no row. One seek a series.
 const WITHOUT_A_ROW: &str = "WITH RECURSIVE held (id) AS (SELECT min(series_id) FROM candle_data
     UNION ALL SELECT (SELECT min(series_id) FROM candle_data WHERE series_id > id) FROM held WHERE id IS NOT NULL)
-    SELECT id FROM held WHERE id NOT IN (SELECT id FROM series) LIMIT 1";
+    SELECT id FROM held WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM series) LIMIT 1";
 
 impl Store {
     /// All series, for somebody who hands them on: none of the candles may have lost its series.

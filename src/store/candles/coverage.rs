@@ -14,6 +14,9 @@ use crate::store::{FORMAT, SeriesRow, Store, StoreError, told};
 /// says nothing of those that there are: the step to it takes that coverage back.
 pub(in crate::store) const HOURS_SINCE: i32 = 3;
 
+/// Since this format it is known of nothing whether it was said once.
+const CONFIRMED_SINCE: i32 = 7;
+
 /// The series of which [`HOURS_SINCE`] speaks: stocks and indices, whose zone is not UTC.
 pub(in crate::store) const SEVERAL_HOURS: &str =
     "timeframe GLOB '[0-9]*h' AND timeframe <> '1h' AND symbol NOT GLOB '[XC]:*'";
@@ -115,13 +118,23 @@ pub(in crate::store) fn empty_spans_in(
     series_id: i64,
 ) -> rusqlite::Result<Vec<EmptySpan>> {
     let is_valid = is_valid(file, format);
+    let is_confirmed = if format < CONFIRMED_SINCE {
+        "1"
+    } else {
+        "is_confirmed"
+    };
     connection
         .prepare_cached(&format!(
-            "SELECT start_ts, end_ts, asked_at FROM {file}.empty_spans WHERE series_id = ?1 AND {is_valid} ORDER BY start_ts"
+            "SELECT start_ts, end_ts, asked_at, {is_confirmed} FROM {file}.empty_spans WHERE series_id = ?1 AND {is_valid} ORDER BY start_ts"
         ))?
         .query_map([series_id], |row| {
-            let asked_at = stamp(row, 2)?;
-            Ok(Span::new(stamp(row, 0)?, stamp(row, 1)?).map(|span| EmptySpan { span, asked_at }))
+            let (asked_at, is_confirmed) = (stamp(row, 2)?, row.get(3)?);
+            let span = Span::new(stamp(row, 0)?, stamp(row, 1)?);
+            Ok(span.map(|span| EmptySpan {
+                span,
+                asked_at,
+                is_confirmed,
+            }))
         })?
         .filter_map(Result::transpose)
         .collect()
@@ -244,15 +257,7 @@ pub(in crate::store) fn forget_empty(
             .prepare_cached("DELETE FROM empty_spans WHERE series_id = ? AND start_ts = ?")?
             .execute([series_id, old.span.start()])?;
         for rest in SpanSet::from(old.span).subtract(&span.into()).iter() {
-            let asked_at = old.asked_at;
-            insert_empty(
-                connection,
-                series_id,
-                EmptySpan {
-                    span: rest,
-                    asked_at,
-                },
-            )?;
+            insert_empty(connection, series_id, EmptySpan { span: rest, ..*old })?;
         }
     }
     Ok(())
@@ -263,9 +268,13 @@ pub(in crate::store) fn insert_empty(
     series_id: i64,
     empty: EmptySpan,
 ) -> rusqlite::Result<()> {
-    let EmptySpan { span, asked_at } = empty;
+    let EmptySpan {
+        span,
+        asked_at,
+        is_confirmed,
+    } = empty;
     connection
-        .prepare_cached("INSERT OR REPLACE INTO empty_spans (series_id, start_ts, end_ts, asked_at) VALUES (?, ?, ?, ?)")?
-        .execute([series_id, span.start(), span.end(), asked_at])
+        .prepare_cached("INSERT OR REPLACE INTO empty_spans (series_id, start_ts, end_ts, asked_at, is_confirmed) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![series_id, span.start(), span.end(), asked_at, is_confirmed])
         .map(|_| ())
 }

@@ -36,6 +36,8 @@ pub struct SeriesRow {
     pub coverage: SpanSet,
     /// The spans for which the provider had nothing.
     pub empty: SpanSet,
+    /// Those of them for which it said so once: that is in doubt where candles come to lie beside them.
+    pub said_once: SpanSet,
     /// The first position that was ever asked for: a candle's start, inclusive.
     pub requested_from: Option<i64>,
 }
@@ -202,6 +204,8 @@ impl Store {
 
     fn series_of(&self, row: &Row<'_>) -> rusqlite::Result<SeriesRow> {
         let id = row.get(0)?;
+        let empty = empty_spans_in("main", self.format, &self.connection, id)?;
+        let once = empty.iter().filter(|empty| !empty.is_confirmed);
         let rest = 1 + KEY;
         Ok(SeriesRow {
             id,
@@ -212,10 +216,8 @@ impl Store {
             requested_from: stamp_if_any(row, rest + 3)?,
             week_start: row.get(rest + 4)?,
             coverage: coverage_in("main", self.format, &self.connection, id)?,
-            empty: empty_spans_in("main", self.format, &self.connection, id)?
-                .into_iter()
-                .map(|empty| empty.span)
-                .collect(),
+            empty: empty.iter().map(|empty| empty.span).collect(),
+            said_once: once.map(|empty| empty.span).collect(),
         })
     }
 }

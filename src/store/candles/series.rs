@@ -62,8 +62,11 @@ impl Store {
         };
         if known.has_candles {
             let vacant = self.vacant(id, market, &known.coverage.within(span))?;
-            let asked_at = 0;
-            let empty = vacant.iter().map(|span| EmptySpan { span, asked_at });
+            let empty = vacant.iter().map(|span| EmptySpan {
+                span,
+                asked_at: 0,
+                is_confirmed: true,
+            });
             known.empty = empty.collect();
         }
         Ok(known)
@@ -203,9 +206,9 @@ pub(in crate::store) fn known_in(
         "true".to_owned()
     };
     let sql = format!(
-        "SELECT candles, tail_asked_from, tail_asked_to, iif({valid}, tail_asked_at, NULL), last_ts FROM {file}.series WHERE id = ?"
+        "SELECT candles, tail_asked_from, tail_asked_to, iif({valid}, tail_asked_at, NULL), first_ts, last_ts FROM {file}.series WHERE id = ?"
     );
-    let (candles, tail, last_ts) =
+    let (candles, tail, first_ts, last_ts) =
         connection
             .prepare_cached(&sql)?
             .query_row([series_id], |row| {
@@ -214,7 +217,8 @@ pub(in crate::store) fn known_in(
                     stamp_if_any(row, 2)?,
                     stamp_if_any(row, 3)?,
                 );
-                Ok((row.get::<_, i64>(0)?, tail, stamp_if_any(row, 4)?))
+                let (first_ts, last_ts) = (stamp_if_any(row, 4)?, stamp_if_any(row, 5)?);
+                Ok((row.get::<_, i64>(0)?, tail, first_ts, last_ts))
             })?;
     let tail = match tail {
         (Some(from), Some(to), Some(asked_at)) => Some(Tail { from, to, asked_at }),
@@ -227,6 +231,7 @@ pub(in crate::store) fn known_in(
     };
     Ok(Known {
         has_candles: candles > 0,
+        first_ts,
         last_ts,
         provisional,
         coverage,

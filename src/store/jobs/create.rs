@@ -9,7 +9,6 @@ use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::status::JobStatus;
 use crate::monitor::Left;
-use crate::plan::EmptySpan;
 use crate::run::owner::Owner;
 use crate::store::candles::coverage::disbelieve;
 use crate::store::candles::series::bind;
@@ -31,8 +30,8 @@ pub(crate) struct SeriesPlan {
     pub span: Span,
     /// What is missing of it, ascending.
     pub slices: Vec<Span>,
-    /// Those of them for which the provider had nothing when it was asked before: they are asked for where that is in doubt.
-    pub said: Vec<EmptySpan>,
+    /// Where the provider had nothing when it was asked before, and that is in doubt: to say so once more is enough.
+    pub said: SpanSet,
     /// What the file says was answered and cannot have been: it is taken back before the slices are asked for.
     pub disbelieved: SpanSet,
     /// Whether its live edge is left alone, since it was quiet for long and is not due again.
@@ -66,6 +65,7 @@ impl SeriesPlan {
         self.slices.extend(cells);
         self.slices.sort_unstable();
         self.disbelieved = self.disbelieved.union(spans);
+        self.said = self.said.union(spans);
     }
 
     /// Whether nothing of it is to be written. What is not believed is taken back at once: later it would look like any other answer.

@@ -9,7 +9,8 @@ use crate::model::market::Market;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
-use crate::store::candles::coverage::cover;
+use crate::plan::EmptySpan;
+use crate::store::candles::coverage::{cover, coverage, insert_empty};
 use crate::store::candles::insert::{HandedIn, hand_in, market_of};
 use crate::store::candles::key::{key_columns, key_of};
 use crate::store::candles::rows::has_candles;
@@ -277,6 +278,25 @@ impl Batch<'_> {
             Ok(())
         };
         cover().map_err(told(self.path))
+    }
+
+    /// Of such a span the provider has said once that it has nothing.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn say_once(&self, series_id: i64, span: Span) -> Result<(), StoreError> {
+        let once = || {
+            if coverage(&self.tx, series_id)?.within(span) != span.into() {
+                return Ok(());
+            }
+            let empty = EmptySpan {
+                span,
+                asked_at: 0,
+                is_confirmed: false,
+            };
+            insert_empty(&self.tx, series_id, empty)
+        };
+        once().map_err(told(self.path))
     }
 
     /// The series with candles from a source, of a timeframe, and with raw prices.

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::Pair;
 use super::rows::DIFFERENT;
-use crate::model::span::{Span, SpanSet};
+use crate::model::span::SpanSet;
 use crate::plan::Known;
 use crate::store::candles::coverage::cover;
 use crate::store::file::stamp::stamp_if_any;
@@ -24,16 +24,13 @@ impl Pair<'_> {
             stamp_if_any(row, 2)?;
             Ok(candles > 0)
         })?;
-        let covered = ours.coverage.union(&theirs.coverage);
-        for span in covered.iter() {
-            cover(self.tx, self.ours, span)?;
+        // A candle of one makes coverage of what the other one, without any, had no answer for but nothing.
+        if has_candles {
+            for span in ours.answered().union(&theirs.answered()).iter() {
+                cover(self.tx, self.ours, span)?;
+            }
         }
-        let bounds = if has_candles {
-            covered
-        } else {
-            Span::EVERYTHING.into()
-        };
-        self.settle_empty(ours, theirs, &bounds)?;
+        self.settle_empty(ours, theirs)?;
         let tail = match (is_nothing(ours), is_nothing(theirs)) {
             (true, _) => theirs.tail,
             (_, true) => ours.tail,
@@ -68,19 +65,25 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// A span stays empty where both say so, or one does and the other was not asked; within what can be empty at all.
-    fn settle_empty(&self, ours: &Known, theirs: &Known, bounds: &SpanSet) -> rusqlite::Result<()> {
+    /// A span stays empty where both say so, or one does and the other was not asked.
+    fn settle_empty(&self, ours: &Known, theirs: &Known) -> rusqlite::Result<()> {
         let not_empty = theirs.answered().subtract(&theirs.empty_since(i64::MIN));
         let of_ours = ours.empty.iter().map(|empty| (empty, not_empty.clone()));
         let of_theirs = theirs.empty.iter().map(|empty| (empty, ours.answered()));
         self.tx
             .prepare_cached("DELETE FROM main.empty_spans WHERE series_id = ?")?
             .execute([self.ours])?;
-        let sql = "INSERT INTO main.empty_spans (series_id, start_ts, end_ts, asked_at) VALUES (?, ?, ?, ?)";
+        let sql = "INSERT INTO main.empty_spans (series_id, start_ts, end_ts, asked_at, is_confirmed) VALUES (?, ?, ?, ?, ?)";
         let mut insert = self.tx.prepare_cached(sql)?;
         for (empty, other) in of_ours.chain(of_theirs) {
-            for span in bounds.within(empty.span).subtract(&other).iter() {
-                insert.execute([self.ours, span.start(), span.end(), empty.asked_at])?;
+            for span in SpanSet::from(empty.span).subtract(&other).iter() {
+                insert.execute(params![
+                    self.ours,
+                    span.start(),
+                    span.end(),
+                    empty.asked_at,
+                    empty.is_confirmed
+                ])?;
             }
         }
         Ok(())

@@ -20,7 +20,7 @@ use crate::store::candles::series::{bind, known_in};
 use crate::store::file::stamp::stamp_if_any;
 use crate::store::file::tables::table;
 use crate::store::jobs::totals;
-use crate::store::{Counted, FORMAT, Store, StoreError, told};
+use crate::store::{Counted, FORMAT, Others, Store, StoreError, told};
 
 /// Steps of SQLite's machine between two looks at whether it is cancelled: some milliseconds.
 const STEPS: i32 = 100_000;
@@ -144,7 +144,10 @@ fn add_attached(
     }
     let mut added = Added::default();
     let mut pairs = Vec::new();
-    for theirs in series_of_input(tx, other.format).map_err(told)? {
+    for mut theirs in series_of_input(tx, other.format).map_err(told)? {
+        // What may stand in another scale is final in no file.
+        let unchecked = other.unchecked(&Others::default(), &theirs.key)?;
+        theirs.known.coverage = theirs.known.coverage.subtract(&unchecked);
         if theirs.says != theirs.has {
             return Err(other.wrong_books(&theirs.key, theirs.says, theirs.has));
         }

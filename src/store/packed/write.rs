@@ -9,6 +9,9 @@ use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 
 use crate::model::candle::Candle;
 use crate::model::manifest::{Manifest, ManifestEntry};
+use crate::model::span::SpanSet;
+use crate::plan::EmptySpan;
+use crate::store::candles::coverage::insert_empty;
 use crate::store::candles::key::{KEY_NAMES, key_values, parameters_for};
 use crate::store::file::open::SCHEMA;
 use crate::store::packed::btree::PAGE;
@@ -78,6 +81,20 @@ impl Packing {
                 insert.execute([series_id, span.start(), span.end()])?;
             }
             Ok(())
+        };
+        write().map_err(told(&self.path))
+    }
+
+    /// Writes where the provider of a series said once that it has nothing. When, is no part of the data.
+    pub(crate) fn said_once(&self, series_id: i64, spans: &SpanSet) -> Result<(), StoreError> {
+        let write = || {
+            let once = |span| EmptySpan {
+                span,
+                asked_at: 0,
+                is_confirmed: false,
+            };
+            let mut spans = spans.iter();
+            spans.try_for_each(|span| insert_empty(&self.connection, series_id, once(span)))
         };
         write().map_err(told(&self.path))
     }

@@ -163,7 +163,7 @@ fn a_series_that_was_never_listed_has_nothing_before() {
     let home = sample_without("1d", "'none'");
     home.sql(
         "DELETE FROM candle_data; UPDATE series SET candles = 0, first_ts = NULL, last_ts = NULL;
-         INSERT INTO empty_spans SELECT series_id, start_ts, end_ts, 0 FROM coverage; DELETE FROM coverage",
+         INSERT INTO empty_spans SELECT series_id, start_ts, end_ts, 0, 1 FROM coverage; DELETE FROM coverage",
     );
     let series = &coverage(&home)[0];
     assert_eq!(

@@ -94,7 +94,7 @@ fn everything_known_of_the_part_goes_and_nothing_else() {
         ));
     }
     home.sql(&format!(
-        "INSERT INTO empty_spans SELECT id, {before}, {after}, 77 FROM series"
+        "INSERT INTO empty_spans SELECT id, {before}, {after}, 77, 1 FROM series"
     ));
     home.cli("drop AAPL -t 1d --start 2024-01-10 --end 2024-01-10 --yes".split(' '))
         .run()
@@ -145,7 +145,7 @@ fn what_was_asked_at_the_live_edge_is_forgotten_as_far_as_the_part_reaches() {
         ));
         // Something to forget there, too.
         home.sql(&format!(
-            "INSERT INTO empty_spans SELECT id, {}, {}, 5 FROM series",
+            "INSERT INTO empty_spans SELECT id, {}, {}, 5, 1 FROM series",
             tail("2024-02-01"),
             tail("2024-02-25")
         ));

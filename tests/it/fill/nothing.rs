@@ -9,6 +9,7 @@ use chrono::{Datelike, Timelike, Weekday};
 use serde_json::{Value, json};
 
 use crate::support::aggs::{body, row};
+use crate::support::db::Db;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
 use crate::support::oracle::{self, Candle, DAY, Span, date, label};
@@ -317,4 +318,47 @@ fn a_day_without_a_candle_is_asked_for_again_when_told_to_and_nothing_else_is() 
         .stdout;
     assert_eq!(server.hits(), 0, "{:?}", server.asked());
     assert!(again.contains("nothing was missing"), "{again}");
+}
+
+// One answer without rows, far from any candle, was final for good once the file was packed, merged, exported or imported from,
+// or when what came to lie beside it came from elsewhere.
+#[test]
+fn what_was_said_once_is_asked_about_however_candles_come_to_lie_beside_it() {
+    let fill = |home: &Home, server: &Server, file: &str, from: &str, to: &str| {
+        let words = format!("--db {file} backfill AAPL -t 1d --start {from} --end {to}");
+        home.to(server, words.split(' ')).without_db().run().ok();
+    };
+    let handed_in = |home: &Home, server: &Server, file: &str| {
+        fill(home, server, "other.db", "2023-11-01", "2023-11-10");
+        let cli = |words: &str| home.cli(words.split(' ')).without_db().run().ok();
+        match file {
+            "packed.db" => cli("--db m.db pack -o packed.db"),
+            "merged.db" => cli("merge m.db other.db -o merged.db"),
+            "again.db" => {
+                cli("--db m.db export -o m.parquet");
+                cli("--db again.db import m.parquet --as parquet")
+            }
+            _ => {
+                cli("--db other.db export -o other.csv --format csv");
+                let words = "--as csv --source polygon --adjusted none -t 1d --covers";
+                cli(&format!("--db m.db import other.csv {words}"))
+            }
+        };
+        if let Ok(packed) = std::fs::metadata(home.path(file)) {
+            let mut rights = packed.permissions();
+            std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o644);
+            std::fs::set_permissions(home.path(file), rights).unwrap();
+        }
+    };
+    for file in ["m.db", "packed.db", "merged.db", "again.db"] {
+        let home = Home::new();
+        let (server, mended) = without("2023-09-04", "2023-10-13");
+        fill(&home, &server, "m.db", "2023-01-03", "2023-06-30");
+        fill(&home, &server, "m.db", "2023-09-11", "2023-10-06");
+        mended.store(true, Ordering::SeqCst);
+        handed_in(&home, &server, file);
+        fill(&home, &server, file, "2023-01-03", "2023-12-29");
+        let held = Db::open(&home.path(file)).candles("AAPL", "1d").len();
+        assert_eq!(held, 259, "weekdays of 2023 in {file}");
+    }
 }

@@ -102,6 +102,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 .map(|(at, age)| EmptySpan {
                     span: cut(at),
                     asked_at: now - age,
+                    is_confirmed: true,
                 })
                 .collect();
             // With a candle in the series its empty spans are covered.
@@ -115,6 +116,7 @@ fn cases() -> impl Strategy<Value = Case> {
             });
             let known = Known {
                 has_candles,
+                first_ts: None,
                 last_ts: None,
                 coverage,
                 empty,
@@ -450,7 +452,11 @@ fn a_series_without_any_candle_is_asked_again_after_24_hours_to_the_second() {
     let span = Span::new(0, 10 * DAY).unwrap();
     let asked_at = 20 * DAY;
     let known = Known {
-        empty: vec![EmptySpan { span, asked_at }],
+        empty: vec![EmptySpan {
+            span,
+            asked_at,
+            is_confirmed: true,
+        }],
         ..Known::default()
     };
     let wanted = Wanted {
