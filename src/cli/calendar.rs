@@ -4,7 +4,6 @@ mod tell;
 
 use anyhow::Result;
 use chrono::{Datelike, Days, NaiveDate, TimeZone};
-use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use crate::model::calendar::{Calendar, Session};
@@ -97,7 +96,9 @@ type Told = (&'static Calendar, (NaiveDate, NaiveDate));
 fn sessions_document(told: &Told) -> Value {
     let &(calendar, (first, last)) = told;
     let sessions = calendar.sessions(first, last);
-    let sessions: Vec<Value> = sessions.map(|session| document(&session)).collect();
+    let sessions: Vec<Value> = sessions
+        .map(|session| document(calendar, &session))
+        .collect();
     json!({
         "calendar": calendar.code(), "zone": calendar.zone().name(), "first": calendar.first(),
         "last": calendar.last(), "sessions": sessions, "own_closures": own_closures(told),
@@ -109,7 +110,7 @@ fn sessions_table(told: &Told) -> Result<()> {
     let own = own_closures(told);
     let rows: Vec<Vec<String>> = calendar
         .sessions(first, last)
-        .map(|session| row(&session, calendar.zone()))
+        .map(|session| row(calendar, &session))
         .collect();
     let sessions = counted(rows.len() as u64, "session");
     table::print(["!date", "!open", "!close", "~breaks", "~"], rows)?;
@@ -189,7 +190,12 @@ fn days(calendar: &Calendar, args: &args::Calendar) -> Result<(NaiveDate, NaiveD
     Ok((first, last))
 }
 
-fn document(session: &Session) -> Value {
+/// Whether it is the file's own word that there is a session.
+fn is_own(calendar: &Calendar, session: &Session) -> bool {
+    calendar.own_days().contains_key(&session.date)
+}
+
+fn document(calendar: &Calendar, session: &Session) -> Value {
     let breaks = session.breaks.iter();
     let breaks: Vec<Value> = breaks
         .map(|&(from, to)| json!([time(from), time(to)]))
@@ -197,11 +203,12 @@ fn document(session: &Session) -> Value {
     json!({
         "date": session.date, "open": time(session.open), "close": time(session.close), "breaks": breaks,
         "late_open": session.is_late_open, "early_close": session.is_early_close, "assumed": session.is_assumed,
-        "own": session.is_own,
+        "own": is_own(calendar, session),
     })
 }
 
-fn row(session: &Session, zone: Tz) -> Vec<String> {
+fn row(calendar: &Calendar, session: &Session) -> Vec<String> {
+    let zone = calendar.zone();
     let clock = |instant: i64| {
         let at = zone.timestamp_opt(instant, 0).single();
         at.map_or_else(String::new, |at| {
@@ -220,7 +227,7 @@ fn row(session: &Session, zone: Tz) -> Vec<String> {
         (session.is_late_open, "late open"),
         (session.is_early_close, "early close"),
         (session.is_assumed, "assumed"),
-        (session.is_own, "by this file"),
+        (is_own(calendar, session), "by this file"),
     ];
     let marks = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark);
     vec![

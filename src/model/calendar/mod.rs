@@ -74,8 +74,6 @@ pub struct Session {
     pub is_early_close: bool,
     /// Whether it lies behind the table's end, where the usual week goes on: holidays are not known there.
     pub is_assumed: bool,
-    /// Whether it is a file's own word that there is one.
-    pub is_own: bool,
 }
 
 static ALL: LazyLock<Vec<Calendar>> = LazyLock::new(table::read);
@@ -134,7 +132,6 @@ impl Calendar {
             is_late_open: hours.open > self.week_of(date)?.hours.open,
             is_early_close,
             is_assumed: date > self.last,
-            is_own: self.own.contains_key(&date),
         })
     }
 

@@ -90,12 +90,12 @@ mod tests {
         assert!(calendar.trading_hours(closed).is_none() && !calendar.trades_on(closed));
         let session = calendar.session(sunday).expect("a session");
         assert_eq!(session.close - session.open, 390 * 60);
-        assert!(session.is_own && !session.is_early_close);
+        assert!(!session.is_early_close);
         let (open, close) = calendar.trading_hours(christmas).expect("hours");
         assert_eq!(close - open, 16 * 3600);
         // What the table knows of a session stays true.
         let session = calendar.session(early).expect("a session");
-        assert!(session.is_early_close && session.is_own);
+        assert!(session.is_early_close);
     }
 
     #[test]

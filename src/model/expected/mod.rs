@@ -160,7 +160,9 @@ pub(crate) fn measure(facts: &Facts<'_>, slots: &Slots, mut each: impl FnMut(&Da
 /// The gaps that sessions come to, longest first. One that looks like a closure is passed over like a holiday.
 pub(crate) fn gaps(market: &Market, life: Option<Span>, days: &[Day]) -> Vec<Gap> {
     let mut gaps = Gaps::new(market, life);
-    days.iter().for_each(|day| gaps.take(day));
+    for day in days {
+        gaps.take(day);
+    }
     gaps.end()
 }
 

@@ -58,37 +58,13 @@ impl StoreError {
             ),
             StoreError::Bound {
                 symbol, timeframe, ..
-            } => {
-                let drop = Next::Drop {
-                    series: Some(Named {
-                        symbol: symbol.clone(),
-                        timeframe: timeframe.clone(),
-                    }),
-                    yes: false,
-                };
-                Next::Or(vec![
-                    drop.after("forget the series with"),
-                    Next::AnotherFile,
-                ])
-            }
+            } => Next::Or(vec![forget(symbol, timeframe), Next::AnotherFile]),
             StoreError::KeepsMarket {
                 symbol, timeframe, ..
             }
             | StoreError::CutFromSession {
                 symbol, timeframe, ..
-            } => {
-                let drop = Next::Drop {
-                    series: Some(Named {
-                        symbol: symbol.clone(),
-                        timeframe: timeframe.clone(),
-                    }),
-                    yes: false,
-                };
-                Next::Then(vec![
-                    drop.after("forget the series with"),
-                    Next::words("fill it anew"),
-                ])
-            }
+            } => Next::Then(vec![forget(symbol, timeframe), Next::words("fill it anew")]),
             StoreError::NoSeries { held, .. } if held.is_empty() => {
                 Next::Backfill(None).after("the file is empty: fill it, for example with")
             }
@@ -268,4 +244,16 @@ impl StoreError {
             _ => Next::words("run the same command again"),
         }
     }
+}
+
+fn forget(symbol: &str, timeframe: &str) -> Next {
+    let series = Named {
+        symbol: symbol.to_owned(),
+        timeframe: timeframe.to_owned(),
+    };
+    let drop = Next::Drop {
+        series: Some(series),
+        yes: false,
+    };
+    drop.after("forget the series with")
 }

@@ -302,16 +302,16 @@ fn a_day_without_any_candle_of_a_market_is_told_once_and_is_no_gap_of_each_serie
 
 #[test]
 fn one_candle_of_the_market_or_fewer_than_three_symbols_is_no_closure() {
-    let hole = "date(ts, 'unixepoch') BETWEEN '2024-03-12' AND '2024-03-14'";
+    let days = "date(ts, 'unixepoch') BETWEEN '2024-03-12' AND '2024-03-14'";
     // Hours of the third symbol alone.
     let home = filled("AAPL MSFT SPY");
     let spy = "(SELECT id FROM series WHERE symbol = 'SPY' AND timeframe = '1h')";
-    without(&home, &format!("{hole} AND series_id <> {spy}"));
+    without(&home, &format!("{days} AND series_id <> {spy}"));
     let two = filled("AAPL MSFT");
-    without(&two, hole);
+    without(&two, days);
     // A third one that ended before.
     let ended = filled("AAPL MSFT SPY");
-    without(&ended, hole);
+    without(&ended, days);
     ended.sql(
         "DELETE FROM candle_data WHERE ts >= unixepoch('2024-03-12') AND series_id IN (SELECT id FROM series WHERE symbol = 'SPY');
          UPDATE series SET candles = (SELECT count(*) FROM candle_data WHERE series_id = id),
@@ -319,7 +319,7 @@ fn one_candle_of_the_market_or_fewer_than_three_symbols_is_no_closure() {
     );
     // One that was not asked for these days.
     let unasked = filled("AAPL MSFT SPY");
-    without(&unasked, hole);
+    without(&unasked, days);
     unasked.sql(
         "INSERT INTO coverage SELECT series_id, unixepoch('2024-03-15'), end_ts FROM coverage WHERE series_id IN
              (SELECT id FROM series WHERE symbol = 'SPY');

@@ -651,36 +651,26 @@ fn on_a_day_that_the_file_knows_as_closed_nothing_is_asked_and_on_one_that_it_kn
 {
     // Wednesday is a session like any other, Thursday is Thanksgiving.
     let (wednesday, thursday) = (label("2024-11-27"), label("2024-11-28"));
-    let run = |told: &str| {
+    let run = |told: Option<(i64, i64)>, instants: [&str; 2]| {
         let mut bench = Bench::new();
         let all = [0, 1, 2, 3].map(|day| label("2024-11-25") + day * DAY);
         bench.provider.offer("AAPL 1d", candles(all));
-        bench.sql().execute_batch(told).unwrap();
-        let mut asked = Vec::new();
-        for now in [
-            "2024-11-27 12:05",
-            "2024-11-27 20:20",
-            "2024-11-28 12:05",
-            "2024-11-28 20:20",
-        ] {
-            asked.push(
-                bench
-                    .update("AAPL 1d", label("2024-11-25"), ny(now))
-                    .requests,
-            );
+        if let Some((day, is_open)) = told {
+            let sql = "INSERT INTO calendar_days VALUES ('XNYS', ?, ?)";
+            bench.sql().execute(sql, [day, is_open]).unwrap();
         }
-        let flagged =
-            bench.number("SELECT count(*) FROM quality_issues WHERE check_name = 'off_session'");
-        (asked, bench.stamps("AAPL 1d"), flagged)
+        let asked = instants.map(|now| {
+            let report = bench.update("AAPL 1d", label("2024-11-25"), ny(now));
+            report.requests
+        });
+        let flagged = "SELECT count(*) FROM quality_issues WHERE check_name = 'off_session'";
+        (asked, bench.stamps("AAPL 1d").len(), bench.number(flagged))
     };
-    let tell = |day: i64, is_open: i64| {
-        format!("INSERT INTO calendar_days VALUES ('XNYS', {day}, {is_open})")
-    };
-    // Wednesday once it has closed and once it is final; nothing on Thursday evening.
-    let (asked, held, _) = run("SELECT 1");
-    assert_eq!((asked, held.len()), (vec![1, 1, 1, 0], 3));
-    let (asked, held, _) = run(&tell(wednesday, 0));
-    assert_eq!((asked, held.len()), (vec![1, 0, 0, 0], 2));
-    let (asked, held, flagged) = run(&tell(thursday, 1));
-    assert_eq!((asked, held.len(), flagged), (vec![1, 1, 1, 1], 4, 0));
+    // At noon the day before is final, in the evening the day has closed.
+    let on_wednesday = ["2024-11-27 12:05", "2024-11-27 20:20"];
+    assert_eq!(run(None, on_wednesday), ([1, 1], 3, 0));
+    assert_eq!(run(Some((wednesday, 0)), on_wednesday), ([1, 0], 2, 0));
+    let on_thursday = ["2024-11-28 12:05", "2024-11-28 20:20"];
+    assert_eq!(run(None, on_thursday), ([1, 0], 3, 0));
+    assert_eq!(run(Some((thursday, 1)), on_thursday), ([1, 1], 4, 0));
 }
