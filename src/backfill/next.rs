@@ -75,7 +75,10 @@ impl Outcome {
         Outcome {
             unasked: failures.unasked,
             without_data: Vec::new(),
-            next: failures.obstacle().map(|obstacle| obstacle.look()),
+            next: failures
+                .obstacle()
+                .filter(|obstacle| !matches!(obstacle, Obstacle::PartlyRefused { .. }))
+                .map(|obstacle| obstacle.look()),
         }
     }
 }
@@ -102,10 +105,14 @@ impl Failures {
         self.by_plan += u64::from(matches!(refusal, Some(Refusal::Plan)));
     }
 
-    /// Where all of them are refusals, that is in the job's way.
+    /// Refusals are in the job's way, be they all that failed or a part of it.
     fn obstacle(&self) -> Option<Obstacle> {
-        let by_plan = self.by_plan == self.all;
-        (self.all > 0 && self.refused == self.all).then_some(Obstacle::Refused { by_plan })
+        let by_plan = self.by_plan == self.refused;
+        match self.refused {
+            0 => None,
+            refused if refused == self.all => Some(Obstacle::Refused { by_plan }),
+            refused => Some(Obstacle::PartlyRefused { refused, by_plan }),
+        }
     }
 }
 
@@ -114,6 +121,8 @@ impl Failures {
 enum Obstacle {
     /// The provider refuses all that failed: all of it for what the plan includes, or not.
     Refused { by_plan: bool },
+    /// It refuses some of what failed; the rest may pass by itself.
+    PartlyRefused { refused: u64, by_plan: bool },
     /// A split has made these series stale, and maybe more.
     Stale(Vec<Stale>),
 }
@@ -166,8 +175,9 @@ impl Obstacle {
         for slice in store.slices(job, SliceFilter::Failed, LOOKED_AT)? {
             failures.count(recorded(slice.error.as_deref().unwrap_or_default()));
         }
-        if let Some(refused) = failures.obstacle() {
-            return Ok(Some(refused));
+        let refused = failures.obstacle();
+        if let Some(Obstacle::Refused { .. }) = refused {
+            return Ok(refused);
         }
         let stale = store.job_series_that_are(job, SeriesStatus::Stale, LOOKED_AT)?;
         let stale = stale.iter().map(|stale| {
@@ -176,12 +186,17 @@ impl Obstacle {
             Ok(Stale::new(&stale.key, stale.span, held.first_ts, why))
         });
         let stale: Vec<Stale> = stale.collect::<Result<_, StoreError>>()?;
-        Ok((!stale.is_empty()).then_some(Obstacle::Stale(stale)))
+        Ok(Obstacle::stale(stale).or(refused))
+    }
+
+    fn stale(series: Vec<Stale>) -> Option<Obstacle> {
+        (!series.is_empty()).then_some(Obstacle::Stale(series))
     }
 
     fn next(&self, resume: Next) -> Next {
         match self {
             Obstacle::Refused { .. } => Next::Then(vec![self.look(), resume]),
+            Obstacle::PartlyRefused { .. } => Next::And(vec![resume, self.look()]),
             Obstacle::Stale(_) => self.look(),
         }
     }
@@ -189,12 +204,11 @@ impl Obstacle {
     /// What is to be done before anything goes on.
     fn look(&self) -> Next {
         match self {
-            Obstacle::Refused { by_plan: true } => Next::words(
-                "the provider refuses it, and asking again mends that only once it does not: look at what the plan includes",
-            ),
-            Obstacle::Refused { by_plan: false } => Next::words(
-                "the provider refuses it, and asking again mends that only once it does not: look at its reasons and at the symbols",
-            ),
+            Obstacle::Refused { by_plan } => refused("it", *by_plan),
+            Obstacle::PartlyRefused {
+                refused: some,
+                by_plan,
+            } => refused(&format!("{some} of these slices"), *by_plan),
             Obstacle::Stale(series) => {
                 let (named, more) = series.split_at(series.len().min(STALE_NAMED));
                 let more = (!more.is_empty()).then(|| {
@@ -216,6 +230,18 @@ impl Obstacle {
             }
         }
     }
+}
+
+/// What to look at where the provider refuses something.
+fn refused(what: &str, by_plan: bool) -> Next {
+    let look = if by_plan {
+        "what the plan includes"
+    } else {
+        "its reasons and at the symbols"
+    };
+    Next::words(format!(
+        "the provider refuses {what}, and asking again mends that only once it does not: look at {look}"
+    ))
 }
 
 /// Before candles are dropped that nobody gives again.
@@ -321,17 +347,17 @@ impl Report {
     fn obstacle(&self) -> Option<Obstacle> {
         let mut failures = Failures::default();
         self.failed.iter().for_each(|failed| failures.add(failed));
-        failures.obstacle().or_else(|| {
-            let is_stale = |series: &&SeriesReport| series.status == SeriesStatus::Stale;
-            let stale = self.series.iter().filter(is_stale);
-            let stale: Vec<Stale> = stale
-                .map(|series| {
-                    let why = series.error.as_deref();
-                    Stale::new(&series.key, series.span, series.first_ts, why)
-                })
-                .collect();
-            (!stale.is_empty()).then_some(Obstacle::Stale(stale))
-        })
+        let refused = failures.obstacle();
+        if let Some(Obstacle::Refused { .. }) = refused {
+            return refused;
+        }
+        let is_stale = |series: &&SeriesReport| series.status == SeriesStatus::Stale;
+        let stale = self.series.iter().filter(is_stale);
+        let stale = stale.map(|series| {
+            let why = series.error.as_deref();
+            Stale::new(&series.key, series.span, series.first_ts, why)
+        });
+        Obstacle::stale(stale.collect()).or(refused)
     }
 
     fn lacks_only_data(&self) -> bool {

@@ -66,11 +66,18 @@ export function names(job, most = 4) {
   const rest = symbolsOf(job) - most;
   return rest > 0 ? `${job.symbols.slice(0, most).join(' ')} +${count(rest)}` : job.symbols.join(' ');
 }
+/** What a job is about, with its timeframes. */
+export const title = (job, most) => [names(job, most) || job.command, job.timeframes.join(' ')].filter(Boolean).join(' · ');
 /** Slices that were neither fetched nor given up. */
 export const leftOf = (job) => Math.max(0, job.total_slices - job.completed_slices - job.failed_slices);
 /** Slices that were asked for and given up. */
 export const failedOf = (job) => job.failed_slices - job.unasked_slices;
 export function range(job) {
+  // An import asks for no range: it has the one of what it found, once it has found something.
+  if (job.command === 'import') {
+    const last = new Date(Date.parse(job.end) - 1000).toISOString();
+    return symbolsOf(job) ? `${day(job.start)} to ${day(last)}` : '';
+  }
   return `${job.start_date ?? day(job.start)} to ${job.end_date ?? 'now'}`;
 }
 /** The interface's words for its callers, in words for who has the button beside it. */

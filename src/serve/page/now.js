@@ -1,7 +1,7 @@
 // What runs, how far it is, and what waits.
 
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { clock, count, counted, failedOf, leftOf, names, plainNext, range, seconds, span, unix } from './format.js';
+import { clock, count, counted, failedOf, leftOf, plainNext, range, seconds, span, title, unix } from './format.js';
 import { act, failuresOf, jobs, link, list } from './jobs.js';
 
 /** For so long it is told that the end has moved away. */
@@ -45,7 +45,7 @@ function alike(failures) {
 function card(job) {
   const id = job.job_id;
   const name = `now-${id}`;
-  const title = h('h3', { id: name });
+  const heading = h('h3', { id: name });
   const bar = h('progress', { max: 100, 'aria-labelledby': name });
   const percent = h('span', { class: 'percent' });
   const [done, failed, unasked, left, candles, speed, eta] = ['Done', 'Failed', 'Not asked', 'Left', 'Candles', 'Speed', 'Time left'].map(figure);
@@ -57,7 +57,7 @@ function card(job) {
   const cancel = h('button', { type: 'button', 'aria-describedby': name }, 'Cancel');
   cancel.addEventListener('click', () => press(cancel, fault, () => act(id, 'cancel')));
   const node = h('article', { class: 'job', 'aria-labelledby': name },
-    h('div', { class: 'row' }, stateMark('running'), h('div', { class: 'grow' }, title), cancel),
+    h('div', { class: 'row' }, stateMark('running'), h('div', { class: 'grow' }, heading), cancel),
     h('div', { class: 'row' }, bar, percent),
     h('dl', { class: 'figures' }, done.node, failed.node, left.node, candles.node, speed.node, eta.node), wait, hangs, errors, next, fault);
 
@@ -94,7 +94,7 @@ function card(job) {
     hangs.hidden = !last.slow;
   }
   function update(now) {
-    say(title, `${names(now, 3)} · ${now.timeframes.join(' ')} · ${range(now)}`);
+    say(heading, [title(now, 3), range(now)].filter(Boolean).join(' · '));
     bar.value = now.progress_pct;
     say(percent, `${now.progress_pct.toFixed(1)} %`);
     say(done.value, `${count(now.completed_slices)} of ${count(now.total_slices)}`);

@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { byId, h, keyed, press, say, stateMark } from './dom.js';
-import { count, failedOf, leftOf, minute, moment, names, plainNext, range, span, told, took } from './format.js';
+import { count, failedOf, leftOf, minute, moment, plainNext, range, span, title, told, took } from './format.js';
 import { act, canShowMore, isActive, jobs, list, more } from './jobs.js';
 import { pager } from './pager.js';
 import { inTurn, sleep } from './turns.js';
@@ -16,6 +16,7 @@ const NOTHING_TOLD = 3;
 const RESUMABLE = ['failed', 'partial', 'interrupted'];
 
 function counts(records) {
+  if (!records.fetched && !records.removed) return 'nothing had to be stored';
   const parts = ['inserted', 'duplicate', 'restated', 'conflicting', 'rejected'];
   const sum = parts.map((part) => `${count(records[part])} ${part}`).join(' + ');
   const removed = records.removed ? `; ${count(records.removed)} removed` : '';
@@ -106,7 +107,7 @@ function row(job) {
   function update(now) {
     if (node.className !== now.status) state.replaceChildren(stateMark(now.status));
     node.className = now.status;
-    say(what, `${names(now)} · ${now.timeframes.join(' ')}`);
+    say(what, title(now));
     say(span, range(now));
     say(why, now.error ?? '');
     say(next, now.next && !isActive(now) ? plainNext(now.next) : '');
@@ -118,7 +119,7 @@ function row(job) {
     say(length, took(now.duration_s));
     say(asked, moment(now.created_at));
     const verb = isActive(now) ? 'Cancel' : RESUMABLE.includes(now.status) ? 'Resume' : '';
-    const name = `${names(now)} ${now.timeframes.join(' ')}`;
+    const name = title(now);
     say(action, verb);
     if (!verb && action === document.activeElement) open.focus();
     action.hidden = !verb;

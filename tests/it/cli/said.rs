@@ -52,12 +52,13 @@ fn quiet_says_nothing_where_all_went_well_and_something_where_not() {
     for words in [
         &format!("backfill AAPL,MSFT --provider sample {WEEK}"),
         &format!("backfill AAPL,MSFT --provider sample {WEEK}"),
-        "update",
         "resume",
         "pack -o packed.db",
         "verify packed.db",
         "export -o all.csv",
         "diff packed.db market.db",
+        // What is not final yet is not packed.
+        "update",
         "merge packed.db market.db -o both.db",
         "drop MSFT -t 1d --yes",
     ] {
@@ -292,16 +293,16 @@ fn nothing_was_missing_is_said_only_where_no_day_is_without_a_candle() {
         }
         assert!(!whole.contains("0 inserted"), "{whole}");
     }
-    // Of a month that goes on there is nothing to ask for, and nothing is there.
+    // Of a month that goes on there is nothing to ask for, and nothing is there. Stocks have closed on the evening of its last day.
     let (home, server) = (Home::new(), Server::start());
-    let said = run_ok(&home, &server, "backfill AAPL -t 1mo --start today").stdout;
+    let said = run_ok(&home, &server, "backfill X:BTCUSD -t 1mo --start today").stdout;
     assert!(
-        said.contains("not yet: no 1mo candle of AAPL from")
+        said.contains("not yet: no 1mo candle of X:BTCUSD from")
             && said.contains("again once one has closed"),
         "{said}"
     );
     for (start, not_yet) in [("today", true), ("2024-01-01", false)] {
-        let words = format!("backfill AAPL -t 1mo --start {start} --json");
+        let words = format!("backfill X:BTCUSD -t 1mo --start {start} --json");
         let document = run_ok(&home, &server, &words).json();
         assert_eq!(document["series"][0]["not_yet"], not_yet, "{start}");
     }

@@ -293,6 +293,38 @@ fn two_scales_of_an_adjusted_series_are_not_put_together() {
     merged(&home, "old.db same.db", "four.db");
 }
 
+// What a run had brought amid a split, and never checked, was the oldest that both files had, and the same in both.
+#[test]
+fn what_was_not_checked_for_a_split_hides_no_two_scales() {
+    let (home, server) = (Home::new(), Server::start());
+    for range in [
+        "--start 2024-02-01 --end 2024-04-30",
+        "--start 2024-01-02 --end 2024-01-31",
+    ] {
+        fill(
+            &home,
+            &server,
+            "cut.db",
+            &format!("AAPL --adjusted {range}"),
+        );
+    }
+    let february = label("2024-02-01");
+    let cut_off = format!(
+        "UPDATE candle_data SET open = open / 4, high = high / 4, low = low / 4, close = close / 4 WHERE ts < {february};
+         UPDATE backfill_progress SET error = 'not checked for a split yet' WHERE start_ts < {february}"
+    );
+    let file = rusqlite::Connection::open(home.path("cut.db")).unwrap();
+    file.execute_batch(&cut_off).unwrap();
+    drop(file);
+    server.split(0.25);
+    let words = "AAPL --adjusted --start 2024-01-02 --end 2024-02-29";
+    fill(&home, &server, "new.db", words);
+    for inputs in ["cut.db new.db", "new.db cut.db"] {
+        let said = run(&home, &format!("merge {inputs} -o out.db")).exit(1);
+        said.says(&["AAPL 1d", "in two scales", "2024-02-01"]);
+    }
+}
+
 // Merged side by side, the file in the middle stood in the old scale, and no run asked where they join.
 #[test]
 fn what_joins_adjusted_files_is_asked_for_again_and_a_split_between_them_is_seen() {
