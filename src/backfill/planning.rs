@@ -237,7 +237,7 @@ mod tests {
         let key = SeriesKey {
             symbol: "AAPL".parse().expect("a symbol"),
             timeframe: "1m".parse().expect("a timeframe"),
-            source: "sample".into(),
+            source: "a provider".into(),
             adjusted: Adjustment::Raw,
             listing: Listing::on(MarketCode::XNYS),
         };

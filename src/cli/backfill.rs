@@ -5,9 +5,7 @@ use std::path::Path;
 
 use crate::backfill::Request;
 use crate::model::listing::Adjustment;
-use crate::model::market::MarketCode;
 use crate::model::range::{BadRange, Moment, Range};
-use crate::model::series::SeriesKey;
 use crate::model::symbol::{BadSymbol, Symbol};
 use crate::store::Store;
 use anyhow::Result;
@@ -26,66 +24,49 @@ pub fn run(global: &Global, args: Backfill) -> Result<Exit> {
     let mut named = flat(&args.symbols)?;
     let timeframes = timeframes(&mut named, &args.timeframes)?;
     let source = &source_of(global, &args.provider);
-    let provider = provider_of(global, source);
-    let spelled = |word: &str| match &provider {
-        Some(provider) => provider.symbol(word),
-        None => word.parse(),
+    let fetching = Fetching::new(global, &args.fetch);
+    let provider = match provider_of(global, source) {
+        Some(provider) => provider,
+        // It says why it cannot be made.
+        None => fetching.runner(source, None)?.provider,
     };
+    let spelled = |word: &str| provider.symbol(word);
     let named = named.iter().map(|word| spelled(word));
     let named = named
         .collect::<Result<_, _>>()
         .map_err(|error| usage(error.to_string(), "correct it"))?;
     for &timeframe in &timeframes {
-        let has_it = provider
-            .as_ref()
-            .map_or(Ok(()), |provider| provider.check_timeframe(timeframe));
+        let has_it = provider.check_timeframe(timeframe);
         has_it.map_err(|none| usage(none.to_string(), format!("it has {}", none.has)))?;
     }
     let symbols = symbols(named, args.symbols_file.as_deref(), spelled)?;
-    let fetching = Fetching::new(global, &args.fetch);
     let has_start = args.start.is_some();
     let now = fetching.clock.now();
-    let start = args.start.map_or_else(|| Moment::typed(START, now), Ok)?;
     let range = Range {
-        start,
+        start: args.start.map_or_else(|| Moment::typed(START, now), Ok)?,
         end: args.end,
     };
-    let runner = fetching.runner(source, None);
-    // A range that is wrong by itself is told before what keeps the provider from being asked.
-    let provider = runner.as_ref().ok().map(|runner| &runner.provider);
+    let asked = |symbol, timeframe| {
+        let adjusted = Adjustment::for_splits(args.adjusted);
+        let asked = provider.asked(symbol, timeframe, adjusted, &range, now);
+        asked.map_err(|error| match error {
+            BadRange::Reversed { end, .. } if !has_start => usage(
+                format!(
+                    "without --start the start is {START} ago, and the end {end} is before that"
+                ),
+                "give a --start that is before the end",
+            ),
+            error => error.into(),
+        })
+    };
     let mut series = Vec::new();
     for symbol in &symbols {
-        let listing = provider.map_or(MarketCode::XNYS.into(), |provider| provider.listing(symbol));
-        let first = provider.map_or_else(Default::default, |provider| provider.first_date(symbol));
         for &timeframe in &timeframes {
-            let (symbol, source) = (symbol.clone(), source.to_owned());
-            let key = SeriesKey {
-                symbol,
-                timeframe,
-                source,
-                adjusted: Adjustment::for_splits(args.adjusted),
-                listing,
-            };
-            let range = range.clone().not_before(first);
-            let market = provider.map_or_else(
-                || key.market(chrono::Weekday::Sun),
-                |provider| provider.market(&key),
-            );
-            let span = match range.span(&market, now) {
-                Err(BadRange::Reversed { end, .. }) if !has_start => {
-                    return Err(usage(
-                        format!(
-                            "without --start the start is {START} ago, and the end {end} is before that"
-                        ),
-                        "give a --start that is before the end",
-                    ));
-                }
-                span => span?,
-            };
-            series.push((key, span));
+            series.push(asked(symbol, timeframe)?);
         }
     }
-    let runner = runner?;
+    // What is wrong by itself was told before what keeps the provider from being asked.
+    let runner = fetching.runner(source, None)?;
     let request = Request {
         command: "backfill",
         series,

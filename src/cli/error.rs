@@ -1,18 +1,13 @@
 //! What can go wrong on the command line, and how it is said: the message, the next step, a kind for scripts, the exit
 //! code.
 
+mod judged;
+
 use std::path::Path;
 
-use crate::handover::choice::BadChoice;
-use crate::handover::export::{ExportError, after_writing, is_full};
-use crate::handover::merge::MergeError;
-use crate::handover::outfile::TargetError;
-use crate::handover::pack::PackError;
-use crate::http::NoClient;
 use crate::import::Problem;
 use crate::model::next::Next;
-use crate::model::range::BadRange;
-use crate::provider::{BadKey, ProviderError};
+use crate::provider::BadKey;
 #[cfg(feature = "serve")]
 use crate::run::shell::quoted;
 use crate::store::StoreError;
@@ -20,6 +15,7 @@ use serde_json::json;
 
 use super::args::Global;
 use super::{next, output};
+use judged::Judged;
 
 /// Exit codes are a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,104 +151,13 @@ pub struct Said {
 
 impl Said {
     pub fn of(global: &Global, error: &anyhow::Error) -> Said {
-        let message = format!("{error:#}");
-        let said = |kind, next: Next, exit| Said {
-            message: message.clone(),
+        let Judged { kind, next, exit } = Judged::of(error);
+        Said {
+            message: format!("{error:#}"),
             kind,
             next: next::text(global, &next),
             exit,
-        };
-        if let Some(error) = error.downcast_ref::<StoreError>() {
-            let exit = match error {
-                StoreError::Stopped(_) => Exit::Interrupted,
-                _ => Exit::Failed,
-            };
-            return said(kind_of(error), error.next(), exit);
         }
-        if let Some(error) = error.downcast_ref::<TargetError>() {
-            let kind = match error {
-                TargetError::Full(_) => "disk_full",
-                _ => "file",
-            };
-            return said(kind, error.next(), Exit::Failed);
-        }
-        if let Some(error) = error.downcast_ref::<MergeError>() {
-            let (kind, exit) = match error {
-                MergeError::Cancelled => ("interrupted", Exit::Interrupted),
-                _ => ("series", Exit::Failed),
-            };
-            return said(kind, error.next(), exit);
-        }
-        if let Some(error) = error.downcast_ref::<PackError>() {
-            let (kind, exit) = match error {
-                PackError::Cancelled => ("interrupted", Exit::Interrupted),
-                PackError::Unchecked { .. } => ("series", Exit::Failed),
-                _ => ("io", Exit::Failed),
-            };
-            return said(kind, error.next(), exit);
-        }
-        if let Some(error) = error.downcast_ref::<BadChoice>() {
-            return match error {
-                BadChoice::Reversed { .. } => said("usage", error.next(), Exit::Usage),
-                _ => said("series", error.next(), Exit::Failed),
-            };
-        }
-        if let Some(error) = error.downcast_ref::<ExportError>() {
-            let (kind, exit) = match error {
-                ExportError::Write(error) if is_full(error) => ("disk_full", Exit::Failed),
-                ExportError::NotBuilt { .. } => ("feature", Exit::Failed),
-                ExportError::Cancelled => ("interrupted", Exit::Interrupted),
-                _ => ("io", Exit::Failed),
-            };
-            return said(kind, error.next(), exit);
-        }
-        if let Some(error) = error.downcast_ref::<BadRange>() {
-            let next = match error {
-                BadRange::Reversed { start, end } if start == end => "name a later --end",
-                BadRange::Reversed { .. } => "exchange --start and --end",
-                _ => "choose a --start that has begun, or leave --end out for now",
-            };
-            return said("usage", Next::words(next), Exit::Usage);
-        }
-        if let Some(error) = error.downcast_ref::<CliError>() {
-            let (kind, exit) = match error {
-                CliError::Usage { .. } => ("usage", Exit::Usage),
-                CliError::NoKey { .. } | CliError::BadKey { .. } => ("key", Exit::Failed),
-                #[cfg(feature = "serve")]
-                CliError::BadToken { .. } => ("token", Exit::Failed),
-                CliError::NoProvider(_) => ("provider", Exit::Failed),
-                CliError::NotImported { problem, .. } if problem.is_asked => ("usage", Exit::Usage),
-                CliError::NotImported { .. } => ("input", Exit::Failed),
-                CliError::NoInput(error) => (kind_of(error), Exit::Failed),
-            };
-            return said(kind, error.next(), exit);
-        }
-        #[cfg(feature = "serve")]
-        if let Some(error) = error.downcast_ref::<crate::serve::ServeError>() {
-            use crate::serve::ServeError;
-            let kind = match error {
-                ServeError::Store(error) => kind_of(error),
-                ServeError::Bind { .. } => "address",
-                _ => "io",
-            };
-            return said(kind, error.next(), Exit::Failed);
-        }
-        if let Some(error) = error.downcast_ref::<ProviderError>() {
-            return said("provider", error.next(), Exit::Failed);
-        }
-        if let Some(error) = error.downcast_ref::<NoClient>() {
-            return said("provider", error.why.next(), Exit::Failed);
-        }
-        if let Some(full) = output::of_system(error).filter(|error| is_full(error)) {
-            return said("disk_full", after_writing(full), Exit::Failed);
-        }
-        said(
-            "io",
-            Next::words(
-                "check the terminal, the pipe or the file, then run the same command again",
-            ),
-            Exit::Failed,
-        )
     }
 
     /// With a file's whole name in the message: who reads it elsewhere, in a mail or a log, does not know where it was run. What is
@@ -295,23 +200,6 @@ fn whole_in(text: &str, name: &str, whole: &str) -> String {
             format!("{}{whole}{}", &text[..at], &text[at + name.len()..])
         }
         _ => text.to_owned(),
-    }
-}
-
-fn kind_of(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::Bound { .. } | StoreError::Unknown { .. } | StoreError::NoSeries { .. } => {
-            "series"
-        }
-        StoreError::NoJob(_)
-        | StoreError::AmbiguousJob { .. }
-        | StoreError::Owned { .. }
-        | StoreError::IsImport(_)
-        | StoreError::LostJob(_) => "job",
-        StoreError::BadSql(_) | StoreError::OnlyReads | StoreError::TooSlow(_) => "sql",
-        StoreError::Full(_) => "disk_full",
-        StoreError::Stopped(_) => "interrupted",
-        _ => "file",
     }
 }
 

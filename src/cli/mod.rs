@@ -53,6 +53,8 @@ use crate::provider::Registry;
 use crate::store::StoreError;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 use args::{Cli, Command};
 use error::{CliError, Exit, Said};
@@ -85,7 +87,7 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
     };
     cli.global.registry = registry;
     if cli.global.verbose {
-        trace("candlefile=debug");
+        trace(LevelFilter::DEBUG);
     }
     let (json, db) = (cli.global.json, cli.global.db.clone());
     let outcome = match cli.command {
@@ -184,15 +186,18 @@ fn may_pass(error: &anyhow::Error) -> bool {
     )
 }
 
-/// Writes what the library traces to stderr.
-fn trace(filter: &str) {
-    // Refused where it is set up already: what was asked first stays.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// Writes what this program traces to stderr, and nothing of what its libraries do.
+fn trace(level: LevelFilter) {
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| stderr::Messages)
         // It would print them, and end the thread where that fails.
         .log_internal_errors(false)
-        .with_ansi(output::is_coloured())
+        .with_ansi(output::is_coloured());
+    let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
+    // Refused where it is set up already: what was asked first stays.
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(ours)
         .try_init();
 }
 

@@ -9,6 +9,7 @@ use crate::provider::BadBaseUrl;
 use crate::serve::{BadSecret, Settings, Sockets, Token, Webhook};
 use anyhow::Result;
 use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::args::{Fetch, Global, Serve};
 use super::error::{CliError, Exit, usage};
@@ -21,7 +22,7 @@ const SECRET: &str = "CANDLEFILE_WEBHOOK_SECRET";
 
 pub fn run(global: &Global, args: Serve) -> Result<Exit> {
     if !global.quiet {
-        super::trace("candlefile=warn");
+        super::trace(LevelFilter::WARN);
     }
     let is_guarded = args.token_file.is_some() && !args.allow_host.is_empty();
     let mut hosts = args.allow_host;

@@ -8,8 +8,8 @@ pub(crate) const ATTEMPTS: u32 = 6;
 const FIRST_STEP: Duration = Duration::from_millis(500);
 const LONGEST_STEP: Duration = Duration::from_secs(60);
 
-/// A pause after a 429 that does not say how long: 15 s, doubling to 3 minutes. Massive sends no `Retry-After`, and was
-/// seen to recover after 2.5 to 3 minutes.
+/// A pause after a 429 that does not say how long: 15 s, doubling to 3 minutes. Servers that send no `Retry-After` were seen to
+/// recover after 2.5 to 3 minutes.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 /// Where a server asks for no pause at all.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);

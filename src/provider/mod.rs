@@ -4,6 +4,7 @@
 //! is decided in `admit`, once for all providers.
 
 mod admit;
+mod asked;
 mod class;
 pub(crate) mod files;
 pub(crate) mod polygon;
@@ -18,6 +19,7 @@ pub use crate::http::{
 };
 pub(crate) use admit::candle;
 pub use admit::{Number, Page, Row, Values};
+pub use asked::NoTimeframe;
 pub use class::AssetClass;
 pub use files::{DayFiles, Says};
 pub use polygon::Polygon;
@@ -33,10 +35,9 @@ use crate::http::{Failed, Kind};
 use crate::model::listing::{Adjustment, Listing};
 use crate::model::market::{Cells, Market};
 use crate::model::next::Next;
-use crate::model::series::SeriesKey;
 use crate::model::span::Span;
-use crate::model::symbol::{BadSymbol, Meant, Symbol};
-use crate::model::timeframe::{Timeframe, Timeframes};
+use crate::model::symbol::{Meant, Symbol};
+use crate::model::timeframe::Timeframes;
 use crate::run::clock::Cancel;
 
 /// One question: the candles of a series in a span. All its pages are one chain.
@@ -172,18 +173,6 @@ pub struct Expected {
     pub requests: u64,
 }
 
-/// A timeframe that a provider does not have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{provider} has no candles of {timeframe}")]
-pub struct NoTimeframe {
-    /// The provider's name.
-    pub provider: String,
-    /// The timeframe.
-    pub timeframe: Timeframe,
-    /// Those that it has, in words.
-    pub has: String,
-}
-
 /// A source of candles.
 pub trait Provider: Send + Sync {
     /// The name that the file records as the series' source.
@@ -268,39 +257,5 @@ pub trait Provider: Send + Sync {
     /// What all workers wait for now, if it is the rate or the provider's limit.
     fn waiting(&self) -> Option<Waiting> {
         None
-    }
-}
-
-impl dyn Provider + '_ {
-    /// The market of a series as this provider is asked for it.
-    pub(crate) fn market(&self, key: &SeriesKey) -> Market {
-        let market = key.market(self.week_start());
-        market.in_cells(self.cells(&market))
-    }
-
-    /// That it has a timeframe.
-    ///
-    /// # Errors
-    /// It has others.
-    pub fn check_timeframe(&self, timeframe: Timeframe) -> Result<(), NoTimeframe> {
-        let has = self.timeframes();
-        if has.has(timeframe) {
-            return Ok(());
-        }
-        Err(NoTimeframe {
-            provider: self.name().to_owned(),
-            timeframe,
-            has: has.in_words().join(", "),
-        })
-    }
-
-    /// A symbol as it is typed; of what is none it is told what may have been meant.
-    ///
-    /// # Errors
-    /// The text is no symbol.
-    pub fn symbol(&self, typed: &str) -> Result<Symbol, BadSymbol> {
-        typed
-            .parse()
-            .map_err(|error: BadSymbol| error.meaning(&self.likely(typed)))
     }
 }

@@ -1,5 +1,5 @@
-//! Symbols whose prefix says what they are, as Polygon/Massive spell them: `X:BTCUSD`, `C:EURUSD`, `I:NDX`, and anything else
-//! a stock of the United States or an option on one. For providers that spell so.
+//! Symbols whose prefix says what they are: `X:BTCUSD`, `C:EURUSD`, `I:NDX`, and anything else a stock of the United States or an
+//! option on one. For providers that spell so.
 
 use super::AssetClass;
 use crate::model::listing::{Currency, Listing};

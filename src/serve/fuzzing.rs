@@ -1,12 +1,21 @@
 //! What a call is given.
 
+use std::sync::{Arc, LazyLock};
+
 use super::api::backfill;
 use super::params::Params;
 use super::routes::{Kind, ROUTES, Route};
 use crate::fuzzing::{NOW, is_one_line, pick};
 use crate::model::timeframe::Timeframe;
-use crate::provider::Polygon;
+use crate::provider::{Provider, Registry};
 use crate::serve::answer::Fault;
+
+/// The provider that is asked unless told otherwise.
+static PROVIDER: LazyLock<Arc<dyn Provider>> = LazyLock::new(|| {
+    let registry = Registry::default();
+    let first = registry.iter().next().expect("one that is built in");
+    first.unasked().expect("a provider without a key")
+});
 
 /// A byte for the route, the query up to the end of its line, and the body. Says whether the call may go on.
 pub fn parameters(bytes: &[u8]) -> bool {
@@ -60,7 +69,7 @@ fn check(route: &Route, params: &Params) -> Result<(), Fault> {
         }
     }
     if route.path == "/api/v1/backfill" {
-        let request = backfill::request(params, &Polygon::without_key(), NOW)?;
+        let request = backfill::request(params, PROVIDER.as_ref(), NOW)?;
         assert!(!request.series.is_empty());
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The commands, each with its words and examples.
+//! The commands, each with its words and examples. Where these say `{keyless}` they name a provider that wants no key.
 
 use std::path::PathBuf;
 
@@ -15,9 +15,9 @@ use super::{
 pub enum Command {
     /// Fetch what is missing of the given symbols and timeframes
     #[command(after_help = "Examples:
-  candlefile backfill AAPL MSFT --provider sample -t 1d,1m --start 2024-01-02 --end 2024-03-28
-  candlefile backfill SPY,QQQ --provider sample --start 30d
-  candlefile backfill X:BTCUSD --provider sample -t 1h --start 2024-01-02T12:00:00Z --dry-run")]
+  candlefile backfill AAPL MSFT --provider {keyless} -t 1d,1m --start 2024-01-02 --end 2024-03-28
+  candlefile backfill SPY,QQQ --provider {keyless} --start 30d
+  candlefile backfill X:BTCUSD --provider {keyless} -t 1h --start 2024-01-02T12:00:00Z --dry-run")]
     Backfill(Backfill),
     /// Bring everything the file holds up to now, holes included
     #[command(after_help = "Examples:
@@ -120,7 +120,7 @@ pub enum Command {
     /// code is then 0.
     #[cfg(feature = "serve")]
     #[command(after_help = "Examples:
-  candlefile serve --provider sample
+  candlefile serve --provider {keyless}
 
 Then open http://127.0.0.1:8000 or, from another terminal:
   curl -X POST 'http://localhost:8000/api/v1/backfill?symbols=AAPL&start_date=2024-11-01&end_date=2024-11-15'
@@ -184,7 +184,7 @@ Columns: symbol, timeframe, ts, datetime, open, high, low, close, volume, vwap, 
 are timestamps in UTC in Parquet and Arrow, and Unix seconds in text; datetime is ts as text.";
 
 const MERGE_EXAMPLES: &str = "Examples:
-  candlefile --db other.db backfill SPY --start 2024-01-02 --end 2024-03-28 --provider sample
+  candlefile --db other.db backfill SPY --start 2024-01-02 --end 2024-03-28 --provider {keyless}
   candlefile merge market.db other.db -o both.db
   candlefile --db both.db list";
 

@@ -12,7 +12,6 @@ use super::job;
 use crate::backfill::Request;
 use crate::model::listing::Adjustment;
 use crate::model::range::Range;
-use crate::model::series::SeriesKey;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::provider::Provider;
@@ -132,20 +131,10 @@ pub(in crate::serve) fn request(
     let adjusted = Adjustment::for_splits(params.parsed("adjusted")?.unwrap_or(false));
     let mut series = Vec::new();
     let mut slices = 0;
-    for symbol in symbols {
-        let (listing, first) = (provider.listing(&symbol), provider.first_date(&symbol));
+    for symbol in &symbols {
         for &timeframe in &timeframes {
-            let key = SeriesKey {
-                symbol: symbol.clone(),
-                timeframe,
-                source: provider.name().to_owned(),
-                adjusted,
-                listing,
-            };
-            let range = range.clone().not_before(first);
-            let market = provider.market(&key);
-            let span = range.span(&market, now)?;
-            slices += market.cells(span);
+            let (key, span) = provider.asked(symbol, timeframe, adjusted, &range, now)?;
+            slices += provider.market(&key).cells(span);
             if slices > SLICES {
                 return Err(Fault::usage(
                     "the range of all these series has too many slices for one job",

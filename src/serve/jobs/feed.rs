@@ -310,7 +310,7 @@ mod tests {
             end_ts: 86_400,
             start_words: None,
             end_words: None,
-            source: "sample".into(),
+            source: "a provider".into(),
             adjusted: crate::model::listing::Adjustment::Raw,
             policy: Policy::default(),
             rate: None,

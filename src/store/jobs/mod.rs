@@ -3,7 +3,8 @@
 pub(in crate::store) mod claims;
 pub(in crate::store) mod create;
 pub(in crate::store) mod end;
-pub(crate) mod imports;
+pub(in crate::store) mod importing;
+pub(in crate::store) mod imports;
 pub(in crate::store) mod progress;
 pub(in crate::store) mod queue;
 pub(in crate::store) mod rows;

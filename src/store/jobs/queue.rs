@@ -11,8 +11,9 @@ use crate::model::status::JobStatus;
 use crate::run::owner::{self, Owner};
 use crate::store::jobs::create::{create, distinct};
 use crate::store::jobs::end::lay_down;
-use crate::store::jobs::imports::is_import;
-use crate::store::jobs::rows::{ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_job};
+use crate::store::jobs::rows::{
+    ITS_PROCESS_IS_GONE, ITS_SERVER_HAS_STOPPED, find_fetching, find_job,
+};
 use crate::store::jobs::states::state;
 use crate::store::{JobRow, NewJob, SeriesPlan, Store, StoreError, told};
 
@@ -98,17 +99,12 @@ impl Store {
     /// Puts a job that did not complete into the queue of this process. Its place is by its age.
     ///
     /// # Errors
-    /// There is no such job, a living owner has it, it is complete, or the file cannot be written.
+    /// There is no such job, it took files, a living owner has it, it is complete, or the file cannot be written.
     pub(crate) fn requeue_job(&mut self, job_id: &str, now: i64) -> Result<(), StoreError> {
         let told = told(&self.path);
         let owner = self.owner()?;
         let tx = self.begin()?;
-        let job = find_job(&tx, job_id, now, &self.path)
-            .map_err(told)?
-            .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
-        if is_import(&job.command) {
-            return Err(StoreError::IsImport(job.job_id));
-        }
+        let job = find_fetching(&tx, job_id, now, &self.path)?;
         match job.status {
             JobStatus::Running | JobStatus::Queued if job.owner.is_some() => {
                 let owner = job.owner.unwrap_or_default();

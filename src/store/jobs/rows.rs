@@ -15,7 +15,7 @@ use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
 use crate::store::jobs::imports::{IMPORTS_SINCE, files_as_slices};
 use crate::store::jobs::states::state;
 use crate::store::jobs::totals::{TOTALS_SINCE, sums};
-use crate::store::{JobRow, SliceCounts, SliceRow};
+use crate::store::{JobRow, SliceCounts, SliceRow, StoreError, told};
 
 /// Why a job is interrupted whose owner said nothing.
 pub(in crate::store) const ITS_PROCESS_IS_GONE: &str = "its process is gone";
@@ -73,6 +73,24 @@ pub(in crate::store) fn find_job(
         .prepare(&job_rows(crate::store::FORMAT, chosen))?
         .query_row([job_id], |row| job_of(row, now, path, crate::store::FORMAT))
         .optional()
+}
+
+/// A job that asks a provider, and so can be run again.
+///
+/// # Errors
+/// There is no such job, it took files, or the file cannot be read.
+pub(super) fn find_fetching(
+    connection: &Connection,
+    job_id: &str,
+    now: i64,
+    path: &Path,
+) -> Result<JobRow, StoreError> {
+    let job = find_job(connection, job_id, now, path).map_err(told(path))?;
+    let job = job.ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
+    if job.is_import() {
+        return Err(StoreError::IsImport(job.job_id));
+    }
+    Ok(job)
 }
 
 pub(super) fn job_of(

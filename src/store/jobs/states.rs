@@ -6,7 +6,7 @@ use crate::model::market::Policy;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus, SliceStatus, State};
-use crate::store::jobs::imports::is_import;
+use crate::store::jobs::imports::COMMAND;
 
 /// A state from a column.
 pub(in crate::store) fn state<T: State>(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<T> {
@@ -95,7 +95,7 @@ pub struct JobRow {
 impl JobRow {
     /// Whether it took files, and asked nobody.
     pub fn is_import(&self) -> bool {
-        is_import(&self.command)
+        self.command == COMMAND
     }
 
     /// Whether somebody runs it or is going to.

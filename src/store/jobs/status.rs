@@ -6,7 +6,6 @@ use crate::model::status::{JobStatus, SeriesStatus};
 use crate::run::pace::{PACE_OF, time_left};
 use crate::store::candles::key::{KEY, key_columns, key_of};
 use crate::store::candles::read::span_of;
-use crate::store::jobs::imports::is_import;
 use crate::store::jobs::rows::{job_of, job_rows, slice_of};
 use crate::store::jobs::states::state;
 use crate::store::{
@@ -287,7 +286,7 @@ impl Store {
     pub(crate) fn resumable_jobs(&self, now: i64) -> Result<Vec<JobRow>, StoreError> {
         let mut jobs = self.jobs(&JobFilter::All, now)?;
         jobs.retain(|job| {
-            job.status != JobStatus::Completed && !job.is_owned() && !is_import(&job.command)
+            job.status != JobStatus::Completed && !job.is_owned() && !job.is_import()
         });
         jobs.reverse();
         Ok(jobs)

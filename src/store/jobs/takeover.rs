@@ -9,8 +9,7 @@ use crate::store::candles::batch::UNCHECKED;
 use crate::store::candles::series::known;
 use crate::store::file::stamp::stamp;
 use crate::store::jobs::create::{JobSettings, Made, PROGRAM, SeriesPlan, insert_slices};
-use crate::store::jobs::imports::is_import;
-use crate::store::jobs::rows::find_job;
+use crate::store::jobs::rows::find_fetching;
 use crate::store::{Store, StoreError, told};
 
 impl Store {
@@ -20,7 +19,8 @@ impl Store {
     /// targets, and what was recorded for each.
     ///
     /// # Errors
-    /// A living owner runs the job or has it queued, unless it is this process that queued it, a series is held otherwise, or the file cannot be written; the job is left as it was.
+    /// There is no such job, it took files, a living owner runs it or has it queued, unless it is this process that queued it, a
+    /// series is held otherwise, or the file cannot be written; the job is left as it was.
     pub(crate) fn take_over(
         &mut self,
         job_id: &str,
@@ -31,12 +31,7 @@ impl Store {
     ) -> Result<(Vec<SeriesPlan>, Vec<Made>), StoreError> {
         let told = told(&self.path);
         let tx = self.begin()?;
-        let job = find_job(&tx, job_id, now, &self.path)
-            .map_err(told)?
-            .ok_or_else(|| StoreError::NoJob(job_id.to_owned()))?;
-        if is_import(&job.command) {
-            return Err(StoreError::IsImport(job.job_id));
-        }
+        let job = find_fetching(&tx, job_id, now, &self.path)?;
         let queued_here = job.status == JobStatus::Queued
             && job.owner.as_deref().is_some_and(owner::is_this_process);
         if job.is_owned() && !queued_here {

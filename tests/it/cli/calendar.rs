@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::support::documents::refused;
 use crate::support::harness::Home;
-use crate::support::seeded::say;
+use crate::support::lent::fixtures;
 use crate::support::server::Server;
 
 fn sessions(code: &str, start: &str, end: &str) -> Vec<Value> {
@@ -185,15 +184,9 @@ fn several_calendars_are_told_one_after_the_other_each_with_what_is_unusual() {
 // Recorded by others, and not what the tables were made from.
 #[test]
 fn recorded_sessions_of_five_exchanges_are_told_one_for_one() {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/exchange_calendars");
-    if !folder.is_dir() {
-        say(format!(
-            "skipped: there are no recorded sessions in {}",
-            folder.display()
-        ));
+    let Some(folder) = fixtures("exchange_calendars") else {
         return;
-    }
+    };
     for (file, code) in [
         ("xnys", "XNYS"),
         ("xlon", "XLON"),

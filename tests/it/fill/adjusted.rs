@@ -668,35 +668,32 @@ enum Then {
 
 impl Then {
     /// Runs it, and says how the last run ended.
-    fn run(
-        self,
-        bench: &mut Bench,
-        layout: &Layout,
-        asks: impl Fn((&str, &str)) -> [(SeriesKey, Span); 1],
-    ) -> JobStatus {
+    fn run(self, bench: &mut Bench, layout: &Layout) -> JobStatus {
         let (from, to) = layout.asked;
         // What the plan has given, where its history begins later.
         let whole = (from.max(layout.history), to);
         let elsewhere = ("2023-06-01", "2023-06-03");
         match self {
             Then::Part => {
-                let part = bench.run(NOW + 60, &asks(("2024-03-15", to)));
+                let part = bench.run(NOW + 60, &[asks(("2024-03-15", to))]);
                 if part.status != JobStatus::Completed {
-                    return bench.run(NOW + 120, &asks(whole)).status;
+                    return bench.run(NOW + 120, &[asks(whole)]).status;
                 }
                 part.status
             }
-            Then::Elsewhere => bench.run(NOW + 60, &asks(elsewhere)).status,
+            Then::Elsewhere => bench.run(NOW + 60, &[asks(elsewhere)]).status,
             Then::CutOffAndElsewhere => {
                 splits_after(bench, layout, 0, Some(2));
-                bench.run(NOW + 60, &asks(whole));
+                bench.run(NOW + 60, &[asks(whole)]);
                 splits_after(bench, layout, 0, None);
-                bench.run(NOW + 120, &asks(elsewhere)).status
+                bench.run(NOW + 120, &[asks(elsewhere)]).status
             }
         }
     }
 }
 
+/// Whose candles they are.
+const COIN_4H: &str = "X:BTCUSD 4h";
 /// 1 January 2025.
 const NOW: i64 = 1_735_689_600;
 
@@ -705,40 +702,61 @@ const NOW: i64 = 1_735_689_600;
 // noticed and after one that was cut off before it could.
 #[test]
 fn a_series_in_two_scales_is_never_complete_whenever_the_split_is_entered() {
-    for then in [Then::Part, Then::Elsewhere, Then::CutOffAndElsewhere] {
-        let mut in_two_scales = 0;
-        for layout in &LAYOUTS {
-            let mut questions = 0;
-            while let Some(seen) = enters_a_split_after(questions, layout, then) {
-                in_two_scales += seen;
-                questions += 1;
+    let all = [Then::Part, Then::Elsewhere, Then::CutOffAndElsewhere];
+    let mut in_two_scales = all.map(|_| 0);
+    for layout in &LAYOUTS {
+        let before = layout.held.map(|held| {
+            let mut bench = Bench::new();
+            splits_after(&bench, layout, u64::MAX, None);
+            bench.run(NOW, &[asks(held)]);
+            bench.into_file()
+        });
+        for questions in 0.. {
+            let first = enters_a_split_after(questions, layout, before.as_deref());
+            for (then, seen) in all.into_iter().zip(&mut in_two_scales) {
+                let mut bench = Bench::on(&first.file);
+                bench.workers = layout.workers;
+                splits_after(&bench, layout, 0, None);
+                let status = then.run(&mut bench, layout);
+                let at = format!("{}, after {questions} questions, {then:?}", layout.name);
+                *seen += first.in_two_scales + is_in_two_scales(&bench, status, &at);
+            }
+            if questions >= first.requests {
+                break;
             }
         }
+    }
+    for (then, seen) in all.into_iter().zip(in_two_scales) {
         assert!(
-            in_two_scales > 0,
+            seen > 0,
             "no run was ever caught between two scales, {then:?}"
         );
     }
 }
 
-/// Runs a layout with a split after so many questions, and what follows; how often the file was in two scales. `None` where the
-/// run asks no more.
-fn enters_a_split_after(questions: u64, layout: &Layout, then: Then) -> Option<u32> {
-    let series = "X:BTCUSD 4h";
-    let mut coin = key(series);
+/// What is asked for of the series of these layouts.
+fn asks((from, to): (&str, &str)) -> (SeriesKey, Span) {
+    let mut coin = key(COIN_4H);
     coin.adjusted = candlefile::model::Adjustment::Split;
-    let asks = |(from, to): (&str, &str)| [(coin.clone(), span_of(label(from), label(to)))];
-    let mut bench = Bench::new();
-    if let Some(held) = layout.held {
-        splits_after(&bench, layout, u64::MAX, None);
-        bench.run(NOW, &asks(held));
-    }
+    (coin, span_of(label(from), label(to)))
+}
+
+/// A run during which a split was entered.
+struct First {
+    file: Vec<u8>,
+    requests: u64,
+    in_two_scales: u32,
+}
+
+/// Runs a layout on what was stored before, with a split after so many questions.
+fn enters_a_split_after(questions: u64, layout: &Layout, before: Option<&[u8]>) -> First {
+    let mut bench = before.map_or_else(Bench::new, Bench::on);
     bench.workers = layout.workers;
     splits_after(&bench, layout, questions, None);
     let stored = bench.number("SELECT count(*) FROM candle_data");
-    let run = bench.run(NOW, &asks(layout.asked));
+    let run = bench.run(NOW, &[asks(layout.asked)]);
     let name = layout.name;
-    if layout.held.is_some() && questions == 0 {
+    if before.is_some() && questions == 0 {
         let status = run.series[0].status;
         assert_eq!(
             status,
@@ -751,22 +769,23 @@ fn enters_a_split_after(questions: u64, layout: &Layout, then: Then) -> Option<u
             "{name}, candles after a split before the run"
         );
     }
-    let has_two = |bench: &Bench, status: JobStatus, at: &str| {
-        let held = bench.held(series);
-        let before = held.iter().filter(|one| one.ts < label("2024-04-01"));
-        let (old, new): (Vec<&Candle>, Vec<&Candle>) =
-            before.partition(|one| one.close == version(one.ts, 0).close);
-        let has_two = !old.is_empty() && !new.is_empty();
-        assert!(
-            !has_two || status != JobStatus::Completed,
-            "{name}, after {questions} questions, {at}"
-        );
-        u32::from(has_two)
-    };
-    let mut seen = has_two(&bench, run.status, "the run");
-    let status = then.run(&mut bench, layout, asks);
-    seen += has_two(&bench, status, &format!("{then:?}"));
-    (questions < run.requests).then_some(seen)
+    let at = format!("{name}, after {questions} questions, the run");
+    First {
+        requests: run.requests,
+        in_two_scales: is_in_two_scales(&bench, run.status, &at),
+        file: bench.into_file(),
+    }
+}
+
+/// Whether a file holds candles in two scales, 0 or 1; then the run must not have completed.
+fn is_in_two_scales(bench: &Bench, status: JobStatus, at: &str) -> u32 {
+    let held = bench.held(COIN_4H);
+    let before = held.iter().filter(|one| one.ts < label("2024-04-01"));
+    let (old, new): (Vec<&Candle>, Vec<&Candle>) =
+        before.partition(|one| one.close == version(one.ts, 0).close);
+    let has_two = !old.is_empty() && !new.is_empty();
+    assert!(!has_two || status != JobStatus::Completed, "{at}");
+    u32::from(has_two)
 }
 
 // The mark went with the history: the copy looked complete for good.

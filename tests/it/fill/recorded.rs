@@ -1,24 +1,17 @@
-//! Bodies that were recorded from the real provider, served and stored. They are not ours to give away: whoever has them
-//! names their folder in `CANDLEFILE_RECORDED`, and without it these tests say so and pass.
-
-use std::path::PathBuf;
+//! Bodies that were recorded from the real provider, served and stored. `CANDLEFILE_RECORDED` names their folder.
 
 use serde_json::Value;
 
 use crate::support::checker;
 use crate::support::exchange::Reply;
 use crate::support::harness::Home;
+use crate::support::lent::lent;
 use crate::support::oracle::{self, DAY};
 use crate::support::server::Server;
 
 /// A recorded body, or nothing and a printed line.
-#[allow(clippy::print_stderr)]
 fn recorded(name: &str) -> Option<Vec<u8>> {
-    let Some(folder) = std::env::var_os("CANDLEFILE_RECORDED") else {
-        eprintln!("skipped: CANDLEFILE_RECORDED names no folder that has {name}");
-        return None;
-    };
-    let path = PathBuf::from(folder).join(name);
+    let path = lent("CANDLEFILE_RECORDED", name)?;
     Some(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use candlefile::handover::{Check, verify};
 use candlefile::monitor::Meter;
@@ -150,66 +150,46 @@ fn a_changed_candle_is_found_by_the_file_and_by_its_series() {
     );
 }
 
-/// Makes the digest of a packed file that of its bytes again.
-fn make_right(path: &Path) {
+/// What is found in a packed file after a statement, by a forger who has made the digest that of its bytes again.
+fn found_after(sql: &str) -> Vec<(Check, Option<String>)> {
     use sha2::{Digest, Sha256};
-    let mut bytes = fs::read(path).unwrap();
+    let (_home, path) = packed();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(sql).unwrap();
+    drop(connection);
+    let mut bytes = fs::read(&path).unwrap();
     let end = bytes.len() - 32;
     let digest = Sha256::new()
         .chain_update(&bytes[..end])
         .chain_update([0; 32])
         .finalize();
     bytes[end..].copy_from_slice(&digest);
-    fs::write(path, &bytes).unwrap();
+    fs::write(&path, &bytes).unwrap();
+    let verdict = verify(&path, &Meter::default()).unwrap();
+    let problems = verdict.problems.into_iter();
+    problems
+        .map(|problem| (problem.check, problem.series))
+        .collect()
+}
+
+fn not_of_the_manifest(series: &[&str]) -> Vec<(Check, Option<String>)> {
+    let problem = |name: &&str| (Check::Manifest, Some((*name).to_owned()));
+    series.iter().map(problem).collect()
 }
 
 #[test]
 fn a_series_that_a_forger_has_added_is_not_in_the_manifest() {
-    let (_home, path) = packed();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let connection = Connection::open(&path).unwrap();
     let sql = "INSERT INTO series (symbol, timeframe, source, adjusted, market, grid, candles, created_at)
         SELECT 'FORGED', timeframe, source, adjusted, market, grid, 0, created_at FROM series WHERE id = 1";
-    connection.execute(sql, []).unwrap();
-    drop(connection);
-    make_right(&path);
-    let verdict = verify(&path, &Meter::default()).unwrap();
-    let found: Vec<_> = verdict
-        .problems
-        .iter()
-        .map(|problem| (problem.check, problem.series.as_deref()))
-        .collect();
-    assert_eq!(
-        found,
-        [(Check::Manifest, Some("FORGED 1d"))],
-        "what is wrong: {:?}",
-        verdict.problems
-    );
+    assert_eq!(found_after(sql), not_of_the_manifest(&["FORGED 1d"]));
 }
 
 #[test]
 fn a_forger_who_makes_the_bytes_right_again_is_found_by_the_manifest() {
-    let (_home, path) = packed();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let connection = Connection::open(&path).unwrap();
-    connection
-        .execute_batch("UPDATE candle_data SET volume = 1 WHERE series_id = 1; DELETE FROM coverage WHERE series_id = 2")
-        .unwrap();
-    drop(connection);
-    make_right(&path);
-    let verdict = verify(&path, &Meter::default()).unwrap();
-    let found: Vec<_> = verdict
-        .problems
-        .iter()
-        .map(|problem| (problem.check, problem.series.as_deref()))
-        .collect();
-    assert_eq!(
-        found,
-        [
-            (Check::Manifest, Some("AAPL 1d")),
-            (Check::Manifest, Some("MSFT 1d"))
-        ]
-    );
+    let sql = "UPDATE candle_data SET volume = 1 WHERE series_id = 1; DELETE FROM coverage WHERE series_id = 2";
+    let found = not_of_the_manifest(&["AAPL 1d", "MSFT 1d"]);
+    assert_eq!(found_after(sql), found);
 }
 
 #[test]

@@ -10,21 +10,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone};
 use super::import;
 use crate::support::db::Db;
 use crate::support::harness::Home;
+use crate::support::lent::fixtures;
 use crate::support::seeded::say;
-
-/// The folder, where there is one.
-fn fixtures(folder: &str) -> Option<PathBuf> {
-    let all = std::env::var_os("CANDLEFILE_FIXTURES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"),
-        PathBuf::from,
-    );
-    let found = all.join(folder);
-    if found.is_dir() {
-        return Some(found);
-    }
-    say(format!("skipped: there is no folder {}", found.display()));
-    None
-}
 
 fn text(path: &Path) -> String {
     let mut text = String::new();

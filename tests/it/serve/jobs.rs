@@ -338,22 +338,6 @@ fn recent_jobs_are_told_newest_first_and_no_more_than_were_asked_for() {
 }
 
 #[test]
-fn a_job_that_is_resumed_while_it_still_stops_goes_on() {
-    let (home, provider, gate, serving) = Serving::holding(0);
-    let job = serving.backfill(&of_week("AAPL"));
-    provider.wait_for(1);
-    for how in ["cancel", "resume"] {
-        serving
-            .post(&format!("/api/v1/backfill/{job}/{how}"))
-            .is(202);
-    }
-    gate.open();
-    serving.wait_for(&job, "completed");
-    serving.stop().ok();
-    check_week(&home, "AAPL");
-}
-
-#[test]
 fn a_request_for_adjusted_prices_is_not_the_one_for_raw_ones_that_runs() {
     let (_home, provider, gate, serving) = Serving::holding(0);
     let job = serving.backfill(&of_week("AAPL"));

@@ -12,6 +12,7 @@ pub(crate) mod following;
 pub(crate) mod harness;
 #[cfg(feature = "serve")]
 pub(crate) mod inside;
+pub(crate) mod lent;
 pub(crate) mod long_past;
 pub(crate) mod oracle;
 pub(crate) mod running;

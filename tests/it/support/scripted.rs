@@ -288,7 +288,24 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Bench {
+        Bench::in_folder(super::harness::folder_in_memory())
+    }
+
+    /// On a copy of the file that another one has left.
+    pub(crate) fn on(file: &[u8]) -> Bench {
         let folder = super::harness::folder_in_memory();
+        std::fs::write(folder.path().join("market.db"), file).unwrap();
+        Bench::in_folder(folder)
+    }
+
+    /// Its file, at rest.
+    pub(crate) fn into_file(self) -> Vec<u8> {
+        let path = self.path();
+        drop(self.store);
+        std::fs::read(path).unwrap()
+    }
+
+    fn in_folder(folder: tempfile::TempDir) -> Bench {
         let store = Store::create(&folder.path().join("market.db")).unwrap();
         Bench {
             folder,
@@ -429,8 +446,10 @@ impl Bench {
     pub(crate) fn check_books(&self) {
         let came =
             "SELECT coalesce(sum(records_inserted - records_removed), 0) FROM backfill_progress";
-        let held = self.number("SELECT count(*) FROM candle_data");
-        assert_eq!(held, self.number(came) + self.handed_in, "came and held");
-        checker::check_books(&Db(self.sql()));
+        // One connection for all of it: each reads the whole schema anew.
+        let db = Db(self.sql());
+        let held = db.count("SELECT count(*) FROM candle_data");
+        assert_eq!(held, db.count(came) + self.handed_in, "came and held");
+        checker::check_books(&db);
     }
 }
