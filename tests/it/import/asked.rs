@@ -26,6 +26,16 @@ fn what_cannot_be_known_is_asked_for_with_the_option_that_says_it() {
     );
     write(
         &home,
+        "mixed.csv",
+        "date,open,high,low,close,volume\n01/02/2024,1,2,0.5,1.5,7\n31/01/2024,1,2,0.5,1.5,7\n01/31/2024,1,2,0.5,1.5,7\n",
+    );
+    write(
+        &home,
+        "side.csv",
+        "Price,Close,Close,High,High,Low,Low,Open,Open\nTicker,A,B,A,B,A,B,A,B\nDate,,,,,,,,\n2024-01-02,1,2,1,2,1,2,1,2\n",
+    );
+    write(
+        &home,
         "ends.csv",
         "date,open,high,low,close,volume\n2024-01-31,1,2,0.5,1.5,7\n2024-02-29,1,2,0.5,1.5,7\n2024-03-31,1,2,0.5,1.5,7\n",
     );
@@ -59,7 +69,24 @@ fn what_cannot_be_known_is_asked_for_with_the_option_that_says_it() {
         ),
         (
             "first.csv --adjusted none",
-            &["day or the month first", "2024-01-02", "2024-02-01"],
+            &[
+                "nothing tells which",
+                "01/02/2024   2024-02-01   2024-01-02",
+                "--dates dmy",
+                "--dates mdy",
+            ],
+        ),
+        (
+            "mixed.csv --adjusted none",
+            &[
+                "others the month",
+                "31/01/2024   2024-01-31   none",
+                "01/31/2024   none   2024-01-31",
+            ],
+        ),
+        (
+            "side.csv --adjusted none --symbol A",
+            &["several symbols", "A and B", "--symbol"],
         ),
         (
             "ends.csv --adjusted none",
