@@ -262,10 +262,8 @@ impl<'a> Taker<'a> {
         if series.candles.is_empty() && series.rejected.is_empty() {
             self.touched.push(number);
         }
-        if series.span.is_none_or(|span| !span.contains(candle.ts)) {
-            let own = Span::new(candle.ts, series.market.next(candle.ts));
-            series.span = series.span.into_iter().chain(own).reduce(Span::hull);
-        }
+        let (first, last) = series.reaches.unwrap_or((candle.ts, candle.ts));
+        series.reaches = Some((first.min(candle.ts), last.max(candle.ts)));
         series.candles.push(candle);
         self.rows += 1;
         self.seen.has_candles = true;
@@ -326,6 +324,10 @@ impl<'a> Taker<'a> {
         for number in 0..self.series.len() {
             self.close_fold(number)?;
         }
-        Ok(self.series.iter().map(|series| series.span).collect())
+        let spans = self.series.iter().map(|series| {
+            let (first, last) = series.reaches?;
+            Span::new(first, series.market.next(last))
+        });
+        Ok(spans.collect())
     }
 }

@@ -7,6 +7,7 @@ use crate::import::layout::{Kind, Layout};
 use crate::import::number::number;
 use crate::import::problem::Problem;
 use crate::import::taker::{Raw, Taker};
+use crate::model::symbol::Symbol;
 use crate::provider::{Number, Values};
 
 /// Where the values of a symbol stand in a row.
@@ -45,7 +46,7 @@ impl Row {
         } = layout;
         match dialect.tickers.as_slice() {
             [] | [_] => {
-                let symbol = symbol.as_ref().map(|symbol| symbol.as_str());
+                let symbol = symbol.as_ref().map(Symbol::as_str);
                 vec![Row::of(layout, symbol, &dialect.columns)]
             }
             tickers => tickers

@@ -12,7 +12,6 @@ use crate::model::candle::{Candle, Rejected};
 use crate::model::declared::Declared;
 use crate::model::market::{Grid, Market, MarketCode, Policy};
 use crate::model::series::SeriesKey;
-use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 
@@ -25,8 +24,8 @@ pub(super) struct Series {
     pub(super) closed: i64,
     pub(super) candles: Vec<Candle>,
     pub(super) rejected: Vec<Rejected>,
-    /// From the first candle's start to the last one's end.
-    pub(super) span: Option<Span>,
+    /// The starts of the first candle and of the last one.
+    pub(super) reaches: Option<(i64, i64)>,
     pub(super) fold: Fold,
 }
 
@@ -108,7 +107,7 @@ impl Taker<'_> {
             closed,
             candles: Vec::new(),
             rejected: Vec::new(),
-            span: None,
+            reaches: None,
             fold: Fold::default(),
         });
         self.new.push((key, market));

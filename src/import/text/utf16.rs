@@ -76,7 +76,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
-        let mut reader = Utf16::of(bytes, bytes).ok().expect("a mark");
+        let mut reader = Utf16::of(bytes, bytes).expect("a mark");
         reader.read_to_string(&mut text).map(|_| text)
     }
 

@@ -117,8 +117,14 @@ fn what_is_wrong_with_all_files_is_told_before_anything_is_written() {
     let server = Server::start();
     write(&home, "AAPL.csv", TIMES);
     write(&home, "empty.csv", "\n");
+    std::fs::write(home.path("packed.csv"), b"PAR1\0\0").unwrap();
+    std::fs::create_dir(home.path("folder")).unwrap();
+    write(&home, "folder/notes.md", "nothing of use");
     for (words, named) in [
         ("nowhere.csv", &["nowhere.csv", "no such file"][..]),
+        ("folder", &["folder", "no such files"]),
+        ("/dev/null", &["/dev/null", "it is no file", "import that"]),
+        ("packed.csv --adjusted none", &["it is no text"]),
         (
             "AAPL.csv --tz ET --adjusted none -t 5m",
             &["1 minute apart", "5m", "-t 1m"],
