@@ -1,7 +1,7 @@
 //! What a running backfill or export tells whoever watches it. The library never prints.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +57,7 @@ struct Metered {
     what: Mutex<&'static str>,
     done: AtomicU64,
     all: AtomicU64,
+    is_bytes: AtomicBool,
 }
 
 /// What a [`Meter`] shows.
@@ -68,15 +69,24 @@ pub struct Reading {
     pub done: u64,
     /// How much there is to do, about; zero where nobody knows.
     pub all: u64,
+    /// Whether both are bytes, and not candles.
+    pub is_bytes: bool,
 }
 
 impl Meter {
-    /// Something begins of which there is so much to do, about.
+    /// Something begins of which there are so many bytes to read, about.
+    pub(crate) fn begin_bytes(&self, what: &'static str, all: u64) {
+        self.begin(what, all);
+        self.0.is_bytes.store(true, Ordering::Relaxed);
+    }
+
+    /// Something begins of which there are so many candles to do, about.
     pub(crate) fn begin(&self, what: &'static str, all: u64) {
         let mut of = self.0.what.lock().unwrap_or_else(PoisonError::into_inner);
         *of = what;
         self.0.done.store(0, Ordering::Relaxed);
         self.0.all.store(all, Ordering::Relaxed);
+        self.0.is_bytes.store(false, Ordering::Relaxed);
     }
 
     /// So much more was done.
@@ -91,6 +101,7 @@ impl Meter {
             what: *what,
             done: self.0.done.load(Ordering::Relaxed),
             all: self.0.all.load(Ordering::Relaxed),
+            is_bytes: self.0.is_bytes.load(Ordering::Relaxed),
         }
     }
 }

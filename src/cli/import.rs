@@ -1,8 +1,10 @@
 //! `candlefile import`: the files that people already have.
 
+mod preview;
+
 use std::sync::Arc;
 
-use crate::import::{Format, Import, ImportError, ImportReport, Importer, Preview, Said, Shown};
+use crate::import::{Format, Import, ImportError, ImportReport, Importer, Said};
 use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::Meter;
 use crate::run::clock::{Cancel, Clock, SystemClock};
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::args::{self, Global};
 use super::error::{CliError, Exit, usage};
-use super::output::{self, counted, short, time};
+use super::output::{self, counted, time};
 use super::progress::Passing;
 use super::{next, report, signals};
 
@@ -37,7 +39,7 @@ pub fn run(global: &Global, args: &args::Import) -> Result<Exit> {
     let import = Import::of(&args.files, said, held.as_ref()).map_err(told)?;
     drop(held);
     if args.dry_run {
-        return show(global, &import.preview(SHOWN, clock.now()));
+        return preview::show(global, &import.preview(SHOWN, clock.now()));
     }
     let mut store = Store::create(&global.db)?;
     let (cancel, meter) = (Cancel::new(), Meter::default());
@@ -62,6 +64,7 @@ fn said(global: &Global, args: &args::Import) -> Result<Said> {
     let of_rows = args.tz.is_some()
         || args.stamp.is_some()
         || args.unit.is_some()
+        || args.dates.is_some()
         || args.columns.is_some()
         || args.delimiter.is_some()
         || args.adjusted.is_some()
@@ -92,6 +95,7 @@ fn said(global: &Global, args: &args::Import) -> Result<Said> {
         zone: args.tz,
         stamp: args.stamp.map(Into::into),
         unit: args.unit.map(Into::into),
+        dates: args.dates.map(Into::into),
         columns: args
             .columns
             .as_ref()
@@ -250,94 +254,4 @@ fn document(global: &Global, report: &ImportReport) -> Value {
         "series": series.collect::<Vec<_>>(), "nothing_from_provider": nothing, "left_to_others": nothing, "failed": nothing,
         "files": files.collect::<Vec<_>>(), "notes": report.notes(),
     })
-}
-
-/// What would be stored.
-fn show(global: &Global, previews: &[Preview]) -> Result<Exit> {
-    let has_failed = previews
-        .iter()
-        .any(|preview| preview.status == FileStatus::Failed);
-    let exit = if has_failed {
-        Exit::Incomplete
-    } else {
-        Exit::Complete
-    };
-    if global.json {
-        let files: Vec<Value> = previews
-            .iter()
-            .map(|preview| preview_document(global, preview))
-            .collect();
-        output::json(&json!({ "dry_run": true, "files": files }))?;
-        return Ok(exit);
-    }
-    for preview in previews {
-        preview_lines(global, preview)?;
-    }
-    output::print("nothing was stored")?;
-    Ok(exit)
-}
-
-fn preview_document(global: &Global, preview: &Preview) -> Value {
-    let row = |row: &Shown| {
-        let (key, candle) = (&row.key, row.candle.as_ref());
-        json!({
-            "symbol": key.symbol, "timeframe": key.timeframe, "source": key.source, "adjustment": key.adjusted.word(),
-            "market": key.listing.market, "grid": key.listing.grid, "currency": key.listing.currency,
-            "datetime": candle.ok().map(|candle| time(candle.ts)), "candle": candle.ok(), "rejected": candle.err(),
-        })
-    };
-    let problem = preview.problem.as_ref();
-    json!({
-        "path": preview.path.display().to_string(), "status": preview.status, "notes": preview.notes,
-        "error": problem.map(|problem| &problem.message), "next": problem.map(|problem| next::text(global, &problem.next)),
-        "rows": preview.rows.iter().map(row).collect::<Vec<_>>(),
-    })
-}
-
-fn preview_lines(global: &Global, preview: &Preview) -> Result<()> {
-    let path = preview.path.display();
-    if let Some(problem) = &preview.problem {
-        output::print(format!(
-            "{path}: failed: {problem}\n  next: {}",
-            next::text(global, &problem.next)
-        ))?;
-    } else if preview.status == FileStatus::Known {
-        output::print(format!("{path}: imported before"))?;
-    } else {
-        let of = preview.rows.first().map_or_else(String::new, |row| {
-            let key = &row.key;
-            let currency = key
-                .listing
-                .currency
-                .map_or_else(String::new, |currency| format!(", in {currency}"));
-            format!(
-                "source {}, {}, market {}, grid {}{currency}",
-                key.source, key.adjusted, key.listing.market, key.listing.grid
-            )
-        });
-        output::print(format!("{path}: {of}"))?;
-    }
-    for note in &preview.notes {
-        output::print(format!("  {note}"))?;
-    }
-    for row in &preview.rows {
-        let (symbol, timeframe) = (&row.key.symbol, row.key.timeframe);
-        output::print(match &row.candle {
-            Ok(candle) => {
-                let volume = candle
-                    .volume
-                    .map_or_else(|| "-".to_owned(), |volume| volume.to_string());
-                format!(
-                    "  {symbol} {timeframe} {}  open {} high {} low {} close {} volume {volume}",
-                    short(candle.ts, timeframe),
-                    candle.open,
-                    candle.high,
-                    candle.low,
-                    candle.close
-                )
-            }
-            Err(why) => format!("  {symbol} {timeframe} rejected: {why}"),
-        })?;
-    }
-    Ok(())
 }

@@ -139,7 +139,7 @@ pub(super) fn layout(path: &Path, head: &[u8], said: &Said) -> Result<Layout, Pr
             before: usize::from(has_head_line),
             has_comma: false,
             columns: Columns::in_order(&order),
-            symbol: None,
+            tickers: Vec::new(),
         },
         kind: Kind::Number(None),
         newest_first: false,

@@ -2,30 +2,28 @@
 //! what its series are.
 
 mod arrays;
+mod meaning;
+mod packed;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::FileReader;
-use arrow_schema::{DataType, SchemaRef};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use arrays::{FIELDS, Names, Row};
+use meaning::{check_types, understand};
+use packed::{Batches, Packed, open};
 
 use super::columns::{Columns, Field};
 use super::dialect::Dialect;
-use super::layout::{HeadRow, Kind, Layout};
-use super::name::symbol_of_name;
+use super::layout::{Kind, Layout};
 use super::problem::Problem;
-use super::said::{Format, Said, SymbolFrom};
+use super::said::Said;
 use super::table::{Halt, Whole};
 use super::taker::{Raw, Taken, Taker};
 use super::text::digest_of;
-use crate::model::declared::{DECLARED, Declared, read};
+use crate::model::declared::{Declared, read};
 use crate::monitor::Meter;
 use crate::provider::{Number, Values};
 use crate::run::clock::Cancel;
@@ -36,70 +34,27 @@ const HEAD: usize = 1 << 16;
 /// and rows that are read and handed on at once.
 const AT_ONCE: usize = 8192;
 
-type Batches = Box<dyn Iterator<Item = io::Result<RecordBatch>> + Send>;
-
 /// A file whose beginning was read.
 pub(super) struct Columnar {
     head: Vec<RecordBatch>,
     rest: Batches,
+    /// What each batch takes of the file.
+    bytes: u64,
     said: Said,
     pub(super) layout: Layout,
     declared: Vec<Declared>,
     path: PathBuf,
 }
 
-fn unread(error: impl std::error::Error + Send + Sync + 'static) -> Problem {
-    Problem::unread(&io::Error::new(io::ErrorKind::InvalidData, error))
-}
-
-/// The schema of a file, what it says of itself, and its batches.
-fn open(path: &Path, format: &Format) -> Result<(SchemaRef, Option<String>, Batches), Problem> {
-    let file = File::open(path).map_err(|error| Problem::unread(&error))?;
-    let told = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    if matches!(format, Format::Arrow) {
-        let reader = FileReader::try_new_buffered(file, None).map_err(unread)?;
-        let said = reader.custom_metadata().get(DECLARED).cloned();
-        let batches = reader.map_while_whole(told);
-        return Ok((batches.0, said, batches.1));
-    }
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unread)?;
-    let pairs = builder.metadata().file_metadata().key_value_metadata();
-    let said = pairs
-        .into_iter()
-        .flatten()
-        .find(|pair| pair.key == DECLARED);
-    let said = said.and_then(|pair| pair.value.clone());
-    let schema = builder.schema().clone();
-    let reader = builder.with_batch_size(AT_ONCE).build().map_err(unread)?;
-    Ok((
-        schema,
-        said,
-        Box::new(reader.map(move |batch| batch.map_err(told))),
-    ))
-}
-
-/// An Arrow file's schema and batches.
-trait MapWhileWhole {
-    fn map_while_whole(
-        self,
-        told: fn(arrow_schema::ArrowError) -> io::Error,
-    ) -> (SchemaRef, Batches);
-}
-
-impl MapWhileWhole for FileReader<io::BufReader<File>> {
-    fn map_while_whole(
-        self,
-        told: fn(arrow_schema::ArrowError) -> io::Error,
-    ) -> (SchemaRef, Batches) {
-        let schema = self.schema();
-        (schema, Box::new(self.map(move |batch| batch.map_err(told))))
-    }
-}
-
 impl Columnar {
     /// Reads what a file begins with, and what its rows mean.
     pub(super) fn open(path: &Path, said: &Said) -> Result<Columnar, Problem> {
-        let (schema, of_itself, mut batches) = open(path, &said.format)?;
+        let Packed {
+            schema,
+            of_itself,
+            mut batches,
+            bytes,
+        } = open(path, &said.format)?;
         let declared = of_itself.as_deref().and_then(read).unwrap_or_default();
         let names: Vec<String> = schema
             .fields()
@@ -122,7 +77,7 @@ impl Columnar {
                 before: 0,
                 has_comma: false,
                 columns,
-                symbol: None,
+                tickers: Vec::new(),
             },
             kind: Kind::Number(said.unit),
             newest_first: false,
@@ -145,11 +100,17 @@ impl Columnar {
         Ok(Columnar {
             head,
             rest: batches,
+            bytes,
             said,
             layout,
             declared,
             path: path.to_path_buf(),
         })
+    }
+
+    /// See [`super::opened::Opened::covers`].
+    pub(super) fn covers(&self) -> bool {
+        self.said.covers || !self.declared.is_empty()
     }
 
     /// Reads the file from a row on, and hands on what its rows come to.
@@ -176,12 +137,12 @@ impl Columnar {
             .chain(&mut self.rest);
         for batch in batches {
             let batch = batch?;
+            meter.add(self.bytes);
             for first in (0..batch.num_rows()).step_by(AT_ONCE) {
                 let part = batch.slice(first, AT_ONCE.min(batch.num_rows() - first));
                 let rows = part.num_rows() as u64;
                 if position + rows > from {
                     take_all(&part, &self.layout, position, &mut taker)?;
-                    meter.add(rows);
                 }
                 position += rows;
                 if cancel.is_cancelled() {
@@ -227,94 +188,6 @@ impl Columnar {
         }
         Ok(all)
     }
-}
-
-/// What rows mean of which the file says nothing beside their columns.
-fn understand(
-    layout: &mut Layout,
-    path: &Path,
-    said: &Said,
-    head: &[RecordBatch],
-) -> Result<(), Problem> {
-    let has_column = layout.dialect.columns.at(Field::Symbol).is_some();
-    layout.symbol = match &said.symbol {
-        Some(SymbolFrom::Is(symbol)) => Some(symbol.clone()),
-        Some(SymbolFrom::Column(name)) => {
-            let schema = head.first().map(RecordBatch::schema);
-            let at = schema.and_then(|schema| schema.index_of(name).ok());
-            let at = at.ok_or_else(|| {
-                Problem::asked(format!("there is no column {name:?}"), "name another one")
-            })?;
-            let columns = std::mem::take(&mut layout.dialect.columns);
-            layout.dialect.columns = columns.with(Field::Symbol, at);
-            None
-        }
-        None if has_column => None,
-        _ => match of_folder(path) {
-            Some(symbol) => Some(symbol),
-            None => Some(symbol_of_name(path)?),
-        },
-    };
-    let mut rows = Vec::new();
-    for batch in head {
-        let columns = Row::of(batch, layout);
-        rows.extend((0..batch.num_rows()).map(|at| HeadRow {
-            symbol: columns.text(Field::Symbol, at).into_owned(),
-            timeframe: columns.text(Field::Timeframe, at).into_owned(),
-            stamp: columns.stamp(at),
-        }));
-    }
-    let stamps: Vec<i64> = rows
-        .iter()
-        .filter_map(|row| Some(row.stamp?.local))
-        .collect();
-    let pairs = || stamps.windows(2);
-    layout.newest_first = pairs().filter(|pair| pair[1] < pair[0]).count()
-        > pairs().filter(|pair| pair[1] > pair[0]).count();
-    layout.find(rows, said)
-}
-
-/// The symbol that a folder's name says, as Hive lays files out.
-fn of_folder(path: &Path) -> Option<crate::model::symbol::Symbol> {
-    let mut folders = path
-        .components()
-        .rev()
-        .skip(1)
-        .map(|part| part.as_os_str().to_string_lossy());
-    let symbol = folders.find_map(|folder| folder.strip_prefix("symbol=").map(str::to_owned))?;
-    percent_encoding::percent_decode_str(&symbol)
-        .decode_utf8()
-        .ok()?
-        .parse()
-        .ok()
-}
-
-/// That each column that is read is of a kind that can be.
-fn check_types(schema: &SchemaRef, columns: &Columns) -> Result<(), Problem> {
-    use DataType::{
-        Date32, Date64, Dictionary, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, Null,
-        Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
-    };
-    for (at, field) in schema.fields().iter().enumerate() {
-        let is_read = columns.places().any(|place| place == at);
-        let is_known = match field.data_type() {
-            Dictionary(_, values) => matches!(**values, Utf8 | LargeUtf8),
-            Float32 | Float64 | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64
-            | Utf8 | LargeUtf8 | Utf8View | Timestamp(..) | Date32 | Date64 | Null => true,
-            _ => false,
-        };
-        if is_read && !is_known {
-            return Err(Problem::of_file(
-                format!(
-                    "the column {} is of {}, which is not read",
-                    field.name(),
-                    field.data_type()
-                ),
-                "write it as numbers, text or timestamps",
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Takes all rows of a batch, the first of which has so many before it.

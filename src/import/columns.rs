@@ -212,9 +212,24 @@ impl Columns {
                 columns.0.push((field, at));
             }
         }
+        columns.check_unique(&plain, names)?;
         columns.take_unnamed(&plain);
         columns.take_time(&plain, said);
         columns.needed(names)
+    }
+
+    /// Prices of several symbols side by side are not those of one.
+    fn check_unique(&self, plain: &[String], names: &[String]) -> Result<(), Problem> {
+        let prices = [Field::Open, Field::High, Field::Low, Field::Close];
+        let places = prices.into_iter().filter_map(|field| self.at(field));
+        let is_twice = |at: &usize| plain.iter().filter(|name| **name == plain[*at]).count() > 1;
+        match { places }.find(is_twice) {
+            None => Ok(()),
+            Some(at) => Err(Problem::of_file(
+                format!("several columns are called {}", names[at]),
+                "write one row for each symbol and time, with the symbol in a column of its own",
+            )),
+        }
     }
 
     /// The column without a name is the index of a table, which holds its stamps.

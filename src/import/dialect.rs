@@ -23,8 +23,8 @@ pub(super) struct Dialect {
     /// Whether numbers have a comma for a point.
     pub(super) has_comma: bool,
     pub(super) columns: Columns,
-    /// The symbol that stands above the table.
-    pub(super) symbol: Option<String>,
+    /// The symbols that stand above the columns, each with its own.
+    pub(super) tickers: Vec<(String, Columns)>,
 }
 
 /// A reader of rows that may have more or fewer columns than others.
@@ -60,10 +60,10 @@ impl Dialect {
         is_all: bool,
         said: &Said,
     ) -> Result<(Dialect, Vec<Vec<String>>), Problem> {
-        if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+        if head.contains(&0) {
             return Err(Problem::of_file(
-                "it is text in UTF-16",
-                "convert it: iconv -f UTF-16 -t UTF-8",
+                "it is no text",
+                "see what it is, and name its format",
             ));
         }
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
@@ -76,13 +76,13 @@ impl Dialect {
         let Some(first) = rows.first() else {
             return Err(no_rows());
         };
-        let (before, columns, symbol) = if let Some((columns, symbol)) = with_tickers(&rows, said)?
-        {
-            (3, columns, Some(symbol))
+        let (before, columns, tickers) = if let Some(tickers) = with_tickers(&rows, said)? {
+            let first = tickers.first().map(|(_, columns)| columns.clone());
+            (3, first.unwrap_or_default(), tickers)
         } else if is_head_line(first) || !said.columns.is_empty() && !has_values(first) {
-            (1, Columns::named(first, &said.columns)?, None)
+            (1, Columns::named(first, &said.columns)?, Vec::new())
         } else if has_values(first) {
-            (0, without_head_line(&rows, said)?, None)
+            (0, without_head_line(&rows, said)?, Vec::new())
         } else {
             return Err(Problem::asked(
                 format!("which column is what? They are called {}", listed(first)),
@@ -97,7 +97,7 @@ impl Dialect {
             before,
             has_comma: false,
             columns,
-            symbol,
+            tickers,
         };
         dialect.has_comma = dialect.finds_commas(&rows);
         dialect.prefer_volume(&first_names(head, delimiter), &rows);
@@ -168,7 +168,7 @@ fn delimiter(head: &[u8]) -> Result<u8, Problem> {
         (Some(other), _) => Ok(other),
         (None, Some((5.., delimiter))) => Ok(delimiter),
         _ => Err(Problem::asked(
-            "what parts its columns is none of , ; tab and |",
+            "it is no table of at least five columns that one of , ; tab and | parts",
             Setting::Delimiter
                 .with("' '")
                 .after("see whether the file is a table of candles, or say it, as in"),
@@ -189,39 +189,38 @@ fn has_values(row: &[String]) -> bool {
     row.iter().filter(|text| is_value(text)).count() * 2 >= row.len()
 }
 
-/// Tables whose columns have two names, that of a value and that of a symbol, over a line with the name of the index.
-fn with_tickers(rows: &[Vec<String>], said: &Said) -> Result<Option<(Columns, String)>, Problem> {
-    let [names, tickers, index, ..] = rows else {
+/// Tables whose columns have two names, that of a value and that of a symbol, in either order, over a line with the name of the
+/// index: the columns of each symbol.
+fn with_tickers(
+    rows: &[Vec<String>],
+    said: &Said,
+) -> Result<Option<Vec<(String, Columns)>>, Problem> {
+    let [first, second, index, ..] = rows else {
         return Ok(None);
     };
-    let begins = |row: &Vec<String>, word: &str| {
-        row.first()
-            .is_some_and(|first| first.eq_ignore_ascii_case(word))
+    let of_index = index.first().map(|name| plain(name)).unwrap_or_default();
+    let is_index = ["date", "datetime", "timestamp", "index"].contains(&of_index.as_str())
+        && index[1..].iter().all(String::is_empty);
+    let (names, tickers) = match (is_head_line(first), is_head_line(second)) {
+        (true, false) if is_index => (first, second),
+        (false, true) if is_index => (second, first),
+        _ => return Ok(None),
     };
-    if !(begins(names, "Price")
-        && begins(tickers, "Ticker")
-        && (begins(index, "Date") || begins(index, "Datetime")))
-    {
-        return Ok(None);
+    let mut symbols: Vec<&String> = Vec::new();
+    for symbol in tickers.iter().skip(1) {
+        if !symbol.is_empty() && !symbols.contains(&symbol) {
+            symbols.push(symbol);
+        }
     }
-    let mut symbols: Vec<&String> = tickers
-        .iter()
-        .skip(1)
-        .filter(|symbol| !symbol.is_empty())
-        .collect();
-    symbols.dedup();
-    let [symbol] = symbols.as_slice() else {
-        return Err(Problem::of_file(
-            "its columns are of several symbols",
-            "write one file for each of them, or one row for each symbol and time",
-        ));
-    };
-    let mut names = names.clone();
-    names[0].clone_from(&index[0]);
-    Ok(Some((
-        Columns::named(&names, &said.columns)?,
-        (*symbol).clone(),
-    )))
+    let columns = symbols.into_iter().map(|symbol| {
+        let own = names.iter().zip(tickers).skip(1).map(|(name, ticker)| {
+            let is_own = ticker == symbol;
+            if is_own { name.clone() } else { String::new() }
+        });
+        let own: Vec<String> = std::iter::once("ts".to_owned()).chain(own).collect();
+        Ok((symbol.clone(), Columns::named(&own, &said.columns)?))
+    });
+    columns.collect::<Result<Vec<_>, Problem>>().map(Some)
 }
 
 /// What the columns are where nothing says so: by what was said, or in the one order in which they make sense.
@@ -349,7 +348,15 @@ mod tests {
                 "Tag,Wert,Hoch,Tief,Ende\n2024-01-02,1,2,3,4\n",
                 "which column is what?",
             ),
-            ("Price,Close,Close\nTicker,AAPL,MSFT\nDate,,\n", "none of"),
+            (
+                "Price,Close,Close\nTicker,AAPL,MSFT\nDate,,\n",
+                "five columns",
+            ),
+            ("date,open,high,low,close\0", "no text"),
+            (
+                ",Close,Close,Open,High,Low\n,AAPL,MSFT,AAPL,AAPL,AAPL\n2024-01-02,1,2,3,4,5\n",
+                "several columns are called Close",
+            ),
             ("", "no rows"),
         ] {
             let why = found(head).expect_err(head);

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use super::problem::Problem;
 use super::said::{Format, Said};
 use crate::store::Stamped;
 
@@ -14,8 +15,8 @@ pub(super) struct Listed {
     /// As it was named.
     pub(super) path: PathBuf,
     pub(super) stamped: Stamped,
-    /// Why nothing can be said of it.
-    pub(super) missing: Option<String>,
+    /// Why it is not read.
+    pub(super) missing: Option<Problem>,
 }
 
 /// The files, in the order in which they were named; those of a folder by their paths. One that is named twice counts once.
@@ -25,6 +26,14 @@ pub(super) fn listed(paths: &[PathBuf], said: &Said) -> Vec<Listed> {
         if path.is_dir() {
             let mut within = Vec::new();
             match walk(path, &said.format, &mut within) {
+                Ok(()) if within.is_empty() => all.push(Listed {
+                    stamped: stamped(path, said, None),
+                    path: path.clone(),
+                    missing: Some(Problem::of_file(
+                        "the folder has no such files",
+                        "name the files, whatever they are called",
+                    )),
+                }),
                 Ok(()) => {
                     within.sort();
                     all.extend(within.into_iter().map(|path| one(path, said)));
@@ -89,7 +98,13 @@ fn one(path: PathBuf, said: &Said) -> Listed {
         Ok(metadata) => Listed {
             stamped: stamped(&path, said, Some(&metadata)),
             path,
-            missing: None,
+            // What a pipe has handed out is gone, and a file is looked at before it is read.
+            missing: (!metadata.is_file()).then(|| {
+                Problem::of_file(
+                    "it is no file",
+                    "write what comes from it to a file, and import that",
+                )
+            }),
         },
         Err(error) => without(path, said, &error),
     }
@@ -97,8 +112,10 @@ fn one(path: PathBuf, said: &Said) -> Listed {
 
 fn without(path: PathBuf, said: &Said, error: &io::Error) -> Listed {
     let missing = match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => format!("it cannot be read: {error}"),
+        io::ErrorKind::NotFound => {
+            Problem::of_file("there is no such file", "name a file that there is")
+        }
+        _ => Problem::unread(error),
     };
     Listed {
         stamped: stamped(&path, said, None),
@@ -107,17 +124,26 @@ fn without(path: PathBuf, said: &Said, error: &io::Error) -> Listed {
     }
 }
 
+/// Whether what lies there is what lay there when it was looked at.
+pub(super) fn is_unchanged(path: &Path, then: &Stamped) -> bool {
+    let now = fs::metadata(path).ok();
+    now.is_some_and(|now| (now.len().cast_signed(), changed(Some(&now))) == (then.size, then.mtime))
+}
+
+/// When a file was changed last, Unix nanoseconds.
+fn changed(metadata: Option<&Metadata>) -> i64 {
+    let at = metadata.and_then(|metadata| metadata.modified().ok());
+    let since = at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    i64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX)
+}
+
 fn stamped(path: &Path, said: &Said, metadata: Option<&Metadata>) -> Stamped {
     let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
     let whole = whole.unwrap_or_else(|_| path.to_path_buf());
-    let changed = metadata.and_then(|metadata| metadata.modified().ok());
-    let since = changed
-        .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
-        .unwrap_or_default();
     Stamped {
         path: whole.to_string_lossy().into_owned(),
         size: metadata.map_or(0, |metadata| metadata.len().cast_signed()),
-        mtime: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+        mtime: changed(metadata),
         taken_as: said.in_words(),
     }
 }

@@ -2,6 +2,8 @@
 //! from what the table begins with and from what was said; what neither tells is asked for.
 
 mod cutting;
+mod kind;
+mod symbols;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,40 +11,24 @@ use std::path::Path;
 use chrono::{NaiveDate, Offset as _, TimeZone, Weekday};
 use chrono_tz::Tz;
 
-use super::columns::Field;
+pub(super) use kind::Kind;
+use kind::newest_first;
+use symbols::{check_one_symbol, column_of, whose};
+
+use super::columns::{Columns, Field};
 use super::dialect::Dialect;
 use super::interval::date_in;
-use super::name::symbol_of_name;
 use super::problem::Problem;
 use super::said::{Format, Said, SymbolFrom, is_exchange, zone_of};
-use super::stamp::{self, Order, Unit, Written};
+use super::stamp::Written;
 use super::wall::{LocalZone, Meant, WallClock};
 use super::{binance, lean};
-use crate::model::market::{Grid, MarketCode, date_of, label_of};
+use crate::model::market::{Grid, MarketCode, label_of};
 use crate::model::next::{Next, Setting};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 
 const HOUR: i64 = 3_600;
-
-/// How stamps are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Number(Option<Unit>),
-    Text(Order),
-    /// Milliseconds since the midnight of a day, which is given as its label.
-    SinceMidnight(i64),
-}
-
-impl Kind {
-    pub(super) fn read(self, text: &[u8]) -> Option<Written> {
-        match self {
-            Kind::Number(unit) => stamp::number(text, unit),
-            Kind::Text(order) => stamp::text(text, order),
-            Kind::SinceMidnight(day) => stamp::since_midnight(text, day),
-        }
-    }
-}
 
 /// How the candles of some rows are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +89,14 @@ impl Layout {
             Format::Binance => return binance::layout(path, head, said),
             _ => {}
         }
-        let (mut dialect, rows) = Dialect::of(head, is_all, said)?;
+        let found = Dialect::of(head, is_all, said);
+        let (mut dialect, rows) = match &said.format {
+            // Nothing can be said of what a provider's own files are.
+            Format::OfProvider(..) => found.map_err(|problem| {
+                Problem::of_file(problem.message, "see whether it is a file of this format")
+            })?,
+            _ => found?,
+        };
         if let Some(SymbolFrom::Column(name)) = &said.symbol {
             let at = column_of(head, &dialect, name)?;
             dialect.columns = std::mem::take(&mut dialect.columns).with(Field::Symbol, at);
@@ -119,7 +112,7 @@ impl Layout {
             .iter()
             .filter_map(|row| stamp_text(row, &dialect))
             .collect();
-        let kind = kind(&texts, dialect.columns.at(Field::Time).is_some(), said)?;
+        let kind = kind::kind(&texts, dialect.columns.at(Field::Time).is_some(), said)?;
         let mut layout = Layout {
             newest_first: newest_first(&texts, kind),
             dialect,
@@ -131,7 +124,7 @@ impl Layout {
             days: None,
             notes,
         };
-        let first: Vec<HeadRow> = rows.iter().map(|row| layout.head_row(row)).collect();
+        let first: Vec<HeadRow> = rows.iter().flat_map(|row| layout.head_rows(row)).collect();
         if first.iter().filter(|row| row.stamp.is_none()).count() * 2 > first.len() {
             let first = texts
                 .first()
@@ -147,14 +140,29 @@ impl Layout {
         Ok(layout)
     }
 
-    fn head_row(&self, row: &[String]) -> HeadRow {
+    /// A row, once for each symbol that has columns of its own and a price in them.
+    fn head_rows(&self, row: &[String]) -> Vec<HeadRow> {
         let column = |field| self.dialect.columns.at(field).and_then(|at| row.get(at));
         let text = stamp_text(row, &self.dialect).unwrap_or_default();
-        HeadRow {
-            symbol: column(Field::Symbol).cloned().unwrap_or_default(),
+        let of_symbol = |symbol: String| HeadRow {
+            symbol,
             timeframe: column(Field::Timeframe).cloned().unwrap_or_default(),
             stamp: self.kind.read(&text),
+        };
+        if self.dialect.tickers.len() < 2 {
+            return vec![of_symbol(
+                column(Field::Symbol).cloned().unwrap_or_default(),
+            )];
         }
+        let has_price = |columns: &Columns| {
+            let close = columns.at(Field::Close).and_then(|at| row.get(at));
+            close.is_some_and(|text| !text.is_empty())
+        };
+        let tickers = self.dialect.tickers.iter();
+        let with_price = tickers.filter(|(_, columns)| has_price(columns));
+        with_price
+            .map(|(symbol, _)| of_symbol(symbol.clone()))
+            .collect()
     }
 
     /// Finds how candles are cut, from the first rows.
@@ -244,132 +252,6 @@ fn stamp_text(row: &[String], dialect: &Dialect) -> Option<Vec<u8>> {
         Some(time) => format!("{date} {time}").into_bytes(),
         None => date.clone().into_bytes(),
     })
-}
-
-fn column_of(head: &[u8], dialect: &Dialect, name: &str) -> Result<usize, Problem> {
-    let names = super::dialect::rows_of(head, dialect.delimiter, true)
-        .into_iter()
-        .next()
-        .unwrap_or_default();
-    let said = [(Field::Symbol, name.to_owned())];
-    let found = if dialect.before > 0 {
-        names
-            .iter()
-            .position(|held| super::columns::plain(held) == super::columns::plain(name))
-    } else {
-        name.parse::<usize>()
-            .ok()
-            .and_then(|number| number.checked_sub(1))
-            .filter(|at| *at < names.len())
-    };
-    found.ok_or_else(|| {
-        Problem::asked(
-            format!(
-                "there is no column {:?} with symbols; the columns are {}",
-                said[0].1,
-                super::problem::listed(&names)
-            ),
-            Setting::SymbolFrom.after("correct"),
-        )
-    })
-}
-
-/// Rows of several symbols are not those of one, whatever was said.
-fn check_one_symbol(rows: &[Vec<String>], at: usize, symbol: &Symbol) -> Result<(), Problem> {
-    let mut names = rows.iter().filter_map(|row| row.get(at));
-    let Some(first) = names.next() else {
-        return Ok(());
-    };
-    match names.find(|name| *name != first) {
-        None => Ok(()),
-        Some(other) => Err(Problem::asked(
-            format!(
-                "its rows are of several symbols, as {first} and {other}, and were said to be of {symbol}"
-            ),
-            Setting::Symbol.after("leave out"),
-        )),
-    }
-}
-
-/// Whose all rows are; `None` where a column says it.
-fn whose(
-    path: &Path,
-    dialect: &Dialect,
-    said: &Said,
-    notes: &mut Vec<String>,
-) -> Result<Option<Symbol>, Problem> {
-    match &said.symbol {
-        Some(SymbolFrom::Is(symbol)) => return Ok(Some(symbol.clone())),
-        Some(SymbolFrom::FileName) => {}
-        _ if dialect.columns.at(Field::Symbol).is_some() => return Ok(None),
-        _ => {
-            if let Some(symbol) = &dialect.symbol {
-                let bad = |error: crate::model::symbol::BadSymbol| {
-                    Problem::asked(
-                        error.to_string(),
-                        Setting::Symbol.with("AAPL").after("say it, as in"),
-                    )
-                };
-                return symbol.parse().map(Some).map_err(bad);
-            }
-        }
-    }
-    let symbol = symbol_of_name(path)?;
-    notes.push("symbols are from the files' names".to_owned());
-    Ok(Some(symbol))
-}
-
-/// How stamps are written.
-fn kind(texts: &[Vec<u8>], has_time: bool, said: &Said) -> Result<Kind, Problem> {
-    let reads = |kind: Kind| {
-        texts
-            .iter()
-            .filter(|text| kind.read(text).is_some())
-            .count()
-    };
-    let is_number = !has_time && reads(Kind::Number(said.unit)) * 2 > texts.len();
-    if is_number || said.unit.is_some() {
-        return Ok(Kind::Number(said.unit));
-    }
-    let [year, day, month] =
-        [Order::Year, Order::Day, Order::Month].map(|order| reads(Kind::Text(order)));
-    if year >= day.max(month) {
-        return Ok(Kind::Text(Order::Year));
-    }
-    match day.cmp(&month) {
-        std::cmp::Ordering::Greater => Ok(Kind::Text(Order::Day)),
-        std::cmp::Ordering::Less => Ok(Kind::Text(Order::Month)),
-        std::cmp::Ordering::Equal => {
-            let read = |text: &Vec<u8>| {
-                let [day, month] = [Order::Day, Order::Month].map(|order| {
-                    let written = Kind::Text(order).read(text);
-                    written.map_or_else(
-                        || "nothing".to_owned(),
-                        |written| date_of(written.local).to_string(),
-                    )
-                });
-                format!("\n  {}   {day}   {month}", String::from_utf8_lossy(text))
-            };
-            let rows: String = texts.iter().take(3).map(read).collect();
-            Err(Problem::asked(
-                format!(
-                    "its dates have the day or the month first, and nothing tells which:{rows}"
-                ),
-                "write them with the year first, as in 2024-01-02",
-            ))
-        }
-    }
-}
-
-/// Whether most rows are older than the one before.
-fn newest_first(texts: &[Vec<u8>], kind: Kind) -> bool {
-    let stamps: Vec<i64> = texts
-        .iter()
-        .filter_map(|text| Some(kind.read(text)?.local))
-        .collect();
-    let pairs = || stamps.windows(2);
-    pairs().filter(|pair| pair[1] < pair[0]).count()
-        > pairs().filter(|pair| pair[1] > pair[0]).count()
 }
 
 pub(super) fn check_market(market: MarketCode) -> Result<(), Problem> {

@@ -160,7 +160,7 @@ pub(super) fn layout(path: &Path, member: Option<&str>, said: &Said) -> Result<L
             before: 0,
             has_comma: false,
             columns: Columns::in_order(&[Ts, Open, High, Low, Close, Volume].map(Some)),
-            symbol: None,
+            tickers: Vec::new(),
         },
         kind: day.map_or(Kind::Text(Order::Year), |day| {
             Kind::SinceMidnight(label_of(day))

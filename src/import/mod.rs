@@ -30,7 +30,7 @@ pub use columns::{Field, typed as columns_typed};
 pub use problem::Problem;
 pub use report::{FileReport, ImportReport, Preview, Shown};
 pub use said::{Format, Said, StampAt, SymbolFrom};
-pub use stamp::Unit;
+pub use stamp::{Order, Unit};
 pub use wall::LocalZone;
 
 use std::path::PathBuf;
@@ -122,7 +122,7 @@ impl Import {
         for Looked { file, is_known } in &self.files {
             let problem = match &file.missing {
                 _ if *is_known => return Ok(()),
-                Some(missing) => Problem::of_file(missing.clone(), "name a file that there is"),
+                Some(missing) => missing.clone(),
                 None => match Opened::of(&file.path, &self.said, &Meter::default()) {
                     Ok(_) => return Ok(()),
                     Err(problem) => problem,
@@ -189,7 +189,7 @@ impl Import {
         };
         store.create_import(&new, &stamped)?;
         let spare = Spare::beside(store.path());
-        importer.meter.begin("importing", self.bytes());
+        importer.meter.begin_bytes("importing", self.bytes());
         let mut ledger = Ledger::new(&self.said, &job_id, owner.as_str(), now, &self.files);
         let written = self.tasks(store).and_then(|tasks| {
             pool::read_all(tasks, &self.said, importer, |receivers| {
@@ -227,12 +227,8 @@ impl Import {
             let stamped = &looked.file.stamped;
             Ok(Some(Task {
                 path: looked.file.path.clone(),
-                // What was covered from where on is not known of one that is read in two parts.
-                from: if self.said.covers {
-                    0
-                } else {
-                    store.stored_up_to(stamped)?
-                },
+                from: store.stored_up_to(stamped)?,
+                stamped: stamped.clone(),
                 known: store.digests_like(stamped)?,
             }))
         };

@@ -8,7 +8,9 @@ use crate::model::next::{Next, Setting};
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 
-const SUFFIXES: [&str; 6] = [".gz", ".zst", ".csv", ".txt", ".tsv", ".zip"];
+const SUFFIXES: [&str; 9] = [
+    ".gz", ".zst", ".zip", ".csv", ".txt", ".tsv", ".parquet", ".arrow", ".feather",
+];
 
 /// A file's name without what says how it is written.
 pub(super) fn stem(path: &Path) -> String {

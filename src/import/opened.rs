@@ -42,6 +42,15 @@ impl Opened {
         }
     }
 
+    /// Whether it says of all its rows together where they have all there is: then it is read whole or not at all.
+    pub(super) fn covers(&self) -> bool {
+        match self {
+            Opened::Table(table) => table.covers(),
+            #[cfg(feature = "parquet")]
+            Opened::Columnar(columnar) => columnar.covers(),
+        }
+    }
+
     /// Reads it from a place on, and hands on what its rows come to.
     pub(super) fn read(
         self,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::Importer;
+use super::files::is_unchanged;
 use super::opened::Opened;
 use super::problem::Problem;
 use super::said::Said;
@@ -12,7 +13,7 @@ use super::table::{Halt, Whole};
 use super::taker::Taken;
 use super::text::digest_of;
 use crate::run::pipe::Stopped;
-use crate::store::StoreError;
+use crate::store::{Stamped, StoreError};
 
 /// Handed-on rows that wait for the writer, for each file.
 const WAITING: usize = 4;
@@ -22,6 +23,8 @@ const AT_ONCE: usize = 4;
 /// A file to be read.
 pub(super) struct Task {
     pub(super) path: PathBuf,
+    /// What lay there when it was looked at.
+    pub(super) stamped: Stamped,
     /// Where in its text to begin.
     pub(super) from: u64,
     /// Digests of what was imported already and may be this.
@@ -102,12 +105,13 @@ fn whole(
     send(Message::Notes(opened.notes().to_vec()))?;
     let file = (task.path.display().to_string(), importer.clock.now());
     let mut rows = |taken: Taken| send(Message::Rows(taken));
-    let whole = opened.read(
-        file,
-        task.from,
-        &importer.cancel,
-        &importer.meter,
-        &mut rows,
-    )?;
+    let from = if opened.covers() { 0 } else { task.from };
+    let whole = opened.read(file, from, &importer.cancel, &importer.meter, &mut rows)?;
+    if !is_unchanged(&task.path, &task.stamped) {
+        return Err(Halt::Problem(Problem::of_file(
+            "it was changed while it was read",
+            "import it again once nobody writes it any more",
+        )));
+    }
     Ok(Ended::Whole(Box::new(whole)))
 }

@@ -218,10 +218,7 @@ pub(super) fn preview(looked: &Looked, said: &Said, rows: usize, now: i64) -> Pr
         return preview;
     }
     let opened = match &looked.file.missing {
-        Some(missing) => Err(Problem::of_file(
-            missing.clone(),
-            "name a file that there is",
-        )),
+        Some(missing) => Err(missing.clone()),
         None => Opened::of(&looked.file.path, said, &Meter::default()),
     };
     let first = opened.and_then(|opened| {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::columns::{self, Field};
 use super::problem::Problem;
-use super::stamp::Unit;
+use super::stamp::{Order, Unit};
 use super::wall::LocalZone;
 use super::{binance, lean};
 use crate::model::calendar::Calendar;
@@ -93,6 +93,8 @@ pub struct Said {
     pub stamp: Option<StampAt>,
     /// What stamps that are numbers count since 1970.
     pub unit: Option<Unit>,
+    /// What comes first in dates.
+    pub dates: Option<Order>,
     /// Which columns are what.
     pub columns: Vec<(Field, String)>,
     /// What parts the columns.
@@ -119,6 +121,7 @@ impl Said {
             zone: None,
             stamp: None,
             unit: None,
+            dates: None,
             columns: Vec::new(),
             delimiter: None,
             adjusted: None,
@@ -151,6 +154,7 @@ impl Said {
             "tz": self.zone.map(|zone| zone.word()),
             "stamp": self.stamp.map(|stamp| format!("{stamp:?}")),
             "unit": self.unit.map(|unit| format!("{unit:?}")),
+            "dates": self.dates.map(|order| format!("{order:?}")),
             "columns": columns.collect::<Vec<_>>(),
             "delimiter": self.delimiter,
             "adjusted": self.adjusted.map(Adjustment::word),

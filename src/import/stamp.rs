@@ -49,11 +49,14 @@ impl Unit {
     }
 }
 
-/// The order of day, month and year in a date.
+/// What comes first in a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub enum Order {
+    /// The year, as in 2024-01-31.
     Year,
+    /// The day, as in 31.01.2024.
     Day,
+    /// The month, as in 01/31/2024.
     Month,
 }
 
@@ -211,7 +214,7 @@ impl Cut<'_> {
 }
 
 /// A date, with or without a time and a zone: `2024-01-02`, `2024.01.02 09:30`, `2024-01-02T09:30:00.000-05:00`,
-/// `20240102 093000`, `02.01.2024 09:30:00.000 GMT+0100`.
+/// `20240102 093000`, `02.01.2024 09:30:00.000 GMT+0100`, `1/2/2024 4:15 PM`.
 pub(super) fn text(text: &[u8], order: Order) -> Option<Written> {
     let mut cut = Cut(text.trim_ascii());
     let days = date(&mut cut, order)?;
@@ -251,7 +254,7 @@ fn date(cut: &mut Cut<'_>, order: Order) -> Option<i64> {
     }
 }
 
-/// Seconds of a day, and whether it is a whole second: `9:30`, `09:30:00.000`, `093000`, `0930`.
+/// Seconds of a day, and whether it is a whole second: `9:30`, `09:30:00.000`, `093000`, `0930`, `4:15 PM`.
 fn time(cut: &mut Cut<'_>) -> Option<(i64, bool)> {
     let hours = cut.digits(1, 2)?;
     let is_parted = cut.one_of(b":").is_some();
@@ -262,9 +265,6 @@ fn time(cut: &mut Cut<'_>) -> Option<(i64, bool)> {
         cut.0.first().is_some_and(u8::is_ascii_digit)
     };
     let seconds = if has_seconds { cut.digits(2, 2)? } else { 0 };
-    if hours > 23 || minutes > 59 || seconds > 59 {
-        return None;
-    }
     let mut is_whole = true;
     if has_seconds && cut.one_of(b".,").is_some() {
         let count = cut
@@ -275,7 +275,24 @@ fn time(cut: &mut Cut<'_>) -> Option<(i64, bool)> {
         is_whole = cut.0[..count].iter().all(|&digit| digit == b'0');
         cut.0 = &cut.0[count..];
     }
+    let hours = of_half_day(cut, hours)?;
+    if hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
     Some((hours * HOUR + minutes * 60 + seconds, is_whole))
+}
+
+/// The hour of the day, where `AM` or `PM` says which half of it is meant.
+fn of_half_day(cut: &mut Cut<'_>, hours: i64) -> Option<i64> {
+    let (half, rest) = match cut.0.trim_ascii_start() {
+        [half @ (b'A' | b'a' | b'P' | b'p'), b'M' | b'm', rest @ ..] => (*half, rest),
+        _ => return Some(hours),
+    };
+    cut.0 = rest;
+    let is_second = half.eq_ignore_ascii_case(&b'P');
+    (1..=12)
+        .contains(&hours)
+        .then_some(hours % 12 + if is_second { 12 } else { 0 })
 }
 
 /// How far a clock is ahead of UTC, where it says so: `Z`, `UTC`, `GMT`, `-05:00`, `GMT+0100`, `+01`. `None` where it says
@@ -394,6 +411,27 @@ mod tests {
                 true,
             ),
             (
+                "1/2/2024 4:15:30 PM",
+                Order::Month,
+                "2024-01-02 16:15:30",
+                None,
+                true,
+            ),
+            (
+                "2024-01-02 12:05am",
+                Order::Year,
+                "2024-01-02 00:05:00",
+                None,
+                true,
+            ),
+            (
+                "2024-01-02 12:00 PM -05:00",
+                Order::Year,
+                "2024-01-02 12:00:00",
+                Some(-18_000),
+                true,
+            ),
+            (
                 "1962-01-02",
                 Order::Year,
                 "1962-01-02 00:00:00",
@@ -420,6 +458,9 @@ mod tests {
             "2024-13-01",
             "2023-02-29",
             "2024-01-02 24:00",
+            "2024-01-02 13:00 PM",
+            "2024-01-02 0:30 AM",
+            "2024-01-02 9:30 XM",
             "2024-01-02x",
             "2024-01-02 9:30 EST",
             "02.01.2024",

@@ -1,22 +1,23 @@
 //! Tables of text, read row by row: what a file begins with tells how, and the rest is passed on as it comes.
 
+mod row;
+
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use chrono::NaiveDate;
 use csv::ByteRecord;
 
-use super::columns::Field;
+use row::Row;
+
 use super::dialect::reader;
-use super::layout::{Kind, Layout};
-use super::number::number;
+use super::layout::Layout;
 use super::problem::Problem;
-use super::said::Said;
-use super::taker::{Raw, Seen, Taken, Taker};
+use super::said::{Format, Said};
+use super::taker::{Seen, Taken, Taker};
 use super::text::Text;
 use crate::model::declared::Declared;
 use crate::model::span::Span;
-use crate::provider::{Number, Values};
 use crate::run::clock::Cancel;
 use crate::run::pipe::Stopped;
 
@@ -24,6 +25,8 @@ use crate::run::pipe::Stopped;
 const HEAD: usize = 2 << 20;
 /// Rows that are handed on at once.
 const AT_ONCE: usize = 8192;
+/// No row of a table has so many bytes: what has is none, or a quote in it is not closed.
+const ROW: u64 = 1 << 20;
 
 /// Why a file is not read on.
 pub(super) enum Halt {
@@ -54,6 +57,7 @@ impl From<Stopped> for Halt {
 pub(super) struct Table {
     text: Text,
     head: Vec<u8>,
+    is_crlf: bool,
     said: Said,
     pub(super) layout: Layout,
 }
@@ -86,12 +90,20 @@ impl Table {
         if head.starts_with(b"\xef\xbb\xbf") {
             head.drain(..3);
         }
+        let first = head.iter().position(|&byte| byte == b'\n');
         Ok(Table {
             text,
+            is_crlf: first.is_some_and(|at| head[..at].ends_with(b"\r")),
             head,
             said,
             layout,
         })
+    }
+
+    /// See [`super::opened::Opened::covers`].
+    pub(super) fn covers(&self) -> bool {
+        let of_provider = matches!(self.said.format, Format::OfProvider(..));
+        self.said.covers || self.layout.days.is_some() || of_provider
     }
 
     /// Reads the table from a place in its text on, and hands on what its rows come to.
@@ -112,22 +124,38 @@ impl Table {
         let mut taker = Taker::new(&self.said, cuts, *newest_first, file, now).in_zone(*zone);
         let mut text = Cursor::new(std::mem::take(&mut self.head)).chain(self.text.reader());
         let before = skip(&mut text, from)?;
-        let mut reader = reader(text, dialect.delimiter);
-        let mut row = Row::of(&self.layout);
+        let is_crlf = self.is_crlf;
+        let mut reader = reader(Bounded { text, left: ROW }, dialect.delimiter);
+        let mut rows = Row::all(&self.layout);
         let (mut record, mut left) = (
             ByteRecord::new(),
             if from == 0 { dialect.before } else { 0 },
         );
-        while reader
-            .read_byte_record(&mut record)
-            .map_err(io::Error::from)?
-        {
+        loop {
+            let (first, at) = (reader.position().line(), from + reader.position().byte());
+            // Behind \r the \n of the row before is still to come.
+            let line = first + before + u64::from(is_crlf && at > 0);
+            let read = reader.read_byte_record(&mut record);
+            // Nothing that a table of candles has goes on in another line.
+            let goes_on =
+                reader.position().line() > first + 1 && record.as_slice().contains(&b'\n');
+            if goes_on || reader.get_ref().left == 0 {
+                return Err(Halt::Problem(Problem::of_file(
+                    format!("line {line}: the row does not end, as if a quote were not closed"),
+                    "correct it in the file",
+                )));
+            }
+            if !read.map_err(io::Error::from)? {
+                break;
+            }
+            reader.get_mut().left = ROW;
             if left > 0 {
                 left -= 1;
                 continue;
             }
-            let line = record.position().map_or(0, csv::Position::line) + before;
-            row.take(&record, line, &mut taker)?;
+            for row in &mut rows {
+                row.take(&record, line, &mut taker)?;
+            }
             if taker.rows() >= AT_ONCE && taker.is_settled() {
                 if cancel.is_cancelled() {
                     return Err(Halt::Stopped);
@@ -140,7 +168,7 @@ impl Table {
         drop(reader);
         send(taker.hand_on(position))?;
         let seen = taker.seen;
-        if let (false, 0, Some(why)) = (seen.has_candles, seen.unclosed, &seen.rejected) {
+        if let (0, false, 0, Some(why)) = (from, seen.has_candles, seen.unclosed, &seen.rejected) {
             return Err(Halt::Problem(Problem::of_file(
                 format!("it holds nothing but rows that cannot be stored: {why}"),
                 "see what its columns are, and whether all of them were understood",
@@ -173,21 +201,37 @@ impl Table {
             now,
         );
         taker = taker.in_zone(self.layout.zone);
-        let mut row = Row::of(&self.layout);
         let mut all = Vec::with_capacity(rows);
+        let mut symbols = Row::all(&self.layout);
         let mut records = reader(self.head.as_slice(), dialect.delimiter);
         let records = records.byte_records().skip(dialect.before);
         for record in records.map_while(Result::ok) {
             let line = record.position().map_or(0, csv::Position::line);
-            row.take(&record, line, &mut taker)?;
-            if taker.rows() > 0 {
-                all.push(taker.hand_on(0));
+            for row in &mut symbols {
+                row.take(&record, line, &mut taker)?;
+                if taker.rows() > 0 {
+                    all.push(taker.hand_on(0));
+                }
             }
-            if all.len() == rows {
+            if all.len() >= rows {
                 break;
             }
         }
         Ok(all)
+    }
+}
+
+/// A text of which a row takes no more than so many bytes.
+struct Bounded<R> {
+    text: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = Read::take(&mut self.text, self.left).read(buffer)?;
+        self.left -= read as u64;
+        Ok(read)
     }
 }
 
@@ -206,112 +250,4 @@ fn skip(text: &mut impl Read, bytes: u64) -> io::Result<u64> {
         left -= read as u64;
     }
     Ok(lines)
-}
-
-/// Where the values of a row stand.
-struct Row {
-    kind: Kind,
-    has_comma: bool,
-    symbol: Option<Vec<u8>>,
-    places: [Option<usize>; FIELDS.len()],
-    joined: Vec<u8>,
-    divisor: Option<f64>,
-    /// The delimiter, to write the row as it came.
-    delimiter: char,
-}
-
-const FIELDS: [Field; 11] = [
-    Field::Ts,
-    Field::Time,
-    Field::Symbol,
-    Field::Timeframe,
-    Field::Open,
-    Field::High,
-    Field::Low,
-    Field::Close,
-    Field::Volume,
-    Field::Vwap,
-    Field::Trades,
-];
-
-impl Row {
-    fn of(layout: &Layout) -> Row {
-        Row {
-            kind: layout.kind,
-            has_comma: layout.dialect.has_comma,
-            symbol: layout.symbol.as_ref().map(|symbol| symbol.as_str().into()),
-            places: FIELDS.map(|field| layout.dialect.columns.at(field)),
-            joined: Vec::new(),
-            divisor: layout.divisor,
-            delimiter: char::from(layout.dialect.delimiter),
-        }
-    }
-
-    fn take(
-        &mut self,
-        record: &ByteRecord,
-        line: u64,
-        taker: &mut Taker<'_>,
-    ) -> Result<(), Problem> {
-        let at = |place: Option<usize>| place.and_then(|at| record.get(at));
-        let [
-            ts,
-            time,
-            symbol,
-            timeframe,
-            open,
-            high,
-            low,
-            close,
-            volume,
-            vwap,
-            trades,
-        ] = self.places;
-        let stamp = at(ts).map(<[u8]>::trim_ascii);
-        let stamp = match (stamp, time) {
-            (Some(date), Some(time)) => {
-                self.joined.clear();
-                self.joined.extend_from_slice(date);
-                self.joined.push(b' ');
-                self.joined
-                    .extend_from_slice(record.get(time).unwrap_or_default().trim_ascii());
-                Some(self.joined.as_slice())
-            }
-            (stamp, _) => stamp,
-        };
-        let stamp = stamp
-            .and_then(|text| self.kind.read(text))
-            .ok_or_else(|| "the stamp cannot be read".to_owned());
-        let value = |place: Option<usize>| {
-            at(place).map_or(Number::Absent, |text| number(text, self.has_comma))
-        };
-        let price = |place: Option<usize>| match (value(place), self.divisor) {
-            (Number::Is(value), Some(divisor)) => Number::Is(value / divisor),
-            (value, _) => value,
-        };
-        let values = Values {
-            stamp: Number::Absent,
-            open: price(open),
-            high: price(high),
-            low: price(low),
-            close: price(close),
-            volume: value(volume),
-            vwap: value(vwap),
-            trades: value(trades),
-        };
-        let delimiter = self.delimiter;
-        let text = || {
-            let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
-            fields.join(delimiter.encode_utf8(&mut [0; 4]))
-        };
-        let own = at(symbol).unwrap_or_default();
-        taker.take(&Raw {
-            symbol: self.symbol.as_deref().unwrap_or(own),
-            timeframe: at(timeframe).unwrap_or_default(),
-            stamp,
-            values,
-            line,
-            text: &text,
-        })
-    }
 }

@@ -1,27 +1,22 @@
 //! Rows on their way to the writer: each becomes a candle of its series or a reject, and none is lost.
 
 mod fold;
+mod series;
 
 use std::collections::HashMap;
 
-use chrono::Weekday;
-use chrono_tz::Tz;
-
-use fold::Fold;
+use series::Series;
 
 use super::interval::start_of;
-use super::layout::{Cut, check_adjusted, check_market, label};
+use super::layout::{Cut, label};
 use super::problem::Problem;
-use super::said::{Said, zone_of};
+use super::said::Said;
 use super::stamp::Written;
 use super::wall::{LocalZone, Meant, WallClock};
 use crate::model::candle::{Candle, Rejected, Unstorable};
-use crate::model::declared::Declared;
-use crate::model::market::{Grid, Market, MarketCode, Policy};
+use crate::model::market::{Market, MarketCode};
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
-use crate::model::symbol::Symbol;
-use crate::model::timeframe::Timeframe;
 use crate::provider::{Values, candle};
 
 /// A row is kept as evidence up to this length,
@@ -82,19 +77,6 @@ pub(super) struct Seen {
     pub(super) has_candles: bool,
 }
 
-struct Series {
-    market: Market,
-    zone: Tz,
-    cut: Cut,
-    /// Candles that start here or later have not closed.
-    closed: i64,
-    candles: Vec<Candle>,
-    rejected: Vec<Rejected>,
-    /// From the first candle's start to the last one's end.
-    span: Option<Span>,
-    fold: Fold,
-}
-
 /// Takes the rows of one file.
 pub(super) struct Taker<'a> {
     said: &'a Said,
@@ -143,19 +125,6 @@ impl<'a> Taker<'a> {
             room: RAW_OF_FILE,
             declared: HashMap::new(),
             seen: Seen::default(),
-        }
-    }
-
-    /// Takes a file's word for what its series are.
-    pub(super) fn declare(&mut self, all: &[Declared]) {
-        for Declared {
-            key, week_start, ..
-        } in all
-        {
-            let day = week_start.and_then(|day| Weekday::try_from(day.wrapping_sub(1)).ok());
-            let market = key.market(day.unwrap_or(Weekday::Mon));
-            let name = (key.symbol.to_string(), key.timeframe.to_string());
-            self.declared.insert(name, (key.clone(), market));
         }
     }
 
@@ -248,104 +217,6 @@ impl<'a> Taker<'a> {
         Ok(())
     }
 
-    /// The number of a row's series; none where it names no symbol.
-    fn number_of(&mut self, raw: &Raw<'_>) -> Result<Option<usize>, Problem> {
-        let last = &self.last.0;
-        let is_last = last.len() == raw.symbol.len() + 1 + raw.timeframe.len()
-            && last.starts_with(raw.symbol)
-            && last.ends_with(raw.timeframe)
-            && self.last.1 != usize::MAX;
-        if is_last {
-            return Ok(Some(self.last.1));
-        }
-        let key = [raw.symbol, b"\0", raw.timeframe].concat();
-        let number = match self.numbers.get(&key) {
-            Some(number) => *number,
-            None => match self.add_series(raw)? {
-                Some(number) => number,
-                None => return Ok(None),
-            },
-        };
-        self.numbers.insert(key.clone(), number);
-        self.last = (key, number);
-        Ok(Some(number))
-    }
-
-    fn add_series(&mut self, raw: &Raw<'_>) -> Result<Option<usize>, Problem> {
-        let symbol = std::str::from_utf8(raw.symbol)
-            .ok()
-            .and_then(|text| text.trim().parse::<Symbol>().ok());
-        let Some(symbol) = symbol else {
-            return Ok(None);
-        };
-        let text = String::from_utf8_lossy(raw.timeframe).into_owned();
-        if let Some((key, market)) = self
-            .declared
-            .get(&(symbol.to_string(), text.clone()))
-            .cloned()
-        {
-            let cut = Cut {
-                timeframe: key.timeframe,
-                grid: key.listing.grid,
-                week_start: market.week_start(),
-                ends: false,
-            };
-            return Ok(Some(self.begin(key, market, cut)));
-        }
-        let code = self.said.listing(&symbol).market;
-        let cut = match self.cuts.get(&(text.clone(), code)) {
-            Some(cut) => *cut,
-            None => self.unseen(&text, code)?,
-        };
-        let key = self.said.key(symbol, cut.timeframe, cut.grid);
-        let market = key.market(cut.week_start);
-        Ok(Some(self.begin(key, market, cut)))
-    }
-
-    /// Begins a series; its number.
-    fn begin(&mut self, key: SeriesKey, market: Market, cut: Cut) -> usize {
-        let closed = market.frontier(self.now, Policy::default()).closed;
-        self.series.push(Series {
-            market,
-            zone: zone_of(key.listing.market).unwrap_or(Tz::UTC),
-            cut,
-            closed,
-            candles: Vec::new(),
-            rejected: Vec::new(),
-            span: None,
-            fold: Fold::default(),
-        });
-        self.new.push((key, market));
-        self.series.len() - 1
-    }
-
-    /// How candles are cut that the beginning of the file had none of.
-    fn unseen(&self, text: &str, market: MarketCode) -> Result<Cut, Problem> {
-        check_market(market)?;
-        check_adjusted(market, self.said)?;
-        let like = self
-            .cuts
-            .iter()
-            .find(|((held, _), _)| held == text)
-            .map(|(_, cut)| *cut);
-        let timeframe = text
-            .parse::<Timeframe>()
-            .ok()
-            .or(like.map(|cut| cut.timeframe));
-        let timeframe = timeframe.ok_or_else(|| {
-            Problem::of_file(
-                format!("{text:?} is no timeframe"),
-                "correct it in the file",
-            )
-        })?;
-        Ok(Cut {
-            timeframe,
-            grid: Grid::Utc,
-            week_start: chrono::Weekday::Mon,
-            ends: like.is_some_and(|cut| cut.ends),
-        })
-    }
-
     /// Puts a row where it starts, or ends, once that is known.
     fn place(
         &mut self,
@@ -391,10 +262,8 @@ impl<'a> Taker<'a> {
         if series.candles.is_empty() && series.rejected.is_empty() {
             self.touched.push(number);
         }
-        if series.span.is_none_or(|span| !span.contains(candle.ts)) {
-            let own = Span::new(candle.ts, series.market.next(candle.ts));
-            series.span = series.span.into_iter().chain(own).reduce(Span::hull);
-        }
+        let (first, last) = series.reaches.unwrap_or((candle.ts, candle.ts));
+        series.reaches = Some((first.min(candle.ts), last.max(candle.ts)));
         series.candles.push(candle);
         self.rows += 1;
         self.seen.has_candles = true;
@@ -455,6 +324,10 @@ impl<'a> Taker<'a> {
         for number in 0..self.series.len() {
             self.close_fold(number)?;
         }
-        Ok(self.series.iter().map(|series| series.span).collect())
+        let spans = self.series.iter().map(|series| {
+            let (first, last) = series.reaches?;
+            Span::new(first, series.market.next(last))
+        });
+        Ok(spans.collect())
     }
 }

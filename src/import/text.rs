@@ -1,5 +1,7 @@
 //! The bytes of a file on their way in: counted, digested, and unpacked. It must never know what the text says.
 
+mod utf16;
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -9,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::CrcReader;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use sha2::{Digest as _, Sha256};
+use utf16::Utf16;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::monitor::Meter;
@@ -99,7 +102,7 @@ impl Text {
             _ => Box::new(reader),
         };
         Ok(Text {
-            reader,
+            reader: in_utf8(reader)?,
             rest,
             seen,
             meter: meter.clone(),
@@ -157,7 +160,7 @@ impl Text {
             crc,
         };
         Ok(Text {
-            reader: Box::new(BufReader::with_capacity(BUFFER, checked)),
+            reader: in_utf8(Box::new(BufReader::with_capacity(BUFFER, checked)))?,
             rest,
             seen,
             meter: meter.clone(),
@@ -214,6 +217,15 @@ impl Read for Checked {
         }
         Ok(read)
     }
+}
+
+/// The same text, in UTF-8 where it begins like one in UTF-16.
+fn in_utf8(mut text: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {
+    let begins: Vec<u8> = text.fill_buf()?.iter().take(2).copied().collect();
+    Ok(match Utf16::of(&begins, text) {
+        Ok(text) => Box::new(BufReader::with_capacity(BUFFER, text)),
+        Err(text) => text,
+    })
 }
 
 #[cfg(feature = "compress")]

@@ -210,12 +210,9 @@ impl<'a> Ledger<'a> {
         if looked.is_known {
             return self.ended(batch, at, FileStatus::Known, None, None);
         }
-        let why = looked
-            .file
-            .missing
-            .clone()
-            .unwrap_or_else(|| "its reader stopped unexpectedly".to_owned());
-        let problem = Problem::of_file(why, "name a file that there is");
+        let problem = looked.file.missing.clone().unwrap_or_else(|| {
+            Problem::of_file("its reader stopped unexpectedly", "import it again")
+        });
         self.ended(batch, at, FileStatus::Failed, None, Some(problem))
     }
 

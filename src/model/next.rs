@@ -148,6 +148,8 @@ pub enum Setting {
     Stamp,
     /// Which columns are what.
     Columns,
+    /// What comes first in dates.
+    Dates,
     /// What parts the columns.
     Delimiter,
     /// What was done to the prices.
@@ -176,6 +178,7 @@ impl Setting {
             Setting::Zone => "--tz",
             Setting::Stamp => "--stamp",
             Setting::Columns => "--columns",
+            Setting::Dates => "--dates",
             Setting::Delimiter => "--delimiter",
             Setting::Adjusted => "--adjusted",
             Setting::Market => "--market",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::import::{Field, LocalZone, StampAt, SymbolFrom, Unit, columns_typed};
+use crate::import::{Field, LocalZone, Order, StampAt, SymbolFrom, Unit, columns_typed};
 use crate::model::listing::{Adjustment, Currency};
 use crate::model::market::MarketCode;
 use crate::model::symbol::Symbol;
@@ -35,6 +35,9 @@ pub struct Import {
     /// What stamps that are numbers count [default: as their size tells]
     #[arg(long, value_name = "UNIT")]
     pub unit: Option<UnitName>,
+    /// What comes first in dates [default: as the file tells]
+    #[arg(long, value_name = "ORDER")]
+    pub dates: Option<Dates>,
     /// Which columns are what, by their names or, without a head line, their numbers: ts=Date,open=O,high=H,low=L,close=C
     #[arg(long, value_name = "COLUMNS", value_parser = columns)]
     pub columns: Option<Columns>,
@@ -76,6 +79,13 @@ pub enum UnitName {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Dates {
+    Ymd,
+    Dmy,
+    Mdy,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum AdjustedName {
     None,
     Split,
@@ -102,6 +112,16 @@ impl From<UnitName> for Unit {
             UnitName::Ms => Unit::Millis,
             UnitName::Us => Unit::Micros,
             UnitName::Ns => Unit::Nanos,
+        }
+    }
+}
+
+impl From<Dates> for Order {
+    fn from(dates: Dates) -> Order {
+        match dates {
+            Dates::Ymd => Order::Year,
+            Dates::Dmy => Order::Day,
+            Dates::Mdy => Order::Month,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::pace::{bar, behind_bar, fitting};
 use super::{columns, fit};
-use crate::cli::output::{counted, whole_seconds};
+use crate::cli::output::{bytes, counted, whole_seconds};
 use crate::cli::stderr;
 use crate::monitor::{Meter, Reading};
 
@@ -55,14 +55,24 @@ impl Passing {
 }
 
 fn passing(now: Reading, took: Duration, columns: usize) -> String {
-    let Reading { what, done, all } = now;
+    let Reading {
+        what,
+        done,
+        all,
+        is_bytes,
+    } = now;
     let took = (1, whole_seconds(took.as_secs()));
     if all == 0 {
         return fitting(vec![(0, what.to_owned()), took], columns);
     }
     let done = done.min(all);
     let head = format!("{} %  ", done * 100 / all);
-    let pieces = [(0, what.to_owned()), (2, counted(done, "candle")), took];
+    let so_far = if is_bytes {
+        bytes(done)
+    } else {
+        counted(done, "candle")
+    };
+    let pieces = [(0, what.to_owned()), (2, so_far), took];
     behind_bar(&bar(done, all), &head, &pieces, columns)
 }
 
@@ -88,6 +98,7 @@ mod tests {
             what: "checking what was written",
             done: 1_234_567,
             all: 2_469_134,
+            is_bytes: false,
         };
         let took = Duration::from_secs(72);
         let bar = "████████░░░░░░░░";
@@ -105,5 +116,11 @@ mod tests {
         ] {
             assert_eq!(passing(now, took, columns), line, "{columns}");
         }
+        let read = Reading {
+            is_bytes: true,
+            ..now
+        };
+        let line = format!("{bar} 50 %  checking what was written, 1.18 MiB, 1 min 12 s");
+        assert_eq!(passing(read, took, 80), line);
     }
 }

@@ -153,7 +153,7 @@ impl Layout {
         let first: Vec<&Written> = group
             .written
             .iter()
-            .filter(|written| written.has_time)
+            .filter(|written| written.has_time && written.ahead.is_none())
             .take(3)
             .collect();
         let mut zones = vec![LocalZone {

@@ -24,6 +24,7 @@ fn every_pass_tells_how_far_it_is_and_ends_at_what_there_was_to_do() {
         what,
         done: all,
         all,
+        is_bytes: false,
     };
 
     let export = Export {
@@ -60,8 +61,7 @@ fn every_pass_tells_how_far_it_is_and_ends_at_what_there_was_to_do() {
         meter.read(),
         Reading {
             what: "checking what was written",
-            done: 0,
-            all: 0
+            ..Reading::default()
         }
     );
 

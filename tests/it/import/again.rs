@@ -133,6 +133,53 @@ fn files_of_a_folder_are_imported_in_the_order_of_their_names() {
     assert_eq!(counts(&report["records"]), [20, 15, 4, 1, 0]);
 }
 
+/// Somebody goes on writing a file whenever somebody looks at the clock.
+struct Written(std::path::PathBuf);
+
+impl candlefile::Clock for Written {
+    fn now_ms(&self) -> i64 {
+        let file = std::fs::File::options().append(true).open(&self.0);
+        std::io::Write::write_all(&mut file.unwrap(), b"2030-01-01,1,1,1,1,1\n").unwrap();
+        candlefile::SystemClock::default().now_ms()
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        candlefile::SystemClock::default().monotonic()
+    }
+
+    fn sleep(&self, _: std::time::Duration, _: &candlefile::Cancel) {}
+}
+
+#[test]
+fn a_file_that_is_changed_while_it_is_read_is_told_and_read_again() {
+    use candlefile::import::{Format, Import, Importer, Said, SymbolFrom};
+
+    let home = Home::new();
+    write(&home, "a.csv", &days(19_000, 10));
+    let said = Said {
+        symbol: Some(SymbolFrom::Is("BTC".parse().unwrap())),
+        market: Some(candlefile::model::MarketCode::ALWAYS),
+        ..Said::only(Format::Csv)
+    };
+    let mut store = candlefile::Store::create(&home.db_path()).unwrap();
+    let written = Importer {
+        clock: std::sync::Arc::new(Written(home.path("a.csv"))),
+        cancel: candlefile::Cancel::new(),
+        meter: candlefile::monitor::Meter::default(),
+    };
+    let looked = Import::of(&[home.path("a.csv")], said, Some(&store)).unwrap();
+    let report = looked.run(&mut store, &written).unwrap();
+    drop(store);
+    let problem = report.files[0].problem.as_ref().unwrap();
+    assert_eq!(problem.message, "it was changed while it was read");
+    let again = import(&home, &format!("a.csv {WORDS}")).ok().json();
+    assert_eq!(
+        (statuses(&again), counts(&again["records"])),
+        (vec!["imported".to_owned()], [10, 0, 10, 0, 0])
+    );
+    check_books(&home.db());
+}
+
 #[test]
 fn an_import_that_is_told_to_stop_keeps_what_it_has_and_is_run_again() {
     use candlefile::import::{Format, Import, Importer, Said, SymbolFrom};

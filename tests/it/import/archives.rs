@@ -10,7 +10,7 @@ use super::{counts, held, import};
 use crate::support::harness::Home;
 
 /// An archive of one file.
-fn archive(home: &Home, name: &str, member: &str, text: &str) {
+pub(super) fn archive(home: &Home, name: &str, member: &str, text: &str) {
     let path = home.path(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut zip = ZipWriter::new(std::fs::File::create(path).unwrap());

@@ -26,6 +26,16 @@ fn what_cannot_be_known_is_asked_for_with_the_option_that_says_it() {
     );
     write(
         &home,
+        "mixed.csv",
+        "date,open,high,low,close,volume\n01/02/2024,1,2,0.5,1.5,7\n31/01/2024,1,2,0.5,1.5,7\n01/31/2024,1,2,0.5,1.5,7\n",
+    );
+    write(
+        &home,
+        "side.csv",
+        "Price,Close,Close,High,High,Low,Low,Open,Open\nTicker,A,B,A,B,A,B,A,B\nDate,,,,,,,,\n2024-01-02,1,2,1,2,1,2,1,2\n",
+    );
+    write(
+        &home,
         "ends.csv",
         "date,open,high,low,close,volume\n2024-01-31,1,2,0.5,1.5,7\n2024-02-29,1,2,0.5,1.5,7\n2024-03-31,1,2,0.5,1.5,7\n",
     );
@@ -59,7 +69,24 @@ fn what_cannot_be_known_is_asked_for_with_the_option_that_says_it() {
         ),
         (
             "first.csv --adjusted none",
-            &["day or the month first", "2024-01-02", "2024-02-01"],
+            &[
+                "nothing tells which",
+                "01/02/2024   2024-02-01   2024-01-02",
+                "--dates dmy",
+                "--dates mdy",
+            ],
+        ),
+        (
+            "mixed.csv --adjusted none",
+            &[
+                "others the month",
+                "31/01/2024   2024-01-31   none",
+                "01/31/2024   none   2024-01-31",
+            ],
+        ),
+        (
+            "side.csv --adjusted none --symbol A",
+            &["several symbols", "A and B", "--symbol"],
         ),
         (
             "ends.csv --adjusted none",
@@ -90,8 +117,14 @@ fn what_is_wrong_with_all_files_is_told_before_anything_is_written() {
     let server = Server::start();
     write(&home, "AAPL.csv", TIMES);
     write(&home, "empty.csv", "\n");
+    std::fs::write(home.path("packed.csv"), b"PAR1\0\0").unwrap();
+    std::fs::create_dir(home.path("folder")).unwrap();
+    write(&home, "folder/notes.md", "nothing of use");
     for (words, named) in [
         ("nowhere.csv", &["nowhere.csv", "no such file"][..]),
+        ("folder", &["folder", "no such files"]),
+        ("/dev/null", &["/dev/null", "it is no file", "import that"]),
+        ("packed.csv --adjusted none", &["it is no text"]),
         (
             "AAPL.csv --tz ET --adjusted none -t 5m",
             &["1 minute apart", "5m", "-t 1m"],

@@ -111,6 +111,21 @@ fn foreign(home: &Home, name: &str, columns: Vec<(&str, ArrayRef)>) {
     writer.close().unwrap();
 }
 
+/// A file as pandas writes it.
+pub(super) fn feather(home: &Home, name: &str) {
+    let stamps: ArrayRef =
+        Arc::new(TimestampNanosecondArray::from(HOURS.to_vec()).with_timezone("UTC"));
+    let volumes: ArrayRef = Arc::new(Float64Array::from(vec![7.0, 8.0]));
+    let mut columns = prices();
+    columns.pop();
+    columns.extend([("date", stamps), ("volume", volumes)]);
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = std::fs::File::create(home.path(name)).unwrap();
+    let mut writer = arrow_ipc::writer::FileWriter::try_new(file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+}
+
 /// Two hours of 2024-01-02, in nanoseconds.
 const HOURS: [i64; 2] = [1_704_207_600_000_000_000, 1_704_211_200_000_000_000];
 

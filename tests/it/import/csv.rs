@@ -145,6 +145,120 @@ fn the_usual_spellings_of_many_programs_are_understood() {
     );
 }
 
+/// Its text as programs for Windows export it.
+fn utf16(text: &str) -> Vec<u8> {
+    let units = format!("\u{feff}{text}");
+    units.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[test]
+fn text_in_utf_16_is_the_text_that_it_is() {
+    let home = Home::new();
+    let text = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\r\n2024.01.02\t00:00:00\t1\t2\t0.5\t1.5\t7\r\n2024.01.02\t00:15:00\t2\t3\t0.5\t1.5\t8\r\n";
+    std::fs::write(home.path("EURUSD_M15.csv"), utf16(text)).unwrap();
+    import(&home, "EURUSD_M15.csv --as csv --market FX --tz UTC").ok();
+    assert_eq!(
+        held(&home, "EURUSD", "15m"),
+        ["2024-01-02 00:00 1 7", "2024-01-02 00:15 2 8"]
+    );
+}
+
+#[test]
+fn dates_with_the_day_or_the_month_first_are_read_as_they_prove_or_as_was_said() {
+    let dates = |dates: [&str; 3], words: &str| {
+        let home = Home::new();
+        let rows = dates.map(|date| format!("{date},1,2,0.5,1.5,7\n")).concat();
+        write(
+            &home,
+            "A.csv",
+            &format!("date,open,high,low,close,volume\n{rows}"),
+        );
+        import(
+            &home,
+            format!("A.csv --as csv --market 24/7 --tz UTC {words}").trim(),
+        )
+        .ok();
+        let sql = "SELECT group_concat(datetime, ' ') FROM (SELECT datetime FROM market_data ORDER BY ts)";
+        home.db().text(sql)
+    };
+    let days = |of: &str| of.replace("T00:00:00Z", "");
+    let proven = dates(["1/12/2024", "1/13/2024", "1/14/2024"], "");
+    assert_eq!(days(&proven), "2024-01-12 2024-01-13 2024-01-14");
+    let proven = dates(["12.1.2024", "13.1.2024", "14.1.2024"], "");
+    assert_eq!(days(&proven), "2024-01-12 2024-01-13 2024-01-14");
+    let open = ["01/02/2024", "02/02/2024", "03/02/2024"];
+    assert_eq!(
+        days(&dates(open, "--dates dmy")),
+        "2024-02-01 2024-02-02 2024-02-03"
+    );
+    assert_eq!(
+        days(&dates(open, "--dates mdy -t 1mo --stamp end")),
+        "2024-01-01 2024-02-01 2024-03-01"
+    );
+    let halves = [
+        "1/13/2024 11:00 AM",
+        "1/13/2024 12:00 PM",
+        "1/13/2024 1:00 PM",
+    ];
+    assert_eq!(
+        dates(halves, ""),
+        "2024-01-13T11:00:00Z 2024-01-13T12:00:00Z 2024-01-13T13:00:00Z"
+    );
+}
+
+#[test]
+fn the_columns_of_several_symbols_side_by_side_are_rows_of_each_of_them() {
+    let home = Home::new();
+    // Of A there was nothing on the third day, which is no row of it.
+    for (name, head) in [
+        (
+            "prices.csv",
+            "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume\nTicker,A,B,A,B,A,B,A,B,A,B\n",
+        ),
+        (
+            "tickers.csv",
+            ",A,B,A,B,A,B,A,B,A,B\n,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume\n",
+        ),
+    ] {
+        let rows = "Date,,,,,,,,,,\n2024-01-02,4,5,6,7,1,2,3,4,10,20\n2024-01-03,5,6,7,8,2,3,4,5,11,21\n2024-01-04,,6,,8,,3,,5,,22\n";
+        write(&home, name, &format!("{head}{rows}"));
+        let report = import(&home, &format!("{name} --as csv --adjusted total"))
+            .ok()
+            .json();
+        assert_eq!(counts(&report["records"])[0], 5, "{name}");
+        assert_eq!(
+            held(&home, "A", "1d"),
+            ["2024-01-02 00:00 3 10", "2024-01-03 00:00 4 11"]
+        );
+        assert_eq!(
+            held(&home, "B", "1d"),
+            [
+                "2024-01-02 00:00 4 20",
+                "2024-01-03 00:00 5 21",
+                "2024-01-04 00:00 5 22"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_quote_that_is_not_closed_takes_no_other_rows_with_it() {
+    let home = Home::new();
+    let row = |day: usize| {
+        let quote = if day == 25 { "\"" } else { "" };
+        format!("2024-01-{day:02},{quote}1,2,0.5,1.5,7\n")
+    };
+    let rows: String = (1..=31).map(row).collect();
+    write(
+        &home,
+        "A.csv",
+        &format!("date,open,high,low,close,volume\n{rows}"),
+    );
+    let report = import(&home, "A.csv --as csv --market 24/7").exit(3).json();
+    let error = report["files"][0]["error"].as_str().unwrap();
+    assert!(error.contains("line 26: the row does not end"), "{error}");
+}
+
 #[test]
 fn what_this_program_exports_as_csv_comes_back_with_the_same_candles() {
     let home = Home::new();
@@ -232,6 +346,14 @@ fn rows_that_cannot_be_stored_are_kept_with_file_and_line() {
         rejected,
         "open is missing|AAPL.csv:3: 2024-01-03,,13,10,12,200;the stamp cannot be read|AAPL.csv:4: never,1,2,3,4,5;volume is negative|AAPL.csv:5: 2024-01-04,12,14,11,13,-5"
     );
+    // Lines are counted alike where they end in two characters.
+    let text = format!("date,open,high,low,close,volume\n{rows}").replace('\n', "\r\n");
+    write(&home, "MSFT.csv", &text);
+    let report = import(&home, "MSFT.csv --as csv --adjusted none")
+        .ok()
+        .json();
+    let first = report["files"][0]["first_rejected"].as_str().unwrap();
+    assert!(first.starts_with("MSFT.csv:3: "), "{first}");
 }
 
 #[test]

@@ -66,6 +66,15 @@ fn days_are_labels_and_their_timeframe_is_asked_for_where_no_folder_says_it() {
         .says(&["how long", "-t 1m"]);
     import(&home, "2024-01-02.csv.gz --as polygon-flat -t 1d").ok();
     assert_eq!(held(&home, "BRK.B", "1d"), ["2024-01-02 00:00 1 100"]);
+    write_gz(
+        &home,
+        "minute_aggs_v1/x.csv.gz",
+        "date,open\n2024-01-02,1\n",
+    );
+    home.cli(["import", "minute_aggs_v1", "--as", "polygon-flat"])
+        .run()
+        .exit(1)
+        .says(&["no column", "a file of this format"]);
     home.cli(["import", "x", "--as", "polygon-flat", "--adjusted", "none"])
         .run()
         .exit(2)

@@ -3,11 +3,13 @@
 mod again;
 mod archives;
 mod asked;
+mod broken_off;
 #[cfg(feature = "parquet")]
 mod columnar;
 mod csv;
 mod fixtures;
 mod flat;
+mod recipes;
 
 use std::io::Write;
 
