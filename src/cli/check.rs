@@ -104,7 +104,7 @@ pub fn run(global: &Global, args: &Check) -> Result<Exit> {
 }
 
 fn checked(store: &Store, choice: &Choice, args: &Check, now: i64) -> Result<Vec<Checked>> {
-    let mut measurer = store.measurer(now)?;
+    let mut measurer = store.measurer(now);
     let Share(most) = args.max_missing;
     let chosen = choice.of_all(store.series()?)?.into_iter();
     let each = chosen.map(|chosen| -> Result<Checked, StoreError> {

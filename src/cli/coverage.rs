@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::handover::choice::Choice;
 use crate::model::expected::{Day, Gap, GapKind, Measure, Tally};
 use crate::model::span::Span;
+use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Clock, SystemClock};
 use crate::store::{SeriesRow, Store, StoreError};
 
@@ -65,7 +66,7 @@ fn measured(store: &Store, choice: &Choice, now: i64) -> Result<Vec<Measured>> {
     if series.is_empty() && choice.symbols.is_empty() && choice.timeframes.is_empty() {
         return Ok(Vec::new());
     }
-    let mut measurer = store.measurer(now)?;
+    let mut measurer = store.measurer(now);
     let chosen = choice
         .of_all(series)?
         .into_iter()
@@ -135,7 +136,7 @@ impl Measured {
             output::print(format!("  {line}"))?;
         }
         for gap in self.measure.gaps.iter().take(GAPS) {
-            output::print(format!("  {}", told(gap)))?;
+            output::print(format!("  {}", told(key.timeframe, gap)))?;
             output::print(format!("    {}", self.next(global, gap)))?;
         }
         match self.measure.gaps.len().saturating_sub(GAPS) {
@@ -176,7 +177,7 @@ impl Measured {
 }
 
 /// A gap for people.
-fn told(gap: &Gap) -> String {
+fn told(timeframe: Timeframe, gap: &Gap) -> String {
     let what = match gap.kind {
         GapKind::Hole => "nothing there",
         GapKind::Before => "nothing before the first candle",
@@ -184,7 +185,12 @@ fn told(gap: &Gap) -> String {
         GapKind::NotAsked => "not asked",
         GapKind::Thin => "far fewer minutes than usual",
     };
-    let sessions = counted(gap.sessions as u64, "session");
+    let unit = match timeframe {
+        Timeframe::Week => "week",
+        Timeframe::Month => "month",
+        Timeframe::Minutes(_) | Timeframe::Hours(_) | Timeframe::Day => "session",
+    };
+    let sessions = counted(gap.sessions as u64, unit);
     let (first, last) = gap.days;
     format!("{first} to {last}, {sessions}: {what}")
 }

@@ -4,6 +4,7 @@ use crate::handover::choice::BadChoice;
 use crate::model::listing::Adjustment;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
+use crate::run::clock::{Clock, SystemClock};
 use crate::store::{OddRows, SeriesRow, Store, StoreError};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -72,8 +73,9 @@ pub fn all_of(
     series: impl IntoIterator<Item = SeriesRow>,
 ) -> Result<Vec<Listed>, StoreError> {
     let odd = store.odd_rows()?;
+    let mut measurer = store.measurer(SystemClock::default().now());
     let listed = |series: SeriesRow| {
-        let nothing = store.nothing_from_provider(&series)?;
+        let nothing = measurer.nothing(&series)?;
         let odd = odd.get(&series.id).copied().unwrap_or_default();
         Ok((series, nothing, odd))
     };

@@ -13,6 +13,7 @@ pub(crate) use candles::beside::OddRows;
 pub use candles::books::Counted;
 pub(crate) use candles::drop::Part;
 pub(crate) use candles::insert::HandedIn;
+pub(crate) use candles::measure::Measurer;
 pub use candles::read::{HeldSeries, SeriesRow};
 pub(crate) use candles::series::fillable;
 pub use error::SqliteError;

@@ -4,12 +4,16 @@
 
 mod complete;
 mod gaps;
+mod landmarks;
+mod rest;
 mod slots;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use complete::{Complete, complete};
 pub(crate) use gaps::{Gap, GapKind};
+pub(crate) use landmarks::{End, landmarks};
+pub(crate) use rest::{Ask, Due, due};
 pub(crate) use slots::Slots;
 
 use chrono::NaiveDate;
@@ -63,6 +67,14 @@ pub(crate) struct Tally {
     pub not_final: i64,
     /// A row came that could not be stored.
     pub rejected: i64,
+}
+
+impl Day {
+    /// Whether there is an answer for all of it, and no candle.
+    pub(crate) fn is_vacant(&self) -> bool {
+        let tally = self.tally;
+        tally.stored + tally.not_asked + tally.not_final == 0
+    }
 }
 
 impl Tally {
@@ -129,23 +141,24 @@ pub(crate) struct Measure {
 
 /// Measures a series; each session is handed on as well.
 pub(crate) fn measure(facts: &Facts<'_>, slots: &Slots, mut each: impl FnMut(&Day)) -> Measure {
-    let life = facts.life();
-    let mut gaps = Gaps::new(facts.market, life);
     let (mut tally, mut regular) = (Tally::default(), (0, 0));
-    for session in slots.sessions(facts.span) {
-        let Some(day) = facts.day(session, life) else {
-            continue;
-        };
+    let mut gaps = facts.each_day(slots, |day| {
         tally += day.tally;
         regular = (regular.0 + day.regular.0, regular.1 + day.regular.1);
-        gaps.take(&day);
-        each(&day);
-    }
+        each(day);
+    });
+    gaps.thin();
     Measure {
         tally,
         density: percent(regular.0, regular.1),
         gaps: gaps.end(),
     }
+}
+
+/// The gaps of a series that are sessions without any candle, longest first: [`landmarks`] of its candles are enough. Each session
+/// is handed on as well.
+pub(crate) fn gaps(facts: &Facts<'_>, slots: &Slots, each: impl FnMut(&Day)) -> Vec<Gap> {
+    facts.each_day(slots, each).end()
 }
 
 /// What a slot without a row is.
@@ -156,7 +169,19 @@ enum Class {
     NotAsked,
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    fn each_day(&self, slots: &Slots, mut each: impl FnMut(&Day)) -> Gaps<'a> {
+        let life = self.life();
+        let mut gaps = Gaps::new(self.market, life);
+        for session in slots.sessions(self.span) {
+            if let Some(day) = self.day(session, life) {
+                gaps.take(&day);
+                each(&day);
+            }
+        }
+        gaps
+    }
+
     /// From the start of the first candle to just behind that of the last.
     fn life(&self) -> Option<Span> {
         match self.held {
