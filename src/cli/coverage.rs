@@ -1,12 +1,16 @@
 //! `candlefile coverage`: what should be there by the calendar, and what of it is.
 
+mod page;
+
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use anyhow::Result;
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Value, json};
 
 use crate::handover::choice::Choice;
+use crate::handover::outfile::{Target, TargetError};
 use crate::model::expected::{Day, Gap, GapKind, Measure, Tally};
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
@@ -24,12 +28,13 @@ const GAPS: usize = 5;
 const LEGEND: &str =
     "# all sessions  + some of them  . nothing there  ? not asked  ~ not final yet";
 
-/// A series, what was measured, and the strip.
+/// A series, what was measured, and what its sessions are: for a terminal as a strip, or each for a page.
 struct Measured {
     series: SeriesRow,
     span: Option<Span>,
     measure: Measure,
     strip: Strip,
+    sessions: page::Sessions,
 }
 
 pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
@@ -41,9 +46,15 @@ pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
         ..Choice::default()
     };
     let now = SystemClock::default().now();
-    let all = Store::reading(&global.db, |store| {
-        store.at_one_instant(|| measured(store, &choice, now))
+    let target = args.html.as_deref();
+    let target = target.map(|path| Target::new(path, args.overwrite, &[&global.db]));
+    let target = target.transpose()?;
+    let mut all = Store::reading(&global.db, |store| {
+        store.at_one_instant(|| measured(store, &choice, target.is_some(), now))
     })?;
+    if let Some(target) = target {
+        return write_page(global, &target, &mut all, now);
+    }
     if global.json {
         let series: Vec<Value> = all.iter().map(|one| one.document(global)).collect();
         output::json(&json!({ "series": series }))?;
@@ -60,8 +71,28 @@ pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
-/// The chosen series of a file, each measured.
-fn measured(store: &Store, choice: &Choice, now: i64) -> Result<Vec<Measured>> {
+/// Writes the page, and says so.
+fn write_page(global: &Global, target: &Target, all: &mut [Measured], now: i64) -> Result<Exit> {
+    let file = global.db.file_name().unwrap_or_default().to_string_lossy();
+    let page = page::page(all, &file, &time(now));
+    let mut part = target.begin()?;
+    part.file()
+        .write_all(page.as_bytes())
+        .map_err(|error| TargetError::io(target.path(), error))?;
+    part.finish()?;
+    if !global.quiet {
+        output::print(format!(
+            "coverage of {} to {}, {}",
+            counted(all.len() as u64, "series"),
+            target.path().display(),
+            output::bytes(page.len() as u64)
+        ))?;
+    }
+    Ok(Exit::Complete)
+}
+
+/// The chosen series of a file, each measured, for a page or for a terminal.
+fn measured(store: &Store, choice: &Choice, for_page: bool, now: i64) -> Result<Vec<Measured>> {
     let series = store.series()?;
     if series.is_empty() && choice.symbols.is_empty() && choice.timeframes.is_empty() {
         return Ok(Vec::new());
@@ -73,9 +104,15 @@ fn measured(store: &Store, choice: &Choice, now: i64) -> Result<Vec<Measured>> {
         .map(|chosen| chosen.series);
     let each = chosen.map(|series| -> Result<Measured, StoreError> {
         let span = measurer.span(&series)?;
-        let mut strip = Strip::default();
+        let (mut strip, mut sessions) = (Strip::default(), page::Sessions::default());
         let measure = match span {
-            Some(span) => measurer.measure(&series, span, |day| strip.take(day))?,
+            Some(span) => measurer.measure(&series, span, |day| {
+                if for_page {
+                    sessions.take(day);
+                } else {
+                    strip.take(day);
+                }
+            })?,
             None => Measure::default(),
         };
         Ok(Measured {
@@ -83,6 +120,7 @@ fn measured(store: &Store, choice: &Choice, now: i64) -> Result<Vec<Measured>> {
             span,
             measure,
             strip,
+            sessions,
         })
     });
     Ok(each.collect::<Result<_, _>>()?)

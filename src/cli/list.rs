@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, List, flat, no_timeframe};
 use super::error::Exit;
-use super::output::{self, count, counted, days, days_without, short, time};
+use super::output::{self, count, counted, days, short, time};
 use super::report::where_odd;
 use super::table;
 
@@ -133,7 +133,7 @@ fn covered(series: &SeriesRow, nothing: &SpanSet, odd: OddRows) -> String {
     }
     match nothing.iter().collect::<Vec<Span>>().as_slice() {
         [] => {}
-        [one] => text += &format!(", nothing from {}", days_without(&series.key, *one)),
+        [one] => text += &format!(", nothing from {}", days(&series.key, *one)),
         several => text += &format!(", nothing in {}", counted(several.len() as u64, "stretch")),
     }
     if odd.rejected > 0 {

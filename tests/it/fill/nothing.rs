@@ -64,19 +64,14 @@ fn without(from: &str, to: &str) -> (Server, Mended) {
     (server, mended)
 }
 
-const STEPS: [(&str, i64); 4] = [("15m", 900), ("4h", 4 * 3600), ("1d", DAY), ("1w", 7 * DAY)];
-
-/// From the end of the last candle before a position to the first one after it.
-fn around(home: &Home, timeframe: &str, step: i64, at: i64) -> Span {
-    let candles = home.db().candles("AAPL", timeframe);
-    let after = candles.iter().position(|candle| candle.ts > at).unwrap();
-    (candles[after - 1].ts + step, candles[after].ts)
-}
-
-fn text(ts: i64) -> Value {
-    let time = chrono::DateTime::from_timestamp(ts, 0).unwrap();
-    json!(time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
+/// The sessions from the 1st to the 12th of April 2024: of minutes and hours from 04:00 to 20:00 in New York's summer, of
+/// weeks the one that begins in it.
+const HOLES: [(&str, &str, &str); 4] = [
+    ("15m", "2024-04-01T08:00:00Z", "2024-04-13T00:00:00Z"),
+    ("4h", "2024-04-01T08:00:00Z", "2024-04-13T00:00:00Z"),
+    ("1d", "2024-04-01T00:00:00Z", "2024-04-13T00:00:00Z"),
+    ("1w", "2024-04-07T00:00:00Z", "2024-04-14T00:00:00Z"),
+];
 
 /// As they are told, without those of other series.
 fn told(all: &Value, timeframe: &str) -> Vec<(Value, Value)> {
@@ -140,9 +135,8 @@ fn a_hole_is_told_everywhere_whatever_the_timeframe_and_however_the_requests_wer
     let id = report["job_id"].as_str().unwrap();
     let status = json_of(&whole, &format!("status {id}"));
     let info = json_of(&whole, "info");
-    for (timeframe, step) in STEPS {
-        let hole = around(&whole, timeframe, step, label(date("2024-04-05")));
-        let expected = [(text(hole.0), text(hole.1))];
+    for (timeframe, start, end) in HOLES {
+        let expected = [(json!(start), json!(end))];
         for all in [&report, &status["jobs"][0], &info] {
             assert_eq!(told(&all["nothing_from_provider"], timeframe), expected);
         }
@@ -150,7 +144,7 @@ fn a_hole_is_told_everywhere_whatever_the_timeframe_and_however_the_requests_wer
         assert_eq!(listed(&pieces, timeframe), expected);
     }
     for (words, says) in [
-        ("list", "nothing from 2024-03-30 to 2024-04-14"),
+        ("list", "nothing from 2024-04-01 to 2024-04-12"),
         ("info", "nothing from the provider: AAPL 1d 2024-0"),
         ("info", "4 stretches that the provider had nothing for"),
         (
@@ -185,8 +179,8 @@ fn a_server_tells_of_it_too() {
         .ok()
         .json();
     let serving = Serving::start(home.serve(&server));
-    let stretch = around(&home, "1d", DAY, label(date("2024-04-05")));
-    let expected = [(text(stretch.0), text(stretch.1))];
+    let (_, start, end) = HOLES[2];
+    let expected = [(json!(start), json!(end))];
     let coverage = serving.get("/api/v1/coverage/AAPL?timeframe=1d").is(200);
     assert_eq!(
         told(&coverage.json()["nothing_from_provider"], "1d"),
@@ -288,18 +282,12 @@ fn a_day_without_a_candle_is_asked_for_again_when_told_to_and_nothing_else_is() 
         .ok();
     let day = label(date("2024-04-16"));
     for ask in server.asked() {
-        let midnight = if ask.timeframe == "1d" {
-            day
-        } else {
-            day + 4 * 3600
+        // Of minutes and hours the session.
+        let session = match ask.timeframe.as_str() {
+            "1d" => (day, day + DAY),
+            _ => (day + 8 * 3600, day + DAY),
         };
-        let (start, end) = ask.span;
-        // A candle of four hours may reach over midnight.
-        assert!((midnight - 4 * 3600..=midnight).contains(&start), "{ask:?}");
-        assert!(
-            (midnight + DAY - 4 * 3600..midnight + DAY + 4 * 3600).contains(&end),
-            "{ask:?}"
-        );
+        assert_eq!(ask.span, session, "{ask:?}");
     }
     for timeframe in ["1d", "15m", "4h"] {
         let span = home.db().coverage("AAPL", timeframe)[0];
