@@ -33,8 +33,16 @@ struct Measured {
     series: SeriesRow,
     span: Option<Span>,
     measure: Measure,
-    strip: Strip,
+    strip: Vec<String>,
     sessions: page::Sessions,
+}
+
+/// What is made of sessions: a strip for a terminal, a page, or nothing.
+#[derive(Clone, Copy)]
+enum Form {
+    Strip,
+    Page,
+    Figures,
 }
 
 pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
@@ -49,8 +57,13 @@ pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
     let target = args.html.as_deref();
     let target = target.map(|path| Target::new(path, args.overwrite, &[&global.db]));
     let target = target.transpose()?;
+    let form = match &target {
+        Some(_) => Form::Page,
+        None if global.json => Form::Figures,
+        None => Form::Strip,
+    };
     let mut all = Store::reading(&global.db, |store| {
-        store.at_one_instant(|| measured(store, &choice, target.is_some(), now))
+        store.at_one_instant(|| measured(store, &choice, form, now))
     })?;
     if let Some(target) = target {
         return write_page(global, &target, &mut all, now);
@@ -91,8 +104,8 @@ fn write_page(global: &Global, target: &Target, all: &mut [Measured], now: i64) 
     Ok(Exit::Complete)
 }
 
-/// The chosen series of a file, each measured, for a page or for a terminal.
-fn measured(store: &Store, choice: &Choice, for_page: bool, now: i64) -> Result<Vec<Measured>> {
+/// The chosen series of a file, each measured.
+fn measured(store: &Store, choice: &Choice, form: Form, now: i64) -> Result<Vec<Measured>> {
     let series = store.series()?;
     if series.is_empty() && choice.symbols.is_empty() && choice.timeframes.is_empty() {
         return Ok(Vec::new());
@@ -106,12 +119,10 @@ fn measured(store: &Store, choice: &Choice, for_page: bool, now: i64) -> Result<
         let span = measurer.span(&series)?;
         let (mut strip, mut sessions) = (Strip::default(), page::Sessions::default());
         let measure = match span {
-            Some(span) => measurer.measure(&series, span, |day| {
-                if for_page {
-                    sessions.take(day);
-                } else {
-                    strip.take(day);
-                }
+            Some(span) => measurer.measure(&series, span, |day| match form {
+                Form::Strip => strip.take(day),
+                Form::Page => sessions.take(day),
+                Form::Figures => {}
             })?,
             None => Measure::default(),
         };
@@ -119,7 +130,7 @@ fn measured(store: &Store, choice: &Choice, for_page: bool, now: i64) -> Result<
             series,
             span,
             measure,
-            strip,
+            strip: strip.lines().collect(),
             sessions,
         })
     });
@@ -170,7 +181,7 @@ impl Measured {
             key.timeframe,
             self.summary()
         ))?;
-        for line in self.strip.lines() {
+        for line in &self.strip {
             output::print(format!("  {line}"))?;
         }
         for gap in self.measure.gaps.iter().take(GAPS) {

@@ -190,7 +190,40 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// A session of which every candle is there, measured and held: most are, and thousands of series have thousands of them.
+    fn full_day(&self, session: &Session) -> Option<Day> {
+        let Held::Every { first, last } = self.held else {
+            return None;
+        };
+        let &[run] = session.runs.as_slice() else {
+            return None;
+        };
+        let span = Span::new(run.first, run.end())?;
+        let is_full = first <= span.start()
+            && span.end() - run.step <= last
+            && self.span.start() <= span.start()
+            && span.end() <= self.span.end();
+        let regular = if session.regular == Span::EVERYTHING {
+            run.slots
+        } else {
+            run.within(session.regular).map_or(0, |run| run.slots)
+        };
+        is_full.then(|| Day {
+            date: session.date,
+            span,
+            tally: Tally {
+                stored: run.slots,
+                ..Tally::default()
+            },
+            is_whole: true,
+            regular: (regular, regular),
+        })
+    }
+
     fn day(&self, session: &Session, life: Option<Span>) -> Option<Day> {
+        if let Some(day) = self.full_day(session) {
+            return Some(day);
+        }
         let measured = || session.runs.iter().filter_map(|run| run.within(self.span));
         let (first, end) = (measured().next()?.first, measured().next_back()?.end());
         let whole: i64 = session.runs.iter().map(|run| run.slots).sum();
