@@ -238,3 +238,64 @@ impl Measured {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(month: u32, day: u32) -> i64 {
+        number(NaiveDate::from_ymd_opt(2024, month, day).expect("a date"))
+    }
+
+    fn sessions(changes: &[(i64, char)], ends: (i64, i64)) -> Sessions {
+        Sessions {
+            changes: changes.iter().copied().collect(),
+            last: None,
+            ends: Some(ends),
+        }
+    }
+
+    #[test]
+    fn days_that_turn_out_to_be_thin_are_written_over_what_they_seemed() {
+        let mut all = sessions(
+            &[
+                (day(1, 2), FILLED),
+                (day(1, 20), NOTHING),
+                (day(1, 25), FILLED),
+            ],
+            (day(1, 2), day(3, 1)),
+        );
+        all.overlay((day(1, 10), day(1, 12)), THIN);
+        all.overlay((day(1, 25), day(3, 1)), THIN);
+        let told: Vec<(i64, char)> = all.changes.into_iter().collect();
+        let expected = [
+            (day(1, 2), FILLED),
+            (day(1, 10), THIN),
+            (day(1, 13), FILLED),
+            (day(1, 20), NOTHING),
+            (day(1, 25), THIN),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_days_a_month_is_one_thing() {
+        let all = sessions(
+            &[
+                (day(1, 15), FILLED),
+                (day(2, 5), NOTHING),
+                (day(2, 9), FILLED),
+                (day(4, 1), NOTHING),
+            ],
+            (day(1, 15), day(5, 31)),
+        );
+        let told: Vec<(i64, char)> = all.by_months().into_iter().collect();
+        let expected = [
+            (day(1, 15), FILLED),
+            (day(2, 1), MIXED),
+            (day(3, 1), FILLED),
+            (day(4, 1), NOTHING),
+        ];
+        assert_eq!(told, expected);
+    }
+}
