@@ -11,11 +11,12 @@ async function keys(url) {
   await see('h1', 'Coverage of market.db');
   await tabTo(page, 'td[tabindex]');
   const at = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
-  assert.match(await at(), /^AAPL 1m, January 2024: 21 sessions; there are candles: 21$/);
+  assert.match(await at(), /^AAPL 1d, January 2024: 21 sessions; there are candles: 21$/);
   await page.keyboard.press('ArrowRight');
-  assert.match(await at(), /^AAPL 1m, February 2024: 20 sessions; there are candles: 16, nothing there: 4$/);
+  assert.match(await at(), /^AAPL 1d, February 2024: 20 sessions; there are candles: 16, nothing there: 4$/);
   await page.keyboard.press('ArrowDown');
-  assert.match(await at(), /^AAPL 1d, February 2024/);
+  assert.match(await at(), /^AAPL 1m, February 2024/);
+  await page.keyboard.press('ArrowUp');
   await page.keyboard.press('End');
   assert.match(await at(), /^AAPL 1d, March 2024/);
   await page.keyboard.press('ArrowLeft');
