@@ -48,6 +48,7 @@ use execute::{Part, execute};
 use turns::FileTurns;
 
 /// How a job is run.
+#[allow(clippy::struct_excessive_bools)] // Each is a switch of its own.
 pub struct Runner {
     /// Where candles come from.
     pub provider: Arc<dyn Provider>,
