@@ -1,7 +1,7 @@
 //! The figures of the README's table, one line each: `cargo bench --bench speed`. Ratios are of one run.
 //!
 //! `CANDLEFILE_BENCH_SCALE=0.1` makes everything ten times smaller, `CANDLEFILE_BENCH_ONLY` runs the figures of a group
-//! alone: writer, growth, many, import.
+//! alone: writer, growth, many, import, coverage.
 
 #![allow(
     clippy::print_stdout,
@@ -12,6 +12,7 @@
 )]
 
 mod candles;
+mod coverage;
 mod import;
 mod memory;
 mod program;
@@ -44,6 +45,7 @@ fn main() {
         ("growth", growth),
         ("many", many_series),
         ("import", imports),
+        ("coverage", coverages),
     ] {
         if only.is_empty() || only == name {
             group(folder.path());
@@ -292,6 +294,38 @@ fn many_series(folder: &Path) {
         "< 0.5 s",
     );
     figure("  its requests", report["requests"].to_string(), "0");
+}
+
+/// What should be there against what is, and the keys of the same candles read by SQLite alone.
+fn coverages(folder: &Path) {
+    let path = folder.join("coverage.db");
+    coverage::make(&path);
+    for (timeframe, what, floor, share) in [
+        ("1d", "10,000 series of 10 years of 1d", "< 5 s", "<= 200 %"),
+        ("1m", "10 years of 1m", "< 1 s", "<= 400 %"),
+    ] {
+        let mut runs: Vec<(f64, f64)> = (0..ROUNDS)
+            .map(|_| {
+                let keys = coverage::keys(&path, timeframe);
+                let words = ["coverage", "-t", timeframe];
+                (keys, program::run(&path, &words).elapsed.as_secs_f64())
+            })
+            .collect();
+        let ratio = |run: &(f64, f64)| run.1 / run.0;
+        runs.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+        let (keys, ours) = runs[ROUNDS / 2];
+        figure(
+            &format!("`coverage` of {what}"),
+            format!("{ours:.2} s"),
+            floor,
+        );
+        figure("  of reading their keys", percent(ours / keys), share);
+    }
+    for command in ["list", "info"] {
+        let took = program::run(&path, &[command]).elapsed.as_secs_f64();
+        let name = format!("`{command}` of both");
+        figure(&name, format!("{took:.2} s"), "");
+    }
 }
 
 fn percent(ratio: f64) -> String {

@@ -145,6 +145,7 @@ pub fn fill(path: &Path, series: Vec<(SeriesKey, Span)>, memory: Memory) -> Fill
         policy: Policy::default(),
         force: false,
         refetch_empty: false,
+        refetch_gaps: false,
         wait: false,
     };
     let request = Request {

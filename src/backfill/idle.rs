@@ -21,6 +21,7 @@ pub(super) fn report(
         if !targets.iter().all(SeriesPlan::is_idle) {
             return Ok(None);
         }
+        let mut measurer = store.measurer(runner.clock.now());
         let mut nothing_from_provider = Vec::new();
         let mut series = Vec::with_capacity(targets.len());
         for target in targets {
@@ -28,7 +29,7 @@ pub(super) fn report(
                 Err(StoreError::NoSeries { .. }) => return Ok(None),
                 found => found?,
             };
-            nothing_from_provider.extend(NothingFrom::asked_of(store, &held, target.span)?);
+            nothing_from_provider.extend(NothingFrom::asked_of(&mut measurer, &held, target.span)?);
             let status = SeriesStatus::without_slices(target.was_asked, held.candles > 0);
             series.push(SeriesReport {
                 is_ahead: report::is_ahead(&target.key, target.span, runner),
@@ -57,7 +58,7 @@ pub(super) fn report(
             elapsed: Duration::ZERO,
             stamped_s: 0,
             records: Counts::default(),
-            is_whole: report::is_whole(store, &series)?,
+            is_whole: report::is_whole(store, &mut measurer, &series)?,
             series,
             nothing_from_provider,
             left: Vec::new(),

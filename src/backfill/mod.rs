@@ -48,6 +48,7 @@ use execute::{Part, execute};
 use turns::FileTurns;
 
 /// How a job is run.
+#[allow(clippy::struct_excessive_bools)] // Each is a switch of its own.
 pub struct Runner {
     /// Where candles come from.
     pub provider: Arc<dyn Provider>,
@@ -66,6 +67,8 @@ pub struct Runner {
     pub force: bool,
     /// Ask again where the provider had nothing.
     pub refetch_empty: bool,
+    /// Ask again for the gaps amid the candles, each after 1, 2, 4 .. days; at once where `force` is set.
+    pub refetch_gaps: bool,
     /// Wait for other jobs of the file that fetch part of what is asked, and take what they leave.
     pub wait: bool,
 }
@@ -155,6 +158,7 @@ pub(crate) struct Job {
 ///     policy: Policy::default(),
 ///     force: false,
 ///     refetch_empty: false,
+///     refetch_gaps: false,
 ///     wait: false,
 /// };
 /// let symbol: Symbol = "AAPL".parse()?;

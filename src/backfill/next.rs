@@ -8,7 +8,7 @@ use super::recheck::LEFT_BEHIND;
 use super::report::SeriesReport;
 use super::{Report, Stop};
 use crate::model::listing::Adjustment;
-use crate::model::next::{Fill, Named, Next};
+use crate::model::next::{Again, Fill, Named, Next};
 use crate::model::number::counted;
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
@@ -159,7 +159,7 @@ impl Stale {
             adjusted: key.adjusted != Adjustment::Raw,
             start: key.market(Weekday::Sun).day_of(*from),
             end: None,
-            again: false,
+            again: Again::No,
         };
         Next::Then(vec![drop, Next::Backfill(Some(fill))])
     }

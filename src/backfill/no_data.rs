@@ -10,7 +10,7 @@ use crate::model::span::Span;
 use crate::model::status::SeriesStatus;
 use crate::model::symbol::Meant;
 use crate::provider::Provider;
-use crate::store::{SeriesRow, Store, StoreError};
+use crate::store::{Measurer, SeriesRow, StoreError};
 
 /// A series for which the provider has no data in what was asked.
 #[derive(Clone, Debug)]
@@ -86,26 +86,23 @@ impl fmt::Display for NoData {
     }
 }
 
-/// A stretch that the provider has nothing for.
+/// A stretch that the provider has nothing for: a gap of three sessions and more, of `1w` and `1mo` of one candle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NothingFrom {
     /// The series.
     pub key: SeriesKey,
-    /// The stretch, half-open: Unix seconds, of days and longer labels.
+    /// From the start of its first session to the end of the last: Unix seconds, of days and longer labels.
     pub span: Span,
 }
 
 impl NothingFrom {
     /// The stretches of a series that what was asked of it touches.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn asked_of(
-        store: &Store,
+    pub(crate) fn asked_of(
+        measurer: &mut Measurer<'_>,
         series: &SeriesRow,
         asked: Span,
     ) -> Result<Vec<NothingFrom>, StoreError> {
-        let nothing = store.nothing_from_provider(series)?;
+        let nothing = measurer.nothing(series)?;
         let touched = nothing
             .iter()
             .filter(|span| span.intersect(asked).is_some());

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use super::Runner;
 use super::fetch::Series;
+use crate::model::expected::Due;
 use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::model::status::SeriesStatus;
 use crate::monitor::Left;
 use crate::plan::{Known, Plan, Wanted, plan};
-use crate::store::{Others, SeriesPlan, Store, StoreError, fillable};
+use crate::store::{Measurer, Others, SeriesPlan, Store, StoreError, fillable};
 
 /// Plans what is missing of each series: what [`super::run`] would fetch, and what it would leave to others. `store` is `None`
 /// where there is no file yet.
@@ -73,13 +74,29 @@ impl Runner {
         key
     }
 
-    /// What the file knows of a series, as far as this run asks.
-    fn known(&self, store: &Store, key: &SeriesKey, span: Span) -> Result<Known, StoreError> {
-        if self.refetch_empty {
-            store.known_with_vacant(key, &self.provider.market(key), span)
-        } else {
-            store.known(key)
+    /// What the file knows of a series, as far as this run asks, and when the next of its gaps is due that is not yet.
+    fn known(
+        &self,
+        store: &Store,
+        measurer: &mut Measurer<'_>,
+        key: &SeriesKey,
+        span: Span,
+    ) -> Result<(Known, Option<i64>), StoreError> {
+        if !self.refetch_empty && !self.refetch_gaps {
+            return Ok((store.known(key)?, None));
         }
+        let held = match store.find_series(&key.symbol, key.timeframe) {
+            Err(StoreError::NoSeries { .. }) => return Ok((store.known(key)?, None)),
+            found => found?,
+        };
+        let mut due = Due::default();
+        if self.refetch_gaps {
+            due = measurer.due(&held, span, !self.force)?;
+        }
+        if self.refetch_empty {
+            due.now = due.now.union(&measurer.vacant(&held, span)?);
+        }
+        Ok((store.known_with(key, &due.now)?, due.next))
     }
 
     /// What is missing and not fetched by others than the job, all of one instant where the caller sees to that. The clock is
@@ -102,14 +119,19 @@ impl Runner {
         others: &Others,
         now: i64,
     ) -> Result<Vec<SeriesPlan>, StoreError> {
+        let mut measurer = store.measurer(now);
         let target = |(key, span): (SeriesKey, Span)| {
             let key = store.of_file(&key)?;
+            let (known, gaps_due_at) = self.known(store, &mut measurer, &key, span)?;
             let known = Known {
                 unchecked: store.unchecked(others, &key)?,
-                ..self.known(store, &key, span)?
+                ..known
             };
             let held = store.left_to(others, &key)?;
-            self.target(&key, span, &known, &held, now)
+            Ok(SeriesPlan {
+                gaps_due_at,
+                ..self.target(&key, span, &known, &held, now)?
+            })
         };
         distinct(series).into_iter().map(target).collect()
     }
@@ -136,6 +158,7 @@ impl Runner {
             cancel: self.cancel.clone(),
             force: false,
             refetch_empty: false,
+            refetch_gaps: false,
             ..*self
         };
         let held = store.left_to(others, &series.key)?;
@@ -172,7 +195,7 @@ impl Runner {
         let wanted = Wanted {
             span: also.iter().fold(span, Span::hull),
             force: self.force,
-            refetch_empty: self.refetch_empty,
+            refetch_empty: self.refetch_empty || self.refetch_gaps && known.has_candles,
         };
         let Plan { slices, not_due } = plan(&market, known, wanted, self.policy, now);
         let disbelieved = known.disbelieved(&market, self.policy, now);
@@ -192,6 +215,7 @@ impl Runner {
             span,
             slices,
             not_due,
+            gaps_due_at: None,
             left,
             // Where nothing trades there is nothing, and nobody has to be asked for it.
             was_asked: Series::was_asked(known) || !market.trades_within(span),

@@ -13,7 +13,7 @@ use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::status::{JobStatus, SeriesStatus};
 use crate::monitor::{FailedSlice, Left};
-use crate::store::{SeriesRow, Store, StoreError};
+use crate::store::{Measurer, SeriesRow, Store, StoreError};
 
 /// How a job ended, and what this run of it did.
 #[derive(Clone, Debug)]
@@ -34,11 +34,10 @@ pub struct Report {
     pub records: Counts,
     /// The series, in the order asked.
     pub series: Vec<SeriesReport>,
-    /// Covered stretches without a candle that what was asked touches, each whole: of three days with trading hours and more,
-    /// of one candle for `1w` and `1mo`.
+    /// Gaps that the provider had nothing for and that what was asked touches, each whole: of three sessions and more, of one candle
+    /// for `1w` and `1mo`.
     pub nothing_from_provider: Vec<NothingFrom>,
-    /// Nothing was asked, and no day with trading hours of what was asked for is without a candle (`1w`, `1mo`: no candle is
-    /// missing). Not looked for in more than some thousand days.
+    /// Nothing was asked, and no session of what was asked for is without a candle (`1w`, `1mo`: no candle is missing). Not looked for in more than some thousand days.
     pub is_whole: bool,
     /// What is missing and was left to living jobs that fetch it.
     pub left: Vec<Left>,
@@ -194,9 +193,13 @@ pub(super) fn off_session(
     Ok(held.map_or(0, |(candles, _)| candles))
 }
 
-/// Whether no day with trading hours is without a candle in what was asked of these series; false where that would be long
+/// Whether no session is without a candle in what was asked of these series; false where that would be long
 /// to find out.
-pub(super) fn is_whole(store: &Store, series: &[SeriesReport]) -> Result<bool, StoreError> {
+pub(super) fn is_whole(
+    store: &Store,
+    measurer: &mut Measurer<'_>,
+    series: &[SeriesReport],
+) -> Result<bool, StoreError> {
     const MOST_DAYS: i64 = 5_000;
     let days = series.iter().map(|series| series.span.seconds() / 86_400);
     if days.sum::<i64>() > MOST_DAYS {
@@ -204,8 +207,7 @@ pub(super) fn is_whole(store: &Store, series: &[SeriesReport]) -> Result<bool, S
     }
     for SeriesReport { key, span, .. } in series {
         let held = store.find_series(&key.symbol, key.timeframe)?;
-        let covered = held.coverage.within(*span);
-        if !store.vacant(held.id, &held.market(), &covered)?.is_empty() {
+        if !measurer.vacant(&held, *span)?.is_empty() {
             return Ok(false);
         }
     }
@@ -221,12 +223,13 @@ pub(super) fn make(
 ) -> Result<Report, StoreError> {
     let stopped = stop_words(ledger.stop.as_ref());
     let mut series = Vec::with_capacity(ledger.states.len());
+    let mut measurer = store.measurer(now);
     let mut nothing_from_provider = Vec::new();
     let mut all_left: Vec<Left> = Vec::new();
     for state in ledger.states {
         let asked = state.series;
         let held = store.find_series(&asked.key.symbol, asked.key.timeframe)?;
-        nothing_from_provider.extend(NothingFrom::asked_of(store, &held, asked.span)?);
+        nothing_from_provider.extend(NothingFrom::asked_of(&mut measurer, &held, asked.span)?);
         let State {
             open,
             left,
@@ -281,7 +284,7 @@ pub(super) fn make(
         elapsed,
         stamped_s: now.saturating_sub(job.planned_at).max(0).unsigned_abs(),
         records: ledger.records,
-        is_whole: requests == 0 && is_whole(store, &series)?,
+        is_whole: requests == 0 && is_whole(store, &mut measurer, &series)?,
         series,
         nothing_from_provider,
         left: all_left,

@@ -5,13 +5,16 @@ use serde_json::{Value, json};
 
 use super::args::Global;
 use super::error::{CliError, Exit, Said};
-use super::output::{self, counted};
+use super::output::{self, counted, time};
 
 /// What was not asked for.
 #[derive(Default)]
 pub struct Aside {
     /// Series that were quiet for long when they were asked last, and are not due again.
     not_due: usize,
+    /// Series with gaps that were asked for lately, and when the first of these is due.
+    resting: usize,
+    gaps_due_at: Option<i64>,
     left_out: Vec<LeftOut>,
 }
 
@@ -27,11 +30,14 @@ impl Aside {
     /// Counts the series of a plan that are not due.
     pub fn count(&mut self, targets: &[SeriesPlan]) {
         self.not_due += targets.iter().filter(|target| target.not_due).count();
+        let due = targets.iter().filter_map(|target| target.gaps_due_at);
+        self.resting += due.clone().count();
+        self.gaps_due_at = self.gaps_due_at.into_iter().chain(due).min();
     }
 
     /// Whether no series was passed over because it is not due.
     pub fn all_were_due(&self) -> bool {
-        self.not_due == 0
+        self.not_due + self.resting == 0
     }
 
     /// Leaves a part out that its source alone keeps from being done; any other error is one of the whole command.
@@ -75,6 +81,17 @@ impl Aside {
                 "{series} {were} not due: {they} had no candle for 20 days with trading hours and more, and {are} asked ever more seldom (--force asks now)"
             ));
         }
+        if let Some(at) = self.gaps_due_at.filter(|_| !global.quiet) {
+            let series = counted(self.resting as u64, "series");
+            let (have, are) = match self.resting {
+                1 => ("has", "is"),
+                _ => ("have", "are"),
+            };
+            output::say(format!(
+                "{series} {have} gaps that {are} not due: they were asked for, and are asked again after 1, 2, 4 .. days, the next from {} on (--force asks now)",
+                time(at)
+            ));
+        }
     }
 
     /// Adds it to a document.
@@ -86,6 +103,7 @@ impl Aside {
             row
         };
         document["not_due"] = json!(self.not_due);
+        document["gaps_due_at"] = json!(self.gaps_due_at.map(time));
         document["left_out"] = self.left_out.iter().map(left_out).collect();
     }
 

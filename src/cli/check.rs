@@ -112,7 +112,7 @@ fn checked(
     args: &Check,
     now: i64,
 ) -> Result<(Vec<Checked>, Vec<Closed>)> {
-    let mut measurer = store.measurer(now)?;
+    let mut measurer = store.measurer(now);
     let Share(most) = args.max_missing;
     let chosen = choice.of_all(store.series()?)?.into_iter();
     let each = chosen.map(|chosen| -> Result<Checked, StoreError> {

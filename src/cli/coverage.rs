@@ -1,14 +1,19 @@
 //! `candlefile coverage`: what should be there by the calendar, and what of it is.
 
+mod page;
+
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use anyhow::Result;
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Value, json};
 
 use crate::handover::choice::Choice;
+use crate::handover::outfile::{Target, TargetError};
 use crate::model::expected::{Day, Gap, GapKind, Measure, Tally};
 use crate::model::span::Span;
+use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Clock, SystemClock};
 use crate::store::{Closed, SeriesRow, Store, StoreError};
 
@@ -24,12 +29,21 @@ const GAPS: usize = 5;
 const LEGEND: &str =
     "# all sessions  + some of them  . nothing there  ? not asked  ~ not final yet";
 
-/// A series, what was measured, and the strip.
+/// A series, what was measured, and what its sessions are: for a terminal as a strip, or each for a page.
 struct Measured {
     series: SeriesRow,
     span: Option<Span>,
     measure: Measure,
-    strip: Strip,
+    strip: Vec<String>,
+    sessions: page::Sessions,
+}
+
+/// What is made of sessions: a strip for a terminal, a page, or nothing.
+#[derive(Clone, Copy)]
+enum Form {
+    Strip,
+    Page,
+    Figures,
 }
 
 pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
@@ -41,9 +55,20 @@ pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
         ..Choice::default()
     };
     let now = SystemClock::default().now();
-    let (all, closed) = Store::reading(&global.db, |store| {
-        store.at_one_instant(|| measured(store, &choice, now))
+    let target = args.html.as_deref();
+    let target = target.map(|path| Target::new(path, args.overwrite, &[&global.db]));
+    let target = target.transpose()?;
+    let form = match &target {
+        Some(_) => Form::Page,
+        None if global.json => Form::Figures,
+        None => Form::Strip,
+    };
+    let (mut all, closed) = Store::reading(&global.db, |store| {
+        store.at_one_instant(|| measured(store, &choice, form, now))
     })?;
+    if let Some(target) = target {
+        return write_page(global, &target, &mut all, now);
+    }
     if global.json {
         let series: Vec<Value> = all.iter().map(|one| one.document(global)).collect();
         let closed = closed::documents(global, &closed);
@@ -62,29 +87,59 @@ pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
+/// Writes the page, and says so.
+fn write_page(global: &Global, target: &Target, all: &mut [Measured], now: i64) -> Result<Exit> {
+    let file = global.db.file_name().unwrap_or_default().to_string_lossy();
+    let page = page::page(all, &file, &time(now));
+    let mut part = target.begin()?;
+    part.file()
+        .write_all(page.as_bytes())
+        .map_err(|error| TargetError::io(target.path(), error))?;
+    part.finish()?;
+    if !global.quiet {
+        output::print(format!(
+            "coverage of {} to {}, {}",
+            counted(all.len() as u64, "series"),
+            target.path().display(),
+            output::bytes(page.len() as u64)
+        ))?;
+    }
+    Ok(Exit::Complete)
+}
+
 /// The chosen series of a file, each measured, and the days that look like closures.
-fn measured(store: &Store, choice: &Choice, now: i64) -> Result<(Vec<Measured>, Vec<Closed>)> {
+fn measured(
+    store: &Store,
+    choice: &Choice,
+    form: Form,
+    now: i64,
+) -> Result<(Vec<Measured>, Vec<Closed>)> {
     let series = store.series()?;
     if series.is_empty() && choice.symbols.is_empty() && choice.timeframes.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let mut measurer = store.measurer(now)?;
+    let mut measurer = store.measurer(now);
     let chosen = choice
         .of_all(series)?
         .into_iter()
         .map(|chosen| chosen.series);
     let each = chosen.map(|series| -> Result<Measured, StoreError> {
         let span = measurer.span(&series)?;
-        let mut strip = Strip::default();
+        let (mut strip, mut sessions) = (Strip::default(), page::Sessions::default());
         let measure = match span {
-            Some(span) => measurer.measure(&series, span, |day| strip.take(day))?,
+            Some(span) => measurer.measure(&series, span, |day| match form {
+                Form::Strip => strip.take(day),
+                Form::Page => sessions.take(day),
+                Form::Figures => {}
+            })?,
             None => Measure::default(),
         };
         Ok(Measured {
             series,
             span,
             measure,
-            strip,
+            strip: strip.lines().collect(),
+            sessions,
         })
     });
     let all = each.collect::<Result<_, _>>()?;
@@ -135,11 +190,11 @@ impl Measured {
             key.timeframe,
             self.summary()
         ))?;
-        for line in self.strip.lines() {
+        for line in &self.strip {
             output::print(format!("  {line}"))?;
         }
         for gap in self.measure.gaps.iter().take(GAPS) {
-            output::print(format!("  {}", told(gap)))?;
+            output::print(format!("  {}", told(key.timeframe, gap)))?;
             output::print(format!("    {}", self.next(global, gap)))?;
         }
         match self.measure.gaps.len().saturating_sub(GAPS) {
@@ -180,7 +235,7 @@ impl Measured {
 }
 
 /// A gap for people.
-fn told(gap: &Gap) -> String {
+fn told(timeframe: Timeframe, gap: &Gap) -> String {
     let what = match gap.kind {
         GapKind::Hole => "nothing there",
         GapKind::Before => "nothing before the first candle",
@@ -188,7 +243,12 @@ fn told(gap: &Gap) -> String {
         GapKind::NotAsked => "not asked",
         GapKind::Thin => "far fewer minutes than usual",
     };
-    let sessions = counted(gap.sessions as u64, "session");
+    let unit = match timeframe {
+        Timeframe::Week => "week",
+        Timeframe::Month => "month",
+        Timeframe::Minutes(_) | Timeframe::Hours(_) | Timeframe::Day => "session",
+    };
+    let sessions = counted(gap.sessions as u64, unit);
     let (first, last) = gap.days;
     format!("{first} to {last}, {sessions}: {what}")
 }

@@ -30,7 +30,7 @@ pub fn run(global: &Global, args: &Info) -> Result<Exit> {
             let jobs = store.jobs(&JobFilter::All, now)?;
             Ok(Glance {
                 file: store.info()?,
-                nothing: nothing(store, &series)?,
+                nothing: nothing(store, &series, now)?,
                 odd: odd(store)?,
                 series,
                 failed: failed_slices(store, &jobs)?,
@@ -95,10 +95,15 @@ fn failed_slices(store: &Store, jobs: &[JobRow]) -> Result<(u64, u64), StoreErro
 }
 
 /// Where the provider had nothing, of every series.
-fn nothing(store: &Store, series: &[SeriesRow]) -> Result<Vec<NothingFrom>, StoreError> {
+fn nothing(store: &Store, series: &[SeriesRow], now: i64) -> Result<Vec<NothingFrom>, StoreError> {
+    let mut measurer = store.measurer(now);
     let mut all = Vec::new();
     for series in series {
-        all.extend(NothingFrom::asked_of(store, series, Span::EVERYTHING)?);
+        all.extend(NothingFrom::asked_of(
+            &mut measurer,
+            series,
+            Span::EVERYTHING,
+        )?);
     }
     Ok(all)
 }

@@ -80,6 +80,7 @@ impl Fetching {
             },
             force: self.fetch.force,
             refetch_empty: self.fetch.refetch_empty,
+            refetch_gaps: self.fetch.refetch_gaps,
             wait: self.fetch.wait,
         })
     }

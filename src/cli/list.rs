@@ -4,13 +4,14 @@ use crate::handover::choice::BadChoice;
 use crate::model::listing::Adjustment;
 use crate::model::span::{Span, SpanSet};
 use crate::model::symbol::Symbol;
+use crate::run::clock::{Clock, SystemClock};
 use crate::store::{OddRows, SeriesRow, Store, StoreError};
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::args::{Global, List, flat, no_timeframe};
 use super::error::Exit;
-use super::output::{self, count, counted, days, days_without, short, time};
+use super::output::{self, count, counted, days, short, time};
 use super::report::where_odd;
 use super::table;
 
@@ -72,8 +73,9 @@ pub fn all_of(
     series: impl IntoIterator<Item = SeriesRow>,
 ) -> Result<Vec<Listed>, StoreError> {
     let odd = store.odd_rows()?;
+    let mut measurer = store.measurer(SystemClock::default().now());
     let listed = |series: SeriesRow| {
-        let nothing = store.nothing_from_provider(&series)?;
+        let nothing = measurer.nothing(&series)?;
         let odd = odd.get(&series.id).copied().unwrap_or_default();
         Ok((series, nothing, odd))
     };
@@ -131,7 +133,7 @@ fn covered(series: &SeriesRow, nothing: &SpanSet, odd: OddRows) -> String {
     }
     match nothing.iter().collect::<Vec<Span>>().as_slice() {
         [] => {}
-        [one] => text += &format!(", nothing from {}", days_without(&series.key, *one)),
+        [one] => text += &format!(", nothing from {}", days(&series.key, *one)),
         several => text += &format!(", nothing in {}", counted(several.len() as u64, "stretch")),
     }
     if odd.rejected > 0 {

@@ -44,12 +44,6 @@ pub fn days(key: &SeriesKey, span: Span) -> String {
     format!("{} to {}", first.min(last), last.max(first))
 }
 
-/// A stretch without candles for people: the market days that have none. What is left of a day with candles is no part of it.
-pub fn days_without(key: &SeriesKey, span: Span) -> String {
-    let market = key.market(Weekday::Sun);
-    days(key, market.whole_days(span).unwrap_or(span))
-}
-
 /// What became of fetched rows, adding up; `None` where no row was fetched or removed.
 pub fn sum(records: Counts) -> Option<String> {
     if records == Counts::default() {

@@ -43,6 +43,7 @@ pub fn run(global: &Global, args: Serve) -> Result<Exit> {
         pace: args.pace,
         force: false,
         refetch_empty: false,
+        refetch_gaps: false,
         yes: false,
         wait: false,
     };

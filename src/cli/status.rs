@@ -193,7 +193,7 @@ fn show_one(global: &Global, store: &Store, detail: &JobDetail, now: i64) -> Res
     let without = detail.series.iter();
     let without = without.filter(|series| series.status == SeriesStatus::NoData);
     let keys: HashSet<_> = without.clone().map(|series| &series.key).collect();
-    let mut nothing = nothing_of(store, detail)?;
+    let mut nothing = nothing_of(store, detail, now)?;
     nothing.retain(|nothing| !keys.contains(&nothing.key));
     print_nothing(global, &nothing)?;
     let no_data = |series: &JobSeries| NoData::of(&series.key, series.span, provider).to_string();
@@ -265,7 +265,7 @@ fn print_document(store: &Store, detail: &JobDetail, now: i64) -> Result<()> {
     let mut job = document(store, &detail.job, now)?;
     let slices = listed(store, &detail.job, LISTED_IN_JSON)?;
     job["progress_left_out"] = json!(left_out(&detail.job, &slices));
-    let nothing = nothing_of(store, detail)?;
+    let nothing = nothing_of(store, detail, now)?;
     store.check_still()?;
     job["nothing_from_provider"] = nothing.iter().map(nothing_document).collect();
     job["series"] = detail
@@ -332,11 +332,12 @@ impl SliceDocument<'_> {
 }
 
 /// Where the provider had nothing of what a job has asked for, by what the file holds now.
-fn nothing_of(store: &Store, detail: &JobDetail) -> Result<Vec<NothingFrom>> {
+fn nothing_of(store: &Store, detail: &JobDetail, now: i64) -> Result<Vec<NothingFrom>> {
+    let mut measurer = store.measurer(now);
     let mut all = Vec::new();
     for asked in &detail.series {
         let series = store.find_series(&asked.key.symbol, asked.key.timeframe)?;
-        all.extend(NothingFrom::asked_of(store, &series, asked.span)?);
+        all.extend(NothingFrom::asked_of(&mut measurer, &series, asked.span)?);
     }
     Ok(all)
 }

@@ -8,6 +8,9 @@ use crate::monitor::Meter;
 use crate::store::{Store, StoreError};
 use crate::view::{Selection, View};
 
+/// 2026-01-01.
+const NOW: i64 = 1_767_225_600;
+
 /// Any bytes as a file, listed, read and verified. Says whether the file could be read.
 pub fn open(bytes: &[u8]) -> bool {
     let folder = std::env::temp_dir().join(format!("candlefile-fuzzing-{}", std::process::id()));
@@ -34,7 +37,7 @@ fn read(path: &Path) -> Result<(), StoreError> {
     store.at_one_instant(|| {
         store.odd_rows()?;
         for series in store.series()? {
-            store.nothing_from_provider(&series)?;
+            store.nothing_from_provider(&series, NOW)?;
             for some in [Selection::Head(5), Selection::Tail(5)] {
                 let view = View::of(series.clone()).select(some);
                 view.each_batch(&store, |_| Ok::<_, StoreError>(()))?;

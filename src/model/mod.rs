@@ -22,7 +22,6 @@ pub(crate) mod status;
 pub(crate) mod symbol;
 pub(crate) mod tag;
 pub(crate) mod timeframe;
-pub(crate) mod vacant;
 pub(crate) mod zones;
 
 pub use calendar::{Calendar, Session};
@@ -35,7 +34,7 @@ pub use market::{
     BadGrid, BadMarketCode, Cells, DEFAULT_DELAY, Frontier, Grid, Market, MarketCode, Offset,
     OtherGrid, Policy, Unknown, date_of, label_of,
 };
-pub use next::{Fill, Named, Next, Setting, Voice};
+pub use next::{Again, Fill, Named, Next, Setting, Voice};
 pub use range::{BadMoment, BadRange, BadTyped, Moment, Range, up_to_now};
 pub use series::SeriesKey;
 pub use span::{Span, SpanSet};

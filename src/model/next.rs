@@ -218,8 +218,20 @@ pub struct Fill {
     pub start: NaiveDate,
     /// The last day, inclusive; up to now without one.
     pub end: Option<NaiveDate>,
-    /// What the provider had nothing for, too.
-    pub again: bool,
+    /// What was asked before, too.
+    pub again: Again,
+}
+
+/// What of that which was asked before is asked once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing.
+    #[default]
+    No,
+    /// What the provider had nothing for.
+    Empty,
+    /// What it has far too little of, too, whenever that was asked.
+    Gaps,
 }
 
 impl Named {
@@ -347,7 +359,12 @@ impl Fill {
         let end = self.end.map(|end| ["--end".to_owned(), end.to_string()]);
         let words = series.chain(adjusted).chain(["--start", &start]);
         let words = words.map(str::to_owned);
-        let again = self.again.then(|| "--refetch-empty".to_owned());
+        let again: &[&str] = match self.again {
+            Again::No => &[],
+            Again::Empty => &["--refetch-empty"],
+            Again::Gaps => &["--refetch-gaps", "--force"],
+        };
+        let again = again.iter().map(|&word| word.to_owned());
         let words = words.chain(end.into_iter().flatten());
         words.chain(again).collect()
     }

@@ -14,6 +14,7 @@ pub use candles::books::Counted;
 pub(crate) use candles::closed::Closed;
 pub(crate) use candles::drop::Part;
 pub(crate) use candles::insert::HandedIn;
+pub(crate) use candles::measure::Measurer;
 pub use candles::read::{HeldSeries, SeriesRow};
 pub(crate) use candles::series::fillable;
 pub use error::SqliteError;

@@ -26,8 +26,8 @@ export async function reached(where) {
 
 let browser;
 
-/** A page of its own at `url`. `expected` are console errors that belong to the scenario. */
-export async function open(url, { width = 1440, theme = 'light', expected = [], prepare = () => {} } = {}) {
+/** A page of its own at `url`. `expected` are console errors that belong to the scenario, `ready` is there once it has begun. */
+export async function open(url, { width = 1440, theme = 'light', expected = [], ready = '#link.live, #link.polling, #link.locked', prepare = () => {} } = {}) {
   browser ??= await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme });
   const page = await context.newPage();
@@ -48,7 +48,7 @@ export async function open(url, { width = 1440, theme = 'light', expected = [], 
   });
   await prepare(page);
   await page.goto(url);
-  await page.locator('#link.live, #link.polling, #link.locked').waitFor();
+  await page.locator(ready).first().waitFor();
 
   const find = (selector, hasText) => page.locator(selector, { hasText }).first();
   return {

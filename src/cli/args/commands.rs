@@ -21,7 +21,8 @@ pub enum Command {
     Backfill(Backfill),
     /// Bring everything the file holds up to now, holes included
     #[command(after_help = "Examples:
-  candlefile update --dry-run")]
+  candlefile update --dry-run
+  candlefile update --refetch-gaps --dry-run")]
     Update(Update),
     /// Take the candles that files have: what is there already
     ///
@@ -54,7 +55,8 @@ pub enum Command {
     /// candle, or more; of 1w and 1mo one candle.
     #[command(after_help = "Examples:
   candlefile coverage
-  candlefile coverage AAPL,MSFT -t 1d --json")]
+  candlefile coverage AAPL,MSFT -t 1d --json
+  candlefile coverage --html coverage.html")]
     Coverage(Coverage),
     /// Whether series are complete up to a session: exit code 0 if they are, 3 if not
     ///

@@ -68,12 +68,15 @@ pub struct Resume {
 pub struct Fetch {
     #[command(flatten)]
     pub pace: Pace,
-    /// Ask for the live edge again even if nothing there has newly closed or become final
+    /// Ask for the live edge again even if nothing there has newly closed or become final, and for gaps that are not due
     #[arg(long)]
     pub force: bool,
     /// Ask again for every day with trading hours of which nothing is there, though the provider was asked
     #[arg(long)]
     pub refetch_empty: bool,
+    /// Ask again for the gaps that `coverage` tells amid the candles, each after 1, 2, 4 .. days
+    #[arg(long)]
+    pub refetch_gaps: bool,
     /// Do not ask, even if the plan is larger than what is free on the disk
     #[arg(long)]
     pub yes: bool,

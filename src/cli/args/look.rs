@@ -1,6 +1,7 @@
 //! What can be typed after the commands that look at a file or tidy it.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::calendar::Calendar as Calendars;
@@ -128,6 +129,12 @@ pub struct Coverage {
     /// Timeframes [default: all]
     #[arg(short, long = "timeframe", value_name = "TIMEFRAME")]
     pub timeframes: Vec<Listed<Timeframe>>,
+    /// Write a page of its own, months that open to days, in place of the text
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub html: Option<PathBuf>,
+    /// Replace what has that name; never a candlefile that is no packed one
+    #[arg(long, requires = "html")]
+    pub overwrite: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::backfill::{NothingFrom, Report, SeriesReport};
 use crate::cli::args::Global;
 use crate::cli::next;
-use crate::cli::output::{self, counted, days, days_without};
+use crate::cli::output::{self, counted, days};
 use crate::cli::progress::left_words;
 use crate::model::next::Next;
 use crate::model::series::SeriesKey;
@@ -178,7 +178,7 @@ pub fn print_nothing(global: &Global, all: &[NothingFrom]) -> Result<()> {
             "  nothing from the provider: {} {} {}",
             nothing.key.symbol,
             nothing.key.timeframe,
-            days_without(&nothing.key, nothing.span)
+            days(&nothing.key, nothing.span)
         ))?;
     }
     if all.len() > LISTED {

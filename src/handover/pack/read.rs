@@ -7,7 +7,7 @@ use super::PackError;
 use crate::handover::choice::{BadChoice, Chosen};
 use crate::model::digest::Digest;
 use crate::model::manifest::{Manifest, ManifestEntry, digest_of};
-use crate::model::next::{Fill, Named};
+use crate::model::next::{Again, Fill, Named};
 use crate::model::span::{Span, SpanSet};
 use crate::run::clock::Cancel;
 use crate::run::pipe::Sender;
@@ -190,7 +190,7 @@ fn unchecked(held: &SeriesRow, ts: i64) -> PackError {
             adjusted: true,
             start: day,
             end: Some(day),
-            again: false,
+            again: Again::No,
         },
     }
 }

@@ -1,11 +1,11 @@
 //! Which sessions in a row have no candle, and what that means. A session is missing however thin the symbol is; within one,
 //! minutes are judged by how many the symbol usually has.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, Weekday};
 
 use super::Day;
 use crate::model::market::{Market, date_of};
-use crate::model::next::{Fill, Named, Next};
+use crate::model::next::{Again, Fill, Named, Next};
 use crate::model::series::SeriesKey;
 use crate::model::span::Span;
 use crate::model::timeframe::Timeframe;
@@ -117,7 +117,6 @@ impl Gaps<'_> {
     /// All, longest first.
     pub(super) fn end(mut self) -> Vec<Gap> {
         self.close();
-        self.thin();
         self.found
             .sort_by_key(|gap| (std::cmp::Reverse(gap.sessions), gap.span));
         self.found
@@ -165,7 +164,8 @@ impl Gaps<'_> {
         }
     }
 
-    fn thin(&mut self) {
+    /// Finds the sessions that are thin, too.
+    pub(super) fn thin(&mut self) {
         let shares: Vec<i64> = self.filled.iter().map(Filled::share).collect();
         let mut last: Option<(usize, Gap)> = None;
         for (index, day) in self.filled.iter().enumerate() {
@@ -204,29 +204,52 @@ impl Gap {
         self.sessions += 1;
     }
 
-    /// What mends it, where something can: the provider is asked, once more if it was. `is_asked` says whether its source is a
-    /// provider.
+    /// Whether the provider has nothing of it, as it said.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self.kind, GapKind::Hole | GapKind::Before | GapKind::Ended)
+    }
+
+    /// Whether it is amid what there is, so that asking once more may fill it.
+    pub(crate) fn is_amid(&self) -> bool {
+        matches!(self.kind, GapKind::Hole | GapKind::Thin)
+    }
+
+    /// The market days that its candles start on: a session may begin the evening before.
+    fn dates(&self, market: &Market) -> (NaiveDate, NaiveDate) {
+        let (first, last) = self.days;
+        if market.timeframe().is_label() {
+            return self.days;
+        }
+        let date = |position| market.date(position);
+        (
+            first.min(date(self.span.start())),
+            last.max(date(self.span.end() - 1)),
+        )
+    }
+
+    /// What mends it: the provider is asked, once more if it was. `is_asked` says whether its source is a provider.
     pub(crate) fn next(&self, key: &SeriesKey, is_asked: bool) -> Next {
         if !is_asked {
             return Next::words("hand in what is missing: no provider is its source");
         }
         let series = Named::new(&key.symbol, key.timeframe);
+        let (start, end) = self.dates(&key.market(Weekday::Sun));
         let fill = |again| {
             Next::Backfill(Some(Fill {
                 series: series.clone(),
                 provider: key.source.clone(),
                 adjusted: key.adjusted.is_adjusted(),
-                start: self.days.0,
-                end: Some(self.days.1),
+                start,
+                end: Some(end),
                 again,
             }))
         };
         match self.kind {
-            GapKind::NotAsked => fill(false),
-            GapKind::Hole => fill(true),
-            GapKind::Before => fill(true).after("if it was listed then:"),
-            GapKind::Ended => fill(true).after("if it is still traded:"),
-            GapKind::Thin => Next::Show(series).shows("what there is of it"),
+            GapKind::NotAsked => fill(Again::No),
+            GapKind::Hole => fill(Again::Empty),
+            GapKind::Before => fill(Again::Empty).after("if it was listed then:"),
+            GapKind::Ended => fill(Again::Empty).after("if it is still traded:"),
+            GapKind::Thin => fill(Again::Gaps),
         }
     }
 }

@@ -4,12 +4,16 @@
 
 mod complete;
 mod gaps;
+mod landmarks;
+mod rest;
 mod slots;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use complete::{Complete, complete};
 pub(crate) use gaps::{Gap, GapKind};
+pub(crate) use landmarks::{End, landmarks};
+pub(crate) use rest::{Ask, Due, due};
 pub(crate) use slots::Slots;
 
 use chrono::NaiveDate;
@@ -63,6 +67,14 @@ pub(crate) struct Tally {
     pub not_final: i64,
     /// A row came that could not be stored.
     pub rejected: i64,
+}
+
+impl Day {
+    /// Whether there is an answer for all of it, and no candle.
+    pub(crate) fn is_vacant(&self) -> bool {
+        let tally = self.tally;
+        tally.stored + tally.not_asked + tally.not_final == 0
+    }
 }
 
 impl Tally {
@@ -138,18 +150,13 @@ pub(crate) struct Measure {
 
 /// Measures a series; each session is handed on as well.
 pub(crate) fn measure(facts: &Facts<'_>, slots: &Slots, mut each: impl FnMut(&Day)) -> Measure {
-    let life = facts.life();
-    let mut gaps = Gaps::new(facts.market, life);
     let (mut tally, mut regular) = (Tally::default(), (0, 0));
-    for session in slots.sessions(facts.span) {
-        let Some(day) = facts.day(session, life) else {
-            continue;
-        };
+    let mut gaps = facts.each_day(slots, |day| {
         tally += day.tally;
         regular = (regular.0 + day.regular.0, regular.1 + day.regular.1);
-        gaps.take(&day);
-        each(&day);
-    }
+        each(day);
+    });
+    gaps.thin();
     Measure {
         tally,
         density: percent(regular.0, regular.1),
@@ -157,13 +164,19 @@ pub(crate) fn measure(facts: &Facts<'_>, slots: &Slots, mut each: impl FnMut(&Da
     }
 }
 
-/// The gaps that sessions come to, longest first. One that looks like a closure is passed over like a holiday.
-pub(crate) fn gaps(market: &Market, life: Option<Span>, days: &[Day]) -> Vec<Gap> {
+/// The gaps that measured sessions come to, longest first. One that looks like a closure is passed over like a holiday.
+pub(crate) fn gaps_of(market: &Market, life: Option<Span>, days: &[Day]) -> Vec<Gap> {
     let mut gaps = Gaps::new(market, life);
     for day in days {
         gaps.take(day);
     }
     gaps.end()
+}
+
+/// The gaps of a series that are sessions without any candle, longest first: [`landmarks`] of its candles are enough. Each session
+/// is handed on as well.
+pub(crate) fn gaps(facts: &Facts<'_>, slots: &Slots, each: impl FnMut(&Day)) -> Vec<Gap> {
+    facts.each_day(slots, each).end()
 }
 
 /// What a slot without a row is.
@@ -174,7 +187,19 @@ enum Class {
     NotAsked,
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    fn each_day(&self, slots: &Slots, mut each: impl FnMut(&Day)) -> Gaps<'a> {
+        let life = self.life();
+        let mut gaps = Gaps::new(self.market, life);
+        for session in slots.sessions(self.span) {
+            if let Some(day) = self.day(session, life) {
+                gaps.take(&day);
+                each(&day);
+            }
+        }
+        gaps
+    }
+
     /// From the start of the first candle to just behind that of the last.
     fn life(&self) -> Option<Span> {
         match self.held {
@@ -183,7 +208,41 @@ impl Facts<'_> {
         }
     }
 
+    /// A session of which every candle is there, measured and held: most are, and thousands of series have thousands of them.
+    fn full_day(&self, session: &Session) -> Option<Day> {
+        let Held::Every { first, last } = self.held else {
+            return None;
+        };
+        let &[run] = session.runs.as_slice() else {
+            return None;
+        };
+        let span = Span::new(run.first, run.end())?;
+        let is_full = first <= span.start()
+            && span.end() - run.step <= last
+            && self.span.start() <= span.start()
+            && span.end() <= self.span.end();
+        let regular = if session.regular == Span::EVERYTHING {
+            run.slots
+        } else {
+            run.within(session.regular).map_or(0, |run| run.slots)
+        };
+        is_full.then(|| Day {
+            date: session.date,
+            span,
+            tally: Tally {
+                stored: run.slots,
+                ..Tally::default()
+            },
+            is_closed: false,
+            is_whole: true,
+            regular: (regular, regular),
+        })
+    }
+
     fn day(&self, session: &Session, life: Option<Span>) -> Option<Day> {
+        if let Some(day) = self.full_day(session) {
+            return Some(day);
+        }
         let measured = || session.runs.iter().filter_map(|run| run.within(self.span));
         let (first, end) = (measured().next()?.first, measured().next_back()?.end());
         let whole: i64 = session.runs.iter().map(|run| run.slots).sum();

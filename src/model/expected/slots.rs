@@ -1,6 +1,8 @@
 //! The candles that a market's calendar expects, session by session: as runs of equal steps, so that years of minutes are
 //! counted and not walked. Pure.
 
+use std::ops::Range;
+
 use chrono::NaiveDate;
 
 use crate::model::market::Market;
@@ -61,6 +63,8 @@ pub(super) struct Session {
 pub(crate) struct Slots {
     within: Span,
     sessions: Vec<Session>,
+    /// How many candles are expected before each session, and at last in all.
+    before: Vec<i64>,
 }
 
 /// Spans are rounded to so many seconds, so that series whose spans differ a little share their slots.
@@ -86,7 +90,16 @@ impl Slots {
                 Timeframe::Hours(n) => intraday(market, span, i64::from(n) * 3600),
             },
         };
-        Slots { within, sessions }
+        let mut before = vec![0; sessions.len() + 1];
+        for (index, session) in sessions.iter().enumerate() {
+            let slots: i64 = session.runs.iter().map(|run| run.slots).sum();
+            before[index + 1] = before[index] + slots;
+        }
+        Slots {
+            within,
+            sessions,
+            before,
+        }
     }
 
     /// These, or more where a span reaches further.
@@ -100,6 +113,10 @@ impl Slots {
 
     /// The sessions that reach into a span.
     pub(super) fn sessions(&self, span: Span) -> &[Session] {
+        self.sessions.get(self.places(span)).unwrap_or_default()
+    }
+
+    fn places(&self, span: Span) -> Range<usize> {
         let end = |session: &Session| session.runs.last().map_or(i64::MIN, |run| run.end());
         let start = |session: &Session| session.runs.first().map_or(i64::MAX, |run| run.first);
         let from = self
@@ -108,16 +125,24 @@ impl Slots {
         let to = self
             .sessions
             .partition_point(|session| start(session) < span.end());
-        self.sessions.get(from..to).unwrap_or_default()
+        from..to
     }
 
     /// How many candles are expected to start in a span.
     pub(crate) fn count(&self, span: Span) -> i64 {
-        let sessions = self.sessions(span).iter();
-        let runs = sessions.flat_map(|session| &session.runs);
-        runs.filter_map(|run| run.within(span))
-            .map(|run| run.slots)
-            .sum()
+        let Range { start, end } = self.places(span);
+        let counted = |session: &Session| -> i64 {
+            let runs = session.runs.iter().filter_map(|run| run.within(span));
+            runs.map(|run| run.slots).sum()
+        };
+        // Those amid the first and the last are in it as a whole.
+        match self.sessions.get(start..end).unwrap_or_default() {
+            [] => 0,
+            [one] => counted(one),
+            [first, .., last] => {
+                counted(first) + self.before[end - 1] - self.before[start + 1] + counted(last)
+            }
+        }
     }
 }
 

@@ -549,3 +549,39 @@ fn of_years_that_no_calendar_knows_nothing_is_expected() {
     );
     assert!(MarketCode::XNYS == market.code());
 }
+
+#[test]
+fn what_is_cut_from_a_session_is_not_expected_in_its_break() {
+    // Tokyo from 09:00 to 15:00 with lunch from 11:30 to 12:30, nine hours ahead.
+    let day = label(2024, 1, 10);
+    let span = Span::new(day, day + DAY).expect("a span");
+    let starts = |timeframe| {
+        let market = market("XTKS", "session", timeframe);
+        let slots = Slots::around(&market, span);
+        let runs = slots
+            .sessions(span)
+            .iter()
+            .flat_map(|session| &session.runs);
+        let starts = runs.flat_map(|run| run.starts());
+        let minutes = starts.map(|ts| (ts - day) / 60 + 9 * 60);
+        minutes.map(|at| (at / 60, at % 60)).collect::<Vec<_>>()
+    };
+    let halves = [
+        (9, 0),
+        (9, 30),
+        (10, 0),
+        (10, 30),
+        (11, 0),
+        (12, 30),
+        (13, 0),
+        (13, 30),
+        (14, 0),
+        (14, 30),
+    ];
+    assert_eq!(starts("30m"), halves);
+    // One that lies in it in part has the rest.
+    assert_eq!(
+        starts("1h"),
+        [(9, 0), (10, 0), (11, 0), (12, 0), (13, 0), (14, 0)]
+    );
+}

@@ -23,7 +23,7 @@ const FOREX_TURN: NaiveTime = NaiveTime::from_hms_opt(17, 0, 0).expect("a time o
 const TAIL_PROVES_AFTER: i64 = 7 * DAY;
 
 /// When a candle counts as closed and as final. Neither wait is negative nor longer than [`Policy::LONGEST`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
     /// Seconds from the last trading hour to closed (`--delay`).
     pub delay: i64,

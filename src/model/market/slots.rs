@@ -1,5 +1,4 @@
-//! What a stretch without a candle is measured in: days with trading hours, and for weeks and months whole candles. This is
-//! the one place that says so; a calendar makes it sharper by knowing more days without.
+//! What a stretch without a candle is measured in: days with trading hours, and for weeks and months whole candles.
 
 use chrono::NaiveDate;
 
@@ -35,7 +34,16 @@ impl Market {
 
     /// The first slot that begins at or after a position: the candles of a market day, its label for `1d`, a whole candle of `1w` and `1mo`. `None` where nothing trades any more.
     pub fn slot_from(&self, position: i64) -> Option<Span> {
-        self.nth_slot(position, 1)
+        if matches!(self.timeframe, Timeframe::Week | Timeframe::Month) {
+            let start = self.first_from(position);
+            self.trading_close(start)?;
+            return Span::new(start, self.next(start));
+        }
+        // No market rests for longer.
+        let date = self.day_of(position);
+        (0..REST)
+            .filter_map(|days| self.day_slot(plus_days(date, days)))
+            .find(|slot| slot.start() >= position)
     }
 
     /// Whether there are trading hours in a span.
@@ -63,39 +71,6 @@ impl Market {
         }
     }
 
-    /// The end of so many slots, one at least, that begin at or after a position; `None` where there are not so many.
-    pub fn slots_end(&self, position: i64, slots: usize) -> Option<i64> {
-        self.nth_slot(position, slots).map(Span::end)
-    }
-
-    /// The last of so many slots.
-    fn nth_slot(&self, position: i64, slots: usize) -> Option<Span> {
-        if matches!(self.timeframe, Timeframe::Week | Timeframe::Month) {
-            let first = self.first_from(position);
-            let start = (1..slots).fold(first, |start, _| self.next(start));
-            self.trading_close(start)?;
-            return Span::new(start, self.next(start));
-        }
-        let (mut date, mut slot) = self.day_from(position)?;
-        for _ in 1..slots {
-            (date, slot) = self.day_on_or_after(plus_days(date, 1), slot.end())?;
-        }
-        Some(slot)
-    }
-
-    /// The first market day whose candles all begin at or after a position, with its slot.
-    fn day_from(&self, position: i64) -> Option<(NaiveDate, Span)> {
-        self.day_on_or_after(self.day_of(position), position)
-    }
-
-    /// The same of the days from a date on. No market rests for longer.
-    fn day_on_or_after(&self, date: NaiveDate, position: i64) -> Option<(NaiveDate, Span)> {
-        (0..REST)
-            .map(|days| plus_days(date, days))
-            .filter_map(|date| Some((date, self.day_slot(date)?)))
-            .find(|(_, slot)| slot.start() >= position)
-    }
-
     /// The candles of a market day, without one that holds hours of the day before or after as well: it is there where
     /// either day has any.
     pub(crate) fn day_slot(&self, date: NaiveDate) -> Option<Span> {
@@ -116,27 +91,6 @@ impl Market {
             _ => self.next(last),
         };
         Span::new(start, end)
-    }
-
-    /// A stretch without a candle, cut to its days: candles that share a day with one that is held are no part of it.
-    pub fn whole_days(&self, empty: Span) -> Option<Span> {
-        if self.timeframe.is_label() {
-            return Some(empty);
-        }
-        let (first, slot) = self.day_from(empty.start())?;
-        let mut last = first;
-        // A week before its end there are slots, and few.
-        let mut position = slot.end().max(empty.end() - 10 * DAY);
-        while let Some((date, slot)) = self.day_from(position)
-            && slot.end() <= empty.end()
-        {
-            (last, position) = (date, slot.end());
-        }
-        let midnight = self.midnight(plus_days(last, 1));
-        Span::new(
-            self.floor(self.midnight(first)).max(empty.start()),
-            self.first_from(midnight).min(empty.end()),
-        )
     }
 
     /// The last market day whose trading hours are over, so that their candles count as closed.
@@ -194,13 +148,6 @@ mod tests {
         assert_eq!((slot.start(), slot.seconds()), (friday, 16 * 3600));
         let slot = minutes.slot_from(friday + 60).expect("a slot");
         assert_eq!(slot.start(), friday + 3 * DAY);
-        assert_eq!(
-            minutes.slots_end(friday + 60, 5),
-            Some(friday + 7 * DAY + 16 * 3600)
-        );
-        let coin = market(MarketCode::ALWAYS, "1h");
-        assert_eq!(coin.slots_end(label(1, 6), 5), Some(label(1, 11)));
-        assert_eq!(coin.slots_end(label(1, 6) + 3600, 5), Some(label(1, 12)));
     }
 
     #[test]
@@ -234,7 +181,6 @@ mod tests {
             days.slot_from(label(1, 6)).map(Span::start),
             Some(label(1, 8))
         );
-        assert_eq!(days.slots_end(label(1, 5), 5), Some(label(1, 12)));
         let weeks = market(MarketCode::XNYS, "1w");
         assert_eq!(
             weeks.slot_from(label(1, 1)),
@@ -245,24 +191,5 @@ mod tests {
             months.slot_from(label(1, 1)),
             Span::new(label(1, 1), label(2, 1))
         );
-    }
-
-    #[test]
-    fn what_shares_a_day_with_a_candle_is_cut_off() {
-        let minutes = market(MarketCode::XNYS, "1m");
-        let midnight = |day| label(1, day) + 5 * 3600;
-        // From a candle on Monday afternoon to one on Thursday morning.
-        let empty = Span::new(midnight(8) + 16 * 3600, midnight(11) + 9 * 3600).expect("a stretch");
-        assert_eq!(
-            minutes.whole_days(empty),
-            Span::new(midnight(9), midnight(11))
-        );
-        // The beginning and the end of what is covered.
-        let empty = Span::new(midnight(9), midnight(10)).expect("a stretch");
-        assert_eq!(minutes.whole_days(empty), Some(empty));
-        // Nothing beyond what is empty is asked for: it ends an hour after the trading hours of Tuesday.
-        let evening = Span::new(label(1, 8) + 5 * 3600, label(1, 10) + 2 * 3600);
-        let evening = evening.expect("a span");
-        assert_eq!(minutes.whole_days(evening), Some(evening));
     }
 }

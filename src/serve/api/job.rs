@@ -75,19 +75,25 @@ pub(super) fn detail(
         .iter()
         .map(|series| one(job, series, provider, now))
         .collect();
-    document["nothing_from_provider"] = nothing(store, job, &series)?;
+    document["nothing_from_provider"] = nothing(store, job, &series, now)?;
     Ok(document)
 }
 
 /// Where the provider had nothing of what a job has asked for. What still runs is asked about often, and is not done.
-fn nothing(store: &Store, job: &JobRow, series: &[SeriesProgress]) -> Result<Value, StoreError> {
+fn nothing(
+    store: &Store,
+    job: &JobRow,
+    series: &[SeriesProgress],
+    now: i64,
+) -> Result<Value, StoreError> {
+    let mut measurer = store.measurer(now);
     let mut all = Vec::new();
     if let Some(asked) = Span::new(job.start_ts, job.end_ts)
         && !job.status.is_active()
     {
         for SeriesProgress { key, .. } in series {
             let held = store.find_series(&key.symbol, key.timeframe)?;
-            all.extend(NothingFrom::asked_of(store, &held, asked)?);
+            all.extend(NothingFrom::asked_of(&mut measurer, &held, asked)?);
         }
     }
     let told = |nothing: &NothingFrom| {

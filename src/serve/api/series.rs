@@ -77,7 +77,7 @@ pub(in crate::serve) async fn coverage(call: Call) -> Result<Response<Body>, Fau
         store.at_one_instant(|| {
             let series = store.find_series(&symbol, timeframe)?;
             let missing = missing(store, &series, policy, now)?;
-            let nothing = store.nothing_from_provider(&series)?;
+            let nothing = store.nothing_from_provider(&series, now)?;
             let in_vain = store.asked_in_vain(series.id)?;
             let failed = missing.subtract(&missing.subtract(&in_vain));
             Ok(document(&series, &missing, &failed, &nothing))

@@ -179,6 +179,7 @@ impl Service {
             policy: self.settings.policy,
             force: false,
             refetch_empty: false,
+            refetch_gaps: false,
             wait: false,
         }
     }

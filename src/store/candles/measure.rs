@@ -3,46 +3,69 @@
 
 use std::collections::HashMap;
 
-use crate::model::expected::{Day, Facts, Held, Measure, Slots, gaps, measure};
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::model::expected::{
+    Ask, Day, Due, Facts, Gap, Held, Measure, Slots, due, gaps, gaps_of, measure,
+};
 use crate::model::market::{Market, Policy};
+use crate::model::series::SeriesKey;
 use crate::model::span::{Span, SpanSet};
 use crate::store::candles::closed::{Closed, Closures};
+use crate::store::candles::coverage::{HOURS_SINCE, SEVERAL_HOURS};
 use crate::store::candles::flags::OFF_SESSION;
-use crate::store::candles::series::known_in;
-use crate::store::file::stamp::{stamp, stamp_if_any};
-use crate::store::{SeriesRow, Store, StoreError, told};
+use crate::store::file::stamp::{Wait, stamp, stamp_if_any};
+use crate::store::{Counted, SeriesRow, Store, StoreError, told};
+
+/// What the gaps of a series hang on, and which there are: candles come and go only with the books or the coverage.
+pub(in crate::store) type KnownGaps = (
+    (SeriesKey, Market, Counted, Span, SpanSet, SpanSet),
+    Vec<Gap>,
+);
+
+/// Series whose gaps are kept in mind.
+const KNOWN: usize = 10_000;
 
 /// Measures the series of a file, one after the other: what they share is made once.
 pub(crate) struct Measurer<'a> {
     store: &'a Store,
     now: i64,
-    /// Candles outside of trading hours, by the series' row.
-    off_session: HashMap<i64, u64>,
-    markets: HashMap<Market, (Slots, i64)>,
+    slots: HashMap<Market, Slots>,
+    settled: HashMap<(Market, Policy), i64>,
     closures: Closures<'a>,
+}
+
+/// Which candles are looked at where not all are there that the calendar expects.
+enum Look {
+    /// All of them.
+    All,
+    /// As few as tell where so many sessions in a row have none.
+    Sessions(usize),
 }
 
 impl Store {
     /// Measures series at an instant.
+    pub(crate) fn measurer(&self, now: i64) -> Measurer<'_> {
+        Measurer {
+            store: self,
+            now,
+            slots: HashMap::new(),
+            settled: HashMap::new(),
+            closures: Closures::of(self),
+        }
+    }
+
+    /// Where the provider had nothing of a series: gaps of three sessions and more, of `1w` and `1mo` of one candle, each from the
+    /// start of its first session to the end of the last. `now` is Unix seconds.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn measurer(&self, now: i64) -> Result<Measurer<'_>, StoreError> {
-        let sql = "SELECT series_id, count(*) FROM quality_issues WHERE check_name = ? GROUP BY series_id";
-        let off_session = || -> rusqlite::Result<HashMap<i64, u64>> {
-            let mut select = self.connection.prepare_cached(sql)?;
-            let rows = select.query_map([OFF_SESSION], |row| {
-                Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
-            })?;
-            rows.collect()
-        };
-        Ok(Measurer {
-            store: self,
-            now,
-            off_session: off_session().map_err(told(&self.path))?,
-            markets: HashMap::new(),
-            closures: Closures::of(self),
-        })
+    pub fn nothing_from_provider(
+        &self,
+        series: &SeriesRow,
+        now: i64,
+    ) -> Result<SpanSet, StoreError> {
+        self.measurer(now).nothing(series)
     }
 
     /// From the first position that was ever asked of a series, or that it holds a candle of, to the end of the last.
@@ -68,6 +91,72 @@ impl Store {
             (Some(asked), Some(held)) => Some(asked.hull(held)),
             (asked, held) => asked.or(held),
         })
+    }
+
+    /// What was asked of a series, and answered.
+    fn asked_of(&self, series_id: i64) -> Result<Vec<Ask>, StoreError> {
+        let sql = "SELECT start_ts, end_ts, completed_at FROM backfill_progress
+                   WHERE series_id = ? AND status = 'completed' AND completed_at IS NOT NULL";
+        let asked = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let rows = select.query_map([series_id], |row| {
+                let span = Span::new(stamp(row, 0)?, stamp(row, 1)?);
+                let at = stamp(row, 2)?;
+                Ok(span.map(|span| Ask { span, at }))
+            })?;
+            rows.filter_map(Result::transpose)
+                .collect::<rusqlite::Result<Vec<Ask>>>()
+        };
+        asked().map_err(told(&self.path))
+    }
+
+    /// The live edge of a series that was asked and is not settled.
+    fn tail_of(&self, series_id: i64) -> Result<Option<Span>, StoreError> {
+        let valid = if self.format < HOURS_SINCE {
+            format!("NOT ({SEVERAL_HOURS})")
+        } else {
+            "true".to_owned()
+        };
+        let sql = format!(
+            "SELECT iif({valid}, tail_asked_from, NULL), tail_asked_to FROM series WHERE id = ?"
+        );
+        let tail = || {
+            let mut select = self.connection.prepare_cached(&sql)?;
+            select.query_row([series_id], |row| {
+                Ok((stamp_if_any(row, 0)?, stamp_if_any(row, 1)?))
+            })
+        };
+        Ok(match tail().map_err(told(&self.path))? {
+            (Some(from), Some(to)) => Span::new(from, to),
+            _ => None,
+        })
+    }
+
+    /// When candles counted as closed and final for the last job that asked for a series.
+    fn policy_of(&self, series_id: i64) -> Result<Policy, StoreError> {
+        let sql = "SELECT delay_s, final_after_s FROM backfill_jobs
+                   WHERE job_id = (SELECT max(job_id) FROM backfill_series WHERE series_id = ?)";
+        let policy = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let row = |row: &Row<'_>| {
+                let (Wait(delay), final_after) = (row.get(0)?, row.get::<_, Option<Wait>>(1)?);
+                let final_after = final_after.map(|Wait(seconds)| seconds);
+                Ok(Policy { delay, final_after })
+            };
+            select.query_row([series_id], row).optional()
+        };
+        let policy = policy().map_err(told(&self.path))?;
+        Ok(policy.unwrap_or_default())
+    }
+
+    /// Candles outside of trading hours.
+    fn off_session_candles(&self, series_id: i64) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM quality_issues WHERE series_id = ? AND check_name = ?";
+        let counted = || -> rusqlite::Result<i64> {
+            let mut select = self.connection.prepare_cached(sql)?;
+            select.query_row(params![series_id, OFF_SESSION], |row| row.get(0))
+        };
+        Ok(counted().map_err(told(&self.path))?.cast_unsigned())
     }
 
     /// The starts of rows of a series that could not be stored, ascending.
@@ -115,52 +204,192 @@ impl Measurer<'_> {
         span: Span,
         each: impl FnMut(&Day),
     ) -> Result<Measure, StoreError> {
-        let (store, market, now) = (self.store, series.market(), self.now);
-        let told = told(&store.path);
-        let known = known_in("main", store.format, &store.connection, series.id).map_err(told)?;
+        let mut days = Vec::new();
+        let mut measured = self.look(series, span, &Look::All, |facts, slots| {
+            measure(facts, slots, |day| days.push(*day))
+        })?;
+        let market = series.market();
+        let life = series.first_ts.zip(series.last_ts);
+        let life = life.and_then(|(first, last)| Span::new(first, last + 1));
+        if let Some(life) = life
+            && self.closures.mark(&market, life, &mut days)?
+        {
+            measured.gaps = gaps_of(&market, Some(life), &days);
+        }
+        days.iter().for_each(each);
+        Ok(measured)
+    }
+
+    /// The gaps of a series that are sessions without any candle, longest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn gaps(&mut self, series: &SeriesRow) -> Result<Vec<Gap>, StoreError> {
+        let Some(span) = self.span(series)? else {
+            return Ok(Vec::new());
+        };
+        let market = series.market();
+        let pending = self.pending(series, &market)?.within(span);
+        let state = (
+            series.key.clone(),
+            market,
+            series.books(),
+            span,
+            series.answered(),
+            pending,
+        );
+        // Whoever is asked about the same series again and again looks them up once.
+        if let Some((of, known)) = self.store.known_gaps.borrow().get(&series.id)
+            && *of == state
+        {
+            return Ok(known.clone());
+        }
+        let look = Look::Sessions(market.telling_slots());
+        let found = self.look(series, span, &look, |facts, slots| {
+            gaps(facts, slots, |_| {})
+        })?;
+        let mut known = self.store.known_gaps.borrow_mut();
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        known.insert(series.id, (state, found.clone()));
+        Ok(found)
+    }
+
+    /// Those of them that the provider had nothing for.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn nothing(&mut self, series: &SeriesRow) -> Result<SpanSet, StoreError> {
+        let gaps = self.gaps(series)?.into_iter();
+        let nothing = gaps.filter(Gap::is_nothing);
+        Ok(nothing.map(|gap| gap.span).collect())
+    }
+
+    /// The sessions of a series in a span that were answered without any candle, of `1w` and `1mo` the candles, however few they
+    /// are: all that there could be to ask for again.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn vacant(&mut self, series: &SeriesRow, span: Span) -> Result<SpanSet, StoreError> {
+        let Some(whole) = self.span(series)? else {
+            return Ok(SpanSet::new());
+        };
+        let mut found: Vec<Span> = Vec::new();
+        let mut is_next = false;
+        self.look(series, whole, &Look::Sessions(1), |facts, slots| {
+            gaps(facts, slots, |day| {
+                match found.last_mut() {
+                    // Between two of them in a row there is nothing to be had.
+                    Some(last) if is_next && day.is_vacant() => *last = last.hull(day.span),
+                    _ if day.is_vacant() => found.push(day.span),
+                    _ => {}
+                }
+                is_next = day.is_vacant();
+            })
+        })?;
+        let within = |vacant: Span| vacant.intersect(span);
+        Ok(found.into_iter().filter_map(within).collect())
+    }
+
+    /// What of the gaps amid the candles of a series is to be asked for again, as far as a span reaches; all of them where they are
+    /// not waited for.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn due(
+        &mut self,
+        series: &SeriesRow,
+        span: Span,
+        waits: bool,
+    ) -> Result<Due, StoreError> {
+        let Some(whole) = self.span(series)? else {
+            return Ok(Due::default());
+        };
+        let gaps = self.measure(series, whole, |_| {})?.gaps.into_iter();
+        let gaps = gaps.filter(Gap::is_amid);
+        let gaps = gaps.filter_map(|gap| gap.span.intersect(span));
+        let asked = if waits {
+            self.store.asked_of(series.id)?
+        } else {
+            Vec::new()
+        };
+        Ok(due(gaps, &asked, self.now))
+    }
+
+    /// Hands on what is known of a series.
+    fn look<T>(
+        &mut self,
+        series: &SeriesRow,
+        span: Span,
+        look: &Look,
+        then: impl FnOnce(&Facts<'_>, &Slots) -> T,
+    ) -> Result<T, StoreError> {
+        let market = series.market();
+        let pending = self.pending(series, &market)?;
         let life = series.first_ts.zip(series.last_ts);
         let life = life.and_then(|(first, last)| Span::new(first, last + 1));
         let reach = life.map_or(span, |life| life.hull(span));
-        let (slots, settled) = match self.markets.remove(&market) {
-            Some((slots, settled)) => (slots.reaching(&market, reach), settled),
-            None => (
-                Slots::around(&market, reach),
-                market.frontier(now, Policy::default()).settled,
-            ),
+        let slots = match self.slots.remove(&market) {
+            Some(slots) => slots.reaching(&market, reach),
+            None => Slots::around(&market, reach),
         };
-        let tail = known.tail.and_then(|tail| Span::new(tail.from, tail.to));
-        let unsettled = Span::new(settled, i64::MAX);
-        let pending: SpanSet = tail.into_iter().chain(unsettled).collect();
         let starts;
-        let off_session = self.off_session.get(&series.id).copied().unwrap_or(0);
-        let expected = life.map_or(0, |life| slots.count(life)).cast_unsigned();
         let held = match life {
-            Some(life) if series.candles == expected + off_session => Held::Every {
+            Some(life) if self.has_every(series, &slots, life)? => Held::Every {
                 first: life.start(),
                 last: life.end() - 1,
             },
-            _ => {
-                starts = store.starts(series.id)?;
+            Some(life) => {
+                starts = match look {
+                    Look::Sessions(sessions) if !market.timeframe().is_label() => {
+                        let mut few = self.store.landmarks(series.id, &slots, span, *sessions)?;
+                        few.extend([life.start(), life.end() - 1]);
+                        few.sort_unstable();
+                        few.dedup();
+                        few
+                    }
+                    _ => self.store.starts(series.id)?,
+                };
                 Held::Starts(&starts)
             }
+            None => Held::Starts(&[]),
         };
         let facts = Facts {
             market: &market,
             span,
-            answered: &known.answered(),
+            answered: &series.answered(),
             pending: &pending,
-            rejected: &store.rejected_starts(series.id)?,
+            rejected: &self.store.rejected_starts(series.id)?,
             held,
         };
-        let mut days = Vec::new();
-        let mut measured = measure(&facts, &slots, |day| days.push(*day));
-        self.markets.insert(market, (slots, settled));
-        if let Some(life) = life
-            && self.closures.mark(&market, life, &mut days)?
-        {
-            measured.gaps = gaps(&market, Some(life), &days);
-        }
-        days.iter().for_each(each);
-        Ok(measured)
+        let found = then(&facts, &slots);
+        self.slots.insert(market, slots);
+        Ok(found)
+    }
+
+    /// Where no answer can be final yet by the rule of the last job that asked, and what was asked and is not settled.
+    fn pending(&mut self, series: &SeriesRow, market: &Market) -> Result<SpanSet, StoreError> {
+        let policy = self.store.policy_of(series.id)?;
+        let now = self.now;
+        let settled = *self
+            .settled
+            .entry((*market, policy))
+            .or_insert_with(|| market.frontier(now, policy).settled);
+        let tail = self.store.tail_of(series.id)?;
+        Ok(tail
+            .into_iter()
+            .chain(Span::new(settled, i64::MAX))
+            .collect())
+    }
+
+    /// Whether a series holds every candle that is expected from its first to its last. Those outside of trading hours stand for
+    /// no other.
+    fn has_every(&self, series: &SeriesRow, slots: &Slots, life: Span) -> Result<bool, StoreError> {
+        let expected = slots.count(life).cast_unsigned();
+        Ok(match series.candles.checked_sub(expected) {
+            Some(more) => more == self.store.off_session_candles(series.id)?,
+            None => false,
+        })
     }
 }

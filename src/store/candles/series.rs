@@ -46,23 +46,15 @@ impl Store {
             .unwrap_or_default())
     }
 
-    /// The same for a plan that asks again: as empty counts what of its coverage in a span holds no candle, by the market of
-    /// the series, whatever the requests were that brought nothing.
+    /// The same for a plan that asks again: as empty counts what is given of its coverage, whatever the requests were that brought
+    /// nothing. Before its first candle a series has nothing else.
     ///
     /// # Errors
     /// As [`Store::known`].
-    pub(crate) fn known_with_vacant(
-        &self,
-        key: &SeriesKey,
-        market: &Market,
-        span: Span,
-    ) -> Result<Known, StoreError> {
-        let Some((id, mut known)) = self.known_of(key)? else {
-            return Ok(Known::default());
-        };
+    pub(crate) fn known_with(&self, key: &SeriesKey, again: &SpanSet) -> Result<Known, StoreError> {
+        let mut known = self.known(key)?;
         if known.has_candles {
-            let vacant = self.vacant(id, market, &known.coverage.within(span))?;
-            let empty = vacant.iter().map(|span| EmptySpan {
+            let empty = again.iter().map(|span| EmptySpan {
                 span,
                 asked_at: 0,
                 is_confirmed: true,

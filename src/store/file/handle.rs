@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::monitor::Meter;
 use crate::run::owner::Owner;
-use crate::store::candles::vacant::Vacancies;
+use crate::store::candles::measure::KnownGaps;
 use crate::store::file::how::How;
 use crate::store::file::link::Link;
 use crate::store::file::still::Still;
@@ -31,7 +31,7 @@ pub struct Store {
     pub(in crate::store) sealed: Cell<bool>,
     /// Counts the candles that are read.
     pub(in crate::store) meter: Meter,
-    pub(in crate::store) known_vacancies: RefCell<HashMap<i64, Vacancies>>,
+    pub(in crate::store) known_gaps: RefCell<HashMap<i64, KnownGaps>>,
     /// Size of the write-ahead log at which it is to be emptied next, bytes.
     pub(in crate::store) log_bound: u64,
     /// The run of this process on the file, once it has a job. Over with the store: after the connection is.

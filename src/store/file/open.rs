@@ -129,7 +129,7 @@ impl Store {
             format: FORMAT,
             sealed: Cell::new(false),
             meter: Meter::default(),
-            known_vacancies: RefCell::default(),
+            known_gaps: RefCell::default(),
             log_bound: LARGE,
             owner: OnceCell::new(),
         };
@@ -253,7 +253,7 @@ fn reading(how: How, held: Held, path: &Path, real: PathBuf) -> Result<Store, St
         still,
         format,
         meter: Meter::default(),
-        known_vacancies: RefCell::default(),
+        known_gaps: RefCell::default(),
         log_bound: LARGE,
         owner: OnceCell::new(),
     })

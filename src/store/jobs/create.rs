@@ -36,6 +36,8 @@ pub(crate) struct SeriesPlan {
     pub disbelieved: SpanSet,
     /// Whether its live edge is left alone, since it was quiet for long and is not due again.
     pub not_due: bool,
+    /// When the next of its gaps is asked for again, where those that are not due were left out.
+    pub gaps_due_at: Option<i64>,
     /// What is missing, too, and left to living jobs that fetch it.
     pub left: Vec<Left>,
     /// Whether the provider was asked before without any answer.

@@ -1,8 +1,6 @@
 //! Imports: a job that takes files in place of answers, and each of its files with how far it came. What is written as their rows
 //! come is in `importing` beside this.
 
-mod written;
-
 use std::fmt;
 
 use rusqlite::{Connection, params};

@@ -1,8 +1,12 @@
 //! `coverage`: what should be there by the calendar, and what of it is.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::support::harness::Home;
+use crate::support::seeded::say;
 
 /// AAPL of the sample, 2024-01-02 to 2024-03-28, without its candles of some days.
 fn sample_without(timeframes: &str, days: &str) -> Home {
@@ -175,4 +179,70 @@ fn a_series_that_was_never_listed_has_nothing_before() {
         (&gap["kind"], &gap["sessions"]),
         (&json!("before"), &json!(61))
     );
+}
+
+#[test]
+fn a_page_of_its_own_opens_months_to_days_and_asks_nobody_for_anything() {
+    let home = sample_without("1m,1d", HOLE);
+    let page = home.path("coverage.html");
+    let write = |words: &str| {
+        let path = page.to_str().unwrap();
+        home.cli(["coverage", "--html", path]).args(words).run()
+    };
+    let said = write("AAPL").ok().stdout;
+    assert!(said.starts_with("coverage of 2 series to "), "{said}");
+    let text = std::fs::read_to_string(&page).unwrap();
+    assert!(text.contains("default-src 'none'"), "{text}");
+    assert!(!text.contains("://"), "it names another place");
+    assert!(text.len() < 30_000, "{} bytes", text.len());
+    write("AAPL").exit(1).says(&["coverage.html"]);
+    write("-t 1d --overwrite").ok();
+    write("--json").exit(2);
+    let db = home.db_path();
+    home.cli(["coverage", "--overwrite", "--html"])
+        .arg(&db)
+        .run()
+        .exit(1);
+    write("--overwrite").ok();
+    let Some(browser) = std::env::var_os("CANDLEFILE_BROWSER") else {
+        say("skipped: CANDLEFILE_BROWSER names no folder (.ci/browser makes one)".into());
+        return;
+    };
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/coverage.mjs");
+    for scenario in ["keys", "looks"] {
+        let mut command = Command::new("node");
+        command.arg(&driver).arg(scenario);
+        command.arg(format!("file://{}", page.display()));
+        let done = command.env("CANDLEFILE_BROWSER", &browser).output();
+        let done = done.unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{scenario}\n{said}");
+    }
+}
+
+#[test]
+fn weeks_and_months_are_told_as_such() {
+    let home = sample_without("1w,1mo", "'2024-02-04', '2024-02-01'");
+    let text = home.cli(["coverage"]).run().ok().stdout;
+    for words in [
+        "2024-02-04 to 2024-02-10, 1 week: nothing there",
+        "2024-02-01 to 2024-02-29, 1 month: nothing there",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
+#[test]
+fn what_is_not_final_goes_by_the_rule_of_the_job_that_asked() {
+    let home = Home::of_sample("AAPL -t 1d --start 60d");
+    home.sql(
+        "UPDATE coverage SET end_ts = (unixepoch() / 86400 - 20) * 86400;
+         DELETE FROM candle_data WHERE ts >= (SELECT end_ts FROM coverage);
+         UPDATE series SET candles = (SELECT count(*) FROM candle_data), last_ts = (SELECT max(ts) FROM candle_data),
+             tail_asked_at = NULL, tail_asked_from = NULL, tail_asked_to = NULL",
+    );
+    let not_asked = || coverage(&home)[0]["not_asked"].as_i64().unwrap();
+    assert!(not_asked() > 8);
+    home.sql("UPDATE backfill_jobs SET final_after_s = 30 * 86400");
+    assert_eq!(not_asked(), 0);
 }

@@ -306,6 +306,7 @@ fn asks_nothing(store: &mut Store, key: &SeriesKey, held: Span) {
         policy: Policy::default(),
         force: false,
         refetch_empty: false,
+        refetch_gaps: false,
         wait: false,
     };
     let request = Request {

@@ -52,6 +52,7 @@ fn a_provider_of_ones_own_is_asked_through_the_same_path() {
         policy: Policy::default(),
         force: false,
         refetch_empty: false,
+        refetch_gaps: false,
         wait: false,
     };
     let key = |symbol: &str| SeriesKey {

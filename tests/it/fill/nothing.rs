@@ -49,15 +49,28 @@ fn all(timeframe: &str, span: Span) -> impl Iterator<Item = Candle> {
 
 /// A provider without candles from one market date to another, both without.
 fn without(from: &str, to: &str) -> (Server, Mended) {
-    let hole = label(date(from))..label(date(to)) + DAY;
+    lacking(&[(from, to)], None)
+}
+
+/// One without those of several stretches, and with one in eight of another.
+fn lacking(stretches: &[(&str, &str)], thin: Option<(&str, &str)>) -> (Server, Mended) {
+    let days = |&(from, to): &(&str, &str)| label(date(from))..label(date(to)) + DAY;
+    let holes: Vec<_> = stretches.iter().map(days).collect();
+    let thin = thin.as_ref().map(days);
     let mended = Mended::default();
     let is_mended = Arc::clone(&mended);
     let server = Server::scripted(move |request| {
         let ask = request.ask();
         // New York's night has no candle.
         let night = if ask.dated { 0 } else { 6 * 3600 };
+        let is_there = |candle: &Candle| {
+            let day = candle.ts - night;
+            let is_thin = thin.as_ref().is_some_and(|thin| thin.contains(&day));
+            let is_one_in_eight = ask.dated || candle.ts % (8 * 900) == 0;
+            !holes.iter().any(|hole| hole.contains(&day)) && (!is_thin || is_one_in_eight)
+        };
         let rows: Vec<String> = all(&ask.timeframe, ask.span)
-            .filter(|c| is_mended.load(Ordering::SeqCst) || !hole.contains(&(c.ts - night)))
+            .filter(|candle| is_mended.load(Ordering::SeqCst) || is_there(candle))
             .map(|candle| row(&ask.symbol, &ask.timeframe, &candle, 1.0))
             .collect();
         Some(Reply::json(200, body(&ask.symbol, false, &rows, None)))
@@ -65,19 +78,14 @@ fn without(from: &str, to: &str) -> (Server, Mended) {
     (server, mended)
 }
 
-const STEPS: [(&str, i64); 4] = [("15m", 900), ("4h", 4 * 3600), ("1d", DAY), ("1w", 7 * DAY)];
-
-/// From the end of the last candle before a position to the first one after it.
-fn around(home: &Home, timeframe: &str, step: i64, at: i64) -> Span {
-    let candles = home.db().candles("AAPL", timeframe);
-    let after = candles.iter().position(|candle| candle.ts > at).unwrap();
-    (candles[after - 1].ts + step, candles[after].ts)
-}
-
-fn text(ts: i64) -> Value {
-    let time = chrono::DateTime::from_timestamp(ts, 0).unwrap();
-    json!(time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
+/// The sessions from the 1st to the 12th of April 2024: of minutes and hours from 04:00 to 20:00 in New York's summer, of
+/// weeks the one that begins in it.
+const HOLES: [(&str, &str, &str); 4] = [
+    ("15m", "2024-04-01T08:00:00Z", "2024-04-13T00:00:00Z"),
+    ("4h", "2024-04-01T08:00:00Z", "2024-04-13T00:00:00Z"),
+    ("1d", "2024-04-01T00:00:00Z", "2024-04-13T00:00:00Z"),
+    ("1w", "2024-04-07T00:00:00Z", "2024-04-14T00:00:00Z"),
+];
 
 /// As they are told, without those of other series.
 fn told(all: &Value, timeframe: &str) -> Vec<(Value, Value)> {
@@ -141,9 +149,8 @@ fn a_hole_is_told_everywhere_whatever_the_timeframe_and_however_the_requests_wer
     let id = report["job_id"].as_str().unwrap();
     let status = json_of(&whole, &format!("status {id}"));
     let info = json_of(&whole, "info");
-    for (timeframe, step) in STEPS {
-        let hole = around(&whole, timeframe, step, label(date("2024-04-05")));
-        let expected = [(text(hole.0), text(hole.1))];
+    for (timeframe, start, end) in HOLES {
+        let expected = [(json!(start), json!(end))];
         for all in [&report, &status["jobs"][0], &info] {
             assert_eq!(told(&all["nothing_from_provider"], timeframe), expected);
         }
@@ -151,7 +158,7 @@ fn a_hole_is_told_everywhere_whatever_the_timeframe_and_however_the_requests_wer
         assert_eq!(listed(&pieces, timeframe), expected);
     }
     for (words, says) in [
-        ("list", "nothing from 2024-03-30 to 2024-04-14"),
+        ("list", "nothing from 2024-04-01 to 2024-04-12"),
         ("info", "nothing from the provider: AAPL 1d 2024-0"),
         ("info", "4 stretches that the provider had nothing for"),
         (
@@ -186,8 +193,8 @@ fn a_server_tells_of_it_too() {
         .ok()
         .json();
     let serving = Serving::start(home.serve(&server));
-    let stretch = around(&home, "1d", DAY, label(date("2024-04-05")));
-    let expected = [(text(stretch.0), text(stretch.1))];
+    let (_, start, end) = HOLES[2];
+    let expected = [(json!(start), json!(end))];
     let coverage = serving.get("/api/v1/coverage/AAPL?timeframe=1d").is(200);
     assert_eq!(
         told(&coverage.json()["nothing_from_provider"], "1d"),
@@ -289,18 +296,12 @@ fn a_day_without_a_candle_is_asked_for_again_when_told_to_and_nothing_else_is() 
         .ok();
     let day = label(date("2024-04-16"));
     for ask in server.asked() {
-        let midnight = if ask.timeframe == "1d" {
-            day
-        } else {
-            day + 4 * 3600
+        // Of minutes and hours the session.
+        let session = match ask.timeframe.as_str() {
+            "1d" => (day, day + DAY),
+            _ => (day + 8 * 3600, day + DAY),
         };
-        let (start, end) = ask.span;
-        // A candle of four hours may reach over midnight.
-        assert!((midnight - 4 * 3600..=midnight).contains(&start), "{ask:?}");
-        assert!(
-            (midnight + DAY - 4 * 3600..midnight + DAY + 4 * 3600).contains(&end),
-            "{ask:?}"
-        );
+        assert_eq!(ask.span, session, "{ask:?}");
     }
     for timeframe in ["1d", "15m", "4h"] {
         let span = home.db().coverage("AAPL", timeframe)[0];
@@ -361,4 +362,124 @@ fn what_was_said_once_is_asked_about_however_candles_come_to_lie_beside_it() {
         let held = Db::open(&home.path(file)).candles("AAPL", "1d").len();
         assert_eq!(held, 259, "weekdays of 2023 in {file}");
     }
+}
+
+/// Says of all that was asked that it was asked so much earlier.
+fn days_later(home: &Home, days: i64) {
+    home.sql(&format!(
+        "UPDATE backfill_progress SET completed_at = completed_at - {days} * 86400"
+    ));
+}
+
+#[test]
+fn gaps_amid_the_candles_are_asked_for_again_after_1_2_and_4_days() {
+    // Nothing before a listing, either, and two days that are no gap.
+    let missing = [
+        ("2024-04-02", "2024-04-05"),
+        ("2024-04-15", "2024-04-18"),
+        ("2024-04-23", "2024-04-24"),
+    ];
+    let (server, mended) = lacking(&missing, None);
+    let home = Home::new();
+    let words = "AAPL -t 1d,1h --start 2024-04-02 --end 2024-04-29";
+    let again = format!("{words} --refetch-gaps");
+    home.backfill(&server, words).ok();
+    server.forget();
+    let said = home.backfill(&server, &again).ok();
+    assert_eq!(
+        (said.json()["requests"].clone(), server.hits()),
+        (json!(0), 0)
+    );
+    assert!(
+        said.stderr.contains("2 series have gaps that are not due"),
+        "{said:?}"
+    );
+    let label = |day| label(date(day));
+    let (monday, friday) = (label("2024-04-15"), label("2024-04-19"));
+    let gaps = [(monday, friday), (monday + 8 * 3600, friday)];
+    for days in [1, 2, 4] {
+        days_later(&home, days - 1);
+        let plan = home.backfill(&server, &format!("{again} --dry-run")).ok();
+        assert_eq!(plan.json()["plan"]["slices"], 0, "{days}");
+        assert!(plan.json()["gaps_due_at"].is_string(), "{plan:?}");
+        days_later(&home, 1);
+        let plan = home.backfill(&server, &format!("{again} --dry-run")).ok();
+        assert_eq!(plan.json()["plan"]["slices"], 2, "{days}");
+        assert_eq!(plan.json()["gaps_due_at"], Value::Null);
+        assert_eq!(server.hits(), 0);
+        home.backfill(&server, &again).ok();
+        let mut asked: Vec<Span> = server.asked().into_iter().map(|ask| ask.span).collect();
+        asked.dedup();
+        assert_eq!(asked, gaps, "{days}");
+        server.forget();
+    }
+    // An update has them in its plan, too, and --force does not wait.
+    let update = ["update", "--json", "--dry-run", "--refetch-gaps"];
+    let plan = home.to(&server, update).run().ok();
+    assert!(plan.json()["gaps_due_at"].is_string(), "{plan:?}");
+    mended.store(true, Ordering::SeqCst);
+    home.backfill(&server, &format!("{again} --force")).ok();
+    assert_eq!(server.hits(), 2, "{:?}", server.asked());
+    let left = json_of(&home, "coverage");
+    for series in left["series"].as_array().unwrap() {
+        let kinds: Vec<&Value> = series["gaps"].as_array().unwrap().iter().collect();
+        let kinds: Vec<&Value> = kinds.iter().map(|gap| &gap["kind"]).collect();
+        assert_eq!(kinds, ["before"], "{series}");
+    }
+}
+
+#[test]
+fn the_next_step_of_every_gap_mends_it_as_it_stands() {
+    let missing = [
+        ("2024-04-02", "2024-04-05"),
+        ("2024-04-15", "2024-04-18"),
+        ("2024-05-20", "2024-05-24"),
+    ];
+    let (server, mended) = lacking(&missing, Some(("2024-05-06", "2024-05-07")));
+    let home = Home::new();
+    home.backfill(
+        &server,
+        "AAPL -t 15m,1d,1w --start 2024-04-02 --end 2024-05-24",
+    )
+    .ok();
+    let unasked = "unixepoch('2024-04-24') AND unixepoch('2024-04-27')";
+    let [from, to] = unasked.split(" AND ").collect::<Vec<_>>()[..] else {
+        panic!("two ends");
+    };
+    home.sql(&format!(
+        "CREATE TEMP TABLE s AS SELECT id FROM series WHERE timeframe != '1w';
+         INSERT INTO coverage SELECT series_id, {to}, end_ts FROM coverage, s WHERE series_id = id;
+         UPDATE coverage SET end_ts = {from} WHERE start_ts < {from} AND series_id IN (SELECT id FROM s);
+         DELETE FROM candle_data WHERE ts >= {from} AND ts < {to} AND series_id IN (SELECT id FROM s);
+         UPDATE series SET candles = (SELECT count(*) FROM candle_data WHERE series_id = id)"
+    ));
+    mended.store(true, Ordering::SeqCst);
+    let gaps = || {
+        let document = json_of(&home, "coverage");
+        let series = document["series"].as_array().unwrap().clone();
+        let gaps = series
+            .iter()
+            .flat_map(|series| series["gaps"].as_array().unwrap().clone());
+        gaps.collect::<Vec<Value>>()
+    };
+    let told = gaps();
+    let mut kinds: Vec<&str> = told
+        .iter()
+        .map(|gap| gap["kind"].as_str().unwrap())
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds, ["before", "ended", "hole", "not_asked", "thin"]);
+    for gap in &told {
+        let next = gap["next"].as_str().unwrap();
+        let (_, words) = next.split_once(" backfill ").expect(next);
+        home.to(&server, ["backfill"]).args(words).run().ok();
+        let is_left = gaps().iter().any(|left| {
+            left["start"] == gap["start"]
+                && left["kind"] == gap["kind"]
+                && left["next"] == gap["next"]
+        });
+        assert!(!is_left, "{gap}");
+    }
+    assert_eq!(gaps(), [] as [Value; 0]);
 }

@@ -89,12 +89,11 @@ fn what_lies_before_the_first_candle_and_slices_without_a_row_are_remembered_and
     let (mut bench, now) = (coin_of(&[cells[1], cells[2]]), utc(LONG_PAST));
     let report = bench.backfill(now, COIN, whole(&cells));
     let first = cells[1].start() + 12 * HOUR;
-    let second = cells[2].start() + 12 * HOUR;
-    let before = span(cells[0].start(), first);
+    // The days with a candle are no part of it.
     let nothing = [
-        before,
-        span(first + 60, second),
-        span(second + 60, cells[3].end()),
+        span(cells[0].start(), cells[1].start()),
+        span(cells[1].start() + DAY, cells[2].start()),
+        span(cells[2].start() + DAY, cells[3].end()),
     ]
     .map(|span| NothingFrom {
         key: key(COIN),

@@ -46,6 +46,7 @@ fn run(
         force: false,
         wait: false,
         refetch_empty: false,
+        refetch_gaps: false,
     };
     let series = symbols.split(' ').map(|symbol| {
         let key = SeriesKey {

@@ -35,6 +35,7 @@ fn ask(file: &Path, symbol: &str, adjusted: Adjustment, days: (&str, &str), now:
         force: false,
         wait: false,
         refetch_empty: false,
+        refetch_gaps: false,
     };
     let request = Request {
         command: "backfill",

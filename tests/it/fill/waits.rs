@@ -45,6 +45,7 @@ fn a_job_that_waits_long_for_its_provider_gives_signs_of_life_meanwhile() {
         policy: Policy::default(),
         force: false,
         refetch_empty: false,
+        refetch_gaps: false,
         wait: false,
     };
     let request = Request {

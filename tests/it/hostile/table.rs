@@ -66,6 +66,7 @@ pub(crate) fn run(home: &Home, url: &str, limits: Limits, workers: usize) -> Rep
         policy: Policy::default(),
         force: false,
         refetch_empty: false,
+        refetch_gaps: false,
         wait: false,
     };
     let series = [BAD].into_iter().chain(GOOD).map(|symbol| {

@@ -270,6 +270,7 @@ pub(crate) fn job(
         force: false,
         wait: false,
         refetch_empty: false,
+        refetch_gaps: false,
     };
     run(store, &request(series), &runner, &())
 }
@@ -345,6 +346,7 @@ impl Bench {
             force: self.force,
             wait: false,
             refetch_empty: self.refetch_empty,
+            refetch_gaps: false,
         }
     }
 

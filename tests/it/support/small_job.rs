@@ -182,6 +182,7 @@ pub(crate) fn run_all(path: &Path, size: Size, told: &dyn Fn(u64)) -> Result<(),
             policy: Policy::default(),
             force: false,
             refetch_empty: false,
+            refetch_gaps: false,
             wait: false,
         };
         let request = Request {
