@@ -13,7 +13,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 
 use crate::model::market::instant_of;
-use table::{Hours, Trading, Week};
+use table::{Hours, Trading, Unread, Week};
 
 /// The calendar of an exchange. There is one of each code, and one more for all [days of its own](Calendar::own_days) that a file has.
 #[derive(Clone)]
@@ -76,17 +76,18 @@ pub struct Session {
     pub is_assumed: bool,
 }
 
-static ALL: LazyLock<Vec<Calendar>> = LazyLock::new(table::read);
+static ALL: LazyLock<Vec<Unread>> = LazyLock::new(table::unread);
 
 impl Calendar {
     /// All that there are, by code.
     pub fn all() -> impl Iterator<Item = &'static Calendar> {
-        ALL.iter()
+        ALL.iter().map(Unread::read)
     }
 
     /// The one of a code, such as `XNYS`.
     pub fn of(code: &str) -> Option<&'static Calendar> {
-        Calendar::all().find(|calendar| calendar.code == code)
+        let found = ALL.binary_search_by(|one| one.code().cmp(code)).ok()?;
+        Some(ALL[found].read())
     }
 
     /// Its code: the market identifier of ISO 10383, where the exchange has one.

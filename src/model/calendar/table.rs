@@ -15,6 +15,7 @@
 //! day, and a break is what lies between two parts: `09:00-11:30,12:30-15:30`.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -52,12 +53,60 @@ pub(super) struct Trading {
     pub(super) early_close: i64,
 }
 
+/// A calendar that is read when it is asked for: a command asks for one or two of them, and all take longer than the rest of it.
+#[derive(Debug)]
+pub(super) struct Unread {
+    code: &'static str,
+    /// All lines that speak of it, those of the one whose sessions it has included.
+    lines: Vec<&'static str>,
+    read: OnceLock<Calendar>,
+}
+
+impl Unread {
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(super) fn read(&self) -> &Calendar {
+        self.read.get_or_init(|| {
+            let mut read = Vec::new();
+            for line in &self.lines {
+                let said = read_line(line, &mut read);
+                assert!(said.is_some(), "no line of a calendar: {line}");
+            }
+            read.pop().expect("the line that begins it")
+        })
+    }
+}
+
 /// All calendars, by code.
-pub(super) fn read() -> Vec<Calendar> {
-    let mut all: Vec<Calendar> = Vec::new();
+pub(super) fn unread() -> Vec<Unread> {
+    let mut all: Vec<Unread> = Vec::new();
     for line in TABLES.lines().chain(OWN.lines()) {
-        let read = read_line(line, &mut all);
-        assert!(read.is_some(), "no line of a calendar: {line}");
+        let begins = |code, mut lines: Vec<&'static str>| {
+            lines.push(line);
+            let read = OnceLock::new();
+            Unread { code, lines, read }
+        };
+        let of = |code| all.iter().position(|one| one.code == code);
+        let mut words = line.split(' ');
+        match (words.next(), words.next()) {
+            (Some("="), Some(code)) => all.push(begins(code, Vec::new())),
+            (Some("a"), Some(code)) => {
+                let other = words.next().and_then(of).map(|at| all[at].lines.clone());
+                all.push(begins(code, other.unwrap_or_default()));
+            }
+            (Some("t"), Some(code)) => match of(code) {
+                Some(at) => all[at].lines.push(line),
+                None => panic!("no calendar before its line: {line}"),
+            },
+            // Remarks may stand before the first one.
+            _ => {
+                if let Some(last) = all.last_mut() {
+                    last.lines.push(line);
+                }
+            }
+        }
     }
     all.sort_by_key(|calendar| calendar.code);
     all
