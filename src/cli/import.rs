@@ -163,7 +163,7 @@ fn lines(global: &Global, report: &ImportReport) -> Result<()> {
         counted(of(FileStatus::Imported), "file"),
         counted(report.series.len() as u64, "series"),
         report.source,
-        output::took(report.elapsed.as_secs()),
+        output::took(report.stamped_s),
     ))?;
     output::print(format!("  job {}", report.job_id))?;
     for (status, what) in [

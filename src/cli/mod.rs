@@ -124,6 +124,7 @@ fn run(registry: Registry, words: &[OsString]) -> i32 {
         Err(error) => {
             let named = match error.downcast_ref() {
                 Some(CliError::NoInput(error)) => error.path(),
+                Some(CliError::NotImported { path, .. }) => Some(path.as_path()),
                 _ => error.downcast_ref().and_then(StoreError::path),
             };
             #[cfg(feature = "serve")]

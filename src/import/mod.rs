@@ -197,6 +197,7 @@ impl Import {
             })
         });
         spare.give_back();
+        let began_at = now;
         let now = importer.clock.now();
         let elapsed = importer.clock.monotonic().saturating_sub(began);
         if let Err(error) = written {
@@ -211,7 +212,8 @@ impl Import {
             );
             return Err(error);
         }
-        let report = store.at_one_instant(|| ledger.report(store, elapsed))?;
+        let stamped_s = now.saturating_sub(began_at).max(0).unsigned_abs();
+        let report = store.at_one_instant(|| ledger.report(store, (elapsed, stamped_s)))?;
         let error = report.error();
         store.end_job(&job_id, &owner, report.status, error.as_deref(), None, now)?;
         store.check_in_place()?;

@@ -27,6 +27,8 @@ pub struct ImportReport {
     pub source: String,
     /// How long it took, by a clock that no one sets.
     pub elapsed: Duration,
+    /// The same by the stamps of its start and end that the file has.
+    pub stamped_s: u64,
     /// What was counted.
     pub records: Counts,
     /// Rows whose candles had not closed: left out, and in no other count.
@@ -113,7 +115,7 @@ impl ImportReport {
     pub(super) fn new(
         job_id: String,
         said: &Said,
-        elapsed: Duration,
+        (elapsed, stamped_s): (Duration, u64),
         files: Vec<FileReport>,
         series: Vec<SeriesPart>,
         is_cancelled: bool,
@@ -136,6 +138,7 @@ impl ImportReport {
             status,
             source: said.source().to_owned(),
             elapsed,
+            stamped_s,
             records,
             unclosed: files.iter().map(|file| file.unclosed).sum(),
             files,

@@ -293,7 +293,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn report(
         self,
         store: &Store,
-        elapsed: Duration,
+        took: (Duration, u64),
     ) -> Result<ImportReport, StoreError> {
         let mut series = Vec::with_capacity(self.series.len());
         for part in self.series {
@@ -303,7 +303,7 @@ impl<'a> Ledger<'a> {
         Ok(ImportReport::new(
             self.job_id.to_owned(),
             self.said,
-            elapsed,
+            took,
             self.files.into_iter().map(|state| state.report).collect(),
             series,
             self.is_cancelled,
