@@ -119,7 +119,7 @@ function row(job) {
     say(length, took(now.duration_s));
     say(asked, moment(now.created_at));
     const verb = isActive(now) ? 'Cancel' : RESUMABLE.includes(now.status) ? 'Resume' : '';
-    const name = title(now);
+    const name = title(now).replace(' · ', ' ');
     say(action, verb);
     if (!verb && action === document.activeElement) open.focus();
     action.hidden = !verb;
