@@ -38,7 +38,9 @@ function alike(failures) {
     if (same.length === 1) return failure(same[0]);
     const which = [...new Set(same.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`))];
     const more = which.length > 3 ? ` and ${count(which.length - 3)} more` : '';
-    return h('li', null, `${count(same.length)} times: `, h('span', { class: 'why' }, same[0].error), ` (${which.slice(0, 3).join(', ')}${more})`);
+    // What failed before anybody followed is known by its series alone.
+    const often = same.every(({ start }) => start) ? `${count(same.length)} times` : counted(which.length, 'series');
+    return h('li', null, `${often}: `, h('span', { class: 'why' }, same[0].error), ` (${which.slice(0, 3).join(', ')}${more})`);
   });
 }
 
