@@ -31,8 +31,6 @@ pub(super) struct Part {
     pub(super) id: i64,
     /// What is fetched.
     pub(super) slices: Vec<Slice>,
-    /// Where the provider has said once before that it has nothing, and that is in doubt.
-    pub(super) said: SpanSet,
     /// What is missing, too, and left to others.
     pub(super) left: Vec<Left>,
 }
@@ -66,7 +64,6 @@ impl Part {
                 series,
                 id,
                 slices,
-                said: target.said.clone(),
                 left: target.left.clone(),
             });
         }
@@ -81,10 +78,10 @@ impl Stored {
         }
         store.at_one_instant(|| {
             let spans = slices.iter().map(|slice| slice.span);
-            let groups = store.covered_to_check(id, spans, RECHECKED)?;
+            let groups = store.to_check(id, spans, RECHECKED)?;
             let stamps = || groups.iter().flatten().map(|candle| candle.ts);
             let between = match (stamps().min(), stamps().max()) {
-                (Some(first), Some(last)) => store.covered_between(id, first, last, BETWEEN)?,
+                (Some(first), Some(last)) => store.between(id, first, last, BETWEEN)?,
                 _ => Vec::new(),
             };
             Ok(Stored {
@@ -243,15 +240,16 @@ fn take_rest(
         series: part.series.clone(),
         id: part.id,
         slices: Vec::new(),
-        said: SpanSet::default(),
         left: Vec::new(),
     };
     let mut rest: Vec<Part> = parts.iter().map(without).collect();
     for ((&index, target), (id, taken)) in leaving.iter().zip(targets).zip(made) {
         let part = &mut rest[index];
         part.series.stored = Stored::of(store, &target.key, id, &taken)?;
+        // Else nothing beside the candles that have come would be believed at once, and doubted without end.
+        part.series.life = store.known(&target.key)?.life(&part.series.market);
         ledger.take_up(index, &taken, &target.left, &part.series.stored.covered);
-        (part.slices, part.said, part.left) = (taken, target.said, target.left);
+        (part.slices, part.left) = (taken, target.left);
     }
     let over = leaving
         .iter()

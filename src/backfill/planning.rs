@@ -190,8 +190,7 @@ impl Runner {
     ) -> Result<SeriesPlan, StoreError> {
         let market = fillable(key, self.provider.market(key))?;
         // What was not checked, and what is doubtful, is asked again with it, wherever it is.
-        let said = known.doubtful(&market);
-        let also = known.unchecked.union(&said);
+        let also = known.unchecked.union(&known.doubtful(&market));
         let wanted = Wanted {
             span: also.iter().fold(span, Span::hull),
             force: self.force,
@@ -209,7 +208,6 @@ impl Runner {
         }
         Ok(SeriesPlan {
             disbelieved,
-            said,
             key: key.clone(),
             market,
             span,

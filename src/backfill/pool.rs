@@ -68,7 +68,6 @@ pub(super) fn fetch_all(
             !series.stored.groups.is_empty() && slices.len() > 1,
             series.life,
         );
-        queue.has_said(&part.said);
         if series.key.adjusted.is_adjusted() && !slices.is_empty() {
             queue.check_at_end();
             ledger.keep_last(index);

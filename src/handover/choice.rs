@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::nearest::nearest;
-use crate::model::next::{Next, Setting};
+use crate::model::next::{Again, Fill, Named, Next, Setting};
 use crate::model::number;
 use crate::model::range::{Moment, are_reversed};
 use crate::model::span::Span;
@@ -32,6 +32,19 @@ pub struct Chosen {
     pub series: SeriesRow,
     /// The span, whole candles; everything reaches from `i64::MIN` to `i64::MAX`.
     pub span: Span,
+}
+
+/// What asks for days of an adjusted series again, from that of one candle to that of another: what joins them is checked then.
+pub(super) fn asking_again(series: &SeriesRow, (first, last): (i64, i64)) -> Fill {
+    let (key, market) = (&series.key, series.market());
+    Fill {
+        series: Named::new(&key.symbol, key.timeframe),
+        provider: key.source.clone(),
+        adjusted: true,
+        start: market.day_of(first),
+        end: Some(market.day_of(last)),
+        again: Again::No,
+    }
 }
 
 impl Chosen {

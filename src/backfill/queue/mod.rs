@@ -24,7 +24,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use lane::{Doubt, Lane, Order};
 
 use super::message::{End, Nothing};
-use crate::model::span::{Span, SpanSet};
+use crate::model::span::Span;
 use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 use crate::provider::{AssetClass, ErrorKind};
@@ -158,17 +158,6 @@ impl Queue {
             doubtful: VecDeque::new(),
             check_at_end: false,
         });
-    }
-
-    /// Of the series that was added last, where the provider had nothing when it was asked before: it is asked for a second time.
-    pub(crate) fn has_said(&mut self, said: &SpanSet) {
-        let Some(lane) = self.lanes.last_mut() else {
-            return;
-        };
-        let is_said = |slice: &Slice| SpanSet::from(slice.span).subtract(said).is_empty();
-        let doubtful = lane.pending.iter().filter(|slice| is_said(slice));
-        lane.doubtful = doubtful.copied().collect();
-        lane.pending.retain(|slice| !is_said(slice));
     }
 
     /// Of the series that was added last, what came first is asked for again in the end.

@@ -125,6 +125,7 @@ fn of_handover(error: &anyhow::Error) -> Option<Judged> {
     let error = error.downcast_ref::<ExportError>()?;
     let (kind, exit) = match error {
         ExportError::Write(error) if is_full(error) => ("disk_full", Exit::Failed),
+        ExportError::Unchecked { .. } => ("series", Exit::Failed),
         ExportError::NotBuilt { .. } => ("feature", Exit::Failed),
         ExportError::Cancelled => ("interrupted", Exit::Interrupted),
         _ => ("io", Exit::Failed),

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::handover::choice::BadChoice;
 use crate::handover::outfile::TargetError;
-use crate::model::next::Next;
+use crate::model::next::{Fill, Next};
 use crate::run::pipe::Stopped;
 use crate::store::StoreError;
 
@@ -40,6 +40,13 @@ pub enum ExportError {
         /// The text.
         text: String,
     },
+    /// Candles of an adjusted series came in a run that ended before they were checked for a split: they may stand in another scale
+    /// than the rest.
+    #[error("{} {} is adjusted, and nobody has checked that its candles from {} on stand in one scale with the rest", fill.series.symbol, fill.series.timeframe, fill.start)]
+    Unchecked {
+        /// What asks for them again.
+        fill: Fill,
+    },
     /// It was told to stop.
     #[error("the export was stopped")]
     Cancelled,
@@ -68,6 +75,11 @@ impl ExportError {
             ExportError::NotPlain { column, .. } => Next::words(format!(
                 "leave the column {column} out, or write Parquet or Arrow"
             )),
+            ExportError::Unchecked { fill } => Next::Or(vec![
+                Next::Backfill(Some(fill.clone()))
+                    .after("ask for them again, with which they are checked:"),
+                Next::words("export the part before or behind them"),
+            ]),
             ExportError::Cancelled | ExportError::Stopped => {
                 Next::words("nothing was left behind; run the same command again")
             }

@@ -28,14 +28,14 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::handover::choice::{Choice, Chosen};
+use crate::handover::choice::{Choice, Chosen, asking_again};
 use crate::handover::outfile::{Target, TargetError};
 use crate::model::declared::Declared;
 use crate::model::series::SeriesKey;
 use crate::monitor::Monitor;
 use crate::run::clock::{Cancel, Clock};
 use crate::run::pipe::pipe;
-use crate::store::Store;
+use crate::store::{Others, Store};
 use crate::view::{Selection, Steps, View};
 
 #[cfg(feature = "parquet")]
@@ -223,6 +223,7 @@ impl Export {
     ) -> Result<Report, ExportError> {
         store.at_one_instant(|| {
             let chosen = self.choice.of(store.whole_series()?)?;
+            chosen.iter().try_for_each(|one| is_checked(store, one))?;
             store.meter().begin("exporting", Chosen::about(&chosen));
             let keys = chosen.iter().map(|chosen| chosen.series.key.clone());
             let told = chosen
@@ -241,6 +242,18 @@ impl Export {
             Ok(report)
         })
     }
+}
+
+/// That no candle of an adjusted series is handed on which may stand in another scale than the rest.
+fn is_checked(store: &Store, Chosen { series, span }: &Chosen) -> Result<(), ExportError> {
+    let unchecked = store.unchecked(&Others::default(), &series.key)?;
+    for span in unchecked.within(*span).iter() {
+        if let Some((1.., held)) = store.part(series, span)? {
+            let fill = asking_again(series, (held.start(), held.end() - 1));
+            return Err(ExportError::Unchecked { fill });
+        }
+    }
+    Ok(())
 }
 
 /// What is said of a chosen series: where all there is of it is among what was chosen.

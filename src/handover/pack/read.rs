@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 
 use super::PackError;
-use crate::handover::choice::{BadChoice, Chosen};
+use crate::handover::choice::{BadChoice, Chosen, asking_again};
 use crate::model::digest::Digest;
 use crate::model::manifest::{Manifest, ManifestEntry, digest_of};
-use crate::model::next::{Again, Fill, Named};
 use crate::model::span::{Span, SpanSet};
 use crate::run::clock::Cancel;
 use crate::run::pipe::Sender;
@@ -180,19 +179,9 @@ impl Seam {
 }
 
 fn unchecked(held: &SeriesRow, ts: i64) -> PackError {
-    let key = &held.key;
-    let day = held.market().day_of(ts);
-    PackError::Unchecked {
-        day,
-        fill: Fill {
-            series: Named::new(&key.symbol, key.timeframe),
-            provider: key.source.clone(),
-            adjusted: true,
-            start: day,
-            end: Some(day),
-            again: Again::No,
-        },
-    }
+    let fill = asking_again(held, (ts, ts));
+    let day = fill.start;
+    PackError::Unchecked { day, fill }
 }
 
 impl Read {

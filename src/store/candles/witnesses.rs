@@ -1,18 +1,18 @@
-//! Covered candles of which is looked at whether they are still what the provider says: a split would have moved them.
+//! Candles that stay, of which is looked at whether they are still what the provider says: a split would have moved them. They are
+//! covered, or were handed in.
 
 use crate::model::candle::Candle;
 use crate::model::span::{Span, SpanSet};
 use crate::store::candles::columns::{candle_of, selected};
-use crate::store::candles::coverage::coverage;
 use crate::store::{Store, StoreError, told};
 
 impl Store {
-    /// The covered candles that a split would have changed, and new ones could contradict, in groups of `count` at most: the
+    /// The candles that stay and that a split would have changed, and new ones could contradict, in groups of `count` at most: the
     /// oldest, the newest, and those on both sides of each stretch that is missing. None where nothing is missing.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn covered_to_check(
+    pub(crate) fn to_check(
         &self,
         series_id: i64,
         missing: impl Iterator<Item = Span>,
@@ -25,14 +25,11 @@ impl Store {
         let ends = [(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)];
         let seams = missing.iter().map(|span| (span.start(), span.end()));
         let read = || {
-            let covered = coverage(&self.connection, series_id)?;
             let mut groups = Vec::new();
             for (before, from) in ends.into_iter().chain(seams) {
-                let before = Span::new(i64::MIN, before).map(|span| covered.within(span));
-                let from = Span::new(from, i64::MAX).map(|span| covered.within(span));
-                let before = before.iter().flat_map(|covered| covered.iter().rev());
+                let before = Span::new(i64::MIN, before);
                 groups.push(self.some_of(series_id, before, "DESC", count)?);
-                let from = from.iter().flat_map(SpanSet::iter);
+                let from = Span::new(from, i64::MAX);
                 groups.push(self.some_of(series_id, from, "ASC", count)?);
             }
             groups.retain(|group| !group.is_empty());
@@ -41,11 +38,11 @@ impl Store {
         read().map_err(told(&self.path))
     }
 
-    /// Covered candles between two others, evenly spread in time, at most `count`, ascending.
+    /// Candles that stay between two others, evenly spread in time, at most `count`, ascending.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn covered_between(
+    pub(crate) fn between(
         &self,
         series_id: i64,
         first: i64,
@@ -53,13 +50,10 @@ impl Store {
         count: i64,
     ) -> Result<Vec<Candle>, StoreError> {
         let read = || {
-            let covered = coverage(&self.connection, series_id)?;
             let mut found = Vec::new();
             let step = (last - first) / (count + 1);
             for from in (1..=count).map(|number| first + number * step) {
-                let after = Span::new(from, last).map(|rest| covered.within(rest));
-                let after = after.iter().flat_map(SpanSet::iter);
-                found.extend(self.some_of(series_id, after, "ASC", 1)?);
+                found.extend(self.some_of(series_id, Span::new(from, last), "ASC", 1)?);
             }
             found.dedup_by_key(|candle| candle.ts);
             Ok(found)
@@ -67,28 +61,28 @@ impl Store {
         read().map_err(told(&self.path))
     }
 
-    /// The first candles in these spans, which lie in that order; ascending.
+    /// The first candles that stay in a span, in an order; ascending.
     fn some_of(
         &self,
         series_id: i64,
-        spans: impl Iterator<Item = Span>,
+        span: Option<Span>,
         order: &str,
         count: usize,
     ) -> rusqlite::Result<Vec<Candle>> {
+        let Some(span) = span else {
+            return Ok(Vec::new());
+        };
         let mut select = self.connection.prepare_cached(&format!(
-            "SELECT {} FROM candle_data WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts {order} LIMIT ?",
+            "SELECT {} FROM candle_data AS d WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 AND (slice_id IS NULL OR EXISTS
+             (SELECT 1 FROM coverage AS c WHERE c.series_id = ?1 AND c.start_ts <= d.ts AND d.ts < c.end_ts))
+             ORDER BY ts {order} LIMIT ?4",
             selected()
         ))?;
-        let mut found = Vec::new();
-        for span in spans {
-            let wanted = i64::try_from(count - found.len()).unwrap_or(i64::MAX);
-            for row in select.query_map([series_id, span.start(), span.end(), wanted], candle_of)? {
-                found.push(row?);
-            }
-            if found.len() >= count {
-                break;
-            }
-        }
+        let most = i64::try_from(count).unwrap_or(i64::MAX);
+        let values = [series_id, span.start(), span.end(), most];
+        let mut found: Vec<Candle> = select
+            .query_map(values, candle_of)?
+            .collect::<Result<_, _>>()?;
         found.sort_unstable_by_key(|candle| candle.ts);
         Ok(found)
     }

@@ -30,8 +30,6 @@ pub(crate) struct SeriesPlan {
     pub span: Span,
     /// What is missing of it, ascending.
     pub slices: Vec<Span>,
-    /// Where the provider had nothing when it was asked before, and that is in doubt: to say so once more is enough.
-    pub said: SpanSet,
     /// What the file says was answered and cannot have been: it is taken back before the slices are asked for.
     pub disbelieved: SpanSet,
     /// Whether its live edge is left alone, since it was quiet for long and is not due again.
@@ -67,7 +65,6 @@ impl SeriesPlan {
         self.slices.extend(cells);
         self.slices.sort_unstable();
         self.disbelieved = self.disbelieved.union(spans);
-        self.said = self.said.union(spans);
     }
 
     /// Whether nothing of it is to be written. What is not believed is taken back at once: later it would look like any other answer.

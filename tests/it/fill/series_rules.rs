@@ -72,7 +72,7 @@ fn the_first_candle_turns_empty_answers_into_coverage() {
     );
     assert_eq!(
         bench.provider.take_spans(),
-        [cells[1], cells[2], cells[0]],
+        [cells[1], cells[2], cells[0], cells[0]],
         "beside a candle the first cell is asked about a second time"
     );
     assert_eq!(

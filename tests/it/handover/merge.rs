@@ -316,6 +316,15 @@ fn what_was_not_checked_for_a_split_hides_no_two_scales() {
     let file = rusqlite::Connection::open(home.path("cut.db")).unwrap();
     file.execute_batch(&cut_off).unwrap();
     drop(file);
+    // Nor does it leave the file by another way.
+    let said = run(&home, "export AAPL --db cut.db -o cut.csv").exit(1);
+    said.says(&["AAPL 1d is adjusted", "nobody has checked", "backfill AAPL"]);
+    assert!(!home.path("cut.csv").exists());
+    run(
+        &home,
+        "export AAPL --db cut.db --start 2024-02-01 -o rest.csv",
+    )
+    .ok();
     server.split(0.25);
     let words = "AAPL --adjusted --start 2024-01-02 --end 2024-02-29";
     fill(&home, &server, "new.db", words);

@@ -4,6 +4,7 @@
 use super::{counts, held, import, write};
 use crate::support::checker::check_books;
 use crate::support::harness::Home;
+use crate::support::server::Server;
 
 fn days(first: i64, count: i64) -> String {
     let mut text = "date,open,high,low,close,volume\n".to_owned();
@@ -211,4 +212,34 @@ fn an_import_that_is_told_to_stop_keeps_what_it_has_and_is_run_again() {
         (report.files[0].status, report.records.inserted),
         (FileStatus::Imported, 10)
     );
+}
+
+// Adjusted candles that had been imported stood amid those of another scale, each a conflict, and the run ended well.
+#[test]
+fn imported_candles_of_an_adjusted_series_are_asked_for_again_before_others_join_them() {
+    for range in [
+        "--start 2024-01-02 --end 2024-04-30",
+        "--start 2024-01-02 --end 2024-02-09",
+        "--start 2024-03-25 --end 2024-04-30",
+    ] {
+        for is_split in [false, true] {
+            let (home, server) = (Home::new(), Server::start());
+            let fill = |range: &str, file: &str| {
+                let words = format!("--db {file} backfill AAPL --adjusted {range}");
+                home.to(&server, words.split(' ')).without_db().run()
+            };
+            fill("--start 2024-02-01 --end 2024-03-28", "whole.db").ok();
+            let cli = |words: &str| home.cli(words.split(' ')).without_db().run();
+            cli("--db whole.db export -o a.csv").ok();
+            let import = "--db m.db import a.csv --as csv --symbol AAPL -t 1d";
+            cli(&format!("{import} --source polygon --adjusted split")).ok();
+            if !is_split {
+                fill(range, "m.db").ok();
+                continue;
+            }
+            server.split(0.25);
+            let said = fill(range, "m.db").exit(3).stdout;
+            assert!(said.contains("by a factor of 0.25"), "{range}\n{said}");
+        }
+    }
 }
