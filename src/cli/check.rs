@@ -14,7 +14,7 @@ use crate::model::range::Moment;
 use crate::run::clock::{Clock, SystemClock};
 use crate::store::{Closed, SeriesRow, Store, StoreError};
 
-use super::args::{Check, Global, flat, moment, timeframes};
+use super::args::{Check, Global, choice, moment};
 use super::closed;
 use super::error::Exit;
 use super::next;
@@ -69,13 +69,7 @@ struct Checked {
 }
 
 pub fn run(global: &Global, args: &Check) -> Result<Exit> {
-    let mut symbols = flat(&args.symbols)?;
-    let timeframes = timeframes(&mut symbols, &args.timeframes)?;
-    let choice = Choice {
-        symbols,
-        timeframes,
-        ..Choice::default()
-    };
+    let choice = choice(&args.symbols, &args.timeframes)?;
     let now = SystemClock::default().now();
     let (all, closed) = Store::reading(&global.db, |store| {
         store.at_one_instant(|| checked(store, &choice, args, now))

@@ -17,7 +17,7 @@ use crate::model::timeframe::Timeframe;
 use crate::run::clock::{Clock, SystemClock};
 use crate::store::{Closed, SeriesRow, Store, StoreError};
 
-use super::args::{Coverage, Global, flat, timeframes};
+use super::args::{Coverage, Global, choice};
 use super::closed;
 use super::error::Exit;
 use super::next;
@@ -47,13 +47,7 @@ enum Form {
 }
 
 pub fn run(global: &Global, args: &Coverage) -> Result<Exit> {
-    let mut symbols = flat(&args.symbols)?;
-    let timeframes = timeframes(&mut symbols, &args.timeframes)?;
-    let choice = Choice {
-        symbols,
-        timeframes,
-        ..Choice::default()
-    };
+    let choice = choice(&args.symbols, &args.timeframes)?;
     let now = SystemClock::default().now();
     let target = args.html.as_deref();
     let target = target.map(|path| Target::new(path, args.overwrite, &[&global.db]));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 
-use arrays::{FIELDS, Names, Row};
+use arrays::{Names, Row};
 use meaning::{check_types, understand};
 use packed::{Batches, Packed, open};
 
@@ -218,11 +218,11 @@ fn take_all(
         };
         let text = || {
             let value = |field: &Field| match (field, columns.number(*field, at)) {
-                (Field::Symbol | Field::Timeframe | Field::Ts, _) => String::new(),
+                (Field::Symbol | Field::Timeframe | Field::Ts | Field::Time, _) => String::new(),
                 (_, Number::Is(value)) => format!("{field}={value}"),
                 (_, Number::Absent | Number::IsNone) => format!("{field}="),
             };
-            let values: Vec<String> = FIELDS
+            let values: Vec<String> = Field::ALL
                 .iter()
                 .map(value)
                 .filter(|text| !text.is_empty())

@@ -33,6 +33,23 @@ pub enum Field {
     Timeframe,
 }
 
+impl Field {
+    /// All that a row can have.
+    pub(super) const ALL: [Field; 11] = [
+        Field::Ts,
+        Field::Time,
+        Field::Symbol,
+        Field::Timeframe,
+        Field::Open,
+        Field::High,
+        Field::Low,
+        Field::Close,
+        Field::Volume,
+        Field::Vwap,
+        Field::Trades,
+    ];
+}
+
 /// All of them, each with its name and the other names that it goes by, the surest first. Names are compared in small letters and
 /// digits alone.
 const NAMES: [(Field, &str, &[&str]); 11] = [

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use anyhow::Result;
 
 use crate::cli::error::usage;
+use crate::handover::choice::Choice;
+use crate::model::symbol::Symbol;
 use crate::model::timeframe::Timeframe;
 
 /// The items of one argument. A comma may stand at either end of it: `AAPL, MSFT` comes as two arguments, the first with a
@@ -83,6 +85,16 @@ pub fn timeframes<S: ToString>(
         format!("write it behind -t, several with commas and no blanks: -t {all}")
     })?;
     Ok(timeframes)
+}
+
+/// The series of these symbols and timeframes, all of them where none is named.
+pub fn choice(symbols: &[Listed<Symbol>], timeframes: &[Listed<Timeframe>]) -> Result<Choice> {
+    let mut symbols = flat(symbols)?;
+    Ok(Choice {
+        timeframes: self::timeframes(&mut symbols, timeframes)?,
+        symbols,
+        ..Choice::default()
+    })
 }
 
 /// Refuses a timeframe among the symbols, and says what to do.

@@ -22,7 +22,7 @@ pub use commands::{Command, Completions, Man};
 pub use fetch::{Backfill, Fetch, Pace, Resume, Update};
 pub use hand_over::{Diff, Export, FormatName, Layout, Merge, Pack, Verify};
 pub use import::Import;
-pub use listed::{flat, no_timeframe, series, timeframes};
+pub use listed::{choice, flat, no_timeframe, series, timeframes};
 pub use look::{Calendar, Check, Coverage, Drop, Info, List, Show, Sql, Status};
 pub use provided::command;
 #[cfg(feature = "serve")]

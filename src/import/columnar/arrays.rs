@@ -29,23 +29,10 @@ pub(super) struct Row<'a> {
     zone: Option<Tz>,
 }
 
-pub(super) const FIELDS: [Field; 10] = [
-    Field::Ts,
-    Field::Open,
-    Field::High,
-    Field::Low,
-    Field::Close,
-    Field::Volume,
-    Field::Vwap,
-    Field::Trades,
-    Field::Symbol,
-    Field::Timeframe,
-];
-
 impl<'a> Row<'a> {
     pub(super) fn of(batch: &'a RecordBatch, layout: &Layout) -> Row<'a> {
         let place = |field: &Field| layout.dialect.columns.at(*field);
-        let columns = FIELDS
+        let columns = Field::ALL
             .iter()
             .filter_map(|field| Some((*field, batch.column(place(field)?))));
         let columns: HashMap<Field, &ArrayRef> = columns.collect();

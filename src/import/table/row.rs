@@ -17,26 +17,12 @@ pub(super) struct Row {
     /// Whether a row without any of them is none of this symbol.
     is_one_of_many: bool,
     symbol: Option<Vec<u8>>,
-    places: [Option<usize>; FIELDS.len()],
+    places: [Option<usize>; Field::ALL.len()],
     joined: Vec<u8>,
     divisor: Option<f64>,
     /// The delimiter, to write the row as it came.
     delimiter: char,
 }
-
-const FIELDS: [Field; 11] = [
-    Field::Ts,
-    Field::Time,
-    Field::Symbol,
-    Field::Timeframe,
-    Field::Open,
-    Field::High,
-    Field::Low,
-    Field::Close,
-    Field::Volume,
-    Field::Vwap,
-    Field::Trades,
-];
 
 impl Row {
     /// One, or one for each symbol that has columns of its own.
@@ -62,7 +48,7 @@ impl Row {
             has_comma: layout.dialect.has_comma,
             is_one_of_many: layout.dialect.tickers.len() > 1,
             symbol: symbol.map(Into::into),
-            places: FIELDS.map(|field| columns.at(field)),
+            places: Field::ALL.map(|field| columns.at(field)),
             joined: Vec::new(),
             divisor: layout.divisor,
             delimiter: char::from(layout.dialect.delimiter),

@@ -40,38 +40,35 @@ impl Store {
     /// # Errors
     /// The series is held from another source or with another adjustment, or the file cannot be read.
     pub(crate) fn known(&self, key: &SeriesKey) -> Result<Known, StoreError> {
-        Ok(self
-            .known_of(key)?
-            .map(|(_, known)| known)
-            .unwrap_or_default())
+        let told = told(&self.path);
+        let Some(held) = held(&self.connection, self.format, key).map_err(told)? else {
+            return Ok(Known::default());
+        };
+        let known = known_in("main", self.format, &self.connection, held.id).map_err(told)?;
+        check_binding(key, &held, &known)?;
+        Ok(known)
     }
 
     /// The same for a plan that asks again: as empty counts what is given of its coverage, whatever the requests were that brought
-    /// nothing. Before its first candle a series has nothing else.
+    /// nothing, and what is doubtful. Before its first candle a series has nothing else.
     ///
     /// # Errors
     /// As [`Store::known`].
     pub(crate) fn known_with(&self, key: &SeriesKey, again: &SpanSet) -> Result<Known, StoreError> {
         let mut known = self.known(key)?;
         if known.has_candles {
-            let empty = again.iter().map(|span| EmptySpan {
-                span,
-                asked_at: 0,
-                is_confirmed: true,
-            });
-            known.empty = empty.collect();
+            let doubtful = known.doubtful(&key.market(Weekday::Sun));
+            let empty = |is_confirmed| {
+                move |span| EmptySpan {
+                    span,
+                    asked_at: 0,
+                    is_confirmed,
+                }
+            };
+            let again = again.iter().map(empty(true));
+            known.empty = again.chain(doubtful.iter().map(empty(false))).collect();
         }
         Ok(known)
-    }
-
-    fn known_of(&self, key: &SeriesKey) -> Result<Option<(i64, Known)>, StoreError> {
-        let told = told(&self.path);
-        let Some(held) = held(&self.connection, self.format, key).map_err(told)? else {
-            return Ok(None);
-        };
-        let known = known_in("main", self.format, &self.connection, held.id).map_err(told)?;
-        check_binding(key, &held, &known)?;
-        Ok(Some((held.id, known)))
     }
 }
 
